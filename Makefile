@@ -1,0 +1,42 @@
+# Every target needs nothing but Go: PostgreSQL is found, or fetched, by the programs themselves.
+
+GO        ?= go
+GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
+GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## the whole product on this machine, against the simulator
+	@$(GO) run ./cmd/demo
+
+.PHONY: test
+test: ## every test, against a real PostgreSQL
+	$(GO) test ./...
+
+.PHONY: lint
+lint: ## format, vet and static analysis
+	@unformatted=$$($(GO) run $(GOFUMPT) -l .) && \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI) run
+
+.PHONY: bench
+bench: ## the measurements of the README
+	$(GO) run ./cmd/bench
+
+.PHONY: chaos
+chaos: ## the fault harness
+	$(GO) run ./cmd/chaos -seed 1 -invoices 2000
+
+.PHONY: build
+build: ## static binaries in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/choriste ./cmd/chorus-sim
+
+.PHONY: secrets
+secrets: ## the files that compose.yaml reads, for a trial against the simulator
+	@sh deploy/secrets.sh

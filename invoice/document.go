@@ -1,0 +1,116 @@
+// Package invoice recognises an invoice file and reads from it what choriste needs to know: UBL 2.1 Invoice and
+// CreditNote, CII D16B, and Factur-X PDF. It also says, before anything is sent, what Chorus Pro would refuse for certain.
+//
+// Documents are hostile until proven otherwise: their size, depth and number of elements are bounded, a DTD is refused,
+// no archive is unpacked, no PDF stream is inflated beyond 32 MiB, nothing is read from files or the network, and no
+// message ever quotes more than 40 characters of a document. The bytes are never changed: what was inserted is what is sent.
+package invoice
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// MaxBytes is the largest document accepted, counted on the raw file (10 MB, docs/chorus-pro.md §6.1).
+const MaxBytes = 10 * 1024 * 1024
+
+// Document is what choriste needs to know of an invoice. Zero values mean "not in the document", or "there, but unusable":
+// Check tells the two apart. Texts are cut at 4 KiB.
+type Document struct {
+	Syntaxe           string              // Chorus Pro's syntaxeFlux for these bytes: SyntaxeUBL, SyntaxeCII or SyntaxeFacturX
+	Numero            string              // BT-1, exactly as written
+	Date              time.Time           // BT-2, midnight UTC of the civil date
+	Type              string              // BT-3, UNTDID 1001: 380, 381, ...
+	FournisseurSIRET  string              // seller, 14 digits: BT-30, else BT-29, else BT-34
+	DestinataireSIRET string              // buyer, 14 digits: BT-47, else BT-46, else BT-49
+	FournisseurNom    string              // BT-27
+	DestinataireNom   string              // BT-44
+	MontantHT         decimal.NullDecimal // BT-109, in Devise
+	MontantTVA        decimal.NullDecimal // BT-110, in Devise
+	MontantTTC        decimal.NullDecimal // BT-112, in Devise
+	MontantAPayer     decimal.NullDecimal // BT-115, in Devise
+	Devise            string              // BT-5, ISO 4217
+	Cadre             string              // BT-23: A1 ... A25 when Check has nothing against it
+	CodeService       string              // BT-10
+	Engagement        string              // BT-13
+	Profil            string              // BT-24
+	Paiement          string              // BT-81, UNTDID 4461: the first one
+	FactureOrigine    string              // BT-25: the first one
+
+	// Set by Read for Check: values that are in the document and could not be used.
+	refused          []Problem
+	fournisseurSeen  string // the seller's identifier when it is not a SIRET
+	destinataireSeen string
+}
+
+// SIREN is the first nine digits of the supplier's SIRET, or "" when there is none. Chorus Pro's uniqueness is
+// SIREN + issue year + number (docs/chorus-pro.md §10).
+func (d *Document) SIREN() string {
+	if !isSIRET(d.FournisseurSIRET) {
+		return ""
+	}
+	return d.FournisseurSIRET[:9]
+}
+
+// Read recognises and reads b. It does not keep or change b. The error is always a *Problem: b is no invoice that
+// Chorus Pro could read. A document that is read may still be refused: ask Check.
+func Read(b []byte) (*Document, error) {
+	d, p := read(b)
+	if p != nil {
+		return nil, p
+	}
+	return d, nil
+}
+
+func read(b []byte) (*Document, *Problem) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, problemf(CodeEmpty, "", "the document is empty", "le document est vide")
+	}
+	if len(b) > MaxBytes {
+		return nil, problemf(CodeTooLarge, "",
+			"the document has %d bytes and Chorus Pro takes 10 MB (%d) at most: make its attachments smaller",
+			"le document fait %d octets et Chorus Pro en accepte 10 Mo (%d) au plus : réduisez ses pièces jointes",
+			len(b), MaxBytes)
+	}
+	switch form, what := sniff(b); form {
+	case formXML:
+		return readXML(b)
+	case formPDF:
+		x, p := embeddedInvoice(b)
+		if p != nil {
+			return nil, p
+		}
+		d, p := readXML(x)
+		if p != nil {
+			p.Message = "the XML attached to the PDF: " + p.Message
+			p.MessageFR = "le XML joint au PDF : " + p.MessageFR
+			return nil, p
+		}
+		if d.Syntaxe != SyntaxeCII {
+			return nil, problemf(CodePDFWithoutInvoice, "",
+				"the XML attached to the PDF is not CII: a Factur-X PDF carries a CrossIndustryInvoice",
+				"le XML joint au PDF n'est pas du CII : un PDF Factur-X porte un CrossIndustryInvoice")
+		}
+		d.Syntaxe = SyntaxeFacturX
+		return d, nil
+	case formArchive:
+		return nil, problemf(CodeArchive, "",
+			"the document is an archive (%s), and archives are never unpacked: insert the invoice file itself",
+			"le document est une archive (%s), et les archives ne sont jamais ouvertes : insérez le fichier de la facture lui-même",
+			what)
+	default:
+		return nil, notAnInvoice(what)
+	}
+}
+
+// notAnInvoice tells what was found instead, when that has a name.
+func notAnInvoice(what string) *Problem {
+	if what != "" {
+		what = " (" + what + ")"
+	}
+	return problemf(CodeNotAnInvoice, "",
+		"this is not an invoice%s: insert UBL 2.1, CII D16B or a Factur-X PDF",
+		"ceci n'est pas une facture%s : insérez de l'UBL 2.1, du CII D16B ou un PDF Factur-X", what)
+}

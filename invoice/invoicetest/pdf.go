@@ -1,0 +1,170 @@
+package invoicetest
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha256"
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+	"text/template"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+)
+
+//go:embed xmp.xml.tmpl
+var xmpText string
+
+var xmpForm = template.Must(template.New("xmp").Funcs(functions).Parse(xmpText))
+
+// The objects of the PDF, by number. 1 is the catalog.
+const (
+	objCatalog = 1 + iota
+	objPages
+	objPage
+	objContent
+	objFont
+	objFontDescriptor
+	objFontFile
+	objFileSpec
+	objFile
+	objMetadata
+	objEnd
+)
+
+// writePDF writes one page with the invoice's facts and attaches x as factur-x.xml. It uses no device colours and embeds
+// its only font, as PDF/A wants.
+func writePDF(f facts, x []byte) ([]byte, error) {
+	typeface, err := loadFont()
+	if err != nil {
+		return nil, err
+	}
+	var xmp bytes.Buffer
+	err = xmpForm.Execute(&xmp, map[string]any{
+		"BOM": "\uFEFF", "Title": "Facture " + f.Numero,
+		"Properties": []string{"DocumentFileName", "DocumentType", "Version", "ConformanceLevel"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	stamp := f.Date.UTC().Format("D:20060102150405+00'00'")
+
+	objects := map[int]string{
+		objCatalog: fmt.Sprintf("<< /Type /Catalog /Pages %d 0 R /Metadata %d 0 R /AF [%d 0 R] /Names << /EmbeddedFiles << /Names [(factur-x.xml) %d 0 R] >> >> /Lang (fr-FR) >>",
+			objPages, objMetadata, objFileSpec, objFileSpec),
+		objPages: fmt.Sprintf("<< /Type /Pages /Kids [%d 0 R] /Count 1 >>", objPage),
+		objPage: fmt.Sprintf("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> /ColorSpace << /Ink [/CalGray << /WhitePoint [0.9505 1 1.089] >>] >> >> >>",
+			objPages, objContent, objFont),
+		objContent: stream("", page(f)),
+		objFont: fmt.Sprintf("<< /Type /Font /Subtype /TrueType /BaseFont /GoRegular /Encoding /WinAnsiEncoding /FirstChar 32 /LastChar 255 /Widths [%s] /FontDescriptor %d 0 R >>",
+			typeface.widths, objFontDescriptor),
+		objFontDescriptor: fmt.Sprintf("<< /Type /FontDescriptor /FontName /GoRegular /Flags 32 /FontBBox [%s] /ItalicAngle 0 /Ascent 945 /Descent -211 /CapHeight 722 /StemV 80 /FontFile2 %d 0 R >>",
+			typeface.box, objFontFile),
+		objFontFile: typeface.file,
+		objFileSpec: fmt.Sprintf("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /Desc (Factur-X) /AFRelationship /Data /EF << /F %d 0 R /UF %d 0 R >> >>",
+			objFile, objFile),
+		objFile: stream(fmt.Sprintf("/Type /EmbeddedFile /Subtype /text#2Fxml /Params << /Size %d /ModDate (%s) >>", len(x), stamp), x),
+		// PDF/A wants the metadata readable without a decoder.
+		objMetadata: fmt.Sprintf("<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream", xmp.Len(), xmp.Bytes()),
+	}
+
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+	xref := "0000000000 65535 f \n"
+	for n := objCatalog; n < objEnd; n++ {
+		xref += fmt.Sprintf("%010d 00000 n \n", b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", n, objects[n])
+	}
+	id := sha256.Sum256(b.Bytes())
+	start := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n%strailer\n<< /Size %d /Root %d 0 R /ID [<%x> <%x>] >>\nstartxref\n%d\n%%%%EOF\n",
+		objEnd, xref, objEnd, objCatalog, id[:16], id[:16], start)
+	return b.Bytes(), nil
+}
+
+// page draws the facts, a line each.
+func page(f facts) []byte {
+	title := "FACTURE "
+	if f.Type == "381" {
+		title = "AVOIR "
+	}
+	lines := []string{
+		title + f.Numero, "", "Date : " + f.Date.Format("02/01/2006"),
+		"Fournisseur : " + f.FournisseurNom + ", SIRET " + f.FournisseurSIRET,
+		"Destinataire : " + f.DestinataireNom + ", SIRET " + f.DestinataireSIRET,
+		"Code service : " + f.CodeService, "Engagement : " + f.Engagement, "Cadre de facturation : " + f.Cadre, "",
+	}
+	for _, l := range f.Lines {
+		lines = append(lines, fmt.Sprintf("%d. %s : %s × %s = %s %s HT, TVA %s %%", l.N, l.Designation, l.Quantite, l.Prix, l.Net, f.Devise, l.TVA))
+	}
+	lines = append(lines, "", "Total HT : "+f.HT()+" "+f.Devise, "TVA : "+f.VAT()+" "+f.Devise, "Total TTC : "+f.TTC()+" "+f.Devise, "IBAN : "+f.IBAN)
+
+	var b bytes.Buffer
+	b.WriteString("BT /Ink cs 0 sc /F1 11 Tf 16 TL 50 780 Td\n")
+	// What Windows-1252 cannot write becomes a question mark.
+	ansi := encoding.ReplaceUnsupported(charmap.Windows1252.NewEncoder())
+	for _, line := range lines {
+		text, err := ansi.String(line)
+		if err != nil {
+			text = "?"
+		}
+		fmt.Fprintf(&b, "(%s) Tj T*\n", strings.NewReplacer(`\`, `\\`, `(`, `\(`, `)`, `\)`, "\r", " ", "\n", " ", "\x1a", "?").Replace(text))
+	}
+	b.WriteString("ET\n")
+	return b.Bytes()
+}
+
+// stream is a compressed stream object with the given further entries.
+func stream(entries string, content []byte) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = z.Write(content) // a bytes.Buffer does not fail
+	_ = z.Close()
+	return fmt.Sprintf("<< %s /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", entries, b.Len(), b.Bytes())
+}
+
+// typeface is the Go font as a PDF wants it.
+type typeface struct{ widths, box, file string }
+
+var loadFont = sync.OnceValues(func() (typeface, error) {
+	parsed, err := sfnt.Parse(goregular.TTF)
+	if err != nil {
+		return typeface{}, err
+	}
+	var (
+		buf   sfnt.Buffer
+		em    = fixed.I(1000) // PDF measures glyphs in thousandths of the font size
+		ansi  = charmap.Windows1252.NewDecoder()
+		width []string
+	)
+	for c := 32; c < 256; c++ {
+		char, err := ansi.Bytes([]byte{byte(c)})
+		if err != nil {
+			return typeface{}, err
+		}
+		glyph, err := parsed.GlyphIndex(&buf, []rune(string(char))[0])
+		if err != nil {
+			return typeface{}, err
+		}
+		advance, err := parsed.GlyphAdvance(&buf, glyph, em, font.HintingNone)
+		if err != nil {
+			return typeface{}, err
+		}
+		width = append(width, fmt.Sprint(advance.Round()))
+	}
+	box, err := parsed.Bounds(&buf, em, font.HintingNone)
+	if err != nil {
+		return typeface{}, err
+	}
+	return typeface{
+		widths: strings.Join(width, " "),
+		box:    fmt.Sprint(box.Min.X.Floor(), -box.Max.Y.Ceil(), box.Max.X.Ceil(), -box.Min.Y.Floor()),
+		file:   stream(fmt.Sprintf("/Length1 %d", len(goregular.TTF)), goregular.TTF),
+	}, nil
+})
