@@ -1,0 +1,171 @@
+package chorus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// verdict is what an answer is worth.
+type verdict struct {
+	object   // nil unless the answer is one JSON object
+	Exchange Exchange
+	rule
+	retryAfter time.Duration
+	err        error
+	hide       redactor // for what is read from object
+}
+
+// failed makes the error of a verdict that is none of success.
+func (v verdict) failed(op operation) *Error {
+	e := &Error{Op: op.name, Fault: v.fault, Exchange: v.Exchange, RetryAfter: v.retryAfter, Detail: v.detail, err: v.err}
+	if op.kind == deposit {
+		e.Outcome = v.outcome
+	}
+	return e
+}
+
+// read judges one reply. It is the only place where an answer becomes knowledge.
+func read(op operation, r reply, hide redactor) verdict {
+	v := verdict{Exchange: r.Exchange, retryAfter: -1, err: r.err, hide: hide}
+	if r.Status == 0 {
+		v.rule = rule{outcome: Ambiguous, fault: r.fault, detail: r.why}
+		if !r.Connected {
+			v.outcome = NotSent
+		}
+		return v
+	}
+	v.retryAfter = retryAfter(r.header)
+	v.Exchange.CorrelationID = correlation(r.header, hide)
+	s := challengeSigns(r.header)
+	if r.why != "" {
+		v.rule = judge(op.kind, r.Status, nil, "", s|unread)
+		v.fault, v.detail = r.fault, r.why
+		return v
+	}
+
+	o, err := parseObject(r.body)
+	if err == nil && !o.otherCase(keyCode, keyFlux) {
+		v.object = o
+		v.Exchange.CodeRetour = o.code()
+		v.Exchange.Libelle = o.free("libelle", hide)
+		v.Exchange.Message = message(o.raw("libelle"))
+		s |= bodySigns(o, v.Exchange)
+	}
+	if len(bytes.TrimSpace(r.body)) == 0 && v.Exchange.CorrelationID != "" {
+		s |= gateway
+	}
+	v.rule = judge(op.kind, r.Status, v.Exchange.CodeRetour, v.Exchange.Message, s)
+	return v
+}
+
+func bodySigns(o object, ex Exchange) (s signs) {
+	if ex.CodeRetour != nil {
+		s |= coded
+		if *ex.CodeRetour == 0 {
+			s |= zero
+		}
+	}
+	if !o.absent(keyFlux) && string(o[keyFlux]) != `""` {
+		s |= named
+	}
+	if o.flux() != "" {
+		s |= numbered
+	}
+	if looksDuplicate(ex.Libelle) {
+		s |= asDuplicate
+	}
+	value, said := o.integer("statusCodeValue")
+	if o.text("statusCode") == "OK" && (!said || value == 200) {
+		s |= healthy
+	}
+	_, one := o["error"]
+	_, many := o["errors"]
+	if _, code := o[keyCode]; (one || many) && !code {
+		s |= gateway
+	}
+	return s
+}
+
+// call makes one read, and once more when the gateway refused the token.
+func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (verdict, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be encoded", nil)
+	}
+	for first := true; ; first = false {
+		token, err := c.token(ctx)
+		if err != nil {
+			return verdict{}, err
+		}
+		if err := c.permit(ctx, op, lane); err != nil {
+			return verdict{}, err
+		}
+		req, s, err := c.request(op, token, body)
+		if err != nil {
+			return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be built", nil)
+		}
+		v := c.weigh(read(op, send(ctx, c.reads, req, s, c.readTimeout, maxRead), c.private.with(token.Value.Reveal())), token)
+		if v.fault == FaultToken {
+			c.tokens.Reject(ctx, token)
+			if first {
+				continue
+			}
+		}
+		if v.fault != "" {
+			return v, v.failed(op)
+		}
+		return v, nil
+	}
+}
+
+// weigh settles a 401 that does not say what it refuses: the first time it is laid on the token, and on the account when
+// a newer token meets the same (docs/chorus-pro.md §3.4).
+func (c *Client) weigh(v verdict, token Token) verdict {
+	switch {
+	case v.Exchange.Status != 401:
+		if v.Exchange.Status != 0 {
+			c.unclear.Store(0)
+		}
+	case v.detail == unclear401:
+		if earlier := c.unclear.Load(); earlier != 0 && token.Generation > earlier {
+			v.fault, v.detail = FaultAccount, "refused with two tokens in a row, without saying why"
+		} else {
+			c.unclear.Store(token.Generation)
+		}
+	}
+	return v
+}
+
+// permit waits for the budget.
+func (c *Client) permit(ctx context.Context, op operation, lane Lane) error {
+	if c.budget == nil {
+		return nil
+	}
+	if err := c.budget.Take(ctx, lane); err != nil {
+		return before(ctx, op.name, FaultLocal, "no permit to send", err)
+	}
+	return nil
+}
+
+// token gives a token that can be sent.
+func (c *Client) token(ctx context.Context) (Token, error) {
+	t, err := c.tokens.Token(ctx)
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return Token{}, own
+	case err != nil:
+		return Token{}, before(ctx, opToken, FaultLocal, "no token to be had", err)
+	case !headerSafe(t.Value.Reveal()) || t.left() <= 0:
+		return Token{}, before(ctx, opToken, FaultLocal, "the token source gave no living token", nil)
+	}
+	return t, nil
+}
+
+// unusable is an answer that says success and lacks what it promises.
+func unusable(op operation, v verdict, detail string) error {
+	return &Error{Op: op.name, Fault: FaultPortal, Exchange: v.Exchange, RetryAfter: -1, Detail: detail}
+}

@@ -1,0 +1,184 @@
+package chorus
+
+import (
+	"net/http"
+	"strings"
+)
+
+// This file is the classification of answers as data. The first rule that fits decides; what none fits is AMBIGUOUS for a
+// deposit and unknown for a read. A rule may leave that default only with a recorded source: docs/chorus-pro.md §9, whose
+// marks are S official, P production code, L measured live by others, C third party, A our assumption, G guess.
+
+// signs are what can be seen of an answer besides its numbers.
+type signs uint16
+
+const (
+	unread      signs = 1 << iota // the answer was not read to its end
+	coded                         // a codeRetour one can read, exactly one, in its own letter case
+	zero                          // and it is 0
+	named                         // a numeroFluxDepot of whatever kind
+	numbered                      // a numeroFluxDepot one can keep
+	gateway                       // the gateway's own error: WWW-Authenticate, its JSON, or an empty body with its correlation id
+	saysToken                     // WWW-Authenticate speaks of the token
+	saysAccount                   // WWW-Authenticate speaks of login or password
+	asDuplicate                   // the libelle reads like "already there"
+	healthy                       // the health check's statusCode is OK
+)
+
+// kind is what a rule distinguishes among operations.
+type kind uint8
+
+const (
+	deposit kind = 1 << iota
+	search
+	report
+	health
+	other
+	reads = search | report | health | other
+	every = deposit | reads
+)
+
+// operation is one method of the API.
+type operation struct {
+	name, method, path string
+	kind               kind
+}
+
+var (
+	opDeposit    = operation{"factures/deposer/flux", http.MethodPost, "/cpro/factures/v1/deposer/flux", deposit}
+	opSearch     = operation{"factures/rechercher/fournisseur", http.MethodPost, "/cpro/factures/v1/rechercher/fournisseur", search}
+	opHistory    = operation{"factures/consulter/historique", http.MethodPost, "/cpro/factures/v1/consulter/historique", other}
+	opReport     = operation{"transverses/consulterCRDetaille", http.MethodPost, "/cpro/transverses/v1/consulterCRDetaille", report}
+	opHealth     = operation{"transverses/health-check", http.MethodGet, "/cpro/transverses/v1/health-check", health}
+	opStructures = operation{
+		"transverses/recuperer/structures/actives/fournisseur", http.MethodPost,
+		"/cpro/transverses/v1/recuperer/structures/actives/fournisseur", other,
+	}
+	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other}
+)
+
+type rule struct {
+	kinds    kind
+	from, to int    // HTTP status; 0, 0 fits any
+	code     int    // codeRetour; 0 fits any
+	message  string // message code; "" fits any
+	has, not signs
+	outcome  Outcome // of a deposit
+	fault    Fault   // "" is success
+	detail   string
+	mark     string
+}
+
+var rules = []rule{
+	// What cannot be read proves nothing, whatever its status: too large, cut, or badly packed.
+	{kinds: every, has: unread, outcome: Ambiguous, fault: FaultPortal, detail: "answer not readable", mark: "A"},
+
+	// Success, and answers that claim success beside a failure. The health check alone has no codeRetour.
+	{kinds: health, from: 200, to: 200, has: healthy, mark: "L"},
+	{kinds: deposit, from: 200, to: 200, has: coded | zero | numbered, outcome: Accepted, mark: "S P"},
+	{kinds: deposit, has: named, outcome: Ambiguous, fault: FaultPortal, detail: "flux number unusable, or beside a failure", mark: "A"},
+	{kinds: deposit, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success without its status or flux number", mark: "A"},
+	{kinds: search | report | other, from: 200, to: 200, has: coded | zero, mark: "S P"},
+	{kinds: reads, has: zero, fault: FaultPortal, detail: "success under another status", mark: "A"},
+
+	// The application's refusals, under 200 or 400 (§9).
+	{
+		kinds: deposit, from: 200, to: 200, code: 20001, message: "GDP_MSG_11.022", has: coded,
+		outcome: Refused, fault: FaultDocument, detail: "file too large", mark: "C",
+	},
+	{
+		kinds: deposit, from: 400, to: 400, code: 20001, message: "GDP_MSG_11.022", has: coded,
+		outcome: Refused, fault: FaultDocument, detail: "file too large", mark: "C",
+	},
+	{kinds: deposit, from: 413, to: 413, outcome: Refused, fault: FaultDocument, detail: "request too large", mark: "S"},
+	{
+		kinds: deposit, from: 200, to: 200, has: coded | asDuplicate,
+		outcome: Duplicate, fault: FaultDocument, detail: "refused as a duplicate", mark: "G",
+	},
+	{
+		kinds: deposit, from: 400, to: 400, has: coded | asDuplicate,
+		outcome: Duplicate, fault: FaultDocument, detail: "refused as a duplicate", mark: "G",
+	},
+	{kinds: search, from: 200, to: 200, code: 20000, message: "TRA_MSG_00.015", has: coded, fault: FaultEmpty, detail: "no result", mark: "P"},
+	{kinds: search, from: 200, to: 200, code: 20007, message: "GFT_MSG_01.075", has: coded, fault: FaultEmpty, detail: "no result", mark: "C"},
+	{kinds: report, from: 200, to: 200, message: "POQ_MSG_01.003", has: coded, fault: FaultNotYet, detail: "flux not found", mark: "C L"},
+	{kinds: report, from: 400, to: 400, message: "POQ_MSG_01.003", has: coded, fault: FaultNotYet, detail: "flux not found", mark: "C"},
+	{kinds: reads, from: 200, to: 200, message: "GDP_MSG_11.005", has: coded, fault: FaultRights, detail: "not entitled", mark: "C"},
+	{kinds: reads, from: 400, to: 400, message: "GDP_MSG_11.005", has: coded, fault: FaultRights, detail: "not entitled", mark: "C"},
+
+	// The gateway's refusals (§3.4, §3.5).
+	{kinds: every, from: 401, to: 401, has: saysAccount, outcome: NotLanded, fault: FaultAccount, detail: "technical account refused", mark: "P L"},
+	{kinds: every, from: 401, to: 401, has: saysToken, outcome: NotLanded, fault: FaultToken, detail: "token refused", mark: "C"},
+	{kinds: every, from: 401, to: 401, outcome: NotLanded, fault: FaultToken, detail: unclear401, mark: "A"},
+	{kinds: every, from: 403, to: 403, not: coded, outcome: NotLanded, fault: FaultSubscription, detail: "route not subscribed or unknown", mark: "L"},
+	{kinds: every, from: 429, to: 429, outcome: NotLanded, fault: FaultQuota, detail: "too many requests", mark: "S"},
+	{kinds: every, from: 400, to: 400, has: gateway, not: coded, outcome: NotLanded, fault: FaultConfiguration, detail: "gateway refused the request", mark: "L"},
+	{kinds: every, from: 404, to: 405, has: gateway, not: coded, outcome: NotLanded, fault: FaultConfiguration, detail: "gateway knows no such route", mark: "S"},
+	{kinds: every, from: 415, to: 415, has: gateway, not: coded, outcome: NotLanded, fault: FaultConfiguration, detail: "gateway refused the content type", mark: "S P"},
+	{kinds: every, from: 422, to: 422, has: gateway, not: coded, outcome: NotLanded, fault: FaultConfiguration, detail: "gateway refused the request", mark: "A"},
+
+	// What may have happened behind the gateway.
+	{kinds: every, from: 300, to: 399, outcome: Ambiguous, fault: FaultPortal, detail: "redirect, not followed", mark: "A"},
+	{kinds: every, from: 500, to: 599, outcome: Ambiguous, fault: FaultPortal, detail: "portal failed", mark: "A"},
+	{kinds: every, has: coded, outcome: Ambiguous, fault: FaultUnknown, detail: "codeRetour not known here", mark: "A"},
+	{kinds: every, from: 200, to: 200, outcome: Ambiguous, fault: FaultPortal, detail: "answer is not the promised JSON", mark: "A"},
+	{kinds: reads, from: 400, to: 499, fault: FaultConfiguration, detail: "request refused", mark: "A"},
+}
+
+const unclear401 = "token or account refused, without saying which"
+
+// lastResort is for what no rule fits.
+var lastResort = rule{outcome: Ambiguous, fault: FaultUnknown, detail: "answer not known here", mark: "A"}
+
+// judge finds the rule for an answer.
+func judge(k kind, status int, code *int, message string, s signs) rule {
+	for _, r := range rules {
+		fits := r.kinds&k != 0 &&
+			(r.from == 0 || status >= r.from && status <= r.to) &&
+			(r.code == 0 || code != nil && *code == r.code) &&
+			(r.message == "" || r.message == message) &&
+			s&r.has == r.has && s&r.not == 0
+		if fits {
+			return r
+		}
+	}
+	return lastResort
+}
+
+// duplicateWords mark a refusal as "already there". The portal's real words are unknown (docs/chorus-pro.md §10), all of
+// these are guesses [G]; one too many costs a look-up, one too few calls an accepted invoice rejected. Compared without
+// accents and in lower case.
+var duplicateWords = []string{
+	"existe deja", "deja ete", "deja exist", "deja presente", "deja depose", "deja integre", "deja recu", "deja transmis",
+	"deja utilise", "deja enregistre", "deja connu", "deja attribue", "doublon", "double_fact", "dupliqu", "unicite",
+	"rej_uni", "duplicate", "already",
+}
+
+var unaccent = strings.NewReplacer(
+	"é", "e", "è", "e", "ê", "e", "ë", "e", "à", "a", "â", "a", "ç", "c", "î", "i", "ï", "i", "ô", "o", "û", "u", "ù", "u",
+	"e\u0301", "e", "e\u0300", "e", "a\u0300", "a",
+)
+
+func looksDuplicate(text string) bool {
+	text = strings.Join(strings.Fields(unaccent.Replace(strings.ToLower(text))), " ")
+	for _, w := range duplicateWords {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// challengeSigns reads WWW-Authenticate. The account is looked for first: its text may well mention a token, too.
+func challengeSigns(h http.Header) signs {
+	challenge := strings.ToLower(strings.Join(h.Values("WWW-Authenticate"), " "))
+	switch {
+	case challenge == "":
+		return 0
+	case strings.Contains(challenge, "login") || strings.Contains(challenge, "password"):
+		return gateway | saysAccount
+	case strings.Contains(challenge, "token"):
+		return gateway | saysToken
+	}
+	return gateway
+}

@@ -1,0 +1,222 @@
+package chorus
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Config says which portal, as whom, and how patiently. The zero value of a field without a stated default is refused.
+type Config struct {
+	// APIURL is the root of the API without /cpro, as https://sandbox-api.piste.gouv.fr; TokenURL the full address of
+	// the token endpoint. See [URLs].
+	APIURL, TokenURL string
+
+	// ClientID and ClientSecret are the PISTE application; Scope is "openid" by default. None of the three is
+	// used when Tokens is set; TokenURL is then only compared with APIURL, if given.
+	ClientID     string
+	ClientSecret Secret
+	Scope        string
+
+	// Login and Password are the technical account of Chorus Pro (TECH_…@cpro.fr), sent as cpro-account with each call.
+	Login    string
+	Password Secret
+
+	// DepositTimeout bounds one deposit from dialling to the last byte of the answer; 60 s by default.
+	DepositTimeout time.Duration
+	// ReadTimeout bounds each other request likewise; 30 s by default.
+	ReadTimeout time.Duration
+	// TokenMargin: a token is renewed so long before it expires; 2 min by default, and never less than
+	// DepositTimeout + 60 s, so that a token outlives the deposit that carries it.
+	TokenMargin time.Duration
+
+	// Budget is asked once before every request to the API; nil means no limit. A deposit's permit is taken by Prepare.
+	Budget Budget
+	// Tokens gives the OAuth tokens; nil means an own source over TokenURL, for this process alone.
+	Tokens TokenSource
+	// RootCAs replaces the system's roots when set.
+	RootCAs *x509.CertPool
+}
+
+// Lane says on behalf of which work a request is made, so that a Budget can keep a share for each.
+type Lane string
+
+// The lanes.
+const (
+	LaneResolve Lane = "resolve" // settling doubt about a deposit
+	LaneSubmit  Lane = "submit"  // deposits, and the health check that precedes them
+	LaneSync    Lane = "sync"    // the change feed
+	LaneReport  Lane = "report"  // integration reports
+)
+
+// Budget shares the requests that PISTE grants one application (docs/chorus-pro.md §3.5).
+type Budget interface {
+	// Take returns when one request may leave. Its error is found again in the returned error's chain.
+	Take(ctx context.Context, lane Lane) error
+}
+
+// The hosts of the two environments, docs/chorus-pro.md §2.
+const (
+	sandboxAPI      = "https://sandbox-api.piste.gouv.fr"
+	sandboxToken    = "https://sandbox-oauth.piste.gouv.fr/api/oauth/token" //nolint:gosec // an address, not a credential
+	productionAPI   = "https://api.piste.gouv.fr"
+	productionToken = "https://oauth.piste.gouv.fr/api/oauth/token" //nolint:gosec // an address, not a credential
+)
+
+// URLs gives the API's root and the token endpoint of an environment, "sandbox" or "production".
+func URLs(env string) (api, token string, err error) {
+	switch env {
+	case "sandbox":
+		return sandboxAPI, sandboxToken, nil
+	case "production":
+		return productionAPI, productionToken, nil
+	}
+	return "", "", fmt.Errorf("environment is %q, want sandbox or production", env)
+}
+
+// Check refuses a pair of addresses that cannot be meant: one of the sandbox and one of production, a state host without
+// TLS, or something that is not an address.
+func Check(api, token string) error {
+	envA, errA := environment("API", api)
+	envT, errT := environment("token", token)
+	if err := errors.Join(errA, errT); err != nil {
+		return err
+	}
+	if envA != "" && envT != "" && envA != envT {
+		return fmt.Errorf("the API address is of %s and the token address of %s", envA, envT)
+	}
+	if u, _ := url.Parse(api); strings.Trim(u.Path, "/") != "" {
+		return errors.New("the API address has a path: give the root, without /cpro")
+	}
+	return nil
+}
+
+// environment tells whose host an address names: sandbox, production or, for a simulator or another network, "".
+func environment(what, address string) (string, error) {
+	u, err := url.Parse(address)
+	// The address itself is not repeated in errors: it may hold a password.
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return "", fmt.Errorf("the %s address is not an absolute http(s) address", what)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("the %s address must have no user, query or fragment", what)
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if !isState(host) {
+		return "", nil
+	}
+	if u.Scheme != "https" {
+		return "", fmt.Errorf("the %s address must be https", what)
+	}
+	if strings.HasPrefix(host, "sandbox") {
+		return "sandbox", nil
+	}
+	return "production", nil
+}
+
+// isState recognises PISTE's public hosts.
+func isState(host string) bool {
+	return host == "piste.gouv.fr" || strings.HasSuffix(host, ".piste.gouv.fr")
+}
+
+func (cfg Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&cfg.DepositTimeout, 60*time.Second)
+	set(&cfg.ReadTimeout, 30*time.Second)
+	set(&cfg.TokenMargin, 2*time.Minute)
+	cfg.TokenMargin = max(cfg.TokenMargin, cfg.DepositTimeout+tokenReserve)
+	if cfg.Scope == "" {
+		cfg.Scope = "openid"
+	}
+	return cfg
+}
+
+func (cfg Config) validate() error {
+	var problems []error
+	demand := func(ok bool, what string) {
+		if !ok {
+			problems = append(problems, errors.New(what))
+		}
+	}
+	if cfg.Tokens == nil {
+		problems = append(problems, Check(cfg.APIURL, cfg.TokenURL), cfg.validateApplication())
+	} else {
+		problems = append(problems, Check(cfg.APIURL, cmp.Or(cfg.TokenURL, cfg.APIURL)))
+	}
+	demand(cfg.Login != "", "the technical account's login is missing")
+	demand(!strings.Contains(cfg.Login, ":"), "the technical account's login contains a colon")
+	demand(cfg.Password != "", "the technical account's password is missing")
+	demand(cfg.DepositTimeout > 0 && cfg.ReadTimeout > 0, "a duration is negative")
+	return errors.Join(problems...)
+}
+
+func (cfg Config) validateApplication() error {
+	if cfg.ClientID == "" || cfg.ClientSecret == "" {
+		return errors.New("the PISTE application's client id or client secret is missing")
+	}
+	return nil
+}
+
+// Client speaks to one portal as one technical account. It is safe for concurrent use.
+type Client struct {
+	api            string
+	deposits       *http.Client // connections used once
+	reads          *http.Client // connections kept
+	depositTimeout time.Duration
+	readTimeout    time.Duration
+	budget         Budget
+	tokens         TokenSource
+	private        *private // behind a pointer, so that printing a Client cannot reach it
+
+	// unclear is the generation of the last token met by a 401 that did not say what it refused; 0 when the last
+	// answer was none. The same 401 for a newer token means that the account is refused (docs/chorus-pro.md §3.4).
+	unclear atomic.Int64
+}
+
+type private struct {
+	account string // value of cpro-account
+	redactor
+}
+
+// New makes a client. It reports all problems of the configuration at once and does not touch the network.
+func New(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("chorus: %w", err)
+	}
+	tokens := cfg.Tokens
+	if tokens == nil {
+		endpoint, err := NewTokenEndpoint(cfg)
+		if err != nil {
+			return nil, err
+		}
+		tokens = newTokenCache(endpoint.Fetch, cfg.TokenMargin)
+	}
+	account := base64.StdEncoding.EncodeToString([]byte(cfg.Login + ":" + cfg.Password.Reveal()))
+	return &Client{
+		api:            strings.TrimRight(cfg.APIURL, "/"),
+		deposits:       depositClient(cfg),
+		reads:          readClient(cfg),
+		depositTimeout: cfg.DepositTimeout,
+		readTimeout:    cfg.ReadTimeout,
+		budget:         cfg.Budget,
+		tokens:         tokens,
+		private:        &private{account, newRedactor(account, cfg.Password.Reveal(), cfg.ClientSecret.Reveal())},
+	}, nil
+}
+
+// Format implements fmt.Formatter: a client prints as its address, never as what it carries.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "chorus.Client("+c.api+")") }

@@ -1,0 +1,303 @@
+package chorus
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Facture is an invoice as the search of the supplier's invoices shows it. Texts are cleaned; an absent one is "".
+type Facture struct {
+	IdentifiantFactureCPP   int64 // 0 when absent
+	NumeroFacture           string
+	Statut                  string // see StatutInfo; any text may come
+	DateHeureEtatCourant    Date
+	CommentaireEtatCourant  string // the reason, in the recipient's words
+	DateDepot               Date
+	DateFacture             Date
+	NumeroFluxDepot         string
+	ModeDepot               string
+	TypeFacture             string
+	TypeDemandePaiement     string
+	CodeFournisseur         string // SIRET
+	DesignationFournisseur  string
+	IDDestinataire          int64
+	CodeDestinataire        string // SIRET
+	DesignationDestinataire string
+	CodeServiceExecutant    string
+	NumeroBonCommande       string
+	NumeroMarche            string
+	MontantHT               decimal.NullDecimal
+	MontantTTC              decimal.NullDecimal
+	MontantAPayer           decimal.NullDecimal
+	Devise                  string
+}
+
+// Query filters a search; a zero field filters nothing. The portal cannot search for several numbers at once, and whether
+// it matches a number exactly is not known: compare the results (docs/chorus-pro.md §5.1).
+type Query struct {
+	NumeroFacture   string
+	NumeroFluxDepot string
+	IDFournisseur   int64 // idStructureCPP of the supplier's structure
+
+	DepotDu, DepotAu               time.Time // days, in Paris, both included
+	FactureDu, FactureAu           time.Time // days, in Paris, both included
+	EtatCourantDu, EtatCourantAu   time.Time // moments of the last change of status; keep an overlap of a day
+	PageSize                       int       // asked for, not necessarily granted; 100 by default, at most 1000
+	TypeFacture, Statut, ModeDepot string
+}
+
+// Page is one page of a search, as really granted.
+type Page struct {
+	Number   int // 1, 2, …
+	Pages    int // of the whole search; -1 when not said
+	Total    int // rows of the whole search; -1 when not said
+	Factures []Facture
+	Exchange Exchange
+
+	keys  []string // one per row, to recognise repeated rows
+	vague bool     // neither a list nor a count: empty, perhaps
+}
+
+// Listing is the result of a search over all its pages.
+type Listing struct {
+	Factures []Facture
+	Pages    int // read
+	Total    int // as said by the portal; -1 when not said
+	// Complete: absence from Factures means absence from the portal's own answer. Every page was a success or one of
+	// the known "no result" answers, the page counts agreed, no row came twice (repeated rows are dropped), and the rows are as many as announced.
+	Complete  bool
+	Exchanges []Exchange // one a page
+}
+
+// maxPages bounds a search whose pages never end.
+const maxPages = 10_000
+
+// Search reads all pages. With an error it gives what was read until then, never Complete.
+func (c *Client) Search(ctx context.Context, lane Lane, q Query) (Listing, error) {
+	l := Listing{Total: -1}
+	for p, err := range c.SearchPages(ctx, lane, q) {
+		if FaultOf(err) == FaultIncomplete {
+			return l, nil
+		}
+		if err != nil {
+			return l, err
+		}
+		l.Pages, l.Total = p.Number, p.Total
+		l.Factures = append(l.Factures, p.Factures...)
+		l.Exchanges = append(l.Exchanges, p.Exchange)
+	}
+	l.Complete = true
+	return l, nil
+}
+
+// SearchPages gives one page at a time, ordered by deposit date, the only stable order the portal offers. The sequence ends
+// with its last page, or with an error: that of a request, or one of FaultIncomplete when the pages do not add up. Whoever
+// concludes anything from what is missing, as a change feed does that moves its mark, must have seen the end without one.
+func (c *Client) SearchPages(ctx context.Context, lane Lane, q Query) iter.Seq2[Page, error] {
+	return func(yield func(Page, error) bool) {
+		var sum tally
+		for n := 1; ; n++ {
+			p, err := c.searchPage(ctx, lane, q, n)
+			if err != nil {
+				yield(Page{}, err)
+				return
+			}
+			more := sum.add(&p, n)
+			if !yield(p, nil) {
+				return
+			}
+			if !more {
+				break
+			}
+		}
+		if doubt := sum.doubt(); doubt != "" {
+			yield(Page{}, &Error{Op: opSearch.name, Fault: FaultIncomplete, RetryAfter: -1, Detail: doubt})
+		}
+	}
+}
+
+// tally adds the pages up and notes the first thing that does not fit.
+type tally struct {
+	pages, total int
+	rows         int
+	seen         map[string]bool
+	first        string // doubt
+}
+
+func (t *tally) doubtful(format string, args ...any) {
+	if t.first == "" {
+		t.first = fmt.Sprintf(format, args...)
+	}
+}
+
+// add takes page n, drops the rows that came before, and tells whether another page is to be read.
+func (t *tally) add(p *Page, n int) bool {
+	if n == 1 {
+		t.pages, t.total, t.seen = p.Pages, p.Total, map[string]bool{}
+	}
+	if p.Number != n {
+		t.doubtful("asked for page %d, got %d", n, p.Number)
+	}
+	if p.Pages != t.pages || p.Total != t.total {
+		t.doubtful("page %d counts otherwise than page 1", n)
+	}
+	if p.vague {
+		t.doubtful("page %d has neither a list nor a count", n)
+	}
+	var fresh []Facture
+	for i, k := range p.keys {
+		if !t.seen[k] {
+			fresh = append(fresh, p.Factures[i])
+		}
+		t.seen[k] = true
+	}
+	if len(fresh) < len(p.keys) {
+		t.doubtful("page %d repeats rows", n)
+	}
+	p.Factures = fresh
+	t.rows += len(p.keys)
+	switch {
+	case n >= maxPages:
+		t.doubtful("more than %d pages", maxPages)
+		return false
+	case len(fresh) == 0: // the end, or a server that ignores paging
+		if t.pages > n {
+			t.doubtful("page %d of %d brings nothing", n, t.pages)
+		}
+		return false
+	case t.pages >= 0:
+		if t.pages < n {
+			t.doubtful("page %d of %d", n, t.pages)
+		}
+		return n < t.pages
+	case t.total >= 0:
+		return t.rows < t.total
+	}
+	return true
+}
+
+func (t *tally) doubt() string {
+	if t.total >= 0 && t.rows != t.total {
+		t.doubtful("%d rows of %d", t.rows, t.total)
+	}
+	return t.first
+}
+
+type searchRequest struct {
+	NumeroFacture   string       `json:"numeroFacture,omitempty"`
+	NumeroFluxDepot string       `json:"numeroFluxDepot,omitempty"`
+	IDFournisseur   int64        `json:"idFournisseur,omitempty"`
+	TypeFacture     string       `json:"typeFacture,omitempty"`
+	ModeDepot       string       `json:"modeDepot,omitempty"`
+	StatutCourant   []string     `json:"statutCourant,omitempty"`
+	DepotDu         string       `json:"periodeDateDepotDu,omitempty"`
+	DepotAu         string       `json:"periodeDateDepotAu,omitempty"`
+	FactureDu       string       `json:"periodeDateFactureDu,omitempty"`
+	FactureAu       string       `json:"periodeDateFactureAu,omitempty"`
+	EtatCourantDu   string       `json:"periodeDateHeureEtatCourantDu,omitempty"`
+	EtatCourantAu   string       `json:"periodeDateHeureEtatCourantAu,omitempty"`
+	Paging          searchPaging `json:"rechercheFactureParFournisseur"`
+}
+
+type searchPaging struct {
+	Page    int    `json:"pageResultatDemandee"`
+	Size    int    `json:"nbResultatsParPage"`
+	Sens    string `json:"triSens"`
+	Colonne string `json:"triColonne"`
+}
+
+func (q Query) request(page int) searchRequest {
+	size := q.PageSize
+	if size <= 0 {
+		size = 100
+	}
+	var statuts []string
+	if q.Statut != "" {
+		statuts = []string{q.Statut}
+	}
+	return searchRequest{
+		NumeroFacture: q.NumeroFacture, NumeroFluxDepot: q.NumeroFluxDepot, IDFournisseur: q.IDFournisseur,
+		TypeFacture: q.TypeFacture, ModeDepot: q.ModeDepot, StatutCourant: statuts,
+		DepotDu: dayFrom(q.DepotDu), DepotAu: dayTo(q.DepotAu),
+		FactureDu: dayFrom(q.FactureDu), FactureAu: dayTo(q.FactureAu),
+		EtatCourantDu: moment(q.EtatCourantDu), EtatCourantAu: moment(q.EtatCourantAu),
+		Paging: searchPaging{Page: page, Size: min(size, 1000), Sens: "Ascendant", Colonne: "DateDepot"},
+	}
+}
+
+func (c *Client) searchPage(ctx context.Context, lane Lane, q Query, n int) (Page, error) {
+	v, err := c.call(ctx, opSearch, lane, q.request(n))
+	if FaultOf(err) == FaultEmpty {
+		p := Page{Number: n, Pages: 0, Total: 0, Exchange: v.Exchange}
+		if n > 1 { // the end of pages that nobody counted; beside counters it contradicts them
+			p.Pages, p.Total = -1, -1
+		}
+		return p, nil
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	return readPage(v, n)
+}
+
+// readPage reads a successful answer. The counters stand in parametresRetour, or at the root in older operations.
+func readPage(v verdict, n int) (Page, error) {
+	counters := v.child("parametresRetour")
+	if len(counters) == 0 {
+		counters = v.object
+	}
+	rows, err := v.list("listeFactures")
+	if err != nil {
+		return Page{}, unusable(opSearch, v, "listeFactures is not a list of invoices")
+	}
+	p := Page{Number: n, Pages: counters.count("pages"), Total: counters.count("total"), Exchange: v.Exchange}
+	if at := counters.count("pageCourante"); at > 0 {
+		p.Number = at
+	}
+	_, listed := v.object["listeFactures"]
+	p.vague = !listed && p.Total != 0 && p.Pages != 0
+	for i, row := range rows {
+		f := readFacture(row, v.hide)
+		key := strconv.FormatInt(f.IdentifiantFactureCPP, 10)
+		if f.IdentifiantFactureCPP == 0 {
+			key = fmt.Sprint(n, "/", i)
+			p.vague = true // a row that cannot be told from another
+		}
+		p.Factures = append(p.Factures, f)
+		p.keys = append(p.keys, key)
+	}
+	return p, nil
+}
+
+func readFacture(o object, hide redactor) Facture {
+	return Facture{
+		IdentifiantFactureCPP:   o.id("identifiantFactureCPP"),
+		NumeroFacture:           o.text("numeroFacture"),
+		Statut:                  o.text("statut"),
+		DateHeureEtatCourant:    o.date("dateHeureEtatCourant"),
+		CommentaireEtatCourant:  o.free("commentaireEtatCourant", hide),
+		DateDepot:               o.date("dateDepot"),
+		DateFacture:             o.date("dateFacture"),
+		NumeroFluxDepot:         o.text(keyFlux),
+		ModeDepot:               o.text("modeDepot"),
+		TypeFacture:             o.text("typeFacture"),
+		TypeDemandePaiement:     o.text("typeDemandePaiement"),
+		CodeFournisseur:         o.siret("codeFournisseur"),
+		DesignationFournisseur:  o.free("designationFournisseur", hide),
+		IDDestinataire:          o.id("idDestinataire"),
+		CodeDestinataire:        o.siret("codeDestinataire"),
+		DesignationDestinataire: o.free("designationDestinataire", hide),
+		CodeServiceExecutant:    o.text("codeServiceExecutant"),
+		NumeroBonCommande:       o.text("numeroBonCommande"),
+		NumeroMarche:            o.text("numeroMarche"),
+		MontantHT:               o.money("montantHT"),
+		MontantTTC:              o.money("montantTTC"),
+		MontantAPayer:           o.money("montantAPayer"),
+		Devise:                  o.text("devise"),
+	}
+}
