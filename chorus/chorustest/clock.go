@@ -1,0 +1,130 @@
+package chorustest
+
+import (
+	"container/heap"
+	"time"
+	_ "time/tzdata" // the portal speaks Paris time, whatever machine the simulator runs on
+)
+
+// Paris is the zone of every date that Chorus Pro writes without a zone (docs/chorus-pro.md §4.1).
+var Paris = mustZone("Europe/Paris")
+
+func mustZone(name string) *time.Location {
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err) // time/tzdata is linked in
+	}
+	return z
+}
+
+// due is one thing that will happen by itself at a moment of the virtual clock: a late landing, an
+// integration, or the next step in the life of an invoice. Exactly one of the three pointers is set.
+type due struct {
+	at      time.Time
+	order   int64 // ties are broken by the order of planning
+	landing *landing
+	flux    *flux
+	facture *facture
+	move    int // facture.moves when planned; another value means that somebody moved it meanwhile
+}
+
+type agenda []due
+
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	if a[i].at.Equal(a[j].at) {
+		return a[i].order < a[j].order
+	}
+	return a[i].at.Before(a[j].at)
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(due)) }
+func (a *agenda) Pop() any {
+	old := *a
+	d := old[len(old)-1]
+	old[len(old)-1] = due{}
+	*a = old[:len(old)-1]
+	return d
+}
+
+// now is the virtual time. Its precision is the microsecond, so that it survives the ledger.
+func (s *Sim) now() time.Time {
+	return time.Now().Add(s.offset).Round(0).Truncate(time.Microsecond).UTC()
+}
+
+func (s *Sim) plan(d due) {
+	s.planned++
+	d.order = s.planned
+	heap.Push(&s.agenda, d)
+}
+
+// catchUp lets everything happen whose moment has passed, in order, each at its own moment. It is called
+// with the lock held before anything looks at the portal, so that nobody can see a state that is late.
+func (s *Sim) catchUp() {
+	now := s.now()
+	for len(s.agenda) > 0 && !s.agenda[0].at.After(now) {
+		d := heap.Pop(&s.agenda).(due)
+		switch {
+		case d.landing != nil:
+			s.land(d.landing, d.at)
+		case d.flux != nil:
+			s.integrate(d.flux, d.at)
+		case d.facture.moves == d.move:
+			s.step(d.facture, d.at)
+		}
+	}
+}
+
+// housekeeping writes into the ledger what becomes due while nobody asks: a late landing has to be there
+// for whoever reads the file from outside.
+func (s *Sim) housekeeping() {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+			s.mu.Lock()
+			s.catchUp()
+			s.profile.everyMinute(s)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// Advance moves the virtual clock forward. Tokens expire, invoices integrate and travel, late deposits
+// land; the quota, which counts real seconds, is not touched.
+func (s *Sim) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(Entry{Type: "clock", OffsetMS: (s.offset + d).Milliseconds()})
+	s.catchUp()
+}
+
+// Now is the simulator's virtual time.
+func (s *Sim) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now()
+}
+
+// dateLayouts are the formats that clients are known to send or portals to answer (docs/chorus-pro.md §4.1).
+var dateLayouts = []string{
+	"2006-01-02T15:04:05.999Z07:00", "2006-01-02T15:04:05.999Z0700", "2006-01-02T15:04:05.999",
+	"2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02",
+}
+
+// parseDate reads a date as the portal would; day is true when it holds no time of day.
+func parseDate(text string) (t time.Time, day, ok bool) {
+	for _, layout := range dateLayouts {
+		if t, err := time.ParseInLocation(layout, text, Paris); err == nil {
+			return t, layout == "2006-01-02", true
+		}
+	}
+	return time.Time{}, false, false
+}
+
+func isoDate(t time.Time) string   { return t.In(Paris).Format("2006-01-02T15:04:05.000-07:00") }
+func shortDate(t time.Time) string { return t.In(Paris).Format("2006-01-02 15:04") }
+func dayOf(t time.Time) string     { return t.In(Paris).Format("2006-01-02") }

@@ -1,0 +1,301 @@
+package chorustest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxRequest   = 45 << 20 // beyond it 413 [G: 30 MB flux, in base64]
+	maxFailures  = 5        // wrong passwords in a row that lock a technical account
+	jsonMedia    = "application/json;charset=utf-8"
+	noToken      = `Bearer realm="DefaultRealm", error="invalid_request", error_description="Unable to find token in the message"`
+	badToken     = `Bearer realm="DefaultRealm", error="invalid_token", error_description="The access token expired."`
+	badAccount   = `Bearer realm="PISTE",error="Unauthorized",error_description="login or password incorrects"`
+	unknownRoute = "unknown"
+)
+
+// connection is the context key of a connection's request counter.
+type connection struct{}
+
+// call is one request and what is known of it.
+type call struct {
+	id          int64
+	at          time.Time // arrival, virtual
+	method      string
+	path        string
+	op          *operation
+	header      http.Header
+	contentType string
+
+	basicUser, basicPassword string
+
+	raw        []byte
+	incomplete bool // the client left before the end of the body
+	tooLarge   bool
+	body       object
+	malformed  error // of the JSON
+
+	client   string
+	token    string // hash
+	tokenOK  bool
+	sentAny  bool // some token was sent
+	overrun  bool // beyond the quota
+	account  *account
+	login    string
+	password string
+
+	file       []byte // decoded fichierFlux; dropped when read
+	fileSHA    string
+	documents  []*Facts
+	fault      *Fault
+	correlated string
+}
+
+// numero is the invoice a request is about, if one can tell, for faults that wait for it.
+func (c *call) numero(s *Sim) string {
+	if len(c.documents) > 0 {
+		return c.documents[0].Numero
+	}
+	if n := c.body.text("numeroFacture"); n != "" {
+		return n
+	}
+	if fl := s.fluxes[c.body.text("numeroFluxDepot")]; fl != nil {
+		return fl.depots[0].facts.Numero
+	}
+	for _, name := range []string{"idFacture", "identifiantFactureCPP"} {
+		if f := s.factures[c.body.integer(name)]; f != nil {
+			return f.Numero
+		}
+	}
+	return ""
+}
+
+// serveAPI is the API and token door: it counts, reads, records, judges and answers one request.
+func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
+	c := s.arrive(r)
+	c.read(http.MaxBytesReader(w, r.Body, maxRequest))
+	s.admit(c, r)
+	a := s.answer(c)
+	s.send(w, r, c, a)
+}
+
+// arrive counts the request at the moment its headers are here, before its body is.
+func (s *Sim) arrive(r *http.Request) *call {
+	c := &call{
+		id: s.requestID.Add(1), method: r.Method, path: r.URL.Path, header: r.Header, contentType: r.Header.Get("Content-Type"),
+	}
+	c.basicUser, c.basicPassword, _ = r.BasicAuth()
+	c.op = operations[r.Method+" "+r.URL.Path]
+	c.correlated = fmt.Sprintf("Id-%08x%08x %d", uint32(s.cfg.Seed), uint32(c.id), c.id)
+	if login, err := base64.StdEncoding.DecodeString(r.Header.Get("cpro-account")); err == nil {
+		c.login, c.password, _ = strings.Cut(string(login), ":")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	c.at = s.now()
+	if c.path != tokenPath {
+		t, hash, sent := s.bearer(r.Header.Get("Authorization"))
+		c.token, c.sentAny = hash, sent
+		if t != nil {
+			c.client, c.tokenOK = t.client, true
+			c.overrun = s.count(c.client, time.Now())
+		}
+	}
+	s.open[c.id] = &openRequest{call: c, since: c.at}
+	return c
+}
+
+// opName names the operation in the ledger, in faults and in statistics.
+func (c *call) opName() string {
+	switch {
+	case c.path == tokenPath:
+		return "token"
+	case c.op == nil:
+		return unknownRoute
+	}
+	return c.op.name
+}
+
+// read takes the whole body, and the facts of the document in it, without the lock.
+func (c *call) read(body io.Reader) {
+	raw, err := io.ReadAll(body)
+	c.raw = raw
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		c.tooLarge, c.raw = true, nil
+		return
+	}
+	if err != nil {
+		c.incomplete = true
+		return
+	}
+	if c.path == tokenPath || c.op == nil {
+		return
+	}
+	if c.method == http.MethodGet {
+		return
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if c.malformed = d.Decode(&c.body); c.malformed == nil {
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			c.malformed = errors.New("something follows the JSON object")
+		} else if c.body == nil {
+			c.malformed = errors.New("null is not an object")
+		}
+	}
+	c.raw = nil
+	if c.op.name == "deposer/flux" {
+		file, err := base64.StdEncoding.DecodeString(c.body.text("fichierFlux"))
+		if err == nil && len(file) > 0 {
+			c.file, c.fileSHA = file, sum(file)
+			if len(file) <= maxFile || bytes.HasPrefix(file, []byte{0x1f, 0x8b}) {
+				c.documents = readFile(file)
+			}
+		}
+	}
+}
+
+// admit writes the request into the ledger.
+func (s *Sim) admit(c *call, r *http.Request) {
+	e := Entry{
+		At: c.at, Type: "request", Request: c.id, Op: c.opName(), Client: c.client, Account: c.login,
+		NomFichier: c.body.text("nomFichier"), FileSHA256: c.fileSHA, Bytes: int64(len(c.file)), Incomplete: c.incomplete,
+		UserAgent: r.UserAgent(), IdempotencyKey: r.Header.Get("Idempotency-Key"), Correlation: c.correlated,
+	}
+	if served, ok := r.Context().Value(connection{}).(*atomic.Int64); ok {
+		e.Reused = served.Add(1) > 1
+	}
+	if e.Op == unknownRoute {
+		e.Reason = c.method + " " + c.path
+	}
+	switch {
+	case len(c.documents) == 1:
+		e.Facts = c.documents[0]
+	case len(c.documents) > 1:
+		e.Documents = c.documents
+	case c.body.text("numeroFacture") != "":
+		e.Facts = &Facts{Numero: c.body.text("numeroFacture")}
+	}
+	e.Flux = c.body.text("numeroFluxDepot")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(e)
+}
+
+// answer applies the gateway's checks in PISTE's order, then a fault if one is due, then the operation.
+func (s *Sim) answer(c *call) answer {
+	if c.incomplete {
+		return answer{wire: wireDrop}
+	}
+	if c.path == tokenPath {
+		return s.withFault(c, s.serveToken)
+	}
+	if a, refused := s.gate(c); refused {
+		return a
+	}
+	return s.withFault(c, s.operate)
+}
+
+// gate is everything that PISTE checks before Chorus Pro hears of the request.
+func (s *Sim) gate(c *call) (answer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !c.sentAny:
+		s.violateLocked(c, "no token was sent")
+		return challenge(http.StatusBadRequest, noToken), true
+	case !c.tokenOK:
+		return challenge(http.StatusUnauthorized, badToken), true
+	case c.op == nil:
+		s.violateLocked(c, "undeclared route "+c.method+" "+c.path)
+		return plain(http.StatusForbidden), true
+	case slices.Contains(s.clients[c.client].Unsubscribed, c.op.api):
+		return plain(http.StatusForbidden), true
+	case c.overrun:
+		return tooMany("1", throttle), true
+	}
+	if !s.login(c) {
+		return challenge(http.StatusUnauthorized, badAccount), true
+	}
+	if c.tooLarge {
+		return plain(http.StatusRequestEntityTooLarge), true
+	}
+	if c.method == http.MethodPost {
+		media, params, err := mime.ParseMediaType(c.contentType)
+		if err != nil || media != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+			s.violateLocked(c, "Content-Type "+strconv.Quote(c.contentType)+" is not application/json;charset=utf-8")
+			return plain(http.StatusUnsupportedMediaType), true
+		}
+	}
+	return answer{}, false
+}
+
+// login checks the technical account. Five wrong passwords in a row lock it; a good one forgives.
+func (s *Sim) login(c *call) bool {
+	if c.header.Get("cpro-account") == "" {
+		s.violateLocked(c, "no cpro-account header")
+		return false
+	}
+	a := s.accounts[c.login]
+	switch {
+	case a == nil || a.Locked:
+		return false
+	case a.Password != c.password:
+		if a.failures++; a.failures >= maxFailures {
+			a.Locked = true
+		}
+		return false
+	case !s.now().Before(a.Expires):
+		return false
+	}
+	a.failures = 0
+	c.account = a
+	return true
+}
+
+// operate checks the request against its description and runs the operation.
+func (s *Sim) operate(c *call) answer {
+	if c.malformed != nil {
+		s.violate(c, "the body is not one JSON object: "+c.malformed.Error())
+		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête illisible."}}
+	}
+	faulty := c.op.fields.check("", c.body)
+	if s.swagger != nil {
+		faulty = append(faulty, s.swagger.check(c.path, c.body)...)
+	}
+	if len(faulty) > 0 {
+		for _, f := range faulty {
+			s.violate(c, f)
+		}
+		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête invalide : " + faulty[0]}}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	return c.op.run(s, c)
+}
+
+// violate records a request that no correct client sends.
+func (s *Sim) violate(c *call, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.violateLocked(c, reason)
+}
+
+func (s *Sim) violateLocked(c *call, reason string) {
+	s.record(Entry{Type: "violation", Request: c.id, Op: c.opName(), Reason: reason})
+}

@@ -1,0 +1,264 @@
+package chorustest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// Entry is one line of the ledger. Everything that the simulator knows follows from its ledger: it changes
+// its state only by appending a line, and a new process that reads the lines again is in the same state.
+//
+// A field that is absent is false, 0 or "". Facts are the fields of Facts, side by side with the others.
+// Types, with the fields they use beside seq, at and type:
+//
+//	start      seed, profile
+//	request    request, op, account, client, facts or documents, flux, nomFichier, file_sha256 (of the decoded
+//	           file), bytes (its size), reused (not the connection's first request), userAgent, idempotencyKey,
+//	           incomplete
+//	scheduled  request, flux, due, documents: a deposit that will land later
+//	accepted   request, flux, n, facts, key, refused_later, refused_as, reason, report_at, due (integration),
+//	           search_at: one line per document, n counts the documents of a flux from 0
+//	integrated flux, n, identifiantFactureCPP
+//	rejected   flux, n, refused_as, reason
+//	statut     identifiantFactureCPP, numero, statut, commentaire
+//	recycled   identifiantFactureCPP, facts: the recipient or references of a recycled invoice
+//	portal     identifiantFactureCPP, facts: an invoice typed in at the portal by a person
+//	piece      piece (pieceJointeId), bytes, sha256
+//	answer     request, status, codeRetour, flux, fault, sent: written before the answer leaves
+//	close      request, sent: the exchange is over; sent = every byte was handed to the network without error
+//	token      client, token (a hash), due (its end); revoke: client, or nobody for all
+//	clock      offset_ms; script: numero, moves; violation: request, op, reason
+type Entry struct {
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"` // virtual time
+	Type    string    `json:"type"`
+	Request int64     `json:"request,omitempty"`
+	Op      string    `json:"op,omitempty"`
+	Client  string    `json:"client,omitempty"`
+	Account string    `json:"account,omitempty"`
+
+	*Facts
+	Documents  []*Facts `json:"documents,omitempty"`
+	NomFichier string   `json:"nomFichier,omitempty"`
+	Syntaxe    string   `json:"syntaxeFlux,omitempty"`
+	FileSHA256 string   `json:"file_sha256,omitempty"`
+
+	Bytes          int64  `json:"bytes,omitempty"`
+	Reused         bool   `json:"reused,omitempty"`
+	UserAgent      string `json:"userAgent,omitempty"`
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
+	Incomplete     bool   `json:"incomplete,omitempty"`
+
+	Flux         string     `json:"flux,omitempty"`
+	N            int        `json:"n,omitempty"`
+	Key          string     `json:"key,omitempty"`
+	RefusedLater bool       `json:"refused_later,omitempty"`
+	RefusedAs    string     `json:"refused_as,omitempty"`
+	Reason       string     `json:"reason,omitempty"`
+	ReportAt     *time.Time `json:"report_at,omitempty"`
+	Due          *time.Time `json:"due,omitempty"`
+	SearchAt     *time.Time `json:"search_at,omitempty"`
+
+	Facture     int64  `json:"identifiantFactureCPP,omitempty"`
+	Statut      string `json:"statut,omitempty"`
+	Commentaire string `json:"commentaire,omitempty"`
+	Moves       []Move `json:"moves,omitempty"`
+	Piece       int64  `json:"piece,omitempty"`
+
+	Status      int    `json:"status,omitempty"`
+	CodeRetour  string `json:"codeRetour,omitempty"`
+	Fault       string `json:"fault,omitempty"`
+	Sent        *bool  `json:"sent,omitempty"`
+	Correlation string `json:"correlation,omitempty"`
+
+	Token    string `json:"token,omitempty"`
+	OffsetMS int64  `json:"offset_ms,omitempty"`
+	Seed     uint64 `json:"seed,omitempty"`
+	Profile  string `json:"profile,omitempty"`
+}
+
+// ledger keeps the lines: in a file when there is one, else in memory.
+// Appending is done under the simulator's lock; waiting for the disk is not.
+type ledger struct {
+	path   string
+	file   *os.File
+	noSync bool
+	memory []Entry
+
+	mu      sync.Mutex // guards what follows; never held together with a system call
+	wake    *sync.Cond
+	syncing bool
+	written int64 // the newest line handed to the file
+	synced  int64 // the newest line known to be on disk
+	failed  error
+}
+
+// openLedger opens the file, hands every whole line to replay and cuts off a torn last line, which no
+// answer can have been based on.
+func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, error) {
+	l := &ledger{path: path, noSync: noSync}
+	l.wake = sync.NewCond(&l.mu)
+	if path == "" {
+		return l, nil
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	whole, err := readLines(file, replay)
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	l.file = file
+	return l, nil
+}
+
+// readLines calls f for every whole line and returns where the last whole line ends.
+func readLines(r io.Reader, f func(Entry) error) (int64, error) {
+	var whole int64
+	in := bufio.NewReaderSize(r, 1<<20)
+	for {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return whole, nil
+		}
+		if err != nil {
+			return whole, err
+		}
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
+		}
+		if err := f(e); err != nil {
+			return whole, err
+		}
+		whole += int64(len(line))
+	}
+}
+
+// append writes the lines with one system call, so that lines that belong together stand or fall together
+// when the process is killed.
+func (l *ledger) append(entries ...Entry) {
+	if l.file == nil {
+		l.memory = append(l.memory, entries...)
+		return
+	}
+	var lines bytes.Buffer
+	out := json.NewEncoder(&lines)
+	out.SetEscapeHTML(false)
+	for i := range entries {
+		if err := out.Encode(&entries[i]); err != nil {
+			panic(err) // an Entry holds nothing that cannot be encoded
+		}
+	}
+	_, err := l.file.Write(lines.Bytes())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.written = entries[len(entries)-1].Seq
+	if err != nil && l.failed == nil {
+		l.failed = err
+	}
+}
+
+// settle returns when everything appended so far is on disk. Callers that come while the disk is busy share
+// the next fsync. An error means that the simulator can promise nothing any more: no answer may leave.
+func (l *ledger) settle() error {
+	if l.file == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	mine := l.written
+	for l.failed == nil && !l.noSync && l.synced < mine {
+		if l.syncing {
+			l.wake.Wait()
+			continue
+		}
+		l.syncing = true
+		target := l.written
+		l.mu.Unlock()
+		err := l.file.Sync()
+		l.mu.Lock()
+		l.syncing = false
+		if err != nil {
+			l.failed = err
+		} else {
+			l.synced = target
+		}
+		l.wake.Broadcast()
+	}
+	return l.failed
+}
+
+func (l *ledger) close() error {
+	if l.file == nil {
+		return nil
+	}
+	err := l.settle()
+	return errors.Join(err, l.file.Close())
+}
+
+// each calls f for every line written so far, oldest first.
+func (l *ledger) each(f func(Entry) error) error {
+	if l.file == nil {
+		for _, e := range l.memory {
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	file, err := os.Open(l.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	_, err = readLines(file, f)
+	return err
+}
+
+// record gives the entries their numbers, changes the state by them and appends them. Callers hold the lock.
+func (s *Sim) record(entries ...Entry) {
+	now := s.now()
+	for i := range entries {
+		s.seq++
+		entries[i].Seq = s.seq
+		if entries[i].At.IsZero() {
+			entries[i].At = now
+		}
+		s.apply(&entries[i])
+	}
+	s.ledger.append(entries...)
+}
+
+// Ledger returns every line so far.
+func (s *Sim) Ledger() []Entry {
+	var all []Entry
+	_ = s.eachEntry(func(e Entry) error {
+		all = append(all, e)
+		return nil
+	})
+	return all
+}
+
+// eachEntry calls f for every line so far, without holding the lock.
+func (s *Sim) eachEntry(f func(Entry) error) error {
+	s.mu.Lock()
+	s.catchUp()
+	snapshot := &ledger{path: s.ledger.path, file: s.ledger.file, memory: s.ledger.memory}
+	s.mu.Unlock()
+	return snapshot.each(f)
+}
+
+func yes(b bool) *bool { return &b }

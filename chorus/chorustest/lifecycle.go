@@ -1,0 +1,201 @@
+package chorustest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/choriste/choriste/invoice"
+)
+
+// Why a flux, or one document of it, is refused: the ledger's refused_as.
+const (
+	refusedTechnical = "technical" // the document cannot be read, or is not of the declared syntax
+	refusedRules     = "rules"     // the document breaks a rule
+	refusedStructure = "structure" // supplier, recipient, service or commitment
+	refusedDuplicate = "duplicate" // year, SIREN and number are taken
+	refusedFault     = "fault"     // a fault asked for it
+	refusedIncident  = "incident"  // a fault: the flux ends IN_INCIDENTE and has to be sent again
+)
+
+// TexteDoublon is what the integration report says of a second copy. The real text is not known [G].
+const TexteDoublon = "Une facture portant ce numéro existe déjà pour ce fournisseur. (texte réel inconnu)"
+
+// itinerary is how an ordinary invoice travels when nothing stops it.
+var itinerary = []Move{
+	{Statut: "EN_COURS_ACHEMINEMENT"},
+	{Statut: "MISE_A_DISPOSITION"},
+	{Statut: "PRISE_EN_COMPTE_DESTINATAIRE"},
+	{Statut: "MANDATEE"},
+	{Statut: "MISE_A_DISPOSITION_COMPTABLE"},
+	{Statut: "COMPTABILISEE"},
+	{Statut: "MISE_EN_PAIEMENT"},
+}
+
+// judge decides whether the portal will integrate a document, from the document and from what the portal
+// knows now. taken holds the keys of documents of the same flux that were judged before.
+func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs, reason string) {
+	if f.DefectKind == refusedTechnical {
+		return refusedTechnical, f.Defect
+	}
+	if f.Syntaxe != "" && !invoice.Compatible(syntaxe, f.Syntaxe) {
+		return refusedTechnical, "IRRECEVABILITE: le document n'est pas de la syntaxe " + syntaxe
+	}
+	if f.DefectKind != "" {
+		return f.DefectKind, f.Defect
+	}
+	if reason := s.judgeStructures(f); reason != "" {
+		return refusedStructure, cut(reason)
+	}
+	if k := f.key(); !s.cfg.AcceptDuplicates && (s.taken[k] || taken[k]) {
+		return refusedDuplicate, TexteDoublon
+	}
+	return "", ""
+}
+
+// judgeStructures applies the rules that depend on who sends and who receives (docs/chorus-pro.md §11).
+func (s *Sim) judgeStructures(f *Facts) string {
+	supplier := s.structures[f.Fournisseur]
+	if supplier == nil && s.cfg.KnownSuppliersOnly || supplier != nil && (supplier.Inactive || supplier.Publique) {
+		return "L'identifiant fournisseur " + f.Fournisseur + " n'est pas reference dans notre systeme."
+	}
+	recipient := s.structures[f.Destinataire]
+	if recipient == nil || !recipient.Publique || recipient.Inactive {
+		return "L'identifiant destinataire " + f.Destinataire + " n'est pas reference dans notre systeme."
+	}
+	const (
+		service    = "Le code service (FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeAgreement.BuyerReference.value) est obligatoire."
+		engagement = "L'engagement juridique (…BuyerOrderReferencedDocument.IssuerAssignedID.value) est obligatoire."
+	)
+	if f.Service == facturesPubliques {
+		return "Le service " + facturesPubliques + " n'est pas autorisé pour un fournisseur privé."
+	}
+	needsEngagement := recipient.NumeroEJDoitEtreRenseigne
+	if f.Service != "" {
+		known := false
+		for _, sv := range recipient.Services {
+			if sv.Code == f.Service && !sv.Inactif {
+				known = true
+				needsEngagement = needsEngagement || sv.NumeroEngagement
+			}
+		}
+		if !known {
+			return "Le service (balise BuyerReference) n'est pas connu de la structure destinataire."
+		}
+	}
+	missing := ""
+	if recipient.CodeServiceDoitEtreRenseigne && f.Service == "" {
+		missing = service
+	}
+	if needsEngagement && f.Engagement == "" {
+		if missing != "" {
+			missing += "|"
+		}
+		missing += engagement
+	}
+	if recipient.GestionNumeroEJOuCodeService && f.Service == "" && f.Engagement == "" {
+		missing = engagement + "|" + service
+	}
+	return missing
+}
+
+// integrate ends the flux: each document becomes an invoice or is refused, as was decided on arrival.
+func (s *Sim) integrate(fl *flux, at time.Time) {
+	if fl.done {
+		return
+	}
+	var lines []Entry
+	id := s.nextFacture
+	for n, d := range fl.depots {
+		if d.refusedAs != "" {
+			lines = append(lines, Entry{At: at, Type: "rejected", Flux: fl.numero, N: n, RefusedAs: d.refusedAs, Reason: d.reason})
+			continue
+		}
+		id++
+		lines = append(lines, Entry{At: at, Type: "integrated", Flux: fl.numero, N: n, Facture: id})
+	}
+	s.record(lines...)
+}
+
+// step moves an invoice to the next statut of its path.
+func (s *Sim) step(f *facture, at time.Time) {
+	if len(f.path) == 0 || s.cfg.Step <= 0 {
+		return
+	}
+	s.moveTo(f, f.path[0], at)
+}
+
+func (s *Sim) moveTo(f *facture, m Move, at time.Time) {
+	s.record(Entry{At: at, Type: "statut", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Statut: m.Statut, Commentaire: m.Commentaire})
+}
+
+// waits says whether an invoice in this statut stays there until its supplier acts.
+func waits(statut string) bool { return statut == "SUSPENDUE" || statut == "A_RECYCLER" }
+
+// pathAfter is what an invoice will go through by itself once it has reached statut.
+func (s *Sim) pathAfter(f *facture, statut string) []Move {
+	if len(f.path) > 0 && f.path[0].Statut == statut {
+		return f.path[1:]
+	}
+	if waits(statut) { // goes on from here once completed or recycled
+		return f.path
+	}
+	full := s.fullPath(f)
+	if statut == "DEPOSEE" {
+		if len(f.path) > 0 { // recycled
+			return f.path
+		}
+		return full
+	}
+	for i, m := range full {
+		if m.Statut == statut {
+			return full[i+1:]
+		}
+	}
+	return nil
+}
+
+// fullPath is the script of this invoice, or the ordinary itinerary of its recipient.
+func (s *Sim) fullPath(f *facture) []Move {
+	if script, scripted := s.scripts[f.Numero]; scripted {
+		return script
+	}
+	return s.ordinaryPath(f)
+}
+
+func (s *Sim) ordinaryPath(f *facture) []Move {
+	if st := s.structures[f.Destinataire]; st != nil && st.StatutMiseEnPaiementNestPasRemonte {
+		return itinerary[:len(itinerary)-1]
+	}
+	return itinerary
+}
+
+// find returns the newest invoice of that number.
+func (s *Sim) find(numero string) *facture {
+	all := s.byNumero[numero]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// Statut moves the newest invoice of that number to any statut, as its recipient (or the portal) would. It
+// must be integrated.
+func (s *Sim) Statut(numero, statut, commentaire string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	f := s.find(numero)
+	if f == nil {
+		return fmt.Errorf("the portal holds no invoice %s", numero)
+	}
+	s.moveTo(f, Move{statut, commentaire}, s.now())
+	return nil
+}
+
+// Script sets the statuts that invoices of this number go through after DEPOSEE, one each step. It applies to
+// an invoice already integrated from its next passage on.
+func (s *Sim) Script(numero string, moves ...Move) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(Entry{Type: "script", Facts: &Facts{Numero: numero}, Moves: moves})
+}

@@ -1,0 +1,81 @@
+package chorustest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+)
+
+// A Swagger of one operation, so that the walker is tested where the official files are not.
+const oneOperation = `{"basePath":"/cpro/transverses","paths":{"/v1/consulterCRDetaille":{"post":{
+	"parameters":[{"in":"header","name":"cpro-account","type":"string"},{"in":"body","schema":{"$ref":"#/definitions/Param"}}],
+	"responses":{"200":{"schema":{"type":"object"}}}}}},
+	"definitions":{"Param":{"type":"object","properties":{"numeroFluxDepot":{"type":"string"},"idUtilisateurCourant":{"type":"integer"},
+	"syntaxeFlux":{"type":"string","enum":["IN_DP_E1_UBL_INVOICE"]}}}}}`
+
+func TestSwagger(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.json")
+	if err := os.WriteFile(file, []byte(oneOperation), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, c := start(t, &chorustest.Config{Swagger: []string{file}, TolerateViolations: true})
+	for i, x := range []struct {
+		body m
+		want int
+	}{
+		{m{"numeroFluxDepot": "x"}, 0},
+		{m{"numeroFluxDepot": "x", "syntaxeFlux": "IN_DP_E1_UBL_INVOICE"}, 0},
+		{m{"numeroFluxDepot": "x", "syntaxeFlux": "IN_DP_E1_CII_16B"}, 1}, // good for us, not for this file
+		{m{"numeroFluxDepot": "x", "idUtilisateurCourant": "1"}, 2},       // wrong for both
+		{m{"numeroFluxDepot": "x", "autre": 1}, 2},
+	} {
+		before := len(s.Violations())
+		c.post("/cpro/transverses/v1/consulterCRDetaille", x.body)
+		if got := len(s.Violations()) - before; got != x.want {
+			t.Errorf("case %d: %d violations: %v", i, got, s.Violations()[before:])
+		}
+	}
+	if _, err := chorustest.Start(chorustest.Config{Swagger: []string{"nowhere.json"}}); err == nil {
+		t.Error("a missing file is not an error")
+	}
+}
+
+// TestAnswersFollowTheSwagger checks our own answers against the official files, where they are.
+func TestAnswersFollowTheSwagger(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/chorus-pro/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, c := start(t, &chorustest.Config{Quota: -1})
+	flux := c.accepted(facture("F-1"))
+	c.integrated(flux)
+	if err := s.Statut("F-1", "SUSPENDUE", "bon ?"); err != nil {
+		t.Fatal(err)
+	}
+	found := c.search(m{"numeroFluxDepot": flux})
+	id := found.found()[0]["identifiantFactureCPP"]
+	for path, r := range map[string]reply{
+		"/cpro/factures/v1/deposer/flux":           c.deposit(facture("F-2")),
+		"/cpro/factures/v1/rechercher/fournisseur": found,
+		"/cpro/factures/v1/consulter/historique":   c.post("/cpro/factures/v1/consulter/historique", m{"idFacture": id}),
+		"/cpro/factures/v1/completer":              c.post("/cpro/factures/v1/completer", m{"identifiantFactureCPP": id}),
+		"/cpro/structures/v1/rechercher":           c.post("/cpro/structures/v1/rechercher", m{"structure": m{"identifiantStructure": "99999999700023"}}),
+		"/cpro/structures/v1/consulter":            c.post("/cpro/structures/v1/consulter", m{"idStructureCPP": 25784152}),
+		"/cpro/structures/v1/rechercher/services":  c.post("/cpro/structures/v1/rechercher/services", m{"idStructure": 25784152}),
+		"/cpro/structures/v1/consulter/service":    c.post("/cpro/structures/v1/consulter/service", m{"idStructure": 25784152, "idService": 27946001}),
+	} {
+		if r.status != 200 || r.code() != "0" {
+			t.Errorf("%s: %d %s", path, r.status, r.raw)
+		}
+		wrong, err := chorustest.CheckAnswer(files, path, r.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wrong {
+			t.Error(fmt.Sprint(path, ": ", w))
+		}
+	}
+}
