@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Step is what is done next for a row; each is one kind of job.
+type Step string
+
+// The steps of an invoice's way.
+const (
+	StepValidate Step = "validate"
+	StepSubmit   Step = "submit"
+	StepResolve  Step = "resolve"
+	StepReport   Step = "report"
+)
+
+// How a row is claimed. Dispatched, its claim is the number of the job that was created for it, with no end. The job takes it over (Take) for a lease.
+// Whoever then finds another claim than its own goes away, so a job that runs twice, or late, does nothing. What a crash or a lost job leaves claimed
+// comes back by the end of its lease, or by Sweep.
+
+// due holds, for each step, which rows it may take and in which order. An index in the schema serves each.
+var due = map[Step]struct{ where, order string }{
+	StepValidate: {`state = 'received'`, `priority DESC, id`},
+	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `priority DESC, id`},
+	StepResolve:  {`state = 'in_doubt'`, `due_at`},
+	StepReport:   {`state = 'deposited'`, `due_at`},
+}
+
+// Due locks up to limit rows of these accounts that are due for step, within tx, and returns their numbers. Rows of that step which are claimed
+// already count against limit, so that it bounds the work in flight over the whole fleet. Paused accounts keep their rows. Several processes may call it
+// at once; they get different rows.
+func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, accounts []string) ([]int64, error) {
+	rule := due[step]
+	rows, err := tx.Query(ctx, `
+		SELECT id
+		FROM chorus.invoices
+		WHERE `+rule.where+`
+		  AND due_at <= clock_timestamp()
+		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
+		ORDER BY `+rule.order+`
+		LIMIT greatest(0, $1 - (SELECT count(*) FROM chorus.invoices WHERE `+rule.where+` AND claimed_until > clock_timestamp()))
+		FOR UPDATE SKIP LOCKED`, limit, accounts)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// SetClaims marks rows that Due locked as given to jobs, one number for each.
+func (s *Store) SetClaims(ctx context.Context, tx pgx.Tx, ids, jobs []int64) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE chorus.invoices i
+		SET claim = c.job, claimed_until = 'infinity'
+		FROM unnest($1::bigint[], $2::bigint[]) AS c (id, job)
+		WHERE i.id = c.id`, ids, jobs)
+	return err
+}
+
+// notTaken is how long a job that River counts as running may take to take its row over; normally milliseconds.
+const notTaken = 10 * time.Second
+
+// Sweep gives back the rows whose job is gone before it took them over: deleted, cancelled, finished without doing its work, or fetched by a process that
+// died. It looks River's jobs up by number. This is what makes the table river_job disposable.
+func (s *Store) Sweep(ctx context.Context) (int64, error) {
+	const lost = `
+		NOT EXISTS (
+		    SELECT
+		    FROM river.river_job j
+		    WHERE j.id = claim
+		      AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
+		           OR j.state = 'running' AND j.attempted_at > clock_timestamp() - $1::interval)
+		)`
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
+	if err != nil {
+		return 0, err
+	}
+	n := tag.RowsAffected()
+	tag, err = s.pool.Exec(ctx, `
+		UPDATE chorus.structures SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
+	return n + tag.RowsAffected(), err
+}
+
+// StructureKey names one supplier structure of an account.
+type StructureKey struct {
+	Account string
+	ID      int64
+}
+
+// DueStructures locks the structures whose change feed is due, within tx.
+func (s *Store) DueStructures(ctx context.Context, tx pgx.Tx, limit int, accounts []string) ([]StructureKey, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT account, id_structure_cpp
+		FROM chorus.structures
+		WHERE next_sync_at <= clock_timestamp()
+		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
+		ORDER BY next_sync_at
+		LIMIT $1
+		FOR UPDATE SKIP LOCKED`, limit, accounts)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[StructureKey])
+}
+
+// SetStructureClaim marks a structure that DueStructures locked as given to a job.
+func (s *Store) SetStructureClaim(ctx context.Context, tx pgx.Tx, key StructureKey, job int64) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE chorus.structures SET claim = $3, claimed_until = 'infinity' WHERE account = $1 AND id_structure_cpp = $2`, key.Account, key.ID, job)
+	return err
+}
+
+// DueAccounts takes the accounts whose supplier structures are due to be asked for, within tx; each is due again after every.
+func (s *Store) DueAccounts(ctx context.Context, tx pgx.Tx, every time.Duration, accounts []string) ([]string, error) {
+	rows, err := tx.Query(ctx, `
+		UPDATE chorus.accounts
+		SET next_at = clock_timestamp() + $1::interval
+		WHERE name IN (
+		    SELECT name FROM chorus.accounts WHERE next_at <= clock_timestamp() AND name = ANY ($2) AND paused_at IS NULL FOR UPDATE SKIP LOCKED
+		)
+		RETURNING name`, every, accounts)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// CancelRequested cancels the rows whose cancellation was asked for while a deposit was in the air that turned out not to have left.
+func (s *Store) CancelRequested(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `UPDATE chorus.invoices SET state = 'cancelled' WHERE state = 'ready' AND cancel_requested_at IS NOT NULL`)
+	return err
+}

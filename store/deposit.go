@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/choriste/choriste/crash"
+)
+
+// Intent is what is written down before a deposit leaves.
+type Intent struct {
+	Attempt    uuid.UUID
+	Worker     string
+	NomFichier string
+	Memory     Memory        // the database must still know it
+	SendWithin time.Duration // T_send
+}
+
+// ErrNoSlot says that as many deposits are in flight over the fleet as are allowed.
+var ErrNoSlot = errors.New("all deposit slots are taken")
+
+// Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
+// returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
+// when the database does not know what Intent.Memory remembers, and ErrNoSlot when the fleet's deposits in flight are exhausted.
+//
+// On any other error the commit may have happened: the caller must not send, and settles it with Finish(NotSent), which does nothing if T1 was lost.
+// A crash after it leaves a sending row that the reaper takes to in_doubt.
+func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error) {
+	a := Attempt{ID: in.Attempt, InvoiceID: i.ID, NomFichier: in.NomFichier}
+	guard := `state = 'ready' AND attempt_no = $2 AND claim = $3 AND cancel_requested_at IS NULL`
+	if crash.Mutant(crash.NoCompareAndSet) {
+		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
+	}
+	var slots int
+	var same bool
+	var n *int
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+		WITH mind AS (
+		    SELECT `+epochSQL+` = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = cardinality($9::uuid[]) AS same
+		), slot AS (
+		    SELECT n
+		    FROM chorus.slots
+		    WHERE attempt_id IS NULL
+		    LIMIT 1
+		    FOR UPDATE SKIP LOCKED
+		), moved AS (
+		    UPDATE chorus.invoices
+		    SET state = 'sending', attempt_no = attempt_no + 1
+		    WHERE id = $1 AND `+guard+`
+		      AND EXISTS (SELECT FROM slot)
+		      AND ((SELECT same FROM mind) OR $10)
+		    RETURNING attempt_no, document_sha256
+		), taken AS (
+		    UPDATE chorus.slots
+		    SET attempt_id = $5
+		    WHERE n = (SELECT n FROM slot) AND EXISTS (SELECT FROM moved)
+		), written AS (
+		    INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline)
+		    SELECT $5, $1, attempt_no, $6, $7, document_sha256, $4, clock_timestamp(), clock_timestamp() + $8::interval
+		    FROM moved
+		    RETURNING n
+		)
+		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT n FROM written)`,
+			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine)).Scan(&slots, &same, &n)
+		if err != nil {
+			return err
+		}
+		return crash.Point(crash.InT1BeforeCommit)
+	})
+	switch {
+	case err != nil:
+		return a, err
+	case n != nil:
+		a.N = *n
+		return a, nil
+	case !same && !crash.Mutant(crash.NoQuarantine):
+		return a, ErrForgot
+	case slots == 0:
+		return a, ErrNoSlot
+	default:
+		return a, ErrGone
+	}
+}
+
+// MaySend is the fence: it answers, on a live connection, whether the attempt is still the row's own and in time. Everything else is a no.
+func (s *Store) MaySend(ctx context.Context, a Attempt) (bool, error) {
+	var ok bool
+	err := s.pool.QueryRow(ctx, `
+		SELECT EXISTS (
+		    SELECT
+		    FROM chorus.attempts a
+		    JOIN chorus.invoices i ON i.id = a.invoice_id
+		    WHERE a.id = $1 AND a.outcome IS NULL AND a.n = i.attempt_no AND i.state = 'sending'
+		      AND clock_timestamp() < a.send_deadline
+		)`, a.ID).Scan(&ok)
+	return ok, err
+}
+
+// Ending is what became of an attempt, and where the row goes because of it.
+type Ending struct {
+	Outcome    Outcome
+	NumeroFlux string
+	DateDepot  time.Time
+	Evidence   any // merged into the attempt's evidence; no secrets, no bodies
+	To         State
+	ReasonCode string
+	Reason     string
+	Due        time.Duration // when the next step is due
+	Refusals   int           // added to the row's count of refusals by the gateway
+}
+
+// Finish is T2: it writes down what is known of the attempt whatever the row has become meanwhile, and moves the row only if it is still this attempt's.
+// An acceptance that the row has no use for any more (another attempt, another flux) parks it: somebody has to look. Finish may be repeated; once an
+// outcome is written, later calls change nothing.
+//
+// A crash before it leaves the attempt without an outcome, which the reaper turns into OWNER_LOST and doubt.
+func (s *Store) Finish(ctx context.Context, a Attempt, e Ending) error {
+	err := s.finish(ctx, a, e)
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == "23505" {
+		// The portal gave a flux number that another row holds. The number goes to the evidence, the row to a person.
+		evidence := map[string]any{"numero_flux_depot_taken": e.NumeroFlux, "answer": e.Evidence}
+		return s.finish(ctx, a, Ending{
+			Outcome: Ambiguous, Evidence: evidence, To: Parked, ReasonCode: ParkContradiction,
+			Reason: "Chorus Pro answered with a flux number that belongs to another invoice",
+		})
+	}
+	return err
+}
+
+func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
+	evidence, err := json.Marshal(e.Evidence)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		// The row first, then its attempt: every transaction that touches both takes them in this order.
+		var state State
+		var attemptNo int
+		var flux *string
+		err := tx.QueryRow(ctx, `SELECT state, attempt_no, numero_flux_depot FROM chorus.invoices WHERE id = $1 FOR UPDATE`, a.InvoiceID).
+			Scan(&state, &attemptNo, &flux)
+		if err != nil {
+			return err
+		}
+		var n int
+		err = tx.QueryRow(ctx, `
+			UPDATE chorus.attempts
+			SET outcome = $2, numero_flux_depot = nullif($3, ''), evidence = evidence || coalesce($4::jsonb, '{}'), finished_at = clock_timestamp()
+			WHERE id = $1 AND (outcome IS NULL OR outcome = 'OWNER_LOST' AND NOT $5)
+			RETURNING n`, a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // T1 never happened, or T2 did already
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id = $1`, a.ID); err != nil {
+			return err
+		}
+		ours := attemptNo == n && (state == Sending || state == InDoubt)
+		if err := crash.Point(crash.InT2BeforeCommit); err != nil {
+			return err
+		}
+		switch {
+		case ours && state == InDoubt && e.To == InDoubt:
+			return nil // the reaper was first; the evidence is written
+		case ours:
+			_, err = tx.Exec(ctx, `
+				UPDATE chorus.invoices
+				SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), due_at = clock_timestamp() + $5::interval,
+				    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), date_depot = coalesce($7, date_depot),
+				    refusals = CASE WHEN $8 = 0 THEN 0 ELSE refusals + $8 END
+				WHERE id = $1`,
+				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals)
+			return err
+		case e.Outcome == Accepted && (flux == nil || *flux != e.NumeroFlux) && state != Parked && state != Abandoned:
+			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `
+				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
+				a.InvoiceID, ParkContradiction, "a deposit that had been judged absent was accepted after all: the assumptions on delays do not hold")
+			return err
+		default:
+			return nil
+		}
+	})
+}
+
+// Reap takes to in_doubt every sending row whose attempt has said nothing for grace after its send deadline, and returns how many. Their owner may
+// still report: Finish then overrides OWNER_LOST. The lock on the row comes first, as in Finish.
+func (s *Store) Reap(ctx context.Context, grace, resolveAfter time.Duration) (int, error) {
+	var reaped int
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+		WITH silent AS (
+		    SELECT i.id AS invoice_id, a.id AS attempt_id
+		    FROM chorus.invoices i
+		    JOIN chorus.attempts a ON a.invoice_id = i.id AND a.n = i.attempt_no
+		    WHERE i.state = 'sending' AND a.outcome IS NULL AND clock_timestamp() > a.send_deadline + $1::interval
+		    LIMIT 500
+		    FOR UPDATE OF i SKIP LOCKED
+		), lost AS (
+		    UPDATE chorus.attempts a
+		    SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
+		    FROM silent
+		    WHERE a.id = silent.attempt_id AND a.outcome IS NULL
+		    RETURNING a.id, a.invoice_id
+		), freed AS (
+		    UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IN (SELECT id FROM lost)
+		), moved AS (
+		    UPDATE chorus.invoices i
+		    SET state = 'in_doubt', reason_code = 'OWNER_LOST', reason = 'the worker that sent it did not say what became of it',
+		        due_at = clock_timestamp() + $2::interval
+		    FROM lost
+		    WHERE i.id = lost.invoice_id AND i.state = 'sending'
+		    RETURNING i.id
+		)
+		SELECT count(*) FROM moved`, grace, resolveAfter).Scan(&reaped)
+		if err != nil || reaped == 0 {
+			return err
+		}
+		return crash.Point(crash.ReaperMidBatch)
+	})
+	return reaped, err
+}
+
+// Slots sets how many deposits may be in flight over the whole fleet. A slot that is taken when the number shrinks lasts until its attempt ends.
+func (s *Store) Slots(ctx context.Context, n int) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO chorus.slots (n) SELECT generate_series(1, $1) ON CONFLICT DO NOTHING`, n); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM chorus.slots WHERE n > $1 AND attempt_id IS NULL`, n)
+		return err
+	})
+}
+
+// FreeSlots frees the slots of attempts that have ended or never began: what a crash between two statements of somebody's hand may have left.
+func (s *Store) FreeSlots(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.slots s
+		SET attempt_id = NULL
+		WHERE attempt_id IS NOT NULL
+		  AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.id = s.attempt_id AND a.outcome IS NULL)`)
+	return err
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func nullJSON(b []byte) *string {
+	s := string(b)
+	if s == "null" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/choriste/choriste/crash"
+)
+
+// Lookup is one search for an invoice in doubt, kept with the attempt it is about.
+type Lookup struct {
+	At       time.Time     `json:"at"`
+	Age      time.Duration `json:"age_ns"`   // of the attempt when the search was made
+	Complete bool          `json:"complete"` // every page was read and the counts agreed
+	Witness  bool          `json:"witness"`  // a deposit acknowledged after the attempt was findable
+	Found    int           `json:"found"`    // invoices of this business key
+	Pages    int           `json:"pages"`
+	Absent   bool          `json:"absent"` // counts towards the proof of absence
+	Flux     string        `json:"flux,omitempty"`
+	Code     string        `json:"code,omitempty"` // why the search says nothing
+}
+
+// Attempts lists the attempts of an invoice, first to last.
+func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
+		       extract(epoch FROM clock_timestamp() - claimed_at)::float8, evidence -> 'lookups'
+		FROM chorus.attempts
+		WHERE invoice_id = $1
+		ORDER BY n`, invoice)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Attempt, error) {
+		var a Attempt
+		var age float64
+		var lookups []byte
+		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups); err != nil {
+			return a, err
+		}
+		a.Age = seconds(age)
+		if lookups == nil {
+			return a, nil
+		}
+		return a, json.Unmarshal(lookups, &a.Lookups)
+	})
+}
+
+// Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
+// already, and whether there was any such deposit at all.
+func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt) (visible, any bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT count(*) FILTER (WHERE visible_at IS NOT NULL) > 0, count(*) > 0
+		FROM chorus.invoices
+		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4`,
+		i.Account, i.Siren(), i.ID, a.ClaimedAt).Scan(&visible, &any)
+	return visible, any, err
+}
+
+// Doubt is what a look-up decided for a row in doubt.
+type Doubt struct {
+	To         State // InDoubt: look again after Due
+	ReasonCode string
+	Reason     string
+	Due        time.Duration
+	Seen       *Seen // what was found, when it is adopted
+	Resubmit   bool
+}
+
+// Resolve writes the look-up down with the attempt it is about and moves the row, if it is still claimed by the caller and in doubt about that attempt.
+func (s *Store) Resolve(ctx context.Context, i Invoice, a Attempt, l Lookup, d Doubt) error {
+	lookup, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		var ok bool
+		err := tx.QueryRow(ctx, `
+			SELECT state = 'in_doubt' AND attempt_no = $2 AND claim = $3 FROM chorus.invoices WHERE id = $1 FOR UPDATE`,
+			i.ID, a.N, i.Claim).Scan(&ok)
+		if err != nil {
+			return err
+		}
+		// The database's clock, not this process's, says when and how long after the attempt.
+		_, err = tx.Exec(ctx, `
+			UPDATE chorus.attempts
+			SET evidence = jsonb_set(evidence, '{lookups}', coalesce(evidence -> 'lookups', '[]') || ($2::jsonb || jsonb_build_object('at', clock_timestamp())))
+			WHERE id = $1`, a.ID, string(lookup))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return nil
+		}
+		switch {
+		case d.To == InDoubt:
+			_, err = tx.Exec(ctx, `
+				UPDATE chorus.invoices
+				SET looks = looks + 1, claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $2::interval
+				WHERE id = $1`, i.ID, later(d.Due))
+			return err
+		case d.Seen != nil:
+			if err := crash.Point(crash.ResolverBeforeAdopt); err != nil {
+				return err
+			}
+			if err := adopt(ctx, tx, i, *d.Seen); err != nil {
+				return err
+			}
+			return nil
+		default:
+			resubmits := 0
+			if d.Resubmit {
+				resubmits = 1
+			}
+			_, err = tx.Exec(ctx, `
+				UPDATE chorus.invoices
+				SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), resubmits = resubmits + $5,
+				    due_at = clock_timestamp() + $6::interval
+				WHERE id = $1`, i.ID, d.To, d.ReasonCode, d.Reason, resubmits, later(d.Due))
+			return err
+		}
+	})
+}
+
+// adopt takes what was found at the portal for the row's own deposit and then follows it to where it stands.
+func adopt(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
+	if seen.NumeroFlux != "" && seen.NumeroFlux != i.NumeroFluxDepot {
+		var holder int64
+		err := tx.QueryRow(ctx, `SELECT id FROM chorus.invoices WHERE numero_flux_depot = $1 OR identifiant_facture_cpp = $2 LIMIT 1`,
+			seen.NumeroFlux, seen.IdentifiantFactureCPP).Scan(&holder)
+		if err == nil && holder != i.ID {
+			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
+				i.ID, ParkMismatch, "what was found at Chorus Pro belongs to another invoice of this database")
+			return err
+		}
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET state = 'deposited', numero_flux_depot = coalesce(nullif($2, ''), numero_flux_depot), date_depot = coalesce($3, date_depot),
+		    due_at = clock_timestamp()
+		WHERE id = $1`, i.ID, seen.NumeroFlux, nullTime(seen.DateDepot))
+	if err != nil {
+		return err
+	}
+	i.State = Deposited
+	return follow(ctx, tx, i, seen)
+}

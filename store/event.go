@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Event is one line of history.
+type Event struct {
+	ID         int64           `json:"id"`
+	Seq        *int64          `json:"seq"` // null until it has been numbered, after its transaction was committed
+	InvoiceID  *int64          `json:"invoice_id"`
+	At         time.Time       `json:"at"`
+	Actor      string          `json:"actor"`
+	FromState  *string         `json:"from_state"`
+	ToState    *string         `json:"to_state"`
+	Attempt    *int            `json:"attempt"`
+	ReasonCode *string         `json:"reason_code"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// Events lists the history of one invoice, oldest first.
+func (s *Store) Events(ctx context.Context, invoice int64) ([]Event, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, seq, invoice_id, at, actor, from_state, to_state, attempt, reason_code, detail
+		FROM chorus.events
+		WHERE invoice_id = $1
+		ORDER BY id`, invoice)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Event])
+}
+
+// Announce numbers the events that have been committed since the last time and tells listeners of chorus_events the highest number. Only one process
+// does so at a time; the others return at once. A number is given after the commit of its event and commits in order, so a reader that remembers the
+// last seq it saw never misses one. The NOTIFY goes out in a transaction of its own that changes nothing.
+func (s *Store) Announce(ctx context.Context) (int, error) {
+	const batch = 5000
+	var numbered int
+	var highest *int64
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var mine bool
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(820001, 3)`).Scan(&mine); err != nil || !mine {
+			return err
+		}
+		return tx.QueryRow(ctx, `
+			WITH news AS (
+			    SELECT id, row_number() OVER (ORDER BY id) AS k
+			    FROM (SELECT id FROM chorus.events WHERE seq IS NULL ORDER BY id LIMIT $1) e
+			), numbered AS (
+			    UPDATE chorus.events e
+			    SET seq = (SELECT coalesce(max(seq), 0) FROM chorus.events) + news.k
+			    FROM news
+			    WHERE e.id = news.id
+			    RETURNING e.seq
+			)
+			SELECT count(*), max(seq) FROM numbered`, batch).Scan(&numbered, &highest)
+	})
+	if err != nil || highest == nil {
+		return numbered, err
+	}
+	_, err = s.pool.Exec(ctx, `SELECT pg_notify('chorus_events', $1)`, strconv.FormatInt(*highest, 10))
+	return numbered, err
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+)
+
+// Invoice is a row as the worker's jobs need it. Empty strings and zero times stand for NULL.
+type Invoice struct {
+	ID                    int64
+	Account               string
+	ExternalRef           string
+	State                 State
+	ReasonCode            string
+	SyntaxeFlux           string // what the application said
+	Syntaxe               string // what is sent
+	Sha256                [sha256.Size]byte
+	NumeroFacture         string
+	DateFacture           time.Time
+	FournisseurSIRET      string
+	DestinataireSIRET     string
+	MontantTTC            decimal.NullDecimal
+	AttemptNo             int
+	Resubmits             int
+	Refusals              int
+	Looks                 int
+	NumeroFluxDepot       string
+	EtatFlux              string
+	IdentifiantFactureCPP int64
+	StatutCourant         string
+	StatutCourantDate     time.Time
+	DepositedFor          time.Duration // since Chorus Pro acknowledged it; 0 before
+	InDoubtFor            time.Duration
+	Claim                 int64
+}
+
+// Siren is the first nine digits of the supplier's SIRET: the part that makes an invoice number unique.
+func (i Invoice) Siren() string {
+	if len(i.FournisseurSIRET) < 9 {
+		return ""
+	}
+	return i.FournisseurSIRET[:9]
+}
+
+// Attempt is one request that may have left.
+type Attempt struct {
+	ID         uuid.UUID
+	InvoiceID  int64
+	N          int
+	NomFichier string
+	Outcome    Outcome // "" while nothing is known
+	StandIn    bool    // for one that the database may have forgotten: nothing is known to have been sent
+	ClaimedAt  time.Time
+	Age        time.Duration // since it was claimed, by the database's clock
+	Lookups    []Lookup
+}
+
+// ErrGone says that the row is no longer what the job was created for: another job has it, or it has moved on. The job has nothing to do.
+var ErrGone = errors.New("the invoice has moved on")
+
+const invoiceColumns = `
+	i.id, i.account, i.external_ref, i.state, coalesce(i.reason_code, ''), coalesce(i.syntaxe_flux, ''), coalesce(i.syntaxe, ''),
+	i.document_sha256,
+	coalesce(i.numero_facture, ''), i.date_facture, coalesce(i.fournisseur_siret, ''), coalesce(i.destinataire_siret, ''), i.montant_ttc,
+	i.attempt_no, i.resubmits, i.refusals, i.looks, coalesce(i.numero_flux_depot, ''), coalesce(i.etat_flux, ''),
+	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
+	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
+	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8,
+	coalesce(i.claim, 0)`
+
+func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
+	var (
+		i                   Invoice
+		sha                 []byte
+		dateFacture, statut *time.Time
+		deposited, doubt    float64
+	)
+	err := row.Scan(append([]any{
+		&i.ID, &i.Account, &i.ExternalRef, &i.State, &i.ReasonCode, &i.SyntaxeFlux, &i.Syntaxe,
+		&sha,
+		&i.NumeroFacture, &dateFacture, &i.FournisseurSIRET, &i.DestinataireSIRET, &i.MontantTTC,
+		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
+		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
+		&deposited, &doubt,
+		&i.Claim,
+	}, more...)...)
+	if err != nil {
+		return i, err
+	}
+	copy(i.Sha256[:], sha)
+	if dateFacture != nil {
+		i.DateFacture = *dateFacture
+	}
+	if statut != nil {
+		i.StatutCourantDate = *statut
+	}
+	i.DepositedFor = seconds(deposited)
+	i.InDoubtFor = seconds(doubt)
+	return i, nil
+}
+
+func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }
+
+// Take hands the claimed invoice to the job that holds the claim and keeps others away from it for lease. It returns ErrGone when the claim is not
+// the row's any more.
+func (s *Store) Take(ctx context.Context, id, claim int64, state State, lease time.Duration) (Invoice, error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE chorus.invoices i
+		SET claimed_until = clock_timestamp() + $4::interval
+		WHERE i.id = $1 AND i.claim = $2 AND i.state = $3
+		RETURNING `+invoiceColumns, id, claim, state, lease)
+	if err != nil {
+		return Invoice{}, err
+	}
+	i, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row) })
+	if errors.Is(err, pgx.ErrNoRows) {
+		return i, ErrGone
+	}
+	return i, err
+}
+
+// Document returns the bytes that the application inserted, checked against the hash that the insert computed.
+func (s *Store) Document(ctx context.Context, i Invoice) ([]byte, error) {
+	var doc []byte
+	if err := s.pool.QueryRow(ctx, `SELECT document FROM chorus.invoices WHERE id = $1`, i.ID).Scan(&doc); err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(doc) != i.Sha256 {
+		return nil, errors.New("the document is not the one that was inserted: its SHA-256 differs")
+	}
+	return doc, nil
+}
+
+// Release gives a claimed row back, untouched, to be taken again after wait.
+func (s *Store) Release(ctx context.Context, i Invoice, wait time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $3::interval
+		WHERE id = $1 AND claim = $2`, i.ID, i.Claim, later(wait))
+	return err
+}

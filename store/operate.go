@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+)
+
+// Status is a row of chorus.invoice_status.
+type Status struct {
+	ID                    int64               `json:"id"`
+	ExternalRef           string              `json:"external_ref"`
+	Account               string              `json:"account"`
+	State                 State               `json:"state"`
+	ReasonCode            *string             `json:"reason_code"`
+	Reason                *string             `json:"reason"`
+	NumeroFacture         *string             `json:"numero_facture"`
+	DateFacture           *Day                `json:"date_facture"`
+	FournisseurSIRET      *string             `json:"fournisseur_siret"`
+	DestinataireSIRET     *string             `json:"destinataire_siret"`
+	MontantTTC            decimal.NullDecimal `json:"montant_ttc"`
+	Devise                *string             `json:"devise"`
+	NumeroFluxDepot       *string             `json:"numero_flux_depot"`
+	DateDepot             *time.Time          `json:"date_depot"`
+	IdentifiantFactureCPP *int64              `json:"identifiant_facture_cpp"`
+	StatutCourant         *string             `json:"statut_courant"`
+	StatutCourantDate     *time.Time          `json:"statut_courant_date"`
+	StatutCommentaire     *string             `json:"statut_commentaire"`
+	Attempts              int                 `json:"attempts"`
+	Metadata              json.RawMessage     `json:"metadata"`
+	CreatedAt             time.Time           `json:"created_at"`
+	UpdatedAt             time.Time           `json:"updated_at"`
+}
+
+// Day is a civil date; it prints as 2026-11-23.
+type Day struct{ time.Time }
+
+// MarshalJSON writes the date alone.
+func (d Day) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
+
+func (d Day) String() string { return d.Format(time.DateOnly) }
+
+// Scan reads a date column.
+func (d *Day) Scan(v any) error {
+	t, ok := v.(time.Time)
+	if !ok {
+		return fmt.Errorf("not a date: %T", v)
+	}
+	d.Time = t
+	return nil
+}
+
+// Filter selects invoices; zero values select all.
+type Filter struct {
+	IDs        []int64
+	States     []State
+	Account    string
+	ReasonCode string
+	Numero     string
+	Ref        string
+	Statut     string
+	After      int64 // id: for paging
+	Limit      int   // 0 = 100
+}
+
+func (f Filter) where() (string, []any) {
+	var clauses []string
+	var args []any
+	add := func(clause string, arg any) {
+		args = append(args, arg)
+		clauses = append(clauses, fmt.Sprintf(clause, len(args)))
+	}
+	if len(f.IDs) > 0 {
+		add("id = ANY ($%d)", f.IDs)
+	}
+	if len(f.States) > 0 {
+		add("state = ANY ($%d)", f.States)
+	}
+	if f.Account != "" {
+		add("account = $%d", f.Account)
+	}
+	if f.ReasonCode != "" {
+		add("reason_code = $%d", f.ReasonCode)
+	}
+	if f.Numero != "" {
+		add("numero_facture = $%d", f.Numero)
+	}
+	if f.Ref != "" {
+		add("external_ref = $%d", f.Ref)
+	}
+	if f.Statut != "" {
+		add("statut_courant = $%d", f.Statut)
+	}
+	if f.After > 0 {
+		add("id > $%d", f.After)
+	}
+	if len(clauses) == 0 {
+		return "true", args
+	}
+	return strings.Join(clauses, " AND "), args
+}
+
+// List returns the selected invoices, oldest first.
+func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
+	where, args := f.where()
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	args = append(args, limit)
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Status])
+}
+
+// Recent returns the invoices that changed last, the latest first.
+func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
+	rows, err := s.pool.Query(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Status])
+}
+
+// Count says how many invoices the filter selects, and their sum of amounts by currency.
+func (s *Store) Count(ctx context.Context, f Filter) (int, map[string]decimal.Decimal, error) {
+	where, args := f.where()
+	rows, err := s.pool.Query(ctx, `
+		SELECT count(*), coalesce(devise, ''), coalesce(sum(montant_ttc), 0) FROM chorus.invoice_status WHERE `+where+` GROUP BY devise`, args...)
+	if err != nil {
+		return 0, nil, err
+	}
+	total, sums := 0, map[string]decimal.Decimal{}
+	var n int
+	var devise string
+	var sum decimal.Decimal
+	_, err = pgx.ForEachRow(rows, []any{&n, &devise, &sum}, func() error {
+		total += n
+		sums[devise] = sum
+		return nil
+	})
+	return total, sums, err
+}
+
+// AttemptView is an attempt as an operator reads it.
+type AttemptView struct {
+	ID              string          `json:"id"`
+	N               int             `json:"n"`
+	Worker          string          `json:"worker"`
+	NomFichier      string          `json:"nom_fichier"`
+	ClaimedAt       time.Time       `json:"claimed_at"`
+	SendDeadline    time.Time       `json:"send_deadline"`
+	FinishedAt      *time.Time      `json:"finished_at"`
+	Outcome         *string         `json:"outcome"`
+	NumeroFluxDepot *string         `json:"numero_flux_depot"`
+	Evidence        json.RawMessage `json:"evidence"`
+}
+
+// Show returns one invoice with its attempts, or pgx.ErrNoRows.
+func (s *Store) Show(ctx context.Context, id int64) (Status, []AttemptView, error) {
+	rows, err := s.pool.Query(ctx, `SELECT * FROM chorus.invoice_status WHERE id = $1`, id)
+	if err != nil {
+		return Status{}, nil, err
+	}
+	status, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Status])
+	if err != nil {
+		return status, nil, err
+	}
+	rows, err = s.pool.Query(ctx, `
+		SELECT id::text, n, worker, nom_fichier, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot, evidence
+		FROM chorus.attempts
+		WHERE invoice_id = $1
+		ORDER BY n`, id)
+	if err != nil {
+		return status, nil, err
+	}
+	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[AttemptView])
+	return status, attempts, err
+}
+
+// StateCount is how many invoices are in a state, and how long the one that has been in it longest has waited.
+type StateCount struct {
+	State  State         `json:"state"`
+	Count  int           `json:"count"`
+	Oldest time.Duration `json:"-"` // since its last change; 0 for final states
+}
+
+// Stats counts all invoices by state. Every state has a line.
+func (s *Store) Stats(ctx context.Context) ([]StateCount, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT s.name, count(i.id),
+		       CASE WHEN s.final THEN 0 ELSE coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(coalesce(i.in_doubt_since, i.created_at)))), 0) END::float8
+		FROM chorus.states s
+		LEFT JOIN chorus.invoices i ON i.state = s.name
+		GROUP BY s.name, s.final`)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[State]StateCount{}
+	var c StateCount
+	var age float64
+	_, err = pgx.ForEachRow(rows, []any{&c.State, &c.Count, &age}, func() error {
+		c.Oldest = seconds(age)
+		counts[c.State] = c
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]StateCount, 0, len(States))
+	for _, state := range States {
+		list = append(list, counts[state])
+	}
+	return list, nil
+}
+
+// Insertion is what an application inserts.
+type Insertion struct {
+	ExternalRef string // "" = a fresh UUID
+	Account     string // "" = default
+	Document    []byte
+	SyntaxeFlux string
+	Metadata    json.RawMessage
+}
+
+// Submit inserts an invoice as any application would.
+func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
+	var id int64
+	var meta *string
+	if len(n.Metadata) > 0 {
+		m := string(n.Metadata)
+		meta = &m
+	}
+	err := s.pool.QueryRow(ctx, `
+		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata)
+		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5)
+		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, meta).Scan(&id)
+	return id, err
+}
+
+// Retry has an invalid invoice read again, or one whose flux was rejected sent again; it returns the new state.
+func (s *Store) Retry(ctx context.Context, id int64, reason string) (State, error) {
+	var state State
+	err := s.pool.QueryRow(ctx, `SELECT chorus.retry($1, $2)`, id, reason).Scan(&state)
+	return state, err
+}
+
+// Cancel asks for cancellation; the state that comes back is cancelled when it was honoured at once.
+func (s *Store) Cancel(ctx context.Context, id int64) (State, error) {
+	var state State
+	err := s.pool.QueryRow(ctx, `SELECT chorus.cancel($1)`, id).Scan(&state)
+	return state, err
+}

@@ -1,0 +1,102 @@
+// Package store is the schema chorus as Go: the states of an invoice, the moves between them, every SQL statement beside the method that runs it,
+// and the budget that the whole fleet shares. It speaks of invoices; it knows nothing of Chorus Pro's protocol or of River.
+//
+// Times that are compared with columns come from the database's clock. What a method would leave behind if the process died in it is said where it
+// matters: every method is one transaction, so a crash leaves either all of it or nothing.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store reads and writes the schema chorus through one pool of connections, which its caller owns.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// New returns a store over pool. The login must be a member of chorus_worker for the worker's methods, of chorus_operator for an operator's.
+func New(pool *pgxpool.Pool) *Store {
+	return &Store{pool: pool}
+}
+
+// Connect opens a pool whose connections name actor in the history they write, commit synchronously whatever the server's default is (a deposit
+// must not leave before its attempt is on disk), and give up on statements and locks that hang. maxConns 0 leaves pgx's default.
+func Connect(ctx context.Context, databaseURL, actor string, maxConns int) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be read: it should look like postgres://user@host:5432/database") // pgx may quote the password
+	}
+	if maxConns > 0 {
+		config.MaxConns = int32(maxConns) //nolint:gosec // a handful
+	}
+	run := config.ConnConfig.RuntimeParams
+	run["application_name"] = "choriste"
+	run["chorus.actor"] = actor
+	run["synchronous_commit"] = "on"
+	run["statement_timeout"] = "30s"
+	run["lock_timeout"] = "10s"
+	run["idle_in_transaction_session_timeout"] = "60s"
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// Pool is the pool that the store works on.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+const epochSQL = `(SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint())`
+
+// ErrEnvironment says that the database belongs to the other portal.
+var ErrEnvironment = errors.New("this database belongs to the other environment")
+
+// Mark binds the database to one portal, "sandbox" or "production", at the first call, and returns ErrEnvironment when it is bound to the other.
+func (s *Store) Mark(ctx context.Context, environment string) error {
+	var bound string
+	err := s.pool.QueryRow(ctx, `
+		WITH marked AS (
+		    UPDATE chorus.installation SET environment = $1 WHERE environment IS NULL RETURNING environment
+		)
+		SELECT coalesce((SELECT environment FROM marked), (SELECT environment FROM chorus.installation))`, environment).Scan(&bound)
+	if err != nil {
+		return err
+	}
+	if bound != environment {
+		return fmt.Errorf("%w: it is marked %s, the settings say %s", ErrEnvironment, bound, environment)
+	}
+	return nil
+}
+
+// inTx runs do in one transaction.
+func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, do)
+}
+
+// SQLState is PostgreSQL's five-character code of err, or "" when err does not come from the server.
+func SQLState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}
+
+// Message is what a person should read of an error: our own errors (class CH) word for word, everything else as PostgreSQL's code, because the
+// server's texts may quote values.
+func Message(err error) string {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return err.Error()
+	}
+	if len(pgErr.Code) == 5 && pgErr.Code[:2] == "CH" {
+		return pgErr.Message
+	}
+	return fmt.Sprintf("PostgreSQL refused: %s (SQLSTATE %s)", pgErr.Message, pgErr.Code)
+}
+
+// later is a duration as PostgreSQL's interval, never negative.
+func later(d time.Duration) time.Duration { return max(d, 0) }

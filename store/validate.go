@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/shopspring/decimal"
+)
+
+// Facts are the columns filled from the document.
+type Facts struct {
+	Syntaxe                          string
+	NumeroFacture                    string
+	DateFacture                      time.Time
+	TypeFacture                      string
+	FournisseurSIRET, FournisseurNom string
+	DestinataireSIRET                string
+	DestinataireNom                  string
+	MontantHT, MontantTVA            decimal.NullDecimal
+	MontantTTC, MontantAPayer        decimal.NullDecimal
+	Devise, Cadre                    string
+	CodeService, Engagement          string
+}
+
+const factsSQL = `
+	syntaxe = nullif($2, ''), numero_facture = nullif($3, ''), date_facture = $4, type_facture = nullif($5, ''),
+	fournisseur_siret = nullif($6, ''), fournisseur_nom = nullif($7, ''), destinataire_siret = nullif($8, ''), destinataire_nom = nullif($9, ''),
+	montant_ht = $10, montant_tva = $11, montant_ttc = $12, montant_a_payer = $13,
+	devise = nullif($14, ''), cadre_facturation = nullif($15, ''), code_service = nullif($16, ''), numero_engagement = nullif($17, '')`
+
+func (f Facts) args(id int64) []any {
+	var date *time.Time
+	if !f.DateFacture.IsZero() {
+		date = &f.DateFacture
+	}
+	return []any{
+		id, f.Syntaxe, f.NumeroFacture, date, f.TypeFacture,
+		f.FournisseurSIRET, f.FournisseurNom, f.DestinataireSIRET, f.DestinataireNom,
+		f.MontantHT, f.MontantTVA, f.MontantTTC, f.MontantAPayer,
+		f.Devise, f.Cadre, f.CodeService, f.Engagement,
+	}
+}
+
+// Validated makes a received row ready, with the facts of its document; one that may have been sent before the database was restored is in doubt at
+// once. When another row of this database already stands for the same number of the
+// same supplier and year, the row becomes invalid instead, with the reason.
+func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
+	state := Ready
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var suspect bool
+		err := tx.QueryRow(ctx, `
+			UPDATE chorus.invoices
+			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
+			WHERE id = $1 AND state = 'received' AND claim = $18
+			RETURNING lookup_first`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrGone
+		}
+		if err != nil || !suspect {
+			return err
+		}
+		state = InDoubt
+		return standIn(ctx, tx, i.ID)
+	})
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {
+		return s.Invalid(ctx, i, f, ReasonDuplicateNumber, s.twin(ctx, i, f))
+	}
+	if err != nil {
+		return "", err
+	}
+	return state, nil
+}
+
+// Invalid says that the document cannot be sent, and why; what could be read of it is kept.
+func (s *Store) Invalid(ctx context.Context, i Invoice, f Facts, code, reason string) (State, error) {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET state = 'invalid', reason_code = $19, reason = $20, `+factsSQL+`
+		WHERE id = $1 AND state = 'received' AND claim = $18`, append(f.args(i.ID), i.Claim, code, reason)...)
+	if err != nil {
+		return "", err
+	}
+	if tag.RowsAffected() == 0 {
+		return "", ErrGone
+	}
+	return Invalid, nil
+}
+
+// Panicked counts that the job of a claimed row broke, and takes the row out of the way at the third time: a received one as invalid, a ready one parked.
+func (s *Store) Panicked(ctx context.Context, id, claim int64) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET panics = panics + 1,
+		    claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + interval '1 second',
+		    state = CASE WHEN panics < 2 THEN state WHEN state = 'received' THEN 'invalid' WHEN state = 'ready' THEN 'parked' ELSE state END,
+		    reason_code = CASE WHEN panics < 2 OR state NOT IN ('received', 'ready') THEN reason_code ELSE 'POISON' END,
+		    reason = CASE WHEN panics < 2 OR state NOT IN ('received', 'ready') THEN reason
+		                  ELSE 'the worker broke three times on this document: please report it to the makers of choriste' END
+		WHERE id = $1 AND claim = $2`, id, claim)
+	return err
+}
+
+// twin describes the row that holds the number already.
+func (s *Store) twin(ctx context.Context, i Invoice, f Facts) string {
+	const remedy = "Chorus Pro takes a number (BT-1) once for each supplier SIREN (BT-30) and year of issue (BT-2)"
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, account
+		FROM chorus.invoices
+		WHERE left(fournisseur_siret, 9) = $1 AND numero_facture = $2 AND extract(year FROM date_facture) = $3
+		  AND state NOT IN ('received', 'invalid', 'rejected', 'cancelled', 'abandoned')`,
+		f.FournisseurSIRET[:min(9, len(f.FournisseurSIRET))], f.NumeroFacture, f.DateFacture.Year())
+	if err != nil {
+		return remedy
+	}
+	type other struct {
+		ID      int64
+		Account string
+	}
+	twin, err := pgx.CollectOneRow(rows, pgx.RowToStructByPos[other])
+	if err != nil || twin.Account != i.Account { // another account's rows are none of this one's business
+		return "another invoice has this number already: " + remedy
+	}
+	return fmt.Sprintf("invoice %d has this number already: %s", twin.ID, remedy)
+}
