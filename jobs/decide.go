@@ -1,0 +1,200 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/store"
+)
+
+// This file decides; it asks nobody and changes nothing. docs/protocol.md says why each decision is safe.
+
+// answer is what is known after a deposit.
+type answer struct {
+	outcome  store.Outcome
+	fault    chorus.Fault
+	flux     string
+	libelle  string
+	wait     time.Duration // as the portal asked; < 0 when it did not
+	refusals int           // by the gateway, of this row, before this one
+}
+
+// afterDeposit says where a row goes after an attempt (§3.6). Only outcomes that prove that nothing landed lead back to ready.
+func afterDeposit(s Settings, a answer) store.Ending {
+	if crash.Enabled {
+		a.outcome = mutate(a)
+	}
+	e := store.Ending{Outcome: a.outcome, NumeroFlux: a.flux}
+	switch a.outcome {
+	case store.Accepted:
+		e.To, e.Due = store.Deposited, s.ReportAfter
+	case store.Refused:
+		e.To, e.ReasonCode, e.Reason = store.Rejected, store.ReasonRefused, a.libelle
+		if e.Reason == "" {
+			e.Reason = "Chorus Pro refused the file without saying why"
+		}
+	case store.Duplicate:
+		e.To, e.ReasonCode, e.Reason = store.InDoubt, store.ReasonDuplicate, "Chorus Pro says that it has this invoice: looking for it"
+	case store.NotSent:
+		e.To, e.Due = store.Ready, 2*time.Second
+	case store.NotLanded:
+		e.To, e.Due = store.Ready, 2*time.Second
+		switch a.fault {
+		case chorus.FaultToken:
+			e.Due = 0
+		case chorus.FaultQuota:
+			e.Due = quotaWait(a.wait)
+		case chorus.FaultConfiguration:
+			e.Refusals = 1
+			e.Due = time.Minute
+			if a.refusals > 0 {
+				e.To, e.ReasonCode = store.Parked, store.ParkConfiguration
+				e.Reason = "the gateway refuses the request itself, twice: check the addresses and the version of choriste"
+			}
+		}
+	default:
+		e.Outcome = store.Ambiguous
+		e.To, e.ReasonCode, e.Due = store.InDoubt, store.ReasonAmbiguous, s.ResolveAfter
+		e.Reason = "the request may have arrived: looking for it at Chorus Pro"
+	}
+	return e
+}
+
+// quotaWait is how long the fleet keeps quiet after a 429: as asked, within reason; without a word, a little over the window of one second.
+func quotaWait(asked time.Duration) time.Duration {
+	const most = 15 * time.Minute
+	switch {
+	case asked < 0:
+		return about(1500 * time.Millisecond)
+	case asked > most:
+		return most
+	default:
+		return asked
+	}
+}
+
+// search is what looking for an invoice in doubt found.
+type search struct {
+	complete bool // every page was read and the counts agree
+	matches  int  // invoices of the same business key
+	agree    bool // the one match is ours in every field that can be compared
+	witness  bool // a deposit of the supplier acknowledged later is findable
+	later    bool // there is such a deposit at all
+}
+
+// absent tells whether the search counts towards the proof of absence (§3.4).
+func (f search) absent() bool {
+	if crash.Mutant(crash.NoWitness) {
+		return f.matches == 0
+	}
+	return f.complete && f.matches == 0 && (f.witness || !f.later)
+}
+
+// doubt is everything that a decision about a row in doubt rests on.
+type doubt struct {
+	outcome   store.Outcome  // of the attempt it is about
+	age       time.Duration  // of that attempt
+	lookups   []store.Lookup // earlier ones about that attempt
+	standIn   bool           // nothing is known to have been sent: the database may have forgotten
+	resubmits int
+	resubmit  bool          // policy once, and the account may search
+	calm      time.Duration // since the portal last failed us
+	looks     int
+}
+
+// neededLookups is how many searches that found nothing make a proof, together with their age.
+const neededLookups = 3
+
+// tooOld is how long after the horizon a person is asked.
+const tooOld = 24 * time.Hour
+
+// afterSearch says what becomes of a row in doubt.
+func afterSearch(s Settings, d doubt, f search) store.Doubt {
+	switch {
+	case f.matches == 1 && f.agree:
+		return store.Doubt{To: store.Deposited}
+	case f.matches == 1:
+		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number whose date, amount, supplier or recipient differs")
+	case f.matches > 1:
+		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
+	}
+	if proven(s, d, f) {
+		switch {
+		case d.outcome == store.Duplicate:
+			return park(store.ParkAbsent, "Chorus Pro refused it as a duplicate, but the original is not to be found")
+		case d.standIn:
+			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonQuarantine, Reason: "not to be found at Chorus Pro: nothing had been forgotten"}
+		case !d.resubmit:
+			return park(store.ParkAbsent, "proven absent at Chorus Pro; by the settings, a person decides whether it is sent again")
+		case d.resubmits > 0:
+			return park(store.ParkBudget, "proven absent at Chorus Pro for the second time")
+		default:
+			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Reason: "proven absent at Chorus Pro: sent once more", Resubmit: true}
+		}
+	}
+	if d.age > s.Horizon()+tooOld {
+		return park(store.ParkTooOld, "could not be settled by looking it up at Chorus Pro for a day after the horizon")
+	}
+	return store.Doubt{To: store.InDoubt, Due: nextLook(s, d)}
+}
+
+func park(code, reason string) store.Doubt {
+	return store.Doubt{To: store.Parked, ReasonCode: code, Reason: reason}
+}
+
+// proven is the proof of absence: three searches that count, the last one when nothing can land or appear any more, and a portal that did not fail us
+// meanwhile. Without a later deposit to act as a witness, twice the horizon must have passed.
+func proven(s Settings, d doubt, f search) bool {
+	if crash.Mutant(crash.FirstEmpty) {
+		return f.matches == 0
+	}
+	if !f.absent() {
+		return false
+	}
+	horizon := s.Horizon()
+	if !f.later {
+		horizon *= 2
+	}
+	if d.age < horizon && !crash.Mutant(crash.HorizonShort) {
+		return false
+	}
+	count, first := 1, d.age
+	for _, l := range d.lookups {
+		if l.Absent {
+			count++
+			first = min(first, l.Age)
+		}
+	}
+	return count >= neededLookups && d.calm >= min(120*s.ResolveAfter, d.age-first)
+}
+
+// nextLook spaces the searches: each four times later than the one before, at most 120 times the first, and one exactly when the horizon passes.
+func nextLook(s Settings, d doubt) time.Duration {
+	wait := s.ResolveAfter
+	for range d.looks + 1 {
+		wait = min(4*wait, 120*s.ResolveAfter)
+	}
+	wait = about(wait)
+	for _, h := range []time.Duration{s.Horizon(), 2 * s.Horizon()} {
+		if left := h - d.age; left > 0 {
+			wait = min(wait, left)
+		}
+	}
+	return wait
+}
+
+// to says where a statut of the portal puts a row.
+func to(statut string) store.State {
+	switch statut {
+	case "REJETEE":
+		return store.Rejected
+	case "MISE_EN_PAIEMENT", "ABANDONNEE", "SUPPRIMEE":
+		return store.Settled
+	default: // unknown ones too: the portal holds the invoice, and that is all that is said
+		return store.Integrated
+	}
+}
+
+// Ordered are the statuts after which only the payment is missing; many recipients never report it (docs/chorus-pro.md §8).
+var Ordered = []string{"MANDATEE", "MISE_A_DISPOSITION_COMPTABLE", "COMPTABILISEE"}

@@ -1,0 +1,245 @@
+// Package jobs is what is done for one invoice or one account: validate, submit, resolve, report, sync, discover. It translates between Chorus Pro's words
+// (package chorus) and the rows (package store), and holds the decisions of docs/protocol.md as plain functions (decide.go).
+//
+// River runs these jobs and knows nothing of them but a number: the row is the truth. A job that finds its row claimed by another job, or moved on, goes
+// away; a job that dies leaves a claim that runs out. So River may lose a job, or run it twice, and nothing happens.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// Settings are the delays and policies of docs/protocol.md §3.1.
+type Settings struct {
+	HTTPTimeout     time.Duration // T_http: one deposit, connect to last byte
+	SendWithin      time.Duration // T_send: from T1 to the request
+	LandingDelay    time.Duration // D: a request lands within it, or never
+	VisibilityDelay time.Duration // V: what landed is found by a search within it
+	Resubmit        bool          // send once more what is proven absent
+	ReportAfter     time.Duration
+	ResolveAfter    time.Duration
+	SyncEvery       time.Duration
+	QuietPeriod     time.Duration
+}
+
+// Horizon is H: what was sent so long ago and cannot be found never arrived, if D and V hold.
+func (s Settings) Horizon() time.Duration { return s.SendWithin + s.LandingDelay + s.VisibilityDelay }
+
+// Timeout bounds one job: the waits for the budget and for a token, and one deposit.
+func (s Settings) Timeout() time.Duration { return s.HTTPTimeout + 30*time.Second }
+
+// lease is how long a job keeps others away from its row; after it, the row is taken for abandoned and given to another job. A job that is slower finds
+// its claim gone at its next statement: T1 asks for it too.
+const lease = 20 * time.Second
+
+// Account is one technical account and the client that speaks for it.
+type Account struct {
+	Name    string
+	Client  *chorus.Client
+	Budget  *store.Budget // of the account's PISTE application
+	Breaker *Breaker
+}
+
+// Jobs does the work. Its fields are set once, before Register.
+type Jobs struct {
+	Store    *store.Store
+	Accounts map[string]*Account
+	Settings Settings
+	Log      *slog.Logger
+	Worker   string          // this process, as attempts name it
+	Memory   *Memory         // what this process remembers of the database
+	Poke     func()          // there may be something to dispatch
+	Metrics  *Metrics        // never nil
+	Hard     context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
+	draining atomic.Bool
+}
+
+// Drain makes every job that has not begun a deposit leave it; those in the air go on.
+func (j *Jobs) Drain() { j.draining.Store(true) }
+
+// Names lists the accounts.
+func (j *Jobs) Names() []string {
+	names := make([]string, 0, len(j.Accounts))
+	for name := range j.Accounts {
+		names = append(names, name)
+	}
+	return names
+}
+
+// The queues: deposits, reading documents, and following up have workers of their own, so that none starves the others.
+const (
+	QueueValidate = "validate"
+	QueueSubmit   = "submit"
+	QueueFollow   = "follow"
+)
+
+// River's arguments hold numbers and nothing else: its tables keep them, and whoever sees those tables.
+type (
+	// ValidateArgs has a received invoice read.
+	ValidateArgs struct {
+		ID int64 `json:"id"`
+	}
+	// SubmitArgs has a ready invoice deposited.
+	SubmitArgs struct {
+		ID int64 `json:"id"`
+	}
+	// ResolveArgs has an invoice in doubt looked up.
+	ResolveArgs struct {
+		ID int64 `json:"id"`
+	}
+	// ReportArgs has the integration report of a deposited invoice read.
+	ReportArgs struct {
+		ID int64 `json:"id"`
+	}
+	// SyncArgs has a supplier structure's change feed read.
+	SyncArgs struct {
+		Account   string `json:"account"`
+		Structure int64  `json:"structure"`
+	}
+	// DiscoverArgs has an account's supplier structures asked for.
+	DiscoverArgs struct {
+		Account string `json:"account"`
+	}
+)
+
+// Kind names the job for River; a name is never used for anything else again.
+func (ValidateArgs) Kind() string { return "validate" }
+
+// Kind names the job for River.
+func (SubmitArgs) Kind() string { return "submit" }
+
+// Kind names the job for River.
+func (ResolveArgs) Kind() string { return "resolve" }
+
+// Kind names the job for River.
+func (ReportArgs) Kind() string { return "report" }
+
+// Kind names the job for River.
+func (SyncArgs) Kind() string { return "sync" }
+
+// Kind names the job for River.
+func (DiscoverArgs) Kind() string { return "discover" }
+
+// Insert is what River is given for one step of one invoice. A job is tried once: the row, not River, says when it is tried again.
+func Insert(step store.Step, id int64) river.InsertManyParams {
+	switch step {
+	case store.StepValidate:
+		return once(ValidateArgs{id}, QueueValidate, 1)
+	case store.StepSubmit:
+		return once(SubmitArgs{id}, QueueSubmit, 1)
+	case store.StepResolve:
+		return once(ResolveArgs{id}, QueueFollow, 1)
+	default:
+		return once(ReportArgs{id}, QueueFollow, 4)
+	}
+}
+
+// InsertSync is what River is given to read a structure's change feed.
+func InsertSync(key store.StructureKey) river.InsertManyParams {
+	return once(SyncArgs{key.Account, key.ID}, QueueFollow, 2)
+}
+
+// InsertDiscover is what River is given to ask for an account's structures.
+func InsertDiscover(account string) river.InsertManyParams {
+	return once(DiscoverArgs{account}, QueueFollow, 3)
+}
+
+func once(args river.JobArgs, queue string, priority int) river.InsertManyParams {
+	return river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: queue, Priority: priority, MaxAttempts: 1}}
+}
+
+// Register makes River run the jobs.
+func (j *Jobs) Register(w *river.Workers) {
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ValidateArgs]) error {
+		return j.guard(ctx, r.Args.ID, r.ID, j.validate)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[SubmitArgs]) error {
+		return j.guard(ctx, r.Args.ID, r.ID, j.submit)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ResolveArgs]) error {
+		return j.guard(ctx, r.Args.ID, r.ID, j.resolve)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ReportArgs]) error {
+		return j.guard(ctx, r.Args.ID, r.ID, j.report)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[SyncArgs]) error {
+		return j.quiet(ctx, j.sync(ctx, store.StructureKey{Account: r.Args.Account, ID: r.Args.Structure}, r.ID))
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[DiscoverArgs]) error {
+		return j.quiet(ctx, j.discover(ctx, r.Args.Account))
+	}))
+}
+
+// errBroke is all that River is told of a panic: its text could quote a document.
+var errBroke = errors.New("the job broke: see the log")
+
+// guard runs one step and keeps what it leaves behind in order: a panic is counted on the row, an error of the database gives the row back soon.
+func (j *Jobs) guard(ctx context.Context, id, claim int64, step func(ctx context.Context, id, claim int64) error) (err error) {
+	defer j.Poke()
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		j.Metrics.Panics.Inc()
+		// The type and the stack say where; the value could quote the document.
+		j.Log.Error("a job broke", "invoice", id, "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
+		defer cancel()
+		if e := j.Store.Panicked(ctx, id, claim); e != nil {
+			j.Log.Error("a broken job could not be counted", "invoice", id, "error", store.Message(e))
+		}
+		err = errBroke
+	}()
+	return j.quiet(ctx, step(ctx, id, claim))
+}
+
+// quiet makes an error fit for River's table, which keeps texts for ever: the whole of it goes to the log only.
+func (j *Jobs) quiet(ctx context.Context, err error) error {
+	switch {
+	case err == nil, errors.Is(err, store.ErrGone):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	j.Log.Warn("a job failed and will be tried again", "error", store.Message(err))
+	if state := store.SQLState(err); state != "" {
+		return fmt.Errorf("SQLSTATE %s", state)
+	}
+	return errors.New("failed: see the log")
+}
+
+// account finds the account of a row; a row of an account that this process does not know is left to others.
+func (j *Jobs) account(name string) (*Account, error) {
+	a := j.Accounts[name]
+	if a == nil {
+		return nil, fmt.Errorf("account %s is not configured in this process", name)
+	}
+	return a, nil
+}
+
+// about is d give or take a tenth, so that rows that fell due together do not stay together.
+func about(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // not for secrets
+}
+
+// busy tells that the budget is spent, and for how long.
+func busy(err error) (time.Duration, bool) {
+	var b *store.Busy
+	if errors.As(err, &b) {
+		return b.Wait, true
+	}
+	return 0, false
+}

@@ -1,0 +1,120 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/store"
+)
+
+// report asks what became of a deposit that the change feed has not shown as an invoice in time, and is the only way to learn that a flux was rejected.
+// It changes nothing at the portal; a crash leaves the row deposited, to be asked about again.
+func (j *Jobs) report(ctx context.Context, id, claim int64) error {
+	inv, err := j.Store.Take(ctx, id, claim, store.Deposited, lease)
+	if err != nil {
+		return err
+	}
+	acct, err := j.account(inv.Account)
+	if err != nil {
+		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+	}
+	rep, err := acct.Client.Report(ctx, chorus.LaneReport, inv.NumeroFluxDepot)
+	switch {
+	case chorus.NotYet(err):
+		return j.Store.Reported(ctx, inv, store.Flux{To: store.Deposited, Due: j.nextReport(inv.Looks)})
+	case err != nil:
+		return j.readFailed(ctx, acct, inv, err)
+	}
+	flux := store.Flux{
+		Etat: rep.EtatCourantDepotFlux, EtatDate: rep.DateHeureEtatCourantFlux.Time,
+		To: store.Deposited, Due: j.nextReport(inv.Looks),
+	}
+	switch rep.State() {
+	case chorus.FluxIntegrated, chorus.FluxPartial:
+		return j.integrated(ctx, acct, inv, rep, flux)
+	case chorus.FluxRejected:
+		if rep.Duplicate() && !crash.Mutant(crash.DuplicateRejects) {
+			flux.To, flux.ReasonCode, flux.Due = store.InDoubt, store.ReasonDuplicate, 0
+			flux.Reason = "the flux was rejected as a duplicate: looking for the original (" + reasons(rep) + ")"
+		} else {
+			flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
+		}
+	case chorus.FluxResend:
+		flux.To, flux.ReasonCode = store.Parked, store.ParkIncident
+		flux.Reason = "an incident at Chorus Pro (" + rep.EtatCourantDepotFlux + "): the flux is not processed and must be sent again"
+	case chorus.FluxUnknown:
+		j.Metrics.Unknown.WithLabelValues("etat_flux").Inc()
+		j.Log.Warn("Chorus Pro reports a state of a flux that is not known", "invoice", id, "etat", rep.EtatCourantDepotFlux)
+	case chorus.FluxPending:
+	}
+	j.Log.Info("reported", "invoice", id, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
+	return j.Store.Reported(ctx, inv, flux)
+}
+
+// integrated finds the invoice of a flux that was taken in. One that is missing there is asked about again, until what landed must be visible; then, or
+// when the report itself refuses it, the row is told so.
+func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice, rep chorus.Report, flux store.Flux) error {
+	listing, err := acct.Client.Search(ctx, chorus.LaneReport, chorus.Query{NumeroFluxDepot: inv.NumeroFluxDepot})
+	if err != nil {
+		return j.readFailed(ctx, acct, inv, err)
+	}
+	for _, f := range listing.Factures {
+		if f.NumeroFluxDepot == inv.NumeroFluxDepot && sameKey(inv, f) {
+			return j.Store.Found(ctx, inv, seenOf(f))
+		}
+	}
+	switch {
+	case rep.State() == chorus.FluxPartial && len(rep.ErreursDP) > 0:
+		flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
+	case listing.Complete && inv.DepositedFor > j.Settings.Horizon()+tooOld:
+		flux.To, flux.ReasonCode = store.Parked, store.ParkTooOld
+		flux.Reason = "the flux was integrated a day ago and Chorus Pro does not show its invoice"
+	}
+	return j.Store.Reported(ctx, inv, flux)
+}
+
+// readFailed postpones a row after a read that failed.
+func (j *Jobs) readFailed(ctx context.Context, acct *Account, inv store.Invoice, err error) error {
+	if wait, ok := busy(err); ok {
+		return j.Store.Release(ctx, inv, about(wait))
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	fault := chorus.FaultOf(err)
+	wait, asked := chorus.RetryAfter(err)
+	if !asked {
+		wait = -1
+	}
+	j.heed(ctx, acct, fault, wait)
+	j.Log.Warn("Chorus Pro could not be asked", "invoice", inv.ID, "fault", fault, "error", err)
+	return j.Store.Release(ctx, inv, max(retryIn(fault), min(j.nextReport(inv.Looks), time.Minute)))
+}
+
+// nextReport spaces the looks at a report: each twice as far from the last as the one before, at most thirty times the first.
+func (j *Jobs) nextReport(looks int) time.Duration {
+	wait := j.Settings.ReportAfter
+	for range looks {
+		wait = min(2*wait, 30*j.Settings.ReportAfter)
+	}
+	return about(wait)
+}
+
+// reasons joins what a report says is wrong, in the portal's own words.
+func reasons(rep chorus.Report) string {
+	var texts []string
+	for _, e := range rep.ErreursTechniques {
+		texts = append(texts, strings.TrimSpace(e.CodeErreur+" "+e.LibelleErreur))
+	}
+	for _, e := range rep.ErreursDP {
+		texts = append(texts, strings.ReplaceAll(e.LibelleErreurDP, "|", " | "))
+	}
+	if text := strings.TrimSpace(strings.Join(texts, "; ")); text != "" {
+		return text
+	}
+	return "Chorus Pro rejected the flux without saying why"
+}

@@ -1,0 +1,155 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/store"
+)
+
+// resolve looks for an invoice in doubt by its business key and adopts it, looks again later, sends it once more, or asks a person. Every look-up is kept
+// with the attempt it is about. A crash leaves the row in doubt, to be looked up again.
+func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
+	inv, err := j.Store.Take(ctx, id, claim, store.InDoubt, lease)
+	if err != nil {
+		return err
+	}
+	acct, err := j.account(inv.Account)
+	if err != nil {
+		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+	}
+	attempts, err := j.Store.Attempts(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(attempts) == 0 {
+		return j.Store.Release(ctx, inv, time.Minute)
+	}
+	last := attempts[len(attempts)-1]
+	may, err := j.Store.MaySearch(ctx, inv.Account)
+	if err != nil {
+		return err
+	}
+
+	broken, err := j.Store.Broken(ctx)
+	if err != nil {
+		return err
+	}
+	found, seen, lookup, err := j.lookUp(ctx, acct, inv, attempts[0], last)
+	if err := crash.Point(crash.ResolverAfterSearch); err != nil {
+		return err
+	}
+	if wait, ok := busy(err); ok {
+		return j.Store.Release(ctx, inv, about(wait))
+	}
+	if err != nil && (ctx.Err() != nil || store.SQLState(err) != "") {
+		return err
+	}
+	if fault := chorus.FaultOf(err); err != nil {
+		wait, asked := chorus.RetryAfter(err)
+		if !asked {
+			wait = -1
+		}
+		j.heed(ctx, acct, fault, wait)
+		if fault == chorus.FaultRights {
+			may = false
+			if err := j.Store.CanSearch(ctx, inv.Account, false); err != nil {
+				return err
+			}
+		}
+		lookup.Code = string(fault)
+	}
+	d := afterSearch(j.Settings, doubt{
+		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
+		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: acct.Breaker.Calm(), looks: inv.Looks,
+	}, found)
+	if d.To == store.Deposited {
+		d.Seen = &seen
+	}
+	lookup.Found, lookup.Witness, lookup.Complete, lookup.Absent = found.matches, found.witness, found.complete, found.absent()
+	j.Log.Info("looked up", "invoice", id, "attempt", last.ID, "found", found.matches, "complete", found.complete, "witness", found.witness, "to", d.To,
+		"reason_code", d.ReasonCode)
+	j.Metrics.Lookups.WithLabelValues(string(d.To)).Inc()
+	return j.Store.Resolve(ctx, inv, last, lookup, d)
+}
+
+// lookUp searches the portal for the invoice, from the day before its first attempt.
+func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, first, last store.Attempt) (search, store.Seen, store.Lookup, error) {
+	lookup := store.Lookup{Age: last.Age}
+	structure, err := j.Store.StructureOf(ctx, inv.Account, inv.FournisseurSIRET)
+	if err != nil {
+		return search{}, store.Seen{}, lookup, err
+	}
+	var f search
+	// Asked before the search: a deposit that becomes findable during it is no witness for it.
+	f.witness, f.later, err = j.Store.Witness(ctx, inv, last)
+	if err != nil {
+		return search{}, store.Seen{}, lookup, err
+	}
+	listing, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{
+		NumeroFacture: inv.NumeroFacture,
+		IDFournisseur: structure,
+		DepotDu:       first.ClaimedAt.Add(-24 * time.Hour),
+	})
+	lookup.Pages = listing.Pages
+	if err != nil {
+		return search{later: f.later}, store.Seen{}, lookup, err
+	}
+	acct.Breaker.Healthy()
+	f.complete = listing.Complete
+	var match chorus.Facture
+	for _, candidate := range listing.Factures {
+		if sameKey(inv, candidate) {
+			f.matches++
+			match = candidate
+		}
+	}
+	if f.matches == 0 {
+		return f, store.Seen{}, lookup, nil
+	}
+	f.agree = agrees(inv, match)
+	lookup.Flux = match.NumeroFluxDepot
+	return f, seenOf(match), lookup, nil
+}
+
+// sameKey tells whether the portal's invoice has our business key. What the portal does not say speaks neither for nor against.
+func sameKey(inv store.Invoice, f chorus.Facture) bool {
+	if f.NumeroFacture != inv.NumeroFacture {
+		return false
+	}
+	if !f.DateFacture.Time.IsZero() && f.DateFacture.Time.Year() != inv.DateFacture.Year() {
+		return false
+	}
+	return len(f.CodeFournisseur) < 9 || f.CodeFournisseur[:9] == inv.Siren()
+}
+
+// agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient, all of them said and equal.
+func agrees(inv store.Invoice, f chorus.Facture) bool {
+	return f.DateFacture.Time.Format(time.DateOnly) == inv.DateFacture.Format(time.DateOnly) &&
+		f.MontantTTC.Valid && inv.MontantTTC.Valid && f.MontantTTC.Decimal.Equal(inv.MontantTTC.Decimal) &&
+		f.CodeFournisseur == inv.FournisseurSIRET &&
+		f.CodeDestinataire == inv.DestinataireSIRET
+}
+
+// seenOf translates an invoice of the portal into what the store keeps of it.
+func seenOf(f chorus.Facture) store.Seen {
+	s := store.Seen{
+		IdentifiantFactureCPP: f.IdentifiantFactureCPP,
+		NumeroFacture:         f.NumeroFacture,
+		Annee:                 f.DateFacture.Time.Year(),
+		NumeroFlux:            f.NumeroFluxDepot,
+		DateDepot:             f.DateDepot.Time,
+		ModeDepot:             f.ModeDepot,
+		Statut:                f.Statut,
+		StatutDate:            f.DateHeureEtatCourant.Time,
+		Commentaire:           f.CommentaireEtatCourant,
+		To:                    to(f.Statut),
+	}
+	if len(f.CodeFournisseur) >= 9 {
+		s.Siren = f.CodeFournisseur[:9]
+	}
+	return s
+}

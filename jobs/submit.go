@@ -1,0 +1,262 @@
+package jobs
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/store"
+)
+
+// submit deposits a ready invoice: everything that can fail without consequence first, then T1, the fence, one request, and T2 (docs/protocol.md §3.4).
+//
+// A crash before T1 leaves a ready row, one after it a sending row that the reaper takes to in_doubt. There is no third kind.
+func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
+	inv, err := j.Store.Take(ctx, id, claim, store.Ready, lease)
+	if err != nil {
+		return err
+	}
+	acct, err := j.account(inv.Account)
+	if err != nil {
+		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+	}
+	if j.draining.Load() {
+		return j.Store.Release(ctx, inv, 0)
+	}
+	pass, wait := acct.Breaker.Enter(ctx, acct.Client.Health)
+	if wait > 0 {
+		return j.Store.Release(ctx, inv, about(wait))
+	}
+	failed := false
+	defer func() { pass.Leave(failed) }()
+
+	doc, err := j.Store.Document(ctx, inv)
+	if err != nil {
+		return err
+	}
+	attempt, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	name := nomFichier(inv, attempt)
+	if err := crash.Point(crash.BeforeToken); err != nil {
+		return err
+	}
+	deposit, err := acct.Client.Prepare(ctx, chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc})
+	if err != nil {
+		failed = portalFailed(err)
+		return j.notPrepared(ctx, acct, inv, err)
+	}
+
+	if crash.Mutant(crash.NoIntent) {
+		return j.withoutIntent(ctx, inv, deposit, attempt, name)
+	}
+	if err := crash.Point(crash.BeforeT1); err != nil {
+		return err
+	}
+	began := time.Now() // before T1, so that the fence errs on the safe side
+	a, err := j.Store.Begin(ctx, inv, store.Intent{
+		Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin,
+	})
+	switch {
+	case errors.Is(err, store.ErrGone):
+		return nil
+	case errors.Is(err, store.ErrForgot):
+		j.Memory.Doubt()
+		return j.Store.Release(ctx, inv, about(time.Second))
+	case errors.Is(err, store.ErrNoSlot):
+		return j.Store.Release(ctx, inv, about(200*time.Millisecond))
+	case err != nil:
+		// T1 may have been committed. Nothing has left: say so, in case it was.
+		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
+		return err
+	}
+	j.Memory.Add(a.ID)
+	if err := crash.Point(crash.AfterT1); err != nil {
+		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
+		return err
+	}
+	if !j.mayStillSend(ctx, began, a) {
+		j.Metrics.Fenced.Inc()
+		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
+		return nil
+	}
+
+	leaveBy := began.Add(j.Settings.SendWithin)
+	if crash.Mutant(crash.NoFence) {
+		leaveBy = time.Time{}
+	}
+	receipt, err := deposit.Send(ctx, leaveBy)
+	ans := answer{outcome: store.Outcome(chorus.OutcomeOf(err)), fault: chorus.FaultOf(err), flux: receipt.NumeroFluxDepot, wait: -1, refusals: inv.Refusals}
+	exchange := receipt.Exchange
+	var failure *chorus.Error
+	if errors.As(err, &failure) {
+		exchange = failure.Exchange
+		ans.libelle = exchange.Libelle
+	}
+	if w, asked := chorus.RetryAfter(err); asked {
+		ans.wait = w
+	}
+	failed = portalFailed(err)
+	end := afterDeposit(j.Settings, ans)
+	end.DateDepot = receipt.DateDepot.Time
+	end.Evidence = evidence(exchange, ans.fault)
+	// Before T2, so that a lost T2 leaves at least this line.
+	j.Log.Info("deposited", "invoice", id, "attempt", attempt, "outcome", ans.outcome, "fault", ans.fault, "flux", ans.flux,
+		"status", exchange.Status, "correlation", exchange.CorrelationID, "took_ms", exchange.Took.Milliseconds())
+	j.Metrics.Deposits.WithLabelValues(string(ans.outcome)).Inc()
+	j.finish(a, end)
+	if err := crash.Point(crash.AfterT2); err != nil {
+		return err
+	}
+	j.heed(ctx, acct, ans.fault, ans.wait)
+	return nil
+}
+
+// mayStillSend is the fence. Two clocks are asked, because the monotonic one stands still while a virtual machine sleeps and the other may be set; and
+// the database, whether the attempt is still the row's.
+func (j *Jobs) mayStillSend(ctx context.Context, began time.Time, a store.Attempt) bool {
+	if crash.Mutant(crash.NoFence) {
+		return true
+	}
+	late := func() bool {
+		return time.Since(began) >= j.Settings.SendWithin || time.Now().Round(0).Sub(began.Round(0)) >= j.Settings.SendWithin
+	}
+	if j.draining.Load() || late() {
+		return false
+	}
+	ok, err := j.Store.MaySend(ctx, a)
+	return err == nil && ok && crash.Point(crash.Fence) == nil && !late()
+}
+
+// finish writes T2 until it is written or nothing may be waited for any more; then the reaper finds the attempt without an outcome. It goes on when the
+// job's own context has ended: a shutdown must not lose an answer that has arrived.
+func (j *Jobs) finish(a store.Attempt, e store.Ending) {
+	if crash.Mutant(crash.T2Swallowed) && a.N%2 == 1 && a.InvoiceID%10 == 0 {
+		return
+	}
+	// A failure injected here is one of the database: T2 is tried again.
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		ctx, cancel := context.WithTimeout(j.Hard, 10*time.Second)
+		err := crash.Point(crash.BeforeT2)
+		if err == nil {
+			err = j.Store.Finish(ctx, a, e)
+		}
+		cancel()
+		if err == nil {
+			return
+		}
+		j.Log.Error("the result of a deposit could not be written yet", "invoice", a.InvoiceID, "attempt", a.ID, "outcome", e.Outcome,
+			"flux", e.NumeroFlux, "error", store.Message(err))
+		select {
+		case <-j.Hard.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// notPrepared deals with what went wrong before T1: the row stays ready.
+func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice, err error) error {
+	if wait, ok := busy(err); ok {
+		return j.Store.Release(ctx, inv, about(wait))
+	}
+	if ctx.Err() != nil {
+		ctx = j.Hard
+	}
+	fault := chorus.FaultOf(err)
+	wait, asked := chorus.RetryAfter(err)
+	if !asked {
+		wait = -1
+	}
+	j.heed(ctx, acct, fault, wait)
+	j.Log.Warn("not sent", "invoice", inv.ID, "account", inv.Account, "fault", fault, "error", err)
+	if crash.Mutant(crash.ErrorNotSnooze) {
+		return j.Store.Panicked(ctx, inv.ID, inv.Claim)
+	}
+	return j.Store.Release(ctx, inv, retryIn(fault))
+}
+
+// heed tells the rest of the fleet what a fault means for it.
+func (j *Jobs) heed(ctx context.Context, acct *Account, fault chorus.Fault, wait time.Duration) {
+	var err error
+	switch fault {
+	case chorus.FaultQuota:
+		j.Metrics.Quota.Inc()
+		err = acct.Budget.Pause(ctx, quotaWait(wait))
+	case chorus.FaultAccount:
+		// Going on may lock the technical account (docs/chorus-pro.md §3.6).
+		err = j.Store.Pause(ctx, acct.Name, "ACCOUNT_REFUSED")
+		j.Log.Error("the technical account was refused: its invoices wait until `choriste resume`", "account", acct.Name)
+	}
+	if err != nil {
+		j.Log.Warn("a pause could not be written", "account", acct.Name, "error", store.Message(err))
+	}
+}
+
+// portalFailed tells whether an error speaks against the portal or the way to it, so that others should hold back.
+func portalFailed(err error) bool {
+	switch chorus.FaultOf(err) {
+	case chorus.FaultPortal, chorus.FaultNetwork, chorus.FaultSubscription, chorus.FaultApplication, chorus.FaultUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// retryIn is how long a row rests after a fault that it is not to blame for.
+func retryIn(fault chorus.Fault) time.Duration {
+	switch fault {
+	case chorus.FaultStopped:
+		return 0
+	case chorus.FaultSubscription, chorus.FaultApplication, chorus.FaultAccount, chorus.FaultConfiguration:
+		return about(time.Minute)
+	default:
+		return about(5 * time.Second)
+	}
+}
+
+// nomFichier names one attempt for ever: the invoice's number, for people who look at the portal, and the attempt. At most 50 characters.
+func nomFichier(inv store.Invoice, attempt uuid.UUID) string {
+	number := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		default:
+			return '-'
+		}
+	}, inv.NumeroFacture)
+	ext := ".xml"
+	if strings.Contains(inv.Syntaxe, "FACTURX") || strings.Contains(inv.Syntaxe, "PDF") {
+		ext = ".pdf"
+	}
+	return number[:min(len(number), 20)] + "_" + base64.RawURLEncoding.EncodeToString(attempt[:]) + ext
+}
+
+// evidence is what is kept of an exchange: codes, numbers and cleaned texts.
+func evidence(e chorus.Exchange, fault chorus.Fault) map[string]any {
+	m := map[string]any{
+		"connected": e.Connected, "wrote": e.Wrote, "bytes_sent": e.BytesSent, "bytes_received": e.BytesReceived,
+		"took_ms": e.Took.Milliseconds(),
+	}
+	for key, text := range map[string]string{
+		"fault": string(fault), "libelle": e.Libelle, "message": e.Message, "correlation_id": e.CorrelationID, "answer_sha256": e.SHA256,
+	} {
+		if text != "" {
+			m[key] = text
+		}
+	}
+	if e.Status != 0 {
+		m["status"] = e.Status
+	}
+	if e.CodeRetour != nil {
+		m["code_retour"] = *e.CodeRetour
+	}
+	return m
+}

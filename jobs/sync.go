@@ -1,0 +1,120 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// sync reads the change feed of one supplier structure: every invoice whose status changed since the watermark, in one search whatever the number of
+// invoices. The watermark moves in the transaction that stores the last page, so a crash reads the same pages again, which changes nothing.
+func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
+	acct, err := j.account(key.Account)
+	if err != nil {
+		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute)
+	}
+	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.Timeout())
+	if err != nil {
+		return err
+	}
+	from := st.Watermark
+	if from.IsZero() {
+		from = st.Now.Add(-24 * time.Hour)
+	}
+	// What changed may appear as late as V after it changed.
+	from = from.Add(-j.Settings.VisibilityDelay)
+	mark := &store.FeedMark{Account: key.Account, Structure: key.ID, Claim: claim, Watermark: st.Now, Next: j.Settings.SyncEvery}
+
+	var sum store.Followed
+	var page []store.Seen // held back by one, so that the last one moves the watermark
+	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneSync, chorus.Query{IDFournisseur: key.ID, EtatCourantDu: from}) {
+		if err != nil {
+			return j.syncFailed(ctx, acct, key, claim, err)
+		}
+		if err := j.follow(ctx, key.Account, page, nil, &sum); err != nil {
+			return err
+		}
+		page = page[:0]
+		for _, f := range p.Factures {
+			if _, known := chorus.StatutInfo(f.Statut); !known {
+				j.Metrics.Unknown.WithLabelValues("statut").Inc()
+			}
+			page = append(page, seenOf(f))
+		}
+	}
+	if err := j.follow(ctx, key.Account, page, mark, &sum); err != nil {
+		return err
+	}
+	if sum.Changed > 0 || sum.Doubts > 0 {
+		j.Log.Info("synchronised", "account", key.Account, "structure", key.ID, "changed", sum.Changed, "doubts", sum.Doubts)
+		j.Poke()
+	}
+	return j.Store.CanSearch(ctx, key.Account, true)
+}
+
+func (j *Jobs) follow(ctx context.Context, account string, page []store.Seen, mark *store.FeedMark, sum *store.Followed) error {
+	if len(page) == 0 && mark == nil {
+		return nil
+	}
+	did, err := j.Store.Follow(ctx, account, page, mark)
+	sum.Known += did.Known
+	sum.Changed += did.Changed
+	sum.Older += did.Older
+	sum.Doubts += did.Doubts
+	sum.Unknown += did.Unknown
+	return err
+}
+
+// syncFailed has the feed read again, from the same watermark.
+func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.StructureKey, claim int64, err error) error {
+	if wait, ok := busy(err); ok {
+		return j.Store.ReleaseStructure(ctx, key, claim, about(wait))
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	fault := chorus.FaultOf(err)
+	if fault == chorus.FaultRights {
+		if err := j.Store.CanSearch(ctx, key.Account, false); err != nil {
+			return err
+		}
+	}
+	wait, asked := chorus.RetryAfter(err)
+	if !asked {
+		wait = -1
+	}
+	j.heed(ctx, acct, fault, wait)
+	j.Log.Warn("the change feed could not be read", "account", key.Account, "structure", key.ID, "fault", fault, "error", err)
+	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery))
+}
+
+// DiscoverEvery is how often an account's supplier structures are asked for.
+const DiscoverEvery = 6 * time.Hour
+
+// discover asks which supplier structures the account may act for; each has a change feed.
+func (j *Jobs) discover(ctx context.Context, account string) error {
+	acct, err := j.account(account)
+	if err != nil {
+		return err
+	}
+	list, err := acct.Client.Structures(ctx, chorus.LaneSync)
+	if err != nil {
+		fault := chorus.FaultOf(err)
+		j.heed(ctx, acct, fault, -1)
+		if _, ok := busy(err); !ok {
+			j.Log.Warn("the account's structures could not be asked for", "account", account, "fault", fault, "error", err)
+		}
+		return j.Store.Ask(ctx, account, retryIn(fault))
+	}
+	structures := make([]store.Structure, len(list))
+	for i, s := range list {
+		structures[i] = store.Structure{Account: account, ID: s.IDStructureCPP, Identifiant: s.Identifiant, Designation: s.DesignationStructure}
+	}
+	if len(list) == 0 {
+		j.Log.Warn("the technical account is attached to no supplier structure: invoices can be sent, but not followed", "account", account)
+	}
+	defer j.Poke()
+	return j.Store.Structures(ctx, account, structures)
+}

@@ -1,0 +1,100 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/store"
+)
+
+// validate reads the document of a received invoice, fills its columns, and lets it on or says why it cannot be sent. Nothing leaves this machine.
+func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
+	inv, err := j.Store.Take(ctx, id, claim, store.Received, lease)
+	if err != nil {
+		return err
+	}
+	if err := crash.Point(crash.Validate); err != nil {
+		return err
+	}
+	doc, err := j.Store.Document(ctx, inv)
+	if err != nil {
+		return err
+	}
+	facts, problems := read(doc, inv.SyntaxeFlux)
+	if len(problems) == 0 {
+		state, err := j.Store.Validated(ctx, inv, facts)
+		if err == nil {
+			j.Log.Info("read", "invoice", id, "state", state, "numero", facts.NumeroFacture)
+		}
+		return err
+	}
+	code, reason := explain(problems)
+	if _, err := j.Store.Invalid(ctx, inv, facts, code, reason); err != nil {
+		return err
+	}
+	j.Log.Info("refused before sending", "invoice", id, "reason_code", code)
+	return nil
+}
+
+// read turns a document into columns, or into what is wrong with it; what could be read is given in either case.
+func read(doc []byte, declared string) (store.Facts, []invoice.Problem) {
+	d, err := invoice.Read(doc)
+	if err != nil {
+		var p *invoice.Problem
+		if !errors.As(err, &p) {
+			p = &invoice.Problem{Code: "UNREADABLE", Message: "the document could not be read"}
+		}
+		return store.Facts{}, []invoice.Problem{*p}
+	}
+	facts := store.Facts{
+		Syntaxe:           d.Syntaxe,
+		NumeroFacture:     printable(d.Numero),
+		DateFacture:       d.Date,
+		TypeFacture:       printable(d.Type),
+		FournisseurSIRET:  printable(d.FournisseurSIRET),
+		FournisseurNom:    printable(d.FournisseurNom),
+		DestinataireSIRET: printable(d.DestinataireSIRET),
+		DestinataireNom:   printable(d.DestinataireNom),
+		MontantHT:         d.MontantHT,
+		MontantTVA:        d.MontantTVA,
+		MontantTTC:        d.MontantTTC,
+		MontantAPayer:     d.MontantAPayer,
+		Devise:            printable(d.Devise),
+		Cadre:             printable(d.Cadre),
+		CodeService:       printable(d.CodeService),
+		Engagement:        printable(d.Engagement),
+	}
+	problems := d.Check()
+	if declared != "" {
+		if !invoice.Compatible(declared, d.Syntaxe) {
+			problems = append(problems, invoice.Problem{
+				Code:    "SYNTAXE",
+				Message: "column syntaxe_flux says " + declared + ", but the document is " + d.Syntaxe + ": leave the column null to have it recognised",
+			})
+		}
+		facts.Syntaxe = declared
+	}
+	return facts, problems
+}
+
+// printable keeps PostgreSQL's text columns from refusing what a document may hold: NUL has no place there. Too long for any column is cut.
+func printable(s string) string {
+	const most = 500
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most])
+	}
+	return s
+}
+
+// explain joins all problems into one text; the first one gives the code.
+func explain(problems []invoice.Problem) (code, reason string) {
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Error()
+	}
+	return problems[0].Code, strings.Join(texts, "; ")
+}

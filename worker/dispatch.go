@@ -1,0 +1,174 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/store"
+)
+
+// A row becomes a job here and nowhere else: claimed and given to River in one transaction. Only a few rows of each step are out at a time, so that
+// River's tables stay small and what is more urgent need not queue behind what came first.
+
+const (
+	pollEvery = 500 * time.Millisecond // when nobody wakes us
+	shortest  = 2 * time.Millisecond   // between two looks
+)
+
+// out is how many rows of a step may be with jobs over the whole fleet.
+func (w *Worker) out(step store.Step) int {
+	switch step {
+	case store.StepSubmit:
+		return 2 * w.cfg.InFlight
+	case store.StepValidate:
+		return 200
+	default:
+		return 64
+	}
+}
+
+// dispatch looks for due rows whenever something happened here, a wake-up came, or a poll is due.
+func (w *Worker) dispatch(ctx context.Context) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	all := true
+	for ctx.Err() == nil {
+		steps := []store.Step{store.StepValidate, store.StepSubmit}
+		if all {
+			steps = append(steps, store.StepResolve, store.StepReport)
+			w.try(ctx, "sync", w.dispatchSync)
+			w.try(ctx, "discover", w.dispatchDiscover)
+		}
+		for _, step := range steps {
+			w.try(ctx, string(step), func(ctx context.Context) error { return w.dispatchStep(ctx, step) })
+		}
+		sleep(ctx, shortest)
+		select {
+		case <-ctx.Done():
+		case <-w.poke:
+			all = false
+			w.try(ctx, "wake", func(context.Context) error { return crash.Point(crash.AfterWake) })
+		case <-ticker.C:
+			all = true
+		}
+	}
+}
+
+// try logs what goes wrong in a loop; the next round tries again.
+func (w *Worker) try(ctx context.Context, what string, do func(context.Context) error) {
+	if err := do(ctx); err != nil && ctx.Err() == nil {
+		w.cfg.Log.Warn("could not "+what, "error", store.Message(err))
+		sleep(ctx, time.Second)
+	}
+}
+
+func (w *Worker) dispatchStep(ctx context.Context, step store.Step) error {
+	full := false
+	err := pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		ids, err := w.store.Due(ctx, tx, step, w.out(step), w.jobs.Names())
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		params := make([]river.InsertManyParams, len(ids))
+		for k, id := range ids {
+			params[k] = jobs.Insert(step, id)
+		}
+		claims, err := w.insert(ctx, tx, params)
+		if err != nil {
+			return err
+		}
+		full = len(ids) == w.out(step)
+		return w.store.SetClaims(ctx, tx, ids, claims)
+	})
+	if full {
+		w.wake()
+	}
+	return err
+}
+
+func (w *Worker) dispatchSync(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		keys, err := w.store.DueStructures(ctx, tx, 64, w.jobs.Names())
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		params := make([]river.InsertManyParams, len(keys))
+		for k, key := range keys {
+			params[k] = jobs.InsertSync(key)
+		}
+		claims, err := w.insert(ctx, tx, params)
+		if err != nil {
+			return err
+		}
+		for k, key := range keys {
+			if err := w.store.SetStructureClaim(ctx, tx, key, claims[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *Worker) dispatchDiscover(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		names, err := w.store.DueAccounts(ctx, tx, jobs.DiscoverEvery, w.jobs.Names())
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		params := make([]river.InsertManyParams, len(names))
+		for k, name := range names {
+			params[k] = jobs.InsertDiscover(name)
+		}
+		_, err = w.insert(ctx, tx, params)
+		return err
+	})
+}
+
+// insert gives jobs to River and returns their numbers. River's own notification is left out now and then (it limits them per queue), hence ours.
+func (w *Worker) insert(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]int64, error) {
+	results, err := w.river.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]int64, len(results))
+	for k, r := range results {
+		claims[k] = r.Job.ID
+	}
+	_, err = tx.Exec(ctx, `SELECT pg_notify('river.river_insert', json_build_object('queue', $1::text)::text)`, params[0].InsertOpts.Queue)
+	return claims, err
+}
+
+// listen wakes the dispatcher at every insert that announces itself. A lost connection costs the polls' delay until it is back.
+func (w *Worker) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.try(ctx, "listen", func(ctx context.Context) error {
+			conn, err := pgx.ConnectConfig(ctx, w.cfg.Pool.Config().ConnConfig)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+			if _, err := conn.Exec(ctx, `LISTEN chorus_wake`); err != nil {
+				return err
+			}
+			w.wake() // what came while nobody listened
+			for {
+				if _, err := conn.WaitForNotification(ctx); err != nil {
+					return err
+				}
+				w.wake()
+			}
+		})
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
