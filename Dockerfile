@@ -1,0 +1,34 @@
+# Two images from one build:
+#   docker build -t choriste .                                     the product
+#   docker build -t chorus-sim --target chorus-sim .               the simulator, which production never contains
+
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/choriste ./cmd/chorus-sim
+
+# Certificates, time zones and a user of its own; no shell and no package manager.
+FROM gcr.io/distroless/static-debian12 AS chorus-sim
+LABEL org.opencontainers.image.title="chorus-sim" \
+      org.opencontainers.image.description="Simulator of PISTE and Chorus Pro" \
+      org.opencontainers.image.source="https://github.com/choriste/choriste" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/chorus-sim /chorus-sim
+USER 65532:65532
+ENTRYPOINT ["/chorus-sim"]
+
+FROM gcr.io/distroless/static-debian12 AS choriste
+LABEL org.opencontainers.image.title="choriste" \
+      org.opencontainers.image.description="Durable invoice queue and worker for Chorus Pro" \
+      org.opencontainers.image.source="https://github.com/choriste/choriste" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/choriste /choriste
+USER 65532:65532
+EXPOSE 8080
+# SIGTERM drains for CHORISTE_SHUTDOWN_TIMEOUT (25 s): give the container longer than that to stop.
+STOPSIGNAL SIGTERM
+# No HEALTHCHECK: there is no shell here, and an orchestrator asks /healthz and /readyz from outside.
+ENTRYPOINT ["/choriste"]
+CMD ["work"]

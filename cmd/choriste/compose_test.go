@@ -1,0 +1,175 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	compose "github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// loadCompose reads compose.yaml with the reader and the schema of Docker Compose itself.
+func loadCompose(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := compose.NewProjectOptions([]string{"../../compose.yaml"}, compose.WithoutEnvironmentResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+func TestComposeSetsOnlyWhatChoristeKnows(t *testing.T) {
+	project := loadCompose(t)
+	for _, name := range []string{"migrate", "worker"} {
+		service := project.Services[name]
+		var secrets []string
+		for _, s := range service.Secrets {
+			secrets = append(secrets, s.Source)
+		}
+		given := func(variable string) string {
+			if v := service.Environment[variable]; v != nil {
+				return *v
+			}
+			return ""
+		}
+		for variable := range service.Environment {
+			known := slices.ContainsFunc(table, func(s setting) bool {
+				return variable == s.name && !s.secret || variable == s.name+"_FILE" && s.secret
+			})
+			if !known {
+				t.Errorf("%s: %s is no setting, or a secret in the environment", name, variable)
+			}
+			file, isFile := strings.CutPrefix(given(variable), "/run/secrets/")
+			if strings.HasSuffix(variable, "_FILE") && (!isFile || !slices.Contains(secrets, file)) {
+				t.Errorf("%s: %s names %q, which the service does not get", name, variable, given(variable))
+			}
+		}
+		// The settings must also be good: files aside, the program reads them as it would in the container.
+		getenv := func(variable string) string {
+			if strings.HasSuffix(variable, "_FILE") {
+				return ""
+			}
+			if given(variable+"_FILE") != "" {
+				return "from a file"
+			}
+			return given(variable)
+		}
+		var names []string
+		if name == "migrate" {
+			names = []string{"DATABASE_URL"}
+		}
+		if _, err := load(getenv, names...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestComposeStartsThingsInOrderAndWithoutRights(t *testing.T) {
+	project := loadCompose(t)
+	order := map[string]map[string]string{
+		"postgres":  {},
+		"simulator": {},
+		"migrate":   {"postgres": types.ServiceConditionHealthy},
+		"worker":    {"migrate": types.ServiceConditionCompletedSuccessfully, "simulator": types.ServiceConditionStarted},
+	}
+	if len(project.Services) != len(order) {
+		t.Errorf("the services are %v", project.ServiceNames())
+	}
+	for name, after := range order {
+		service := project.Services[name]
+		if len(service.DependsOn) != len(after) {
+			t.Errorf("%s waits for %v", name, service.DependsOn)
+		}
+		for other, condition := range after {
+			if got := service.DependsOn[other].Condition; got != condition {
+				t.Errorf("%s waits for %s until it is %q, want %q", name, other, got, condition)
+			}
+		}
+		if !slices.Contains(service.SecurityOpt, "no-new-privileges:true") || service.MemLimit == 0 {
+			t.Errorf("%s may gain privileges, or use all memory", name)
+		}
+		for _, port := range service.Ports {
+			if port.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %s is open to the network", name, port.Published)
+			}
+		}
+		if name == "postgres" {
+			continue // its image starts as root and becomes postgres
+		}
+		if !service.ReadOnly || service.PidsLimit == 0 || !slices.Equal(service.CapDrop, []string{"ALL"}) {
+			t.Errorf("%s is not confined", name)
+		}
+		if service.User != "65532:65532" {
+			t.Errorf("%s runs as %q", name, service.User)
+		}
+	}
+	for name, secret := range project.Secrets {
+		// Compose cannot give a read-only container any other kind.
+		if secret.File == "" {
+			t.Errorf("the secret %s is no file", name)
+		}
+	}
+	grace := project.Services["worker"].StopGracePeriod
+	s, err := load(func(string) string { return "" }, "CHORISTE_SHUTDOWN_TIMEOUT")
+	if err != nil || grace == nil || s.ShutdownTimeout == 0 || s.ShutdownTimeout >= time.Duration(*grace) {
+		t.Errorf("the worker is killed after %v, and drains for %s (%v)", grace, s.ShutdownTimeout, err)
+	}
+}
+
+func TestComposeNeedsTheFilesThatMakeSecretsMakes(t *testing.T) {
+	script, err := os.ReadFile("../../deploy/secrets.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []string
+	for _, m := range regexp.MustCompile(`(?m)^put (\w+) `).FindAllStringSubmatch(string(script), -1) {
+		made = append(made, m[1])
+	}
+	var needed []string
+	for name, secret := range loadCompose(t).Secrets {
+		if !strings.HasSuffix(secret.File, "/secrets/"+name) {
+			t.Errorf("the secret %s is in %s", name, secret.File)
+		}
+		needed = append(needed, name)
+	}
+	slices.Sort(made)
+	slices.Sort(needed)
+	if !slices.Equal(made, needed) {
+		t.Errorf("made are %v, needed are %v", made, needed)
+	}
+}
+
+// The images are static, have no shell, run as nobody, and the product's has no simulator in it.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := regexp.MustCompile(`(?m)^FROM `).Split(string(text), -1)[1:]
+	if len(stages) != 3 {
+		t.Fatalf("%d stages", len(stages))
+	}
+	for _, want := range []string{"golang:1.26 ", "CGO_ENABLED=0 ", "-trimpath ", "go mod download"} {
+		if !strings.Contains(stages[0], want) {
+			t.Errorf("the build lacks %q", want)
+		}
+	}
+	for i, program := range map[int]string{1: "chorus-sim", 2: "choriste"} {
+		for _, want := range []string{"distroless/static", "USER 65532", "COPY --from=build /out/" + program + " ", `ENTRYPOINT ["/` + program + `"]`, "org.opencontainers.image.licenses"} {
+			if !strings.Contains(stages[i], want) {
+				t.Errorf("the image of %s lacks %q", program, want)
+			}
+		}
+	}
+	if strings.Contains(stages[2], "chorus-sim") {
+		t.Error("the simulator is in the product's image")
+	}
+}

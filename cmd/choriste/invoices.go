@@ -1,0 +1,414 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/choriste/choriste/store"
+)
+
+type submitCmd struct {
+	Files       []string `arg:"" name:"file" help:"Factur-X PDF, CII or UBL files; - is standard input."`
+	Account     string   `help:"The technical account that sends them." default:"default"`
+	ExternalRef string   `name:"ref" help:"Idempotency key, for one file; a second insert with it is refused."`
+	SyntaxeFlux string   `name:"syntaxe" help:"One of Chorus Pro's syntaxeFlux; by itself it is recognised."`
+}
+
+func (c submitCmd) Run(a *app) error {
+	if c.ExternalRef != "" && len(c.Files) > 1 {
+		return usageError{errors.New("--ref is for one file: give it alone")}
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	failed := 0
+	for _, name := range c.Files {
+		id, err := c.one(a, st, name)
+		if err != nil {
+			failed++
+			_, _ = fmt.Fprintf(a.err, "choriste: %s: %s\n", name, oneLine(store.Message(err)))
+			continue
+		}
+		if a.json {
+			err = a.print(map[string]any{"file": name, "id": id})
+		} else {
+			a.printf("%s is invoice %d\n", name, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d files were not inserted", failed, len(c.Files))
+	}
+	return nil
+}
+
+// mostRead bounds what is read into memory; the database refuses less.
+const mostRead = 32 << 20
+
+func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+	var in io.Reader = os.Stdin
+	if name != "-" {
+		f, err := os.Open(filepath.Clean(name))
+		if err != nil {
+			return 0, errors.New("the file cannot be opened")
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	doc, err := io.ReadAll(io.LimitReader(in, mostRead+1))
+	if err != nil {
+		return 0, errors.New("the file cannot be read")
+	}
+	if len(doc) > mostRead {
+		return 0, errors.New("the file is larger than Chorus Pro takes (30 MB)")
+	}
+	return st.Submit(a.ctx, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
+}
+
+// selection is the filter that list and retry share.
+type selection struct {
+	State      []string `help:"Only these states." enum:"received,invalid,ready,sending,in_doubt,parked,deposited,integrated,rejected,settled,cancelled,abandoned" placeholder:"STATE"`
+	Account    string   `help:"Only this account."`
+	ReasonCode string   `name:"reason-code" help:"Only with this reason code."`
+	Numero     string   `help:"Only this invoice number (BT-1)."`
+	Ref        string   `help:"Only this external_ref."`
+	Statut     string   `help:"Only with this status at Chorus Pro, as SUSPENDUE."`
+}
+
+func (s selection) filter() store.Filter {
+	f := store.Filter{Account: s.Account, ReasonCode: s.ReasonCode, Numero: s.Numero, Ref: s.Ref, Statut: s.Statut}
+	for _, state := range s.State {
+		f.States = append(f.States, store.State(state))
+	}
+	return f
+}
+
+type listCmd struct {
+	selection
+	After int64 `help:"Only invoices after this id: the next page."`
+	Limit int   `help:"At most so many." default:"100"`
+}
+
+func (c listCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	f := c.filter()
+	f.After, f.Limit = c.After, c.Limit
+	list, err := st.List(a.ctx, f)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		for _, i := range list {
+			if err := a.print(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ID\tSTATE\tNUMBER\tTTC\tSTATUS\tREASON")
+	for _, i := range list {
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), reason(i, 60))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(list) == c.Limit {
+		a.printf("(more: --after %d)\n", list[len(list)-1].ID)
+	}
+	return nil
+}
+
+type showCmd struct {
+	ID int64 `arg:"" help:"The invoice."`
+}
+
+func (c showCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	i, attempts, err := st.Show(a.ctx, c.ID)
+	if err != nil {
+		return notFound(err, c.ID)
+	}
+	if a.json {
+		return a.print(struct {
+			store.Status
+			Requests []store.AttemptView `json:"requests"`
+		}{i, attempts})
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	line := func(label, text string) {
+		if text != "" {
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", label, text)
+		}
+	}
+	line("invoice", fmt.Sprintf("%d (%s, account %s)", i.ID, i.ExternalRef, i.Account))
+	line("state", string(i.State))
+	line("reason", reason(i, 0))
+	line("number (BT-1)", or(i.NumeroFacture, ""))
+	if i.DateFacture != nil {
+		line("date (BT-2)", i.DateFacture.String())
+	}
+	line("supplier", or(i.FournisseurSIRET, ""))
+	line("recipient", or(i.DestinataireSIRET, ""))
+	line("amount", amount(i))
+	line("flux", or(i.NumeroFluxDepot, ""))
+	if i.IdentifiantFactureCPP != nil {
+		line("identifiantFactureCPP", fmt.Sprint(*i.IdentifiantFactureCPP))
+	}
+	line("status at Chorus Pro", or(i.StatutCourant, ""))
+	if i.StatutCourantDate != nil {
+		line("since", stamp(*i.StatutCourantDate))
+	}
+	line("comment", or(i.StatutCommentaire, ""))
+	line("inserted", stamp(i.CreatedAt))
+	line("last change", stamp(i.UpdatedAt))
+	for _, t := range attempts {
+		line(fmt.Sprintf("attempt %d", t.N), fmt.Sprintf("%s  %s  %s  %s", stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"), t.NomFichier, t.Evidence))
+	}
+	return w.Flush()
+}
+
+type eventsCmd struct {
+	ID int64 `arg:"" help:"The invoice."`
+}
+
+func (c eventsCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if _, _, err := st.Show(a.ctx, c.ID); err != nil {
+		return notFound(err, c.ID)
+	}
+	events, err := st.Events(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		for _, e := range events {
+			if err := a.print(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, e := range events {
+		move := or(e.ToState, "")
+		if e.FromState != nil && *e.FromState != move {
+			move = *e.FromState + " → " + move
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", stamp(e.At), move, or(e.ReasonCode, ""), e.Detail, e.Actor)
+	}
+	return w.Flush()
+}
+
+type statsCmd struct{}
+
+func (statsCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	stats, err := st.Stats(a.ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, s := range stats {
+		if a.json {
+			if err := a.print(map[string]any{"state": s.State, "count": s.Count, "oldest_seconds": s.Oldest.Seconds()}); err != nil {
+				return err
+			}
+			continue
+		}
+		oldest := ""
+		if s.Oldest > 0 {
+			oldest = "oldest " + s.Oldest.Round(time.Second).String()
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", s.State, s.Count, oldest)
+	}
+	return w.Flush()
+}
+
+type retryCmd struct {
+	IDs []int64 `arg:"" optional:"" name:"id" help:"The invoices; or select them by filter."`
+	selection
+	Reason string `help:"Why; kept in the history." placeholder:"TEXT"`
+	DryRun bool   `help:"Only count what would be retried."`
+	Limit  int    `help:"At most so many." default:"1000"`
+}
+
+func (c retryCmd) Run(a *app) error {
+	f := c.filter()
+	if len(c.IDs) == 0 && len(f.States) == 0 && f.Account+f.ReasonCode+f.Numero+f.Ref+f.Statut == "" {
+		return usageError{errors.New("retry what? give ids or a filter, as --state invalid")}
+	}
+	if !c.DryRun && c.Reason == "" {
+		return usageError{errors.New("a retry needs --reason (or --dry-run to see what it would do)")}
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ids := c.IDs
+	if len(ids) == 0 {
+		if len(f.States) == 0 {
+			f.States = []store.State{store.Invalid, store.Rejected} // nothing else can be retried
+		}
+		f.Limit = c.Limit
+		list, err := st.List(a.ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, i := range list {
+			ids = append(ids, i.ID)
+		}
+	}
+	if c.DryRun {
+		return c.dry(a, st, f, ids)
+	}
+	failed := 0
+	for _, id := range ids {
+		state, err := st.Retry(a.ctx, id, c.Reason)
+		if err != nil {
+			failed++
+			_, _ = fmt.Fprintf(a.err, "choriste: %s\n", oneLine(store.Message(err)))
+			continue
+		}
+		if a.json {
+			err = a.print(map[string]any{"id": id, "state": state})
+		} else {
+			a.printf("invoice %d is %s\n", id, state)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d invoices were not retried", failed, len(ids))
+	}
+	return nil
+}
+
+func (c retryCmd) dry(a *app, st *store.Store, f store.Filter, ids []int64) error {
+	if len(c.IDs) > 0 {
+		f = store.Filter{IDs: ids}
+	}
+	n, sums, err := st.Count(a.ctx, f)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"count": n, "sums": sums})
+	}
+	a.printf("%d invoices", n)
+	for devise, sum := range sums {
+		if devise != "" {
+			a.printf(", %s %s", sum, devise)
+		}
+	}
+	a.printf("\n")
+	return nil
+}
+
+type cancelCmd struct {
+	ID int64 `arg:"" help:"The invoice."`
+}
+
+func (c cancelCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	state, err := st.Cancel(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"id": c.ID, "state": state})
+	}
+	if state == store.Cancelled {
+		a.printf("invoice %d is cancelled\n", c.ID)
+	} else {
+		a.printf("invoice %d is %s: it is cancelled only if it turns out that nothing was sent\n", c.ID, state)
+	}
+	return nil
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(a *app) error {
+	version := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	if a.json {
+		return a.print(map[string]string{"version": version})
+	}
+	a.printf("choriste %s\n", version)
+	return nil
+}
+
+type helpCmd struct {
+	Topic string `arg:"" optional:"" help:"env: the settings."`
+}
+
+func (c helpCmd) Run(a *app) error {
+	switch c.Topic {
+	case "env":
+		return manual(a.out)
+	case "":
+		return a.usage()
+	default:
+		return usageError{errors.New("there is help on env only; for a command: choriste COMMAND --help")}
+	}
+}
+
+func or(s *string, otherwise string) string {
+	if s == nil {
+		return otherwise
+	}
+	return *s
+}
+
+func amount(i store.Status) string {
+	if !i.MontantTTC.Valid {
+		return "-"
+	}
+	return strings.TrimSpace(i.MontantTTC.Decimal.StringFixed(2) + " " + or(i.Devise, ""))
+}
+
+// reason is the code and the words, cut for a table when most is above zero.
+func reason(i store.Status, most int) string {
+	text := strings.TrimSpace(or(i.ReasonCode, "") + " " + or(i.Reason, ""))
+	if r := []rune(text); most > 0 && len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }

@@ -1,0 +1,157 @@
+// Command choriste deposits the invoices of a PostgreSQL table at Chorus Pro and follows them until they are paid.
+//
+//	choriste migrate up     prepare the database
+//	choriste work           run a worker
+//	choriste help env       the settings
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"os/user"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/choriste/choriste/store"
+)
+
+type cli struct {
+	JSON bool `name:"json" help:"Print JSON, one object a line."`
+
+	Migrate migrateCmd `cmd:"" help:"Bring the database to the schema this program needs."`
+	Work    workCmd    `cmd:"" help:"Deposit and follow invoices until stopped."`
+	Submit  submitCmd  `cmd:"" help:"Insert invoice files, as an application would."`
+	List    listCmd    `cmd:"" help:"List invoices."`
+	Show    showCmd    `cmd:"" help:"Show one invoice and every request made for it."`
+	Events  eventsCmd  `cmd:"" help:"Show the history of one invoice."`
+	Stats   statsCmd   `cmd:"" help:"Count invoices by state, with the age of the oldest."`
+	Retry   retryCmd   `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
+	Cancel  cancelCmd  `cmd:"" help:"Ask for an invoice not to be sent."`
+	Pause   pauseCmd   `cmd:"" help:"Stop sending and following an account's invoices."`
+	Resume  resumeCmd  `cmd:"" help:"Go on with a paused account."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Help    helpCmd    `cmd:"" help:"Show this help, or the settings: help env."`
+}
+
+// app is what the commands share.
+type app struct {
+	ctx    context.Context //nolint:containedctx // of the command line, handed to one command
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) string
+	json   bool
+	usage  func() error
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal asks, the second one kills
+		<-ctx.Done()
+		stop()
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// usageError is the command line's fault: exit status 2.
+type usageError struct{ error }
+
+func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("choriste"),
+		kong.Description("A durable invoice queue and worker for Chorus Pro. Settings are environment variables: choriste help env."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(errOut, "choriste: %s (see choriste --help)\n", oneLine(err.Error()))
+		return 2
+	}
+	a := &app{ctx: ctx, out: out, err: errOut, getenv: getenv, json: c.JSON, usage: func() error {
+		_, _ = parser.Parse([]string{"--help"}) // prints it; what follows --help is not its error
+		return nil
+	}}
+	err = k.Run(a)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
+		return 2
+	default:
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(store.Message(err)))
+		return 1
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// store opens the database for one command of an operator, whose name goes into the history.
+func (a *app) store() (*store.Store, func(), error) {
+	s, err := load(a.getenv, "DATABASE_URL")
+	if err != nil {
+		return nil, nil, err
+	}
+	who := "operator"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	pool, err := store.Connect(a.ctx, s.DatabaseURL, "choriste:"+who, 2)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, 10*time.Second)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, nil, unreachable(err)
+	}
+	return store.New(pool), pool.Close, nil
+}
+
+// unreachable says in one line why PostgreSQL cannot be used, without the address's password.
+func unreachable(err error) error {
+	if state := store.SQLState(err); state != "" {
+		return fmt.Errorf("PostgreSQL refuses the login of DATABASE_URL (SQLSTATE %s)", state)
+	}
+	return errors.New("PostgreSQL cannot be reached: check DATABASE_URL and that the server runs")
+}
+
+// print writes v as one line of JSON.
+func (a *app) print(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
+
+// notFound turns an empty answer into words.
+func notFound(err error, id int64) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no invoice %d", id)
+	}
+	return err
+}

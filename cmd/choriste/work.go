@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/lmittmann/tint"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/term"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
+)
+
+type workCmd struct{}
+
+func (workCmd) Run(a *app) error {
+	s, err := load(a.getenv)
+	if err != nil {
+		return err
+	}
+	log, err := logger(a.err, s.Log)
+	if err != nil {
+		return err
+	}
+	if len(s.exposed) > 0 {
+		log.Warn("secrets in environment variables can be read by other programs of this user: prefer files", "use", strings.Join(s.exposed, "_FILE, ")+"_FILE")
+	}
+	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", worker.Conns(s.Workers))
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := await(a.ctx, pool, s.DatabaseWait, log); err != nil {
+		return err
+	}
+	st := store.New(pool)
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w, err := worker.New(worker.Config{
+		Pool: pool,
+		Accounts: []worker.Account{{Name: "default", Chorus: chorus.Config{
+			APIURL: s.APIURL, TokenURL: s.TokenURL,
+			ClientID: s.ClientID, ClientSecret: s.ClientSecret, Scope: s.Scope,
+			Login: s.Login, Password: s.Password,
+			TokenMargin: s.TokenMargin,
+		}}},
+		Settings: jobs.Settings{
+			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
+			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
+		},
+		Never: s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
+		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout,
+		Log: log, Registry: registry,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("CHORISTE_LISTEN: cannot listen on %s: the address is in use or not this machine's", s.Listen)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", console.Handler(st))
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, w.Handler(registry))
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the HTTP server ended", "error", err)
+		}
+	}()
+	defer func() { _ = server.Close() }()
+	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env)
+
+	if err := st.Mark(a.ctx, s.Env); err != nil && !behind(err) {
+		return err
+	}
+	return w.Run(a.ctx)
+}
+
+// behind tells that the error only says that the schema is missing, which Run explains better.
+func behind(err error) bool {
+	state := store.SQLState(err)
+	return state == "42P01" || state == "3F000"
+}
+
+// await waits for PostgreSQL to answer, saying so.
+func await(ctx context.Context, pool *pgxpool.Pool, limit time.Duration, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for said := false; ; {
+		err := pool.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		// Starting up, shutting down, too many connections: these pass. A wrong password does not.
+		if state := store.SQLState(err); state != "" && !strings.HasPrefix(state, "57P") && !strings.HasPrefix(state, "53") {
+			return unreachable(err)
+		}
+		if !said {
+			log.Warn("waiting for PostgreSQL", "at most", limit)
+			said = true
+		}
+		select {
+		case <-ctx.Done():
+			return unreachable(err)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// parseLog reads CHORISTE_LOG: a form, "text" or "json" or "" for either by itself, and a level.
+func parseLog(v string) (form string, level slog.Level, err error) {
+	form, name, _ := strings.Cut(v, ":")
+	if form != "" && form != "text" && form != "json" {
+		return "", 0, errors.New("must be text or json, with a level after a colon if wanted, as text:debug")
+	}
+	if name != "" {
+		if err := level.UnmarshalText([]byte(name)); err != nil {
+			return "", 0, errors.New("names a level that is none of debug, info, warn, error")
+		}
+	}
+	return form, level, nil
+}
+
+// logger writes for people on a terminal and for machines elsewhere.
+func logger(out io.Writer, v string) (*slog.Logger, error) {
+	form, level, err := parseLog(v)
+	if err != nil {
+		return nil, err
+	}
+	f, isFile := out.(*os.File)
+	terminal := isFile && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
+	if form == "text" || form == "" && terminal {
+		return slog.New(tint.NewHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal})), nil
+	}
+	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), nil
+}

@@ -1,0 +1,55 @@
+// Package console is what an operator sees in a browser. For now it is one page that only reads: how many invoices are in each state, and the ones that
+// changed last. It shows no document and changes nothing.
+package console
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/choriste/choriste/store"
+)
+
+//go:embed page.html
+var files embed.FS
+
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"text": func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	},
+	"clock": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
+	"age": func(d time.Duration) string {
+		if d < time.Second {
+			return ""
+		}
+		return d.Round(time.Second).String()
+	},
+}).ParseFS(files, "page.html"))
+
+// Handler serves the page at /. It has no sign-in: serve it to this machine alone, or behind something that has one.
+func Handler(s *store.Store) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		stats, err := s.Stats(r.Context())
+		if err == nil {
+			var list []store.Status
+			if list, err = s.Recent(r.Context(), 100); err == nil {
+				h := w.Header()
+				h.Set("Content-Type", "text/html; charset=utf-8")
+				h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+				h.Set("Cache-Control", "no-store")
+				h.Set("X-Content-Type-Options", "nosniff")
+				h.Set("Referrer-Policy", "no-referrer")
+				err = page.Execute(w, map[string]any{"Stats": stats, "Invoices": list, "Now": time.Now()})
+			}
+		}
+		if err != nil {
+			http.Error(w, store.Message(err), http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
