@@ -37,12 +37,15 @@ type Settings struct {
 // Horizon is H: what was sent so long ago and cannot be found never arrived, if D and V hold.
 func (s Settings) Horizon() time.Duration { return s.SendWithin + s.LandingDelay + s.VisibilityDelay }
 
+// LongestPermit is how long a job may wait for its turn to call; a longer wait goes back to the row.
+func (s Settings) LongestPermit() time.Duration { return s.SendWithin / 2 }
+
 // Timeout bounds one job: the waits for the budget and for a token, and one deposit.
 func (s Settings) Timeout() time.Duration { return s.HTTPTimeout + 30*time.Second }
 
 // lease is how long a job keeps others away from its row; after it, the row is taken for abandoned and given to another job. A job that is slower finds
 // its claim gone at its next statement: T1 asks for it too.
-const lease = 20 * time.Second
+func (s Settings) lease() time.Duration { return 2 * s.SendWithin }
 
 // Account is one technical account and the client that speaks for it.
 type Account struct {

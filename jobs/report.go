@@ -14,7 +14,7 @@ import (
 // report asks what became of a deposit that the change feed has not shown as an invoice in time, and is the only way to learn that a flux was rejected.
 // It changes nothing at the portal; a crash leaves the row deposited, to be asked about again.
 func (j *Jobs) report(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.Deposited, lease)
+	inv, err := j.Store.Take(ctx, id, claim, store.Deposited, j.Settings.lease())
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // resolve looks for an invoice in doubt by its business key and adopts it, looks again later, sends it once more, or asks a person. Every look-up is kept
 // with the attempt it is about. A crash leaves the row in doubt, to be looked up again.
 func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.InDoubt, lease)
+	inv, err := j.Store.Take(ctx, id, claim, store.InDoubt, j.Settings.lease())
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 //
 // A crash before T1 leaves a ready row, one after it a sending row that the reaper takes to in_doubt. There is no third kind.
 func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.Ready, lease)
+	inv, err := j.Store.Take(ctx, id, claim, store.Ready, j.Settings.lease())
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if err != nil {
 		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute)
 	}
-	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.Timeout())
+	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	}
 	// What changed may appear as late as V after it changed.
 	from = from.Add(-j.Settings.VisibilityDelay)
-	mark := &store.FeedMark{Account: key.Account, Structure: key.ID, Claim: claim, Watermark: st.Now, Next: j.Settings.SyncEvery}
+	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Watermark: st.Now, Next: j.Settings.SyncEvery}
 
 	var sum store.Followed
 	var page []store.Seen // held back by one, so that the last one moves the watermark
@@ -33,8 +33,10 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 		if err != nil {
 			return j.syncFailed(ctx, acct, key, claim, err)
 		}
-		if err := j.follow(ctx, key.Account, page, nil, &sum); err != nil {
-			return err
+		if len(page) > 0 {
+			if err := j.follow(ctx, page, mark, &sum); err != nil {
+				return err
+			}
 		}
 		page = page[:0]
 		for _, f := range p.Factures {
@@ -44,7 +46,8 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 			page = append(page, seenOf(f))
 		}
 	}
-	if err := j.follow(ctx, key.Account, page, mark, &sum); err != nil {
+	mark.Last = true
+	if err := j.follow(ctx, page, mark, &sum); err != nil {
 		return err
 	}
 	if sum.Changed > 0 || sum.Doubts > 0 {
@@ -54,11 +57,8 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	return j.Store.CanSearch(ctx, key.Account, true)
 }
 
-func (j *Jobs) follow(ctx context.Context, account string, page []store.Seen, mark *store.FeedMark, sum *store.Followed) error {
-	if len(page) == 0 && mark == nil {
-		return nil
-	}
-	did, err := j.Store.Follow(ctx, account, page, mark)
+func (j *Jobs) follow(ctx context.Context, page []store.Seen, mark store.FeedMark, sum *store.Followed) error {
+	did, err := j.Store.Follow(ctx, page, mark)
 	sum.Known += did.Known
 	sum.Changed += did.Changed
 	sum.Older += did.Older

@@ -12,7 +12,7 @@ import (
 
 // validate reads the document of a received invoice, fills its columns, and lets it on or says why it cannot be sent. Nothing leaves this machine.
 func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.Received, lease)
+	inv, err := j.Store.Take(ctx, id, claim, store.Received, j.Settings.lease())
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,9 @@ var due = map[Step]struct{ where, order string }{
 }
 
 // Due locks up to limit rows of these accounts that are due for step, within tx, and returns their numbers. Rows of that step which are claimed
-// already count against limit, so that it bounds the work in flight over the whole fleet. Paused accounts keep their rows. Several processes may call it
-// at once; they get different rows.
+// already count against limit, so that it bounds the work in flight over the whole fleet; while they are more than half of it there are none, because
+// fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts keep their rows. Several processes may call it at once;
+// they get different rows.
 func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, accounts []string) ([]int64, error) {
 	rule := due[step]
 	rows, err := tx.Query(ctx, `
@@ -43,7 +44,11 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, accoun
 		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
 		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
 		ORDER BY `+rule.order+`
-		LIMIT greatest(0, $1 - (SELECT count(*) FROM chorus.invoices WHERE `+rule.where+` AND claimed_until > clock_timestamp()))
+		LIMIT (
+		    SELECT CASE WHEN 2 * count(*) > $1 THEN 0 ELSE $1 - count(*) END
+		    FROM chorus.invoices
+		    WHERE `+rule.where+` AND claimed_until > clock_timestamp()
+		)
 		FOR UPDATE SKIP LOCKED`, limit, accounts)
 	if err != nil {
 		return nil, err

@@ -32,35 +32,38 @@ type Followed struct {
 	Unknown int // invoices that no row of ours stands for
 }
 
-// FeedMark moves a structure's watermark in the same transaction that stores the last page read up to it.
+// FeedMark says how far a structure's feed has been read, in the same transaction that stores what was read.
 type FeedMark struct {
-	Account   string
-	Structure int64
+	StructureKey
 	Claim     int64
+	Lease     time.Duration // while more pages follow
+	Last      bool          // this was the last page: the watermark moves, and the feed is due again after Next
 	Watermark time.Time
 	Next      time.Duration
 }
 
 // Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once.
-// mark, when not nil, moves the structure's watermark with it.
-func (s *Store) Follow(ctx context.Context, account string, page []Seen, mark *FeedMark) (Followed, error) {
+// It returns ErrGone, and stores nothing, when another job reads the feed by now.
+func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followed, error) {
 	var did Followed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		did = Followed{}
 		if len(page) > 0 {
-			if err := followPage(ctx, tx, account, page, &did); err != nil {
+			if err := followPage(ctx, tx, mark.Account, page, &did); err != nil {
 				return err
 			}
 		}
-		if mark == nil {
-			return nil
+		what := `claimed_until = clock_timestamp() + $4::interval`
+		args := []any{mark.Account, mark.ID, mark.Claim, mark.Lease}
+		if mark.Last {
+			what = `claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval,
+			        watermark = greatest(watermark, $5), synced_at = clock_timestamp()`
+			args = []any{mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Watermark}
 		}
-		_, err := tx.Exec(ctx, `
-			UPDATE chorus.structures
-			SET watermark = greatest(watermark, $4), synced_at = clock_timestamp(), next_sync_at = clock_timestamp() + $5::interval,
-			    claim = NULL, claimed_until = NULL
-			WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`,
-			mark.Account, mark.Structure, mark.Claim, mark.Watermark, later(mark.Next))
+		tag, err := tx.Exec(ctx, `UPDATE chorus.structures SET `+what+` WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, args...)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrGone
+		}
 		return err
 	})
 	return did, err

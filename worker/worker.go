@@ -52,9 +52,6 @@ type Config struct {
 // Pace is the share of the quota that is spent: an even pace just below it keeps every sliding second within it.
 const Pace = 0.95
 
-// longestPermit is how long a job may wait for its turn to call; longer waits go back to the row.
-const longestPermit = 5 * time.Second
-
 func (c Config) withDefaults() Config {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -124,7 +121,7 @@ func New(cfg Config) (*Worker, error) {
 		}
 		key := budgetKey(a.Chorus)
 		if budgets[key] == nil {
-			budgets[key] = store.NewBudget(w.store, key, cfg.Quota*Pace, longestPermit)
+			budgets[key] = store.NewBudget(w.store, key, cfg.Quota*Pace, cfg.Settings.LongestPermit())
 			w.budgets = append(w.budgets, budgets[key])
 		}
 		conf := a.Chorus
