@@ -64,8 +64,18 @@ func (b *Breaker) Enter(ctx context.Context, probe func(context.Context) error) 
 	return Pass{b: b, trial: true}, 0
 }
 
-// Leave tells how the deposit went: failed means that the portal, not the document, is the cause.
-func (p Pass) Leave(failed bool) {
+// Verdict is what a deposit says about the portal.
+type Verdict int
+
+// The verdicts.
+const (
+	Silent  Verdict = iota // nothing was sent, or the answer speaks of the document alone
+	Healthy                // the portal answered as it should
+	Failing                // the portal, or the way to it, is the cause
+)
+
+// Leave tells how the deposit went.
+func (p Pass) Leave(v Verdict) {
 	b := p.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,19 +84,19 @@ func (p Pass) Leave(failed bool) {
 	}
 	now := time.Now()
 	switch {
-	case !failed && (p.trial || !b.open):
+	case v == Healthy && (p.trial || !b.open):
 		b.trial, b.open, b.spacing, b.next = false, false, 0, time.Time{}
-	case failed && p.trial: // the probe was healthy and the deposit was not
+	case v == Failing && p.trial: // the probe was healthy and the deposit was not
 		b.open, b.opened = true, now
 		b.spacing = min(max(2*b.spacing, firstProbe), mostTrial)
 		b.next = now.Add(b.spacing)
-	case failed && !b.open:
+	case v == Failing && !b.open:
 		b.open, b.opened, b.spacing, b.next = true, now, firstProbe, now // the first probe is made at once
 	}
 }
 
-// Healthy tells that the portal has just answered a search: as good as a probe.
-func (b *Breaker) Healthy() {
+// Answered tells that the portal has just answered a search: as good as a probe.
+func (b *Breaker) Answered() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open {

@@ -121,7 +121,7 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 	}
 	if proven(s, d, f) {
 		switch {
-		case d.outcome == store.Duplicate:
+		case d.outcome == store.Duplicate, d.outcome == store.Accepted: // at the deposit, or by the report on its flux
 			return park(store.ParkAbsent, "Chorus Pro refused it as a duplicate, but the original is not to be found")
 		case d.standIn:
 			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonQuarantine, Reason: "not to be found at Chorus Pro: nothing had been forgotten"}

@@ -38,7 +38,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	if err != nil {
 		return err
 	}
-	found, seen, lookup, err := j.lookUp(ctx, acct, inv, attempts[0], last)
+	found, seen, lookup, err := j.lookUp(ctx, acct, inv, last)
 	if err := crash.Point(crash.ResolverAfterSearch); err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	return j.Store.Resolve(ctx, inv, last, lookup, d)
 }
 
-// lookUp searches the portal for the invoice, from the day before its first attempt.
-func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, first, last store.Attempt) (search, store.Seen, store.Lookup, error) {
+// lookUp searches the portal for the invoice.
+func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, last store.Attempt) (search, store.Seen, store.Lookup, error) {
 	lookup := store.Lookup{Age: last.Age}
 	structure, err := j.Store.StructureOf(ctx, inv.Account, inv.FournisseurSIRET)
 	if err != nil {
@@ -89,16 +89,13 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, fir
 	if err != nil {
 		return search{}, store.Seen{}, lookup, err
 	}
-	listing, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{
-		NumeroFacture: inv.NumeroFacture,
-		IDFournisseur: structure,
-		DepotDu:       first.ClaimedAt.Add(-24 * time.Hour),
-	})
+	// All deposits of the number, however old: a refusal as duplicate, or a forgotten deposit, may be about one from long before our first attempt.
+	listing, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: inv.NumeroFacture, IDFournisseur: structure})
 	lookup.Pages = listing.Pages
 	if err != nil {
 		return search{later: f.later}, store.Seen{}, lookup, err
 	}
-	acct.Breaker.Healthy()
+	acct.Breaker.Answered()
 	f.complete = listing.Complete
 	var match chorus.Facture
 	for _, candidate := range listing.Factures {

@@ -33,8 +33,8 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if wait > 0 {
 		return j.Store.Release(ctx, inv, about(wait))
 	}
-	failed := false
-	defer func() { pass.Leave(failed) }()
+	verdict := Silent
+	defer func() { pass.Leave(verdict) }()
 
 	doc, err := j.Store.Document(ctx, inv)
 	if err != nil {
@@ -50,7 +50,9 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	}
 	deposit, err := acct.Client.Prepare(ctx, chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc})
 	if err != nil {
-		failed = portalFailed(err)
+		if portalFailed(err) {
+			verdict = Failing
+		}
 		return j.notPrepared(ctx, acct, inv, err)
 	}
 
@@ -103,7 +105,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if w, asked := chorus.RetryAfter(err); asked {
 		ans.wait = w
 	}
-	failed = portalFailed(err)
+	verdict = verdictOn(ans.outcome, err)
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence = evidence(exchange, ans.fault)
@@ -171,6 +173,9 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 		ctx = j.Hard
 	}
 	fault := chorus.FaultOf(err)
+	if fault == chorus.FaultDocument {
+		return j.Store.Park(ctx, inv, store.ParkPoison, "the file cannot be sent: "+err.Error())
+	}
 	wait, asked := chorus.RetryAfter(err)
 	if !asked {
 		wait = -1
@@ -203,10 +208,22 @@ func (j *Jobs) heed(ctx context.Context, acct *Account, fault chorus.Fault, wait
 // portalFailed tells whether an error speaks against the portal or the way to it, so that others should hold back.
 func portalFailed(err error) bool {
 	switch chorus.FaultOf(err) {
-	case chorus.FaultPortal, chorus.FaultNetwork, chorus.FaultSubscription, chorus.FaultApplication, chorus.FaultUnknown:
+	case chorus.FaultPortal, chorus.FaultNetwork, chorus.FaultSubscription, chorus.FaultApplication:
 		return true
 	default:
 		return false
+	}
+}
+
+// verdictOn is what the end of a deposit says about the portal. An answer that nobody has recorded yet may be about this document alone.
+func verdictOn(outcome store.Outcome, err error) Verdict {
+	switch {
+	case portalFailed(err):
+		return Failing
+	case outcome == store.Accepted, outcome == store.Refused, outcome == store.Duplicate:
+		return Healthy
+	default:
+		return Silent
 	}
 }
 

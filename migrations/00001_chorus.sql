@@ -184,6 +184,7 @@ CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices (left(fournisseur_s
 -- One small index per kind of claim: each holds only the rows that wait for it.
 CREATE INDEX invoices_received ON chorus.invoices (priority DESC, id) WHERE state = 'received';
 CREATE INDEX invoices_ready ON chorus.invoices (account, priority DESC, id) WHERE state = 'ready';
+CREATE INDEX invoices_cancel ON chorus.invoices (id) WHERE state = 'ready' AND cancel_requested_at IS NOT NULL;
 CREATE INDEX invoices_follow ON chorus.invoices (due_at) WHERE state IN ('in_doubt', 'deposited');
 CREATE INDEX invoices_claimed ON chorus.invoices (state, claimed_until) WHERE claimed_until IS NOT NULL;
 CREATE INDEX invoices_sending ON chorus.invoices (id) WHERE state = 'sending';

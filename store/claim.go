@@ -36,6 +36,11 @@ var due = map[Step]struct{ where, order string }{
 // they get different rows.
 func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, accounts []string) ([]int64, error) {
 	rule := due[step]
+	// A bitmap scan reads, and sorts, the whole backlog for a handful of rows, and never forgets the index entries of rows that have moved on. A plain
+	// one walks the index in the order wanted and marks what is dead: measured on 5,000 rows, a tenth of the pages.
+	if _, err := tx.Exec(ctx, `SET LOCAL enable_bitmapscan = off`); err != nil {
+		return nil, err
+	}
 	rows, err := tx.Query(ctx, `
 		SELECT id
 		FROM chorus.invoices

@@ -80,7 +80,7 @@ func (s *Store) Resolve(ctx context.Context, i Invoice, a Attempt, l Lookup, d D
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		var ok bool
 		err := tx.QueryRow(ctx, `
-			SELECT state = 'in_doubt' AND attempt_no = $2 AND claim = $3 FROM chorus.invoices WHERE id = $1 FOR UPDATE`,
+			SELECT state = 'in_doubt' AND attempt_no = $2 AND coalesce(claim = $3, false) FROM chorus.invoices WHERE id = $1 FOR UPDATE`,
 			i.ID, a.N, i.Claim).Scan(&ok)
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ type Followed struct {
 	Known   int // rows of ours
 	Changed int // of these, moved or with a new statut
 	Older   int // of these, carrying an older date than we hold: kept as they were
-	Doubts  int // rows in doubt that were woken up
+	Doubts  int // rows in doubt that were woken up, or ready ones that the portal turns out to hold
 	Unknown int // invoices that no row of ours stands for
 }
 
@@ -80,7 +80,8 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 	for k, f := range page {
 		ids[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren, f.Annee
 	}
-	// By the portal's own identifier; by flux where it is not known yet; by business key for rows in doubt. Rows are locked in the order of their id.
+	// By the portal's own identifier; by flux where it is not known yet; by business key for rows in doubt, and for rows
+	// about to be sent, which must not be. Rows are locked in the order of their id.
 	rows, err := tx.Query(ctx, `
 		WITH seen AS (
 		    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY AS x (cpp, flux, numero, siren, annee, k)
@@ -91,7 +92,7 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 		    WHERE i.identifiant_facture_cpp IS NULL AND i.numero_facture = seen.numero
 		    UNION
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_facture = seen.numero
-		    WHERE i.state = 'in_doubt' AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
+		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
 		)
 		SELECT `+invoiceColumns+`, hit.k::int
 		FROM hit
@@ -123,6 +124,9 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 		case h.State == InDoubt:
 			did.Doubts++
 			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET due_at = clock_timestamp() WHERE id = $1 AND due_at > clock_timestamp()`, h.ID)
+		case h.State == Ready:
+			did.Doubts++
+			err = standIn(ctx, tx, h.ID, "Chorus Pro holds an invoice of this number already")
 		case !seen.StatutDate.IsZero() && seen.StatutDate.Before(h.StatutCourantDate):
 			did.Older++
 		default:

@@ -97,20 +97,21 @@ func system(epoch string) string {
 	return epoch
 }
 
-// standIn writes an attempt for the one that the database may have forgotten, so that the row is looked up like any other in doubt.
-func standIn(ctx context.Context, tx pgx.Tx, id int64) error {
+// standIn writes an attempt for one that the database may have forgotten, or that somebody else made, so that the row is looked up like any other in
+// doubt.
+func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string) error {
 	_, err := tx.Exec(ctx, `
 		WITH row AS (
 		    UPDATE chorus.invoices
 		    SET state = 'in_doubt', attempt_no = attempt_no + 1, lookup_first = false,
-		        reason_code = 'QUARANTINE', reason = 'it may have been sent before the database was restored', due_at = clock_timestamp()
+		        reason_code = 'QUARANTINE', reason = $3, due_at = clock_timestamp()
 		    WHERE id = $1
 		    RETURNING id, attempt_no, document_sha256
 		)
 		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
 		SELECT $2::uuid, id, attempt_no, 'quarantine', 'quarantine_' || replace($2::text, '-', ''), document_sha256, `+epochSQL+`,
-		       quarantined_at, quarantined_at, clock_timestamp(), 'OWNER_LOST'
-		FROM row, chorus.installation`, id, uuid.New())
+		       since, since, clock_timestamp(), 'OWNER_LOST'
+		FROM row, (SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since FROM chorus.installation) s`, id, uuid.New(), reason)
 	return err
 }
 

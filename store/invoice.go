@@ -137,6 +137,14 @@ func (s *Store) Document(ctx context.Context, i Invoice) ([]byte, error) {
 	return doc, nil
 }
 
+// Park hands a ready row that its job has claimed to a person.
+func (s *Store) Park(ctx context.Context, i Invoice, code, reason string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices SET state = 'parked', reason_code = $3, reason = $4 WHERE id = $1 AND claim = $2 AND state = 'ready'`,
+		i.ID, i.Claim, code, reason)
+	return err
+}
+
 // Release gives a claimed row back, untouched, to be taken again after wait.
 func (s *Store) Release(ctx context.Context, i Invoice, wait time.Duration) error {
 	_, err := s.pool.Exec(ctx, `

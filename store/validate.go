@@ -64,7 +64,7 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 			return err
 		}
 		state = InDoubt
-		return standIn(ctx, tx, i.ID)
+		return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored")
 	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {

@@ -20,6 +20,7 @@ import (
 
 // The database is taken back to before the deposits: what it has forgotten must not be sent again, and is found at the portal.
 func TestARestoredDatabaseSendsNothingTwice(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	for p := parent; p != "/" && p != "."; p = filepath.Dir(p) { // the server may run as another user
 		_ = os.Chmod(p, 0o755) //nolint:gosec // temporary

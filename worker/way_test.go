@@ -168,6 +168,7 @@ func (h *house) path(id int64) string {
 }
 
 func TestOneInvoiceGoesAllTheWay(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
 	inv := invoicetest.Invoice{Numero: "WAY-1"}
@@ -194,6 +195,7 @@ func TestOneInvoiceGoesAllTheWay(t *testing.T) {
 }
 
 func TestEveryKindOfDocument(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
 	pdf, err := invoicetest.Invoice{Numero: "KIND-PDF"}.FacturX()
@@ -214,6 +216,7 @@ func TestEveryKindOfDocument(t *testing.T) {
 }
 
 func TestLostAnswersAreFoundAgain(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"commit_then_drop", "commit_then_500", "commit_then_502_html", "commit_then_truncated", "commit_then_empty_json", "commit_then_null", "html_200"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -233,6 +236,7 @@ func TestLostAnswersAreFoundAgain(t *testing.T) {
 }
 
 func TestWhatNeverArrivedIsSentOnceMore(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
 	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
@@ -257,6 +261,7 @@ func TestWhatNeverArrivedIsSentOnceMore(t *testing.T) {
 }
 
 func TestNeverMeansThatAPersonDecides(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.start(func(c *worker.Config) { c.Never = true })
 	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
@@ -270,6 +275,7 @@ func TestNeverMeansThatAPersonDecides(t *testing.T) {
 }
 
 func TestThePortalsReasonIsKept(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
 	id := h.insert(invoicetest.Invoice{Numero: "REFUSED-1", DestinataireSIRET: "12345678200036"}.UBL()) // wants a commitment number
@@ -280,6 +286,7 @@ func TestThePortalsReasonIsKept(t *testing.T) {
 }
 
 func TestTheRecipientsWordIsKept(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, &chorustest.Config{Scripts: map[string][]chorustest.Move{
 		"WORD-1": {{Statut: "MISE_A_DISPOSITION"}, {Statut: "SUSPENDUE", Commentaire: "Bon de livraison manquant"}},
 		"WORD-2": {{Statut: "MISE_A_DISPOSITION"}, {Statut: "REJETEE", Commentaire: "Doublon de facturation"}},
@@ -304,6 +311,7 @@ func TestTheRecipientsWordIsKept(t *testing.T) {
 }
 
 func TestProbesAndMetrics(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	reg := prometheus.NewRegistry()
 	w := h.start(func(c *worker.Config) { c.Registry = reg })
@@ -330,6 +338,36 @@ func TestProbesAndMetrics(t *testing.T) {
 		_ = res.Body.Close()
 		if res.StatusCode != http.StatusOK || !strings.Contains(string(body[:n]), want) {
 			t.Errorf("%s: %d, no %q in %s", path, res.StatusCode, want, body[:min(n, 200)])
+		}
+	}
+}
+
+// A person typed the invoice in at the portal while it was waiting here: it is adopted, not sent.
+func TestWhatThePortalHoldsAlreadyIsNotSent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "TYPED-0"}.UBL()), store.Settled) // the structure is known and followed
+	doc := invoicetest.Invoice{Numero: "TYPED-1"}.UBL()
+	var id int64
+	err := h.app().QueryRow(t.Context(), `
+		INSERT INTO chorus.invoices (document, not_before) VALUES ($1, now() + interval '1 hour') RETURNING id`, doc).Scan(&id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.await(id, store.Ready)
+	facts := h.sim.Deposits("TYPED-0")[0].Facts
+	facts.Numero = "TYPED-1"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	h.await(id, store.Integrated, store.Settled)
+	if path := h.path(id); !strings.HasPrefix(path, "received ready in_doubt deposited integrated") {
+		t.Errorf("went through %s", path)
+	}
+	for _, e := range h.sim.Ledger() {
+		if e.Type == "request" && strings.HasPrefix(e.NomFichier, "TYPED-1") {
+			t.Errorf("it was sent as %s", e.NomFichier)
 		}
 	}
 }

@@ -324,10 +324,14 @@ func (c retryCmd) dry(a *app, st *store.Store, f store.Filter, ids []int64) erro
 	if a.json {
 		return a.print(map[string]any{"count": n, "sums": sums})
 	}
-	a.printf("%d invoices", n)
+	if n == 1 {
+		a.printf("1 invoice")
+	} else {
+		a.printf("%d invoices", n)
+	}
 	for devise, sum := range sums {
 		if devise != "" {
-			a.printf(", %s %s", sum, devise)
+			a.printf(", %s %s", sum.StringFixed(2), devise)
 		}
 	}
 	a.printf("\n")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,7 +228,11 @@ func (t setting) value(getenv func(string) string) (v string, exposed bool, err 
 	case file == "":
 		return v, v != "", nil
 	}
-	v, err = readSecret(file)
+	most := os.FileMode(0o700)
+	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(file) == filepath.Clean(dir) {
+		most = 0o740 // systemd lets in the service alone by an access list, which shows as a right of the group
+	}
+	v, err = readSecret(file, most)
 	if err != nil {
 		return "", false, fmt.Errorf("%s_FILE: %w", t.name, err)
 	}
@@ -244,8 +249,8 @@ func hasPassword(v string) bool {
 	return set || strings.Contains(v, "password")
 }
 
-// readSecret reads a file that nobody but its owner may read. One line break at its end is not part of the secret.
-func readSecret(name string) (string, error) {
+// readSecret reads a file that nobody but its owner may read: its mode is at most the one given. One line break at its end is not part of the secret.
+func readSecret(name string, most os.FileMode) (string, error) {
 	f, err := os.Open(name) //nolint:gosec // named by the operator
 	if err != nil {
 		return "", errors.New("the file cannot be opened: check its name and that this user may read it")
@@ -255,7 +260,7 @@ func readSecret(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&^most != 0 {
 		return "", fmt.Errorf("others may read the file (mode %04o): chmod 600 it", info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 1<<16))
