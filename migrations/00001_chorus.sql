@@ -105,6 +105,7 @@ INSERT INTO chorus.transitions (from_state, to_state, about) VALUES
     ('rejected',   'integrated', 'the portal reports a new status'),
     ('rejected',   'parked',     'contradicting evidence'),
     ('rejected',   'ready',      'an operator sends it again after its flux was rejected'),
+    ('cancelled',  'parked',     'contradicting evidence'),
     ('parked',     'deposited',  'an operator accepts the evidence'),
     ('parked',     'in_doubt',   'an operator has it looked up again'),
     ('parked',     'ready',      'an operator has it sent again'),

@@ -185,9 +185,15 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
 				return err
 			}
-			_, err = tx.Exec(ctx, `
-				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
-				a.InvoiceID, ParkContradiction, "a deposit that had been judged absent was accepted after all: the assumptions on delays do not hold")
+			err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+				_, err := savepoint.Exec(ctx, `
+					UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
+					a.InvoiceID, ParkContradiction, "a deposit that had been judged absent was accepted after all: the assumptions on delays do not hold")
+				return err
+			})
+			if SQLState(err) == "23505" {
+				return nil // it was rejected or cancelled, and another row has its number since: the evidence is all that can be kept
+			}
 			return err
 		default:
 			return nil

@@ -154,7 +154,7 @@ func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE chorus.invoices
 			SET state = $2,
-			    reason_code = nullif($3, ''), reason = nullif($4, ''),
+			    reason_code = CASE WHEN $10 THEN reason_code ELSE nullif($3, '') END, reason = CASE WHEN $10 THEN reason ELSE nullif($4, '') END,
 			    identifiant_facture_cpp = coalesce(identifiant_facture_cpp, nullif($5, 0::bigint)),
 			    mode_depot = coalesce(nullif($6, ''), mode_depot),
 			    statut_courant = coalesce(nullif($7, ''), statut_courant),
@@ -162,7 +162,8 @@ func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 			    statut_commentaire = nullif($9, ''),
 			    visible_at = coalesce(visible_at, clock_timestamp())
 			WHERE id = $1`,
-			i.ID, to, reasonCode, reason, seen.IdentifiantFactureCPP, seen.ModeDepot, seen.Statut, nullTime(seen.StatutDate), seen.Commentaire)
+			i.ID, to, reasonCode, reason, seen.IdentifiantFactureCPP, seen.ModeDepot, seen.Statut, nullTime(seen.StatutDate), seen.Commentaire,
+			i.State != seen.To && to == i.State) // a row that keeps its state whatever the portal shows keeps its reason, too
 		if err != nil {
 			return err
 		}

@@ -115,6 +115,7 @@ func New(cfg Config) (*Worker, error) {
 
 	accounts := make(map[string]*jobs.Account, len(cfg.Accounts))
 	budgets := map[string]*store.Budget{}
+	sources := map[string]*tokens{}
 	for _, a := range cfg.Accounts {
 		if accounts[a.Name] != nil {
 			return nil, fmt.Errorf("account %s is configured twice", a.Name)
@@ -127,6 +128,14 @@ func New(cfg Config) (*Worker, error) {
 		conf := a.Chorus
 		conf.Budget = permits{budgets[key]}
 		conf.DepositTimeout = cfg.Settings.HTTPTimeout
+		if sources[key] == nil {
+			var err error
+			margin := max(conf.TokenMargin, conf.DepositTimeout+time.Minute)
+			if sources[key], err = newTokens(w.store, key, conf, margin, cfg.Log); err != nil {
+				return nil, fmt.Errorf("account %s: %w", a.Name, err)
+			}
+		}
+		conf.Tokens = sources[key]
 		client, err := chorus.New(conf)
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)

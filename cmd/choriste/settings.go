@@ -209,7 +209,21 @@ func (s *settings) hosts() []error {
 	if err := chorus.Check(s.APIURL, s.TokenURL); err != nil {
 		return []error{err}
 	}
+	// The mark on the database is worth nothing if an explicit pair can be the other portal's.
+	for _, env := range []string{"sandbox", "production"} {
+		if api, _, err := chorus.URLs(env); err == nil && env != s.Env && hostOf(api) == hostOf(s.APIURL) {
+			return []error{fmt.Errorf("CHORUS_API_URL is of %s and CHORUS_ENV says %s", env, s.Env)}
+		}
+	}
 	return nil
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 }
 
 // value finds a setting: its variable, the file that NAME_FILE names, or the default. exposed tells that a secret came by the environment.
