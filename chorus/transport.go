@@ -165,6 +165,8 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, time
 		r.Took = time.Since(r.Started)
 		r.Connected, r.Wrote = trace.connected.Load(), trace.wrote.Load()
 		r.BytesSent = int(s.n.Load())
+		// An answer may be here before net/http has got round to saying that the request is written.
+		r.Wrote = r.Wrote || r.Status != 0 && s.Len() == 0
 	}()
 
 	resp, err := hc.Do(req.WithContext(trace.attach(limited)))
