@@ -107,7 +107,12 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err != nil {
 			return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be built", nil)
 		}
+		leave, err := c.enter(ctx, op)
+		if err != nil {
+			return verdict{}, err
+		}
 		v := c.weigh(read(op, send(ctx, c.reads, req, s, c.readTimeout, maxRead), c.private.with(token.Value.Reveal())), token)
+		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)
 			if first {
@@ -148,6 +153,17 @@ func (c *Client) permit(ctx context.Context, op operation, lane Lane) error {
 		return before(ctx, op.name, FaultLocal, "no permit to send", err)
 	}
 	return nil
+}
+
+// enter passes the gate.
+func (c *Client) enter(ctx context.Context, op operation) (leave func(Fault, bool), err error) {
+	if c.gate == nil {
+		return func(Fault, bool) {}, nil
+	}
+	if leave, err = c.gate.Enter(ctx); err != nil {
+		return nil, before(ctx, op.name, FaultLocal, "the technical account is not to be used now", err)
+	}
+	return leave, nil
 }
 
 // token gives a token that can be sent.

@@ -30,6 +30,9 @@ type Config struct {
 	// Login and Password are the technical account of Chorus Pro (TECH_…@cpro.fr), sent as cpro-account with each call.
 	Login    string
 	Password Secret
+	// NoAccount leaves cpro-account out, and Login and Password may be empty: one integrator met a kind of connection
+	// that refuses it.
+	NoAccount bool
 
 	// DepositTimeout bounds one deposit from dialling to the last byte of the answer; 60 s by default.
 	DepositTimeout time.Duration
@@ -41,6 +44,8 @@ type Config struct {
 
 	// Budget is asked once before every request to the API; nil means no limit. A deposit's permit is taken by Prepare.
 	Budget Budget
+	// Gate is passed immediately before every request to the API; nil means always open.
+	Gate Gate
 	// Tokens gives the OAuth tokens; nil means an own source over TokenURL, for this process alone.
 	Tokens TokenSource
 	// RootCAs replaces the system's roots when set.
@@ -62,6 +67,14 @@ const (
 type Budget interface {
 	// Take returns when one request may leave. Its error is found again in the returned error's chain.
 	Take(ctx context.Context, lane Lane) error
+}
+
+// Gate watches over the use of one technical account, which too many refusals lock (docs/chorus-pro.md §3.6).
+type Gate interface {
+	// Enter returns when a request may leave, within a second, or an error that keeps it back and is found again in the
+	// returned error's chain. leave is called once, as soon as the answer is read: with the fault, "" for success, and with
+	// whether it was a 401 that does not say what it refuses, which is laid on the token the first time.
+	Enter(ctx context.Context) (leave func(fault Fault, unclear bool), err error)
 }
 
 // The hosts of the two environments, docs/chorus-pro.md §2.
@@ -156,9 +169,9 @@ func (cfg Config) validate() error {
 	} else {
 		problems = append(problems, Check(cfg.APIURL, cmp.Or(cfg.TokenURL, cfg.APIURL)))
 	}
-	demand(cfg.Login != "", "the technical account's login is missing")
+	demand(cfg.Login != "" || cfg.NoAccount, "the technical account's login is missing")
 	demand(!strings.Contains(cfg.Login, ":"), "the technical account's login contains a colon")
-	demand(cfg.Password != "", "the technical account's password is missing")
+	demand(cfg.Password != "" || cfg.NoAccount, "the technical account's password is missing")
 	demand(cfg.DepositTimeout > 0 && cfg.ReadTimeout > 0, "a duration is negative")
 	return errors.Join(problems...)
 }
@@ -178,6 +191,7 @@ type Client struct {
 	depositTimeout time.Duration
 	readTimeout    time.Duration
 	budget         Budget
+	gate           Gate
 	tokens         TokenSource
 	private        *private // behind a pointer, so that printing a Client cannot reach it
 
@@ -187,7 +201,7 @@ type Client struct {
 }
 
 type private struct {
-	account string // value of cpro-account
+	account string // value of cpro-account; "" = it is not sent
 	redactor
 }
 
@@ -205,7 +219,10 @@ func New(cfg Config) (*Client, error) {
 		}
 		tokens = newTokenCache(endpoint.Fetch, cfg.TokenMargin)
 	}
-	account := base64.StdEncoding.EncodeToString([]byte(cfg.Login + ":" + cfg.Password.Reveal()))
+	account := ""
+	if !cfg.NoAccount {
+		account = base64.StdEncoding.EncodeToString([]byte(cfg.Login + ":" + cfg.Password.Reveal()))
+	}
 	return &Client{
 		api:            strings.TrimRight(cfg.APIURL, "/"),
 		deposits:       depositClient(cfg),
@@ -213,6 +230,7 @@ func New(cfg Config) (*Client, error) {
 		depositTimeout: cfg.DepositTimeout,
 		readTimeout:    cfg.ReadTimeout,
 		budget:         cfg.Budget,
+		gate:           cfg.Gate,
 		tokens:         tokens,
 		private:        &private{account, newRedactor(account, cfg.Password.Reveal(), cfg.ClientSecret.Reveal())},
 	}, nil

@@ -118,8 +118,17 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 	}
 	c := d.client
 	d.body.deadline = leaveBy
+	leave, err := c.enter(ctx, opDeposit)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if d.body.late() {
+		leave(FaultLocal, false)
+		return Receipt{}, before(ctx, opDeposit.name, FaultLocal, errLate.Error(), nil)
+	}
 	r := send(ctx, c.deposits, d.req, d.body, c.depositTimeout, maxAnswer)
 	v := c.weigh(read(opDeposit, r, c.private.with(d.token.Value.Reveal())), *d.token)
+	leave(v.fault, v.detail == unclear401)
 	if v.fault == FaultToken {
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

@@ -93,7 +93,9 @@ func (c *Client) request(op operation, token Token, body []byte) (*http.Request,
 		req.ContentLength = int64(len(body))
 	}
 	req.Header.Set("Authorization", "Bearer "+token.Value.Reveal())
-	req.Header.Set("cpro-account", c.private.account)
+	if c.private.account != "" {
+		req.Header.Set("cpro-account", c.private.account)
+	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", contentType)
 	req.Header.Set("User-Agent", "choriste")
@@ -166,7 +168,7 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, time
 		r.Connected, r.Wrote = trace.connected.Load(), trace.wrote.Load()
 		r.BytesSent = int(s.n.Load())
 		// An answer may be here before net/http has got round to saying that the request is written.
-		r.Wrote = r.Wrote || r.Status != 0 && s.Len() == 0
+		r.Wrote = r.Wrote || r.Status != 0 && s.n.Load() == s.Size() // Len would race with a body still being sent
 	}()
 
 	resp, err := hc.Do(req.WithContext(trace.attach(limited)))

@@ -98,6 +98,7 @@ var kinds = map[string]faultKind{
 	"429_daily":          {never, say(tooMany("23410", "")), "429 as when the daily quota is spent (sample 15)"},
 	"401_token":          {never, killToken, "the token is revoked, 401 (sample 11)"},
 	"401_account":        {never, say(challenge(http.StatusUnauthorized, badAccount)), "401 of the technical account (sample 12)"},
+	"401_unclear":        {never, say(plain(http.StatusUnauthorized)), "401 that does not say what it refuses"},
 	"403":                {never, say(plain(http.StatusForbidden)), "403"},
 	"413":                {never, say(plain(http.StatusRequestEntityTooLarge)), "413"},
 	"validation":         {never, refuse, "refused at once, codeRetour 20002 under 400 or status"},
@@ -124,6 +125,7 @@ var kinds = map[string]faultKind{
 	"list_as_object":   {always, listAsObject, "report: listeErreurDP as an object (sample 37)"},
 	"no_detail":        {always, noDetail, "report: a rejection without number and reason (sample 38)"},
 
+	"invalid_scope":  {never, say(tokenError("invalid_scope")), "token: the scope is refused [G]"},
 	"no_expires_in":  {always, noExpiresIn, "token: expires_in is missing"},
 	"expires_string": {always, expiresString, "token: expires_in as text"},
 	"revoke_all":     {always, kept, "token: every older token is revoked, a new one granted"},

@@ -52,6 +52,7 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"429_daily":              {want: seen{status: 429}},
 		"401_token":              {want: seen{status: 401}},
 		"401_account":            {want: seen{status: 401}},
+		"401_unclear":            {want: seen{status: 401}},
 		"403":                    {want: seen{status: 403}},
 		"413":                    {want: seen{status: 413}},
 		"validation":             {want: seen{status: 400, contains: "20002"}},
@@ -73,7 +74,7 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"statut_missing": {want: seen{status: 200, committed: 1}}, "unknown_state": {want: seen{status: 200, committed: 1}},
 		"list_as_object": {want: seen{status: 200, committed: 1}}, "no_detail": {want: seen{status: 200, committed: 1}},
 		"no_expires_in": {want: seen{status: 200, committed: 1}}, "expires_string": {want: seen{status: 200, committed: 1}},
-		"revoke_all": {want: seen{status: 200, committed: 1}},
+		"revoke_all": {want: seen{status: 200, committed: 1}}, "invalid_scope": {want: seen{status: 400, contains: "invalid_scope"}},
 	}
 	for kind := range chorustest.FaultKinds() {
 		x, tested := cases[kind]

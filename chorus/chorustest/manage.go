@@ -325,6 +325,23 @@ func (s *Sim) SetAccount(login string, change func(*Account)) error {
 	return nil
 }
 
+// SetClient adds or changes a PISTE application: a new secret ends the old one at once, tokens that were given live on. It is not in the ledger.
+func (s *Sim) SetClient(id string, change func(*Client)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	updated := Client{ID: id}
+	if c := s.clients[id]; c != nil {
+		updated = *c
+	}
+	change(&updated)
+	if updated.Secret == "" {
+		return fmt.Errorf("client %s has no secret", id)
+	}
+	updated.ID = id
+	s.clients[id] = &updated
+	return nil
+}
+
 // POST /profile {"on":false}
 func (s *Sim) postProfile(r *http.Request) (any, error) {
 	var in struct {
