@@ -35,6 +35,10 @@ func Handler(s *store.Store) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		stats, err := s.Stats(r.Context())
+		var accounts []store.AccountView
+		if err == nil {
+			accounts, err = s.Accounts(r.Context())
+		}
 		if err == nil {
 			var list []store.Status
 			if list, err = s.Recent(r.Context(), 100); err == nil {
@@ -44,7 +48,7 @@ func Handler(s *store.Store) http.Handler {
 				h.Set("Cache-Control", "no-store")
 				h.Set("X-Content-Type-Options", "nosniff")
 				h.Set("Referrer-Policy", "no-referrer")
-				err = page.Execute(w, map[string]any{"Stats": stats, "Invoices": list, "Now": time.Now()})
+				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Invoices": list, "Now": time.Now()})
 			}
 		}
 		if err != nil {

@@ -64,7 +64,7 @@ const (
 	LooseDecode         = "H2-loose-decode"         // takes any 200 for success
 	NoUniqueIndex       = "H3-no-unique-index"      // two rows for one number (the harness drops the index)
 	T2Swallowed         = "H4-t2-swallowed"         // forgets the result of a deposit now and then
-	PlainTokens         = "H5-plain-tokens"         // x/oauth2's own token source
+	PlainTokens         = "H5-plain-tokens"         //nolint:gosec // a name: x/oauth2's own token source
 	ErrorNotSnooze      = "H6-error-not-snooze"     // an outage burns attempts until the row is given up
 	NoReaper            = "H7-no-reaper"            // nobody looks after silent deposits
 	NoWitness           = "H8-no-witness"           // an empty search counts whatever it can see

@@ -20,48 +20,68 @@ type Breaker struct {
 	probing bool
 }
 
+// The intervals, in units of a sixtieth of T_http: one second at the default, and shorter in a fault run like everything else.
 const (
-	firstProbe   = time.Second
-	mostProbe    = time.Minute
-	mostTrial    = 5 * time.Minute
-	idleInterval = 250 * time.Millisecond // how long a deposit waits while another one is the trial
+	firstProbe = 1
+	mostProbe  = 60
+	mostTrial  = 300
+	patience   = 1 // how long a deposit waits at the breaker before its row is given back
 )
 
 // Pass lets one deposit through; its Leave must follow.
 type Pass struct {
 	b     *Breaker
+	unit  time.Duration
 	trial bool
 }
 
-// Enter asks to deposit. A wait above zero means no: ask again then.
-func (b *Breaker) Enter(ctx context.Context, probe func(context.Context) error) (pass Pass, wait time.Duration) {
+// Enter asks to deposit. It waits for what is decided within a unit; a wait above zero in the answer means no: ask again then. A probe that could not be made
+// for want of a permit says nothing.
+func (b *Breaker) Enter(ctx context.Context, unit time.Duration, probe func(context.Context) error) (pass Pass, wait time.Duration) {
+	for until := time.Now().Add(patience * unit); ; {
+		pass, wait = b.enter(ctx, unit, probe)
+		if wait == 0 || ctx.Err() != nil || time.Now().Add(wait).After(until) {
+			return pass, wait
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (b *Breaker) enter(ctx context.Context, unit time.Duration, probe func(context.Context) error) (Pass, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	soon := unit / 50 // while another deposit is the trial, or another caller probes
 	if b.open {
 		now := time.Now()
 		if b.probing || now.Before(b.next) {
-			return Pass{}, max(idleInterval, b.next.Sub(now))
+			return Pass{}, max(soon, b.next.Sub(now))
 		}
 		b.probing = true
 		b.mu.Unlock()
 		err := probe(ctx)
 		b.mu.Lock()
 		b.probing = false
+		if wait, ok := busy(err); ok {
+			return Pass{}, max(soon, wait)
+		}
 		if err != nil {
+			b.spacing = min(2*b.spacing, mostProbe*unit)
 			b.next = time.Now().Add(b.spacing)
-			b.spacing = min(2*b.spacing, mostProbe)
-			return Pass{}, b.next.Sub(now)
+			return Pass{}, max(soon, b.next.Sub(now))
 		}
 		b.open, b.trial = false, true
 	}
 	if !b.trial {
-		return Pass{b: b}, 0
+		return Pass{b: b, unit: unit}, 0
 	}
 	if left := time.Until(b.next); b.inTrial || left > 0 {
-		return Pass{}, max(idleInterval, left)
+		return Pass{}, max(soon, left)
 	}
 	b.inTrial = true
-	return Pass{b: b, trial: true}, 0
+	return Pass{b: b, unit: unit, trial: true}, 0
 }
 
 // Verdict is what a deposit says about the portal.
@@ -74,8 +94,8 @@ const (
 	Failing                // the portal, or the way to it, is the cause
 )
 
-// Leave tells how the deposit went.
-func (p Pass) Leave(v Verdict) {
+// Leave tells how the deposit went, and answers whether that has opened the breaker.
+func (p Pass) Leave(v Verdict) (opened bool) {
 	b := p.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,11 +108,14 @@ func (p Pass) Leave(v Verdict) {
 		b.trial, b.open, b.spacing, b.next = false, false, 0, time.Time{}
 	case v == Failing && p.trial: // the probe was healthy and the deposit was not
 		b.open, b.opened = true, now
-		b.spacing = min(max(2*b.spacing, firstProbe), mostTrial)
+		b.spacing = min(max(2*b.spacing, firstProbe*p.unit), mostTrial*p.unit)
 		b.next = now.Add(b.spacing)
+		return true
 	case v == Failing && !b.open:
-		b.open, b.opened, b.spacing, b.next = true, now, firstProbe, now // the first probe is made at once
+		b.open, b.opened, b.spacing, b.next = true, now, firstProbe*p.unit/2, now // the first probe is made at once
+		return true
 	}
+	return false
 }
 
 // Answered tells that the portal has just answered a search: as good as a probe.

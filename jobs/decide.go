@@ -44,7 +44,7 @@ func afterDeposit(s Settings, a answer) store.Ending {
 		case chorus.FaultToken:
 			e.Due = 0
 		case chorus.FaultQuota:
-			e.Due = quotaWait(a.wait)
+			e.Due = quotaWait(s, a.wait)
 		case chorus.FaultConfiguration:
 			e.Refusals = 1
 			e.Due = time.Minute
@@ -61,12 +61,22 @@ func afterDeposit(s Settings, a answer) store.Ending {
 	return e
 }
 
-// quotaWait is how long the fleet keeps quiet after a 429: as asked, within reason; without a word, a little over the window of one second.
-func quotaWait(asked time.Duration) time.Duration {
+// QuotaWait is how long the fleet keeps quiet after an error that is a 429.
+func (s Settings) QuotaWait(err error) time.Duration {
+	asked, said := chorus.RetryAfter(err)
+	if !said {
+		asked = -1
+	}
+	return quotaWait(s, asked)
+}
+
+// quotaWait is how long the fleet keeps quiet after a 429: as asked, within reason; without a word, a little over the window of one second (a fortieth of
+// T_http, so that a fault run does not wait longer for this than for anything else).
+func quotaWait(s Settings, asked time.Duration) time.Duration {
 	const most = 15 * time.Minute
 	switch {
 	case asked < 0:
-		return about(1500 * time.Millisecond)
+		return about(s.HTTPTimeout / 40)
 	case asked > most:
 		return most
 	default:
@@ -133,7 +143,11 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Reason: "proven absent at Chorus Pro: sent once more", Resubmit: true}
 		}
 	}
-	if d.age > s.Horizon()+tooOld {
+	latest := s.Horizon()
+	if !f.later {
+		latest *= 2 // as the proof needs
+	}
+	if d.age > latest+tooOld {
 		return park(store.ParkTooOld, "could not be settled by looking it up at Chorus Pro for a day after the horizon")
 	}
 	return store.Doubt{To: store.InDoubt, Due: nextLook(s, d)}

@@ -47,38 +47,66 @@ func (s Settings) Timeout() time.Duration { return s.HTTPTimeout + 30*time.Secon
 // its claim gone at its next statement: T1 asks for it too.
 func (s Settings) lease() time.Duration { return 2 * s.SendWithin }
 
-// Account is one technical account and the client that speaks for it.
+// Account is one technical account and the client that speaks for it. It is never changed; a job ends with the one that it began with.
 type Account struct {
-	Name    string
-	Client  *chorus.Client
-	Budget  *store.Budget // of the account's PISTE application
-	Breaker *Breaker
+	Name      string
+	Client    *chorus.Client
+	Budget    *store.Budget // of the account's PISTE application
+	Breaker   *Breaker
+	Gate      *Gate
+	Weight    float64  // share of turns among the accounts
+	Suppliers []string // SIRETs that it may send for; empty = any
 }
 
-// Jobs does the work. Its fields are set once, before Register.
+// Jobs does the work. Its fields are set once, before Register; the accounts may be replaced at any time.
 type Jobs struct {
 	Store    *store.Store
-	Accounts map[string]*Account
 	Settings Settings
 	Log      *slog.Logger
 	Worker   string          // this process, as attempts name it
 	Memory   *Memory         // what this process remembers of the database
 	Poke     func()          // there may be something to dispatch
+	Remind   func()          // the last day of a password has been learned
 	Metrics  *Metrics        // never nil
 	Hard     context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
 	draining atomic.Bool
+	accounts atomic.Pointer[map[string]*Account]
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.
 func (j *Jobs) Drain() { j.draining.Store(true) }
 
-// Names lists the accounts.
+// SetAccounts replaces the accounts, by name. The map is not to be changed afterwards.
+func (j *Jobs) SetAccounts(accounts map[string]*Account) { j.accounts.Store(&accounts) }
+
+// Accounts are all that this process is configured with, by name; not to be changed.
+func (j *Jobs) Accounts() map[string]*Account {
+	if m := j.accounts.Load(); m != nil {
+		return *m
+	}
+	return nil
+}
+
+// Names lists the accounts that may be used now.
 func (j *Jobs) Names() []string {
-	names := make([]string, 0, len(j.Accounts))
-	for name := range j.Accounts {
-		names = append(names, name)
+	var names []string
+	for name, a := range j.Accounts() {
+		if a.Gate.Open() {
+			names = append(names, name)
+		}
 	}
 	return names
+}
+
+// Turns gives each account whose rows may take this step now its weight among the others. Documents are read whether or not the account may be used.
+func (j *Jobs) Turns(step store.Step) map[string]float64 {
+	turns := map[string]float64{}
+	for name, a := range j.Accounts() {
+		if step == store.StepValidate || a.Gate.Open() {
+			turns[name] = a.Weight
+		}
+	}
+	return turns
 }
 
 // The queues: deposits, reading documents, and following up have workers of their own, so that none starves the others.
@@ -226,7 +254,7 @@ func (j *Jobs) quiet(ctx context.Context, err error) error {
 
 // account finds the account of a row; a row of an account that this process does not know is left to others.
 func (j *Jobs) account(name string) (*Account, error) {
-	a := j.Accounts[name]
+	a := j.Accounts()[name]
 	if a == nil {
 		return nil, fmt.Errorf("account %s is not configured in this process", name)
 	}
@@ -238,11 +266,15 @@ func about(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // not for secrets
 }
 
-// busy tells that the budget is spent, and for how long.
+// busy tells that nothing was asked because the budget is spent or the account held back, and for how long.
 func busy(err error) (time.Duration, bool) {
 	var b *store.Busy
-	if errors.As(err, &b) {
+	var h *Held
+	switch {
+	case errors.As(err, &b):
 		return b.Wait, true
+	case errors.As(err, &h):
+		return h.Wait, true
 	}
 	return 0, false
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -29,14 +30,14 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		return j.Store.Release(ctx, inv, time.Minute)
 	}
 	last := attempts[len(attempts)-1]
-	may, err := j.Store.MaySearch(ctx, inv.Account)
+	may, broken, calm, err := j.Store.Search(ctx, inv.Account)
 	if err != nil {
 		return err
 	}
-
-	broken, err := j.Store.Broken(ctx)
-	if err != nil {
-		return err
+	if inv.ReasonCode == store.ReasonQuarantine {
+		// A later attempt than the one that is remembered may have left just before the database forgot it.
+		last.Age = min(last.Age, inv.InDoubtFor)
+		last.Lookups = slices.DeleteFunc(last.Lookups, func(l store.Lookup) bool { return l.At.Before(inv.InDoubtSince) })
 	}
 	found, seen, lookup, err := j.lookUp(ctx, acct, inv, last)
 	if err := crash.Point(crash.ResolverAfterSearch); err != nil {
@@ -64,7 +65,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	}
 	d := afterSearch(j.Settings, doubt{
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
-		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: acct.Breaker.Calm(), looks: inv.Looks,
+		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: min(calm, acct.Breaker.Calm()), looks: inv.Looks,
 	}, found)
 	if d.To == store.Deposited {
 		d.Seen = &seen

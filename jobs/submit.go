@@ -29,12 +29,15 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if j.draining.Load() {
 		return j.Store.Release(ctx, inv, 0)
 	}
-	pass, wait := acct.Breaker.Enter(ctx, acct.Client.Health)
+	if !acct.Gate.Open() {
+		return j.Store.Release(ctx, inv, about(heldFor))
+	}
+	pass, wait := acct.Breaker.Enter(ctx, j.Settings.HTTPTimeout/60, acct.Client.Health)
 	if wait > 0 {
 		return j.Store.Release(ctx, inv, about(wait))
 	}
 	verdict := Silent
-	defer func() { pass.Leave(verdict) }()
+	defer func() { j.leave(acct, pass, verdict) }()
 
 	doc, err := j.Store.Document(ctx, inv)
 	if err != nil {
@@ -84,7 +87,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
 		return err
 	}
-	if !j.mayStillSend(ctx, began, a) {
+	if !acct.Gate.Open() || !j.mayStillSend(ctx, began, a) {
 		j.Metrics.Fenced.Inc()
 		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
 		return nil
@@ -110,7 +113,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence = evidence(exchange, ans.fault)
 	// Before T2, so that a lost T2 leaves at least this line.
-	j.Log.Info("deposited", "invoice", id, "attempt", attempt, "outcome", ans.outcome, "fault", ans.fault, "flux", ans.flux,
+	j.Log.Info("deposit ended", "invoice", id, "attempt", attempt, "outcome", ans.outcome, "fault", ans.fault, "flux", ans.flux,
 		"status", exchange.Status, "correlation", exchange.CorrelationID, "took_ms", exchange.Took.Milliseconds())
 	j.Metrics.Deposits.WithLabelValues(string(ans.outcome)).Inc()
 	j.finish(a, end)
@@ -188,20 +191,26 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 	return j.Store.Release(ctx, inv, retryIn(fault))
 }
 
-// heed tells the rest of the fleet what a fault means for it.
+// heed tells the rest of the fleet what a fault means for it. What a refused account means, its Gate has told already.
 func (j *Jobs) heed(ctx context.Context, acct *Account, fault chorus.Fault, wait time.Duration) {
-	var err error
-	switch fault {
-	case chorus.FaultQuota:
-		j.Metrics.Quota.Inc()
-		err = acct.Budget.Pause(ctx, quotaWait(wait))
-	case chorus.FaultAccount:
-		// Going on may lock the technical account (docs/chorus-pro.md §3.6).
-		err = j.Store.Pause(ctx, acct.Name, "ACCOUNT_REFUSED")
-		j.Log.Error("the technical account was refused: its invoices wait until `choriste resume`", "account", acct.Name)
+	if fault != chorus.FaultQuota {
+		return
 	}
-	if err != nil {
+	j.Metrics.Quota.Inc()
+	if err := acct.Budget.Pause(ctx, quotaWait(j.Settings, wait)); err != nil {
 		j.Log.Warn("a pause could not be written", "account", acct.Name, "error", store.Message(err))
+	}
+}
+
+// leave gives the pass back, and lets the other processes know when the portal has begun to fail: what they do not find then proves nothing.
+func (j *Jobs) leave(acct *Account, pass Pass, v Verdict) {
+	if !pass.Leave(v) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
+	defer cancel()
+	if err := j.Store.PortalFailed(ctx, acct.Name); err != nil {
+		j.Log.Warn("the portal's failure could not be written down", "account", acct.Name, "error", store.Message(err))
 	}
 }
 
@@ -232,7 +241,7 @@ func retryIn(fault chorus.Fault) time.Duration {
 	switch fault {
 	case chorus.FaultStopped:
 		return 0
-	case chorus.FaultSubscription, chorus.FaultApplication, chorus.FaultAccount, chorus.FaultConfiguration:
+	case chorus.FaultSubscription, chorus.FaultApplication, chorus.FaultConfiguration:
 		return about(time.Minute)
 	default:
 		return about(5 * time.Second)

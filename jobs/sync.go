@@ -8,6 +8,9 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
+// wideEvery: one reading of a feed in so many goes V and a day further back.
+const wideEvery = 60
+
 // sync reads the change feed of one supplier structure: every invoice whose status changed since the watermark, in one search whatever the number of
 // invoices. The watermark moves in the transaction that stores the last page, so a crash reads the same pages again, which changes nothing.
 func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
@@ -15,7 +18,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if err != nil {
 		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute)
 	}
-	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
+	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease(), wideEvery*j.Settings.SyncEvery)
 	if err != nil {
 		return err
 	}
@@ -23,9 +26,14 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if from.IsZero() {
 		from = st.Now.Add(-24 * time.Hour)
 	}
-	// What changed may appear as late as V after it changed.
-	from = from.Add(-j.Settings.VisibilityDelay)
-	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Watermark: st.Now, Next: j.Settings.SyncEvery}
+	// What changed may appear as late as V after it changed, and one listing may leave something out. Both are rare: a short overlap each time, and all
+	// that can have been missed now and then.
+	overlap := min(j.Settings.VisibilityDelay, 10*j.Settings.SyncEvery)
+	if st.Wide {
+		overlap = j.Settings.VisibilityDelay + 24*time.Hour
+	}
+	from = from.Add(-overlap)
+	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Wide: st.Wide, Watermark: st.Now, Next: j.Settings.SyncEvery}
 
 	var sum store.Followed
 	var page []store.Seen // held back by one, so that the last one moves the watermark
@@ -116,5 +124,40 @@ func (j *Jobs) discover(ctx context.Context, account string) error {
 		j.Log.Warn("the technical account is attached to no supplier structure: invoices can be sent, but not followed", "account", account)
 	}
 	defer j.Poke()
-	return j.Store.Structures(ctx, account, structures)
+	if err := j.Store.Structures(ctx, account, structures); err != nil {
+		return err
+	}
+	return j.expiry(ctx, acct, list)
+}
+
+// passwordEvery is how often the last day of an account's password is asked for.
+const passwordEvery = 24 * time.Hour
+
+// expiry asks for the last day of the account's password, which Chorus Pro tells with the account's own structure (docs/chorus-pro.md §3.6). Which of
+// several that is, nobody says: the first ones are tried.
+func (j *Jobs) expiry(ctx context.Context, acct *Account, list []chorus.Structure) error {
+	due, err := j.Store.PasswordDue(ctx, acct.Name, passwordEvery)
+	if err != nil || !due {
+		return err
+	}
+	const tries = 3
+	var last time.Time
+	for _, s := range list[:min(len(list), tries)] {
+		detail, err := acct.Client.Structure(ctx, chorus.LaneSync, s.IDStructureCPP)
+		if err != nil {
+			j.heed(ctx, acct, chorus.FaultOf(err), -1)
+			if _, ok := busy(err); !ok {
+				j.Log.Warn("the last day of the account's password could not be asked for", "account", acct.Name, "fault", chorus.FaultOf(err), "error", err)
+			}
+			return nil // with the structures, next time
+		}
+		if last = detail.DateExpirationMotPasseCompteTech.Time; !last.IsZero() {
+			break
+		}
+	}
+	if err := j.Store.PasswordExpires(ctx, acct.Name, last); err != nil {
+		return err
+	}
+	j.Remind()
+	return nil
 }

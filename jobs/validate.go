@@ -3,7 +3,10 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/choriste/choriste/crash"
 	"github.com/choriste/choriste/invoice"
@@ -16,6 +19,10 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	if err != nil {
 		return err
 	}
+	acct, err := j.account(inv.Account)
+	if err != nil {
+		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+	}
 	if err := crash.Point(crash.Validate); err != nil {
 		return err
 	}
@@ -24,6 +31,9 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	facts, problems := read(doc, inv.SyntaxeFlux)
+	if p := acct.supplier(facts.FournisseurSIRET); p != nil {
+		problems = append(problems, *p)
+	}
 	if len(problems) == 0 {
 		state, err := j.Store.Validated(ctx, inv, facts)
 		if err == nil {
@@ -37,6 +47,20 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("refused before sending", "invoice", id, "reason_code", code)
 	return nil
+}
+
+// supplier says what is wrong when the account may not send for this supplier. One that could not be read is another problem's affair.
+func (a *Account) supplier(siret string) *invoice.Problem {
+	if siret == "" || len(a.Suppliers) == 0 || slices.Contains(a.Suppliers, siret) {
+		return nil
+	}
+	return &invoice.Problem{
+		Code: "SUPPLIER", Term: "BT-30",
+		Message: fmt.Sprintf("column account is %s, which may not send for the supplier %s (BT-30): name the supplier's own account, or have the SIRET added to this one's suppliers",
+			a.Name, siret),
+		MessageFR: fmt.Sprintf("la colonne account vaut %s, compte qui ne peut pas émettre pour le fournisseur %s (BT-30) : indiquer le compte de ce fournisseur, ou faire ajouter son SIRET à ce compte",
+			a.Name, siret),
+	}
 }
 
 // read turns a document into columns, or into what is wrong with it; what could be read is given in either case.
@@ -92,9 +116,9 @@ func printable(s string) string {
 
 // explain joins all problems into one text; the first one gives the code.
 func explain(problems []invoice.Problem) (code, reason string) {
-	texts := make([]string, len(problems))
-	for i, p := range problems {
-		texts[i] = p.Error()
+	texts := []string{problems[0].Message}
+	for _, p := range problems[1:] {
+		texts = append(texts, p.Error())
 	}
 	return problems[0].Code, strings.Join(texts, "; ")
 }

@@ -504,6 +504,7 @@ CREATE FUNCTION chorus.retry(p_id bigint, p_reason text) RETURNS text LANGUAGE p
 DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
@@ -553,6 +554,8 @@ DECLARE
     now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
     inst chorus.installation%ROWTYPE;
 BEGIN
+    -- Every transaction that moves rows holds this lock shared.
+    PERFORM pg_advisory_xact_lock(820001, 4);
     SELECT * INTO inst FROM chorus.installation FOR UPDATE;
     quarantines := inst.quarantines;
     moved := 0;
@@ -572,6 +575,11 @@ BEGIN
     UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
     UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
     WHERE state = 'sending';
+    -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
+    UPDATE chorus.invoices
+    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
+        claim = NULL, claimed_until = NULL
+    WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
     WITH head AS (
         SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
         FROM chorus.invoices

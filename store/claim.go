@@ -33,28 +33,52 @@ var due = map[Step]struct{ where, order string }{
 // Due locks up to limit rows of these accounts that are due for step, within tx, and returns their numbers. Rows of that step which are claimed
 // already count against limit, so that it bounds the work in flight over the whole fleet; while they are more than half of it there are none, because
 // fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts keep their rows. Several processes may call it at once;
-// they get different rows.
-func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, accounts []string) ([]int64, error) {
+// they get different rows. Accounts take turns by their weights (turns), counting what each has out already, so that one's hundred thousand rows do not
+// delay another's ten.
+func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns map[string]float64) ([]int64, error) {
 	rule := due[step]
+	names, weights := make([]string, 0, len(turns)), make([]float64, 0, len(turns))
+	for name, weight := range turns {
+		names, weights = append(names, name), append(weights, weight)
+	}
 	// A bitmap scan reads, and sorts, the whole backlog for a handful of rows, and never forgets the index entries of rows that have moved on. A plain
 	// one walks the index in the order wanted and marks what is dead: measured on 5,000 rows, a tenth of the pages.
 	if _, err := tx.Exec(ctx, `SET LOCAL enable_bitmapscan = off`); err != nil {
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, `
-		SELECT id
-		FROM chorus.invoices
-		WHERE `+rule.where+`
-		  AND due_at <= clock_timestamp()
-		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
-		ORDER BY `+rule.order+`
-		LIMIT (
-		    SELECT CASE WHEN 2 * count(*) > $1 THEN 0 ELSE $1 - count(*) END
+		WITH busy AS (
+		    SELECT account, count(*) AS n
 		    FROM chorus.invoices
 		    WHERE `+rule.where+` AND claimed_until > clock_timestamp()
+		    GROUP BY account
+		), free AS (
+		    SELECT CASE WHEN 2 * coalesce(sum(n), 0) > $1 THEN 0 ELSE $1 - coalesce(sum(n), 0) END AS n
+		    FROM busy
 		)
-		FOR UPDATE SKIP LOCKED`, limit, accounts)
+		SELECT id
+		FROM (
+		    SELECT x.id, (coalesce(busy.n, 0) + row_number() OVER (PARTITION BY a.name ORDER BY x.rank)) / a.weight AS turn
+		    FROM unnest($2::text[], $3::float8[]) AS a (name, weight)
+		    JOIN chorus.accounts acc ON acc.name = a.name AND acc.paused_at IS NULL
+		    LEFT JOIN busy ON busy.account = a.name
+		    CROSS JOIN LATERAL (
+		        SELECT id, row_number() OVER () AS rank
+		        FROM (
+		            SELECT id
+		            FROM chorus.invoices
+		            WHERE `+rule.where+`
+		              AND account = a.name
+		              AND due_at <= clock_timestamp()
+		              AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+		            ORDER BY `+rule.order+`
+		            LIMIT (SELECT n FROM free)
+		            FOR UPDATE SKIP LOCKED
+		        ) l
+		    ) x
+		) y
+		ORDER BY turn, id
+		LIMIT (SELECT n FROM free)`, limit, names, weights)
 	if err != nil {
 		return nil, err
 	}

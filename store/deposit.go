@@ -145,8 +145,9 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		var state State
 		var attemptNo int
 		var flux *string
-		err := tx.QueryRow(ctx, `SELECT state, attempt_no, numero_flux_depot FROM chorus.invoices WHERE id = $1 FOR UPDATE`, a.InvoiceID).
-			Scan(&state, &attemptNo, &flux)
+		var why string
+		err := tx.QueryRow(ctx, `SELECT state, attempt_no, numero_flux_depot, coalesce(reason_code, '') FROM chorus.invoices WHERE id = $1 FOR UPDATE`, a.InvoiceID).
+			Scan(&state, &attemptNo, &flux, &why)
 		if err != nil {
 			return err
 		}
@@ -172,6 +173,8 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		switch {
 		case ours && state == InDoubt && e.To == InDoubt:
 			return nil // the reaper was first; the evidence is written
+		case ours && state == InDoubt && e.To == Ready && why == ReasonQuarantine:
+			return nil // this attempt did not land, but a later one may be forgotten: the doubt goes on
 		case ours:
 			_, err = tx.Exec(ctx, `
 				UPDATE chorus.invoices
@@ -181,7 +184,7 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 				WHERE id = $1`,
 				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals)
 			return err
-		case e.Outcome == Accepted && (flux == nil || *flux != e.NumeroFlux) && state != Parked && state != Abandoned:
+		case e.Outcome == Accepted && (flux == nil || *flux != e.NumeroFlux) && state != Abandoned && (state != Parked || why == ParkAbsent || why == ParkBudget):
 			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
 				return err
 			}

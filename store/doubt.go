@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,20 +127,19 @@ func (s *Store) Resolve(ctx context.Context, i Invoice, a Attempt, l Lookup, d D
 
 // adopt takes what was found at the portal for the row's own deposit and then follows it to where it stands.
 func adopt(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
-	if seen.NumeroFlux != "" && seen.NumeroFlux != i.NumeroFluxDepot {
-		var holder int64
-		err := tx.QueryRow(ctx, `SELECT id FROM chorus.invoices WHERE numero_flux_depot = $1 OR identifiant_facture_cpp = $2 LIMIT 1`,
-			seen.NumeroFlux, seen.IdentifiantFactureCPP).Scan(&holder)
-		if err == nil && holder != i.ID {
-			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
-				i.ID, ParkMismatch, "what was found at Chorus Pro belongs to another invoice of this database")
-			return err
-		}
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
+	var taken bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM chorus.invoices WHERE (numero_flux_depot = nullif($1, '') OR identifiant_facture_cpp = nullif($2, 0::bigint)) AND id <> $3)`,
+		seen.NumeroFlux, seen.IdentifiantFactureCPP, i.ID).Scan(&taken)
+	if err != nil {
+		return err
 	}
-	_, err := tx.Exec(ctx, `
+	if taken {
+		_, err := tx.Exec(ctx, `UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`,
+			i.ID, ParkMismatch, "what was found at Chorus Pro belongs to another invoice of this database")
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		UPDATE chorus.invoices
 		SET state = 'deposited', numero_flux_depot = coalesce(nullif($2, ''), numero_flux_depot), date_depot = coalesce($3, date_depot),
 		    due_at = clock_timestamp()

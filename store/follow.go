@@ -38,6 +38,7 @@ type FeedMark struct {
 	Claim     int64
 	Lease     time.Duration // while more pages follow
 	Last      bool          // this was the last page: the watermark moves, and the feed is due again after Next
+	Wide      bool          // and a day more than needed was read
 	Watermark time.Time
 	Next      time.Duration
 }
@@ -57,8 +58,9 @@ func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followe
 		args := []any{mark.Account, mark.ID, mark.Claim, mark.Lease}
 		if mark.Last {
 			what = `claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval,
-			        watermark = greatest(watermark, $5), synced_at = clock_timestamp()`
-			args = []any{mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Watermark}
+			        watermark = greatest(watermark, $5), synced_at = clock_timestamp(),
+			        wide_at = CASE WHEN $6 THEN clock_timestamp() ELSE wide_at END`
+			args = []any{mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Watermark, mark.Wide}
 		}
 		tag, err := tx.Exec(ctx, `UPDATE chorus.structures SET `+what+` WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, args...)
 		if err == nil && tag.RowsAffected() == 0 {
@@ -127,14 +129,15 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 		case h.State == Ready:
 			did.Doubts++
 			err = standIn(ctx, tx, h.ID, "Chorus Pro holds an invoice of this number already")
-		case !seen.StatutDate.IsZero() && seen.StatutDate.Before(h.StatutCourantDate):
-			did.Older++
+		case h.State != Deposited && !news(h.Invoice, seen):
+			did.Known++
+			if seen.StatutDate.Before(h.StatutCourantDate) {
+				did.Older++
+			}
 		default:
 			did.Known++
-			if h.State == Deposited || h.StatutCourant != seen.Statut || !h.StatutCourantDate.Equal(seen.StatutDate) {
-				did.Changed++
-				err = follow(ctx, tx, h.Invoice, seen)
-			}
+			did.Changed++
+			err = follow(ctx, tx, h.Invoice, seen)
 		}
 		if err != nil {
 			return err
@@ -144,6 +147,19 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 	return nil
 }
 
+// news tells whether the portal shows something that the row does not say yet. The latest statut by the portal's own date counts; of two with the same
+// date the one that came later, but a final row is only left for something that is certainly newer. A line without a statut says nothing.
+func news(i Invoice, seen Seen) bool {
+	switch {
+	case seen.Statut == "", seen.StatutDate.Before(i.StatutCourantDate):
+		return false
+	case seen.StatutDate.Equal(i.StatutCourantDate):
+		return seen.Statut != i.StatutCourant && i.State != Settled && i.State != Rejected
+	default:
+		return true
+	}
+}
+
 // follow takes a row that the portal holds to where its statut puts it, one legal move after the other, so that history shows each.
 func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 	for _, to := range path(i.State, seen.To) {
@@ -151,7 +167,9 @@ func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 		if to == Rejected {
 			reasonCode, reason = ReasonRecipient, seen.Commentaire
 		}
-		_, err := tx.Exec(ctx, `
+		// In a savepoint: a row that was rejected may come back when another one has its number since, and then stays where it is.
+		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+			_, err := savepoint.Exec(ctx, `
 			UPDATE chorus.invoices
 			SET state = $2,
 			    reason_code = CASE WHEN $10 THEN reason_code ELSE nullif($3, '') END, reason = CASE WHEN $10 THEN reason ELSE nullif($4, '') END,
@@ -162,8 +180,13 @@ func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 			    statut_commentaire = nullif($9, ''),
 			    visible_at = coalesce(visible_at, clock_timestamp())
 			WHERE id = $1`,
-			i.ID, to, reasonCode, reason, seen.IdentifiantFactureCPP, seen.ModeDepot, seen.Statut, nullTime(seen.StatutDate), seen.Commentaire,
-			i.State != seen.To && to == i.State) // a row that keeps its state whatever the portal shows keeps its reason, too
+				i.ID, to, reasonCode, reason, seen.IdentifiantFactureCPP, seen.ModeDepot, seen.Statut, nullTime(seen.StatutDate), seen.Commentaire,
+				i.State != seen.To && to == i.State) // a row that keeps its state whatever the portal shows keeps its reason, too
+			return err
+		})
+		if SQLState(err) == "23505" {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -245,6 +268,7 @@ type Structure struct {
 	Identifiant string // SIRET
 	Designation string
 	Watermark   time.Time // zero: its feed has never been read
+	Wide        bool      // a day more than needed is due to be read again: a listing may have left something out
 	Now         time.Time // the database's clock
 }
 
@@ -267,15 +291,16 @@ func (s *Store) Structures(ctx context.Context, account string, list []Structure
 }
 
 // TakeStructure hands the structure to the job that claimed it, or returns ErrGone.
-func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64, lease time.Duration) (Structure, error) {
+func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64, lease, wideEvery time.Duration) (Structure, error) {
 	st := Structure{Account: key.Account, ID: key.ID}
 	var mark *time.Time
 	err := s.pool.QueryRow(ctx, `
 		UPDATE chorus.structures
 		SET claimed_until = clock_timestamp() + $4::interval
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3
-		RETURNING identifiant, coalesce(designation, ''), watermark, clock_timestamp()`, key.Account, key.ID, claim, lease).
-		Scan(&st.Identifiant, &st.Designation, &mark, &st.Now)
+		RETURNING identifiant, coalesce(designation, ''), watermark, coalesce(wide_at, '-infinity') < clock_timestamp() - $5::interval, clock_timestamp()`,
+		key.Account, key.ID, claim, lease, wideEvery).
+		Scan(&st.Identifiant, &st.Designation, &mark, &st.Wide, &st.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return st, ErrGone
 	}
@@ -310,12 +335,6 @@ func (s *Store) Ask(ctx context.Context, account string, wait time.Duration) err
 	return err
 }
 
-// Pause stops an account, for a reason: none of its rows is taken until it is resumed. An account that is paused already stays so.
-func (s *Store) Pause(ctx context.Context, account, reason string) error {
-	_, err := s.pool.Exec(ctx, `SELECT chorus.pause(name, $2) FROM chorus.accounts WHERE name = $1 AND paused_at IS NULL`, account, reason)
-	return err
-}
-
 // SetPaused stops an account or lets it go on, for an operator.
 func (s *Store) SetPaused(ctx context.Context, account string, paused bool, reason string) error {
 	var r *string
@@ -326,17 +345,28 @@ func (s *Store) SetPaused(ctx context.Context, account string, paused bool, reas
 	return err
 }
 
+// PortalFailed writes down that the portal has just failed a deposit of the account's.
+func (s *Store) PortalFailed(ctx context.Context, account string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET portal_failed_at = clock_timestamp() WHERE name = $1`, account)
+	return err
+}
+
+// Search says whether the account may search its suppliers' invoices, as far as is known (one that was never refused may), whether the assumptions on
+// delays have been seen not to hold, and for how long the portal has not failed a deposit of the account's.
+func (s *Store) Search(ctx context.Context, account string) (may, broken bool, calm time.Duration, err error) {
+	var quiet float64
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce(can_search, true), assumption_broken_at IS NOT NULL,
+		       coalesce(extract(epoch FROM clock_timestamp() - portal_failed_at), 1e9)::float8
+		FROM chorus.accounts, chorus.installation
+		WHERE name = $1`, account).Scan(&may, &broken, &quiet)
+	return may, broken, seconds(quiet), err
+}
+
 // CanSearch writes down whether the account may search its suppliers' invoices.
 func (s *Store) CanSearch(ctx context.Context, account string, can bool) error {
 	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET can_search = $2 WHERE name = $1 AND can_search IS DISTINCT FROM $2`, account, can)
 	return err
-}
-
-// MaySearch says what is known of that right; an account that was never refused may.
-func (s *Store) MaySearch(ctx context.Context, account string) (bool, error) {
-	var can bool
-	err := s.pool.QueryRow(ctx, `SELECT coalesce(can_search, true) FROM chorus.accounts WHERE name = $1`, account).Scan(&can)
-	return can, err
 }
 
 // EnsureAccounts makes the configured accounts known, so that invoices may name them.

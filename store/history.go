@@ -62,7 +62,7 @@ func (s *Store) Knows(ctx context.Context, m Memory) (Memory, error) {
 // new rows are looked up first.
 func (s *Store) Quarantine(ctx context.Context, m Memory, window time.Duration, head int) (Memory, int, error) {
 	var moved int
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var epoch string
 		var known int
 		err := tx.QueryRow(ctx, `SELECT `+epochSQL+`, (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1))`, m.Attempts).Scan(&epoch, &known)
@@ -113,11 +113,4 @@ func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string) error {
 		       since, since, clock_timestamp(), 'OWNER_LOST'
 		FROM row, (SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since FROM chorus.installation) s`, id, uuid.New(), reason)
 	return err
-}
-
-// Broken tells whether the assumptions on delays have been seen not to hold: then nothing is sent again by itself.
-func (s *Store) Broken(ctx context.Context) (bool, error) {
-	var broken bool
-	err := s.pool.QueryRow(ctx, `SELECT assumption_broken_at IS NOT NULL FROM chorus.installation`).Scan(&broken)
-	return broken, err
 }

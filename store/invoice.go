@@ -37,6 +37,7 @@ type Invoice struct {
 	StatutCourantDate     time.Time
 	DepositedFor          time.Duration // since Chorus Pro acknowledged it; 0 before
 	InDoubtFor            time.Duration
+	InDoubtSince          time.Time
 	Claim                 int64
 }
 
@@ -71,7 +72,7 @@ const invoiceColumns = `
 	i.attempt_no, i.resubmits, i.refusals, i.looks, coalesce(i.numero_flux_depot, ''), coalesce(i.etat_flux, ''),
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
-	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8,
+	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
 	coalesce(i.claim, 0)`
 
 func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
@@ -79,6 +80,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		i                   Invoice
 		sha                 []byte
 		dateFacture, statut *time.Time
+		since               *time.Time
 		deposited, doubt    float64
 	)
 	err := row.Scan(append([]any{
@@ -87,7 +89,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.NumeroFacture, &dateFacture, &i.FournisseurSIRET, &i.DestinataireSIRET, &i.MontantTTC,
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
-		&deposited, &doubt,
+		&deposited, &doubt, &since,
 		&i.Claim,
 	}, more...)...)
 	if err != nil {
@@ -99,6 +101,9 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	}
 	if statut != nil {
 		i.StatutCourantDate = *statut
+	}
+	if since != nil {
+		i.InDoubtSince = *since
 	}
 	i.DepositedFor = seconds(deposited)
 	i.InDoubtFor = seconds(doubt)

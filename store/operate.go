@@ -65,6 +65,7 @@ type Filter struct {
 	Ref        string
 	Statut     string
 	After      int64 // id: for paging
+	Retriable  bool  // only what Retry takes: invalid ones, and those whose flux was rejected
 	Limit      int   // 0 = 100
 }
 
@@ -95,6 +96,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.Statut != "" {
 		add("statut_courant = $%d", f.Statut)
+	}
+	if f.Retriable {
+		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)")
 	}
 	if f.After > 0 {
 		add("id > $%d", f.After)
@@ -189,7 +193,7 @@ func (s *Store) Show(ctx context.Context, id int64) (Status, []AttemptView, erro
 type StateCount struct {
 	State  State         `json:"state"`
 	Count  int           `json:"count"`
-	Oldest time.Duration `json:"-"` // since its last change; 0 for final states
+	Oldest time.Duration `json:"-"` // since it was inserted, or in doubt; 0 for final states
 }
 
 // Stats counts all invoices by state. Every state has a line.

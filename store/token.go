@@ -25,9 +25,11 @@ func (t SealedToken) Due(margin time.Duration) bool { return t.Left <= min(margi
 // Usable tells whether it may still be sent.
 func (t SealedToken) Usable() bool { return !t.Rejected && t.Left > 0 && len(t.Sealed) > 0 }
 
+// tokenColumns end with a failure as those see it who have the client secret of parameter $2: another one's failures say nothing about theirs.
 const tokenColumns = `
 	generation, coalesce(sealed, ''), extract(epoch FROM greatest(expires_at, '2000-01-01') - clock_timestamp())::float8, rejected >= generation,
-	extract(epoch FROM greatest(retry_at, '2000-01-01') - clock_timestamp())::float8, coalesce(failure, ''),
+	CASE WHEN failed_secret IS NULL OR failed_secret = $2 THEN extract(epoch FROM greatest(retry_at, '2000-01-01') - clock_timestamp()) ELSE 0 END::float8,
+	coalesce(failure, ''),
 	coalesce(extract(epoch FROM expires_at - refreshed_at), 0)::float8`
 
 func scanToken(row pgx.Row) (SealedToken, error) {
@@ -41,9 +43,9 @@ func scanToken(row pgx.Row) (SealedToken, error) {
 	return t, err
 }
 
-// Token reads the fleet's token called key.
-func (s *Store) Token(ctx context.Context, key string) (SealedToken, error) {
-	return scanToken(s.pool.QueryRow(ctx, `SELECT `+tokenColumns+` FROM chorus.tokens WHERE key = $1`, key))
+// Token reads the fleet's token called key, for a process whose client secret has this fingerprint.
+func (s *Store) Token(ctx context.Context, key string, secret []byte) (SealedToken, error) {
+	return scanToken(s.pool.QueryRow(ctx, `SELECT `+tokenColumns+` FROM chorus.tokens WHERE key = $1`, key, secret))
 }
 
 // RejectToken says that the portal refused a generation. Of many refusals of one generation only the first has an effect.
@@ -65,9 +67,9 @@ var ErrBusy = errors.New("another process is renewing the token")
 // RenewToken asks for a token, with fetch, while no other process of the fleet does, unless another one than seen that is not due has
 // appeared meanwhile. fetch is told the new token's generation. The lock is the transaction's: if this process dies in the middle, the next one may ask as soon as the server
 // has noticed. Failures are written down, so that a failing endpoint is asked at most once a second, and every half minute in the end.
-func (s *Store) RenewToken(ctx context.Context, key, worker string, seen int64, margin time.Duration, fetch func(ctx context.Context, generation int64) Fetched) (SealedToken, error) {
+func (s *Store) RenewToken(ctx context.Context, key string, secret []byte, worker string, seen int64, margin time.Duration, fetch func(ctx context.Context, generation int64) Fetched) (SealedToken, error) {
 	var t SealedToken
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var mine bool
 		err := tx.QueryRow(ctx, `
 			SELECT pg_try_advisory_xact_lock(820003, hashtext($1)), set_config('idle_in_transaction_session_timeout', '45s', true)`, key).Scan(&mine, nil)
@@ -77,24 +79,24 @@ func (s *Store) RenewToken(ctx context.Context, key, worker string, seen int64, 
 		if !mine {
 			return ErrBusy
 		}
-		t, err = scanToken(tx.QueryRow(ctx, `SELECT `+tokenColumns+` FROM chorus.tokens WHERE key = $1`, key))
+		t, err = scanToken(tx.QueryRow(ctx, `SELECT `+tokenColumns+` FROM chorus.tokens WHERE key = $1`, key, secret))
 		if err != nil || t.Generation != seen && t.Usable() && !t.Due(margin) || t.RetryIn > 0 {
 			return err
 		}
 		got := fetch(ctx, t.Generation+1)
 		set := `
-			failures = chorus.tokens.failures + 1, failure = $3,
-			retry_at = clock_timestamp() + least(30, 2 ^ least(chorus.tokens.failures, 10)) * interval '1 second'`
-		args := []any{key, worker, got.Failure}
+			failures = CASE WHEN failed_secret IS NOT DISTINCT FROM $2 THEN failures + 1 ELSE 1 END, failure = $4, failed_secret = $2,
+			retry_at = clock_timestamp() + CASE WHEN failed_secret IS NOT DISTINCT FROM $2 THEN least(30, 2 ^ least(failures, 10)) ELSE 1 END * interval '1 second'`
+		args := []any{key, secret, worker, got.Failure}
 		if got.Failure == "" {
-			set = `generation = chorus.tokens.generation + 1, sealed = $3, expires_at = clock_timestamp() + $4::interval,
-			       refreshed_at = clock_timestamp(), refreshed_by = $2, failures = 0, failure = NULL, retry_at = '-infinity'`
-			args = []any{key, worker, got.Sealed, got.Life}
+			set = `generation = chorus.tokens.generation + 1, sealed = $4, expires_at = clock_timestamp() + $5::interval,
+			       refreshed_at = clock_timestamp(), refreshed_by = $3, failures = 0, failure = NULL, failed_secret = NULL, retry_at = '-infinity'`
+			args = []any{key, secret, worker, got.Sealed, got.Life}
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO chorus.tokens (key) VALUES ($1) ON CONFLICT DO NOTHING`, key); err != nil {
 			return err
 		}
-		t, err = scanToken(tx.QueryRow(ctx, `UPDATE chorus.tokens SET `+set+` WHERE key = $1 AND $2::text IS NOT NULL RETURNING `+tokenColumns, args...))
+		t, err = scanToken(tx.QueryRow(ctx, `UPDATE chorus.tokens SET `+set+` WHERE key = $1 AND $3::text IS NOT NULL RETURNING `+tokenColumns, args...))
 		return err
 	})
 	return t, err

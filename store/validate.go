@@ -56,7 +56,7 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 			UPDATE chorus.invoices
 			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
 			WHERE id = $1 AND state = 'received' AND claim = $18
-			RETURNING lookup_first`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
+			RETURNING lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation)`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrGone
 		}

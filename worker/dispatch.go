@@ -70,7 +70,7 @@ func (w *Worker) try(ctx context.Context, what string, do func(context.Context) 
 func (w *Worker) dispatchStep(ctx context.Context, step store.Step) error {
 	full := false
 	err := pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
-		ids, err := w.store.Due(ctx, tx, step, w.out(step), w.jobs.Names())
+		ids, err := w.store.Due(ctx, tx, step, w.out(step), w.jobs.Turns(step))
 		if err != nil || len(ids) == 0 {
 			return err
 		}

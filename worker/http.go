@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 )
@@ -42,19 +43,26 @@ func say(rw http.ResponseWriter, status int, text string) {
 type gauges struct{ w *Worker }
 
 var (
-	countDesc = prometheus.NewDesc("choriste_invoices", "Invoices by state.", []string{"state"}, nil)
-	ageDesc   = prometheus.NewDesc("choriste_oldest_seconds", "Age of the oldest invoice in a state that is not final.", []string{"state"}, nil)
-	openDesc  = prometheus.NewDesc("choriste_breaker_open", "1 while deposits of an account are held back by this process.", []string{"account"}, nil)
+	countDesc  = prometheus.NewDesc("choriste_invoices", "Invoices by state.", []string{"state"}, nil)
+	ageDesc    = prometheus.NewDesc("choriste_oldest_seconds", "Age of the oldest invoice in a state that is not final.", []string{"state"}, nil)
+	pausedDesc = prometheus.NewDesc("choriste_account_paused", "1 while an account is paused, by an operator or because Chorus Pro refused it.", []string{"account"}, nil)
+	endsDesc   = prometheus.NewDesc("choriste_account_password_days", "Days left of an account's password, as Chorus Pro told last.", []string{"account"}, nil)
+	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
+	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits of an account are held back by this process.", []string{"account"}, nil)
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- countDesc
 	ch <- ageDesc
 	ch <- openDesc
+	ch <- pausedDesc
+	ch <- endsDesc
+	ch <- secretDesc
 }
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
-	for name, a := range g.w.jobs.Accounts {
+	accounts := g.w.jobs.Accounts()
+	for name, a := range accounts {
 		open := 0.0
 		if a.Breaker.Open() {
 			open = 1
@@ -63,6 +71,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	g.credentials(ctx, ch, accounts)
 	stats, err := g.w.store.Stats(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(countDesc, err)
@@ -71,5 +80,35 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range stats {
 		ch <- prometheus.MustNewConstMetric(countDesc, prometheus.GaugeValue, float64(s.Count), string(s.State))
 		ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, s.Oldest.Seconds(), string(s.State))
+	}
+}
+
+// credentials shows the state and age of what this process is configured with; nothing of an account whose password nobody knows the end of.
+func (g gauges) credentials(ctx context.Context, ch chan<- prometheus.Metric, accounts map[string]*jobs.Account) {
+	list, err := g.w.store.Accounts(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(pausedDesc, err)
+		return
+	}
+	for _, a := range list {
+		if accounts[a.Account] == nil {
+			continue
+		}
+		paused := 0.0
+		if a.PausedAt != nil {
+			paused = 1
+		}
+		ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, a.Account)
+		if a.PasswordDays != nil {
+			ch <- prometheus.MustNewConstMetric(endsDesc, prometheus.GaugeValue, float64(*a.PasswordDays), a.Account)
+		}
+	}
+	days, _, err := g.w.secrets(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(secretDesc, err)
+		return
+	}
+	for name, n := range days {
+		ch <- prometheus.MustNewConstMetric(secretDesc, prometheus.GaugeValue, float64(n), name)
 	}
 }

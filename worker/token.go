@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -21,12 +22,16 @@ import (
 type tokens struct {
 	store    *store.Store
 	key      string
+	secret   []byte // fingerprint of the client secret
 	aead     cipher.AEAD
 	endpoint *chorus.TokenEndpoint
 	margin   time.Duration
 	log      *slog.Logger
 	renewing chan struct{} // holds one value while this process renews
+	retired  atomic.Bool   // the client secret has been replaced: what is left of the old token may be used, and no new one asked for
 }
+
+var errRetired = errors.New("the client secret has been replaced")
 
 // newTokens derives the sealing key from the client secret: a new secret makes what is sealed unreadable, which is as good as no token.
 func newTokens(s *store.Store, key string, c chorus.Config, margin time.Duration, log *slog.Logger) (*tokens, error) {
@@ -46,7 +51,7 @@ func newTokens(s *store.Store, key string, c chorus.Config, margin time.Duration
 	if err != nil {
 		return nil, err
 	}
-	return &tokens{store: s, key: key, aead: aead, endpoint: endpoint, margin: margin, log: log, renewing: make(chan struct{}, 1)}, nil
+	return &tokens{store: s, key: key, secret: fingerprint(key, c.ClientSecret), aead: aead, endpoint: endpoint, margin: margin, log: log, renewing: make(chan struct{}, 1)}, nil
 }
 
 const (
@@ -57,7 +62,7 @@ const (
 // Token gives the fleet's token, renewed early enough. One that is due but cannot be renewed is used to its end.
 func (k *tokens) Token(ctx context.Context) (chorus.Token, error) {
 	for {
-		row, err := k.store.Token(ctx, k.key)
+		row, err := k.store.Token(ctx, k.key, k.secret)
 		if err != nil {
 			return chorus.Token{}, err
 		}
@@ -67,6 +72,8 @@ func (k *tokens) Token(ctx context.Context) (chorus.Token, error) {
 			return token, nil
 		case row.RetryIn > 0:
 			return chorus.Token{}, tokenFailure(row.Failure, row.RetryIn)
+		case k.retired.Load():
+			return chorus.Token{}, errRetired
 		}
 		select {
 		case k.renewing <- struct{}{}:
@@ -108,13 +115,14 @@ func (k *tokens) Token(ctx context.Context) (chorus.Token, error) {
 
 // renew asks the portal for a token instead of the generation that was seen, or finds that somebody has.
 func (k *tokens) renew(ctx context.Context, seen int64) error {
-	_, err := k.store.RenewToken(ctx, k.key, name(), seen, k.margin, func(ctx context.Context, generation int64) store.Fetched {
+	_, err := k.store.RenewToken(ctx, k.key, k.secret, name(), seen, k.margin, func(ctx context.Context, generation int64) store.Fetched {
 		t, err := k.endpoint.Fetch(ctx)
 		if err != nil {
 			k.log.Warn("no token", "fault", chorus.FaultOf(err), "error", err)
 			return store.Fetched{Failure: string(chorus.FaultOf(err))}
 		}
-		return store.Fetched{Sealed: k.aead.Seal(nil, nil, []byte(t.Value.Reveal()), k.context(generation)), Life: time.Until(t.Expires)}
+		sealed := k.aead.Seal(nil, nil, []byte(t.Value.Reveal()), k.context(generation)) //nolint:gosec // it makes its own random nonce
+		return store.Fetched{Sealed: sealed, Life: time.Until(t.Expires)}
 	})
 	return err
 }

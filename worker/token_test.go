@@ -190,7 +190,7 @@ func TestTheTokenIsSealed(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), `UPDATE chorus.tokens SET generation = generation + 1`); err != nil {
 		t.Fatal(err)
 	}
-	row, err := k.store.Token(t.Context(), k.key)
+	row, err := k.store.Token(t.Context(), k.key, k.secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,26 +25,23 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// Account is a technical account and the PISTE application it is used with.
-type Account struct {
-	Name   string        // as rows name it
-	Chorus chorus.Config // without Budget: the worker adds the fleet's
-}
-
 // Config is what a worker needs. Zero durations and numbers get the defaults of docs/settings.md.
 type Config struct {
 	Pool     *pgxpool.Pool // of a member of chorus_worker, from store.Connect; the caller closes it after Run
 	Accounts []Account     // at least one
-	Settings jobs.Settings
-	Never    bool    // CHORISTE_INDOUBT_RESUBMIT=never
-	Quota    float64 // requests per second that PISTE grants each application
-	Workers  int     // jobs at once in this process
-	InFlight int     // deposits at once over the fleet
-	Reap     time.Duration
-	Sweep    time.Duration
-	Drain    time.Duration
-	Log      *slog.Logger          // nil is silent
-	Registry prometheus.Registerer // nil: the counters are kept and not shown
+	// Environment binds the database to one portal, sandbox or production, and refuses the other's; "" does neither.
+	Environment string
+	Settings    jobs.Settings
+	Never       bool    // CHORISTE_INDOUBT_RESUBMIT=never
+	Quota       float64 // requests per second that PISTE grants each application
+	Daily       int     // requests a day that it grants; 0 = no limit
+	Workers     int     // jobs at once in this process
+	InFlight    int     // deposits at once over the fleet
+	Reap        time.Duration
+	Sweep       time.Duration
+	Drain       time.Duration
+	Log         *slog.Logger          // nil is silent
+	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }
 
 // Pace is the share of the quota that is spent: an even pace just below it keeps every sliding second within it.
@@ -93,61 +88,44 @@ func Conns(workers int) int { return 6 + workers/2 }
 
 // Worker is one process of the fleet.
 type Worker struct {
-	cfg     Config
-	store   *store.Store
-	jobs    *jobs.Jobs
-	river   *river.Client[pgx.Tx]
-	budgets []*store.Budget
-	poke    chan struct{} // there may be rows for the fast steps
-	ready   atomic.Bool
-	hard    context.CancelFunc
+	cfg   Config
+	store *store.Store
+	jobs  *jobs.Jobs
+	river *river.Client[pgx.Tx]
+	poke  chan struct{} // there may be rows for the fast steps
+	ready atomic.Bool
+
+	setting  sync.Mutex // guards roster
+	roster   *roster
+	unshared atomic.Bool   // the database does not know the roster yet
+	reset    chan struct{} // there is another roster
+	recalled chan struct{} // something is known of the age of credentials
+	hard     context.CancelFunc
 }
 
 // New builds a worker; nothing runs yet and nothing is asked of the database.
 func New(cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
-	if cfg.Pool == nil || len(cfg.Accounts) == 0 {
-		return nil, errors.New("a worker needs a database and at least one account")
+	if cfg.Pool == nil {
+		return nil, errors.New("a worker needs a database")
 	}
-	w := &Worker{cfg: cfg, store: store.New(cfg.Pool), poke: make(chan struct{}, 1)}
+	w := &Worker{
+		cfg: cfg, store: store.New(cfg.Pool), roster: &roster{},
+		poke: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
+	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel
 
-	accounts := make(map[string]*jobs.Account, len(cfg.Accounts))
-	budgets := map[string]*store.Budget{}
-	sources := map[string]*tokens{}
-	for _, a := range cfg.Accounts {
-		if accounts[a.Name] != nil {
-			return nil, fmt.Errorf("account %s is configured twice", a.Name)
-		}
-		key := budgetKey(a.Chorus)
-		if budgets[key] == nil {
-			budgets[key] = store.NewBudget(w.store, key, cfg.Quota*Pace, cfg.Settings.LongestPermit())
-			w.budgets = append(w.budgets, budgets[key])
-		}
-		conf := a.Chorus
-		conf.Budget = permits{budgets[key]}
-		conf.DepositTimeout = cfg.Settings.HTTPTimeout
-		if sources[key] == nil {
-			var err error
-			margin := max(conf.TokenMargin, conf.DepositTimeout+time.Minute)
-			if sources[key], err = newTokens(w.store, key, conf, margin, cfg.Log); err != nil {
-				return nil, fmt.Errorf("account %s: %w", a.Name, err)
-			}
-		}
-		conf.Tokens = sources[key]
-		client, err := chorus.New(conf)
-		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", a.Name, err)
-		}
-		accounts[a.Name] = &jobs.Account{Name: a.Name, Client: client, Budget: budgets[key], Breaker: &jobs.Breaker{}}
-	}
 	w.jobs = &jobs.Jobs{
-		Store: w.store, Accounts: accounts, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
+		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
 		Memory:  jobs.NewMemory(),
 		Poke:    w.wake,
+		Remind:  w.recall,
 		Metrics: jobs.NewMetrics(cfg.Registry),
 		Hard:    hard,
+	}
+	if err := w.SetAccounts(cfg.Accounts); err != nil {
+		return nil, err
 	}
 	cfg.Registry.MustRegister(gauges{w})
 
@@ -180,16 +158,14 @@ func New(cfg Config) (*Worker, error) {
 	return w, nil
 }
 
-// budgetKey names a PISTE application without naming it.
-func budgetKey(c chorus.Config) string {
-	sum := sha256.Sum256([]byte(c.TokenURL + "\n" + c.ClientID))
-	return hex.EncodeToString(sum[:8])
-}
-
 // permits is the fleet's budget as the client asks for it.
 type permits struct{ budget *store.Budget }
 
-func (p permits) Take(ctx context.Context, _ chorus.Lane) error { return p.budget.Wait(ctx) }
+func (p permits) Take(ctx context.Context, lane chorus.Lane) error {
+	return p.budget.Wait(ctx, map[chorus.Lane]store.Lane{
+		chorus.LaneResolve: store.LaneResolve, chorus.LaneSubmit: store.LaneSubmit, chorus.LaneSync: store.LaneSync, chorus.LaneReport: store.LaneReport,
+	}[lane])
+}
 
 // name tells this process from every other one, in attempts and logs.
 func name() string {
@@ -201,24 +177,26 @@ func name() string {
 // returns nil after a clean drain. It waits for the database at the start as long as ctx lasts, and for ever while running.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.hard()
-	if err := migrations.Check(ctx, w.cfg.Pool); err != nil {
-		return err
-	}
-	if err := errors.Join(w.share(ctx), w.remember(ctx)); err != nil {
-		return err
-	}
 	crash.OnDisconnect(w.disconnect)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	if err := w.river.Start(running); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return migrations.Check(ctx, w.cfg.Pool) },
+		w.mark,
+		w.share,
+		w.remember,
+		func(context.Context) error { return w.river.Start(running) },
+	} {
+		if err := w.insist(ctx, step); err != nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.compare, w.reap, w.sweep, w.announce} {
+	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.remind, w.compare, w.reap, w.sweep, w.announce} {
 		loops.Go(func() { loop(ctx) })
 	}
 	w.ready.Store(true)
-	w.cfg.Log.Info("working", "accounts", len(w.cfg.Accounts), "workers", w.cfg.Workers, "quota", w.cfg.Quota)
+	w.cfg.Log.Info("working", "accounts", len(w.jobs.Accounts()), "workers", w.cfg.Workers, "quota", w.cfg.Quota)
 
 	<-ctx.Done()
 	w.ready.Store(false)
@@ -241,6 +219,31 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
+func (w *Worker) mark(ctx context.Context) error {
+	if w.cfg.Environment == "" {
+		return nil
+	}
+	return w.store.Mark(ctx, w.cfg.Environment)
+}
+
+// insist repeats a step of the start while the database is away; any other failure is final. It returns nil when ctx ends first.
+func (w *Worker) insist(ctx context.Context, step func(context.Context) error) error {
+	for said := false; ; {
+		err := step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil, !store.Away(err):
+			return err
+		}
+		if !said {
+			w.cfg.Log.Warn("waiting for PostgreSQL", "error", store.Message(err))
+			said = true
+		}
+		sleep(ctx, 500*time.Millisecond)
+	}
+}
+
 // disconnect cuts every connection of this process's pool, for the tests: what is under way on them fails.
 func (w *Worker) disconnect() {
 	if !crash.Enabled {
@@ -256,22 +259,6 @@ func (w *Worker) disconnect() {
 
 // lastWords is how long cancelled jobs may take to write down what they know.
 const lastWords = 4 * time.Second
-
-// share writes down what the fleet shares, as this process's settings say.
-func (w *Worker) share(ctx context.Context) error {
-	if err := w.store.EnsureAccounts(ctx, w.jobs.Names()); err != nil {
-		return err
-	}
-	if err := w.store.Slots(ctx, w.cfg.InFlight); err != nil {
-		return err
-	}
-	for _, b := range w.budgets {
-		if err := b.Set(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // wake has the dispatcher look at once; further calls until it does so are one.
 func (w *Worker) wake() {

@@ -235,6 +235,10 @@ func (statsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	accounts, err := st.Accounts(a.ctx)
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range stats {
 		if a.json {
@@ -249,7 +253,19 @@ func (statsCmd) Run(a *app) error {
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", s.State, s.Count, oldest)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, acc := range accounts {
+		if a.json {
+			if err := a.print(acc); err != nil {
+				return err
+			}
+			continue
+		}
+		a.printf("account %s: %s\n", acc.Account, acc.Text())
+	}
+	return nil
 }
 
 type retryCmd struct {
@@ -275,10 +291,7 @@ func (c retryCmd) Run(a *app) error {
 	defer done()
 	ids := c.IDs
 	if len(ids) == 0 {
-		if len(f.States) == 0 {
-			f.States = []store.State{store.Invalid, store.Rejected} // nothing else can be retried
-		}
-		f.Limit = c.Limit
+		f.Retriable, f.Limit = true, c.Limit
 		list, err := st.List(a.ctx, f)
 		if err != nil {
 			return err
@@ -288,7 +301,7 @@ func (c retryCmd) Run(a *app) error {
 		}
 	}
 	if c.DryRun {
-		return c.dry(a, st, f, ids)
+		return c.dry(a, st, ids)
 	}
 	failed := 0
 	for _, id := range ids {
@@ -313,11 +326,9 @@ func (c retryCmd) Run(a *app) error {
 	return nil
 }
 
-func (c retryCmd) dry(a *app, st *store.Store, f store.Filter, ids []int64) error {
-	if len(c.IDs) > 0 {
-		f = store.Filter{IDs: ids}
-	}
-	n, sums, err := st.Count(a.ctx, f)
+func (c retryCmd) dry(a *app, st *store.Store, ids []int64) error {
+	// What would be retried: no more than the limit, and nothing that would be refused.
+	n, sums, err := st.Count(a.ctx, store.Filter{IDs: append([]int64{0}, ids...), Retriable: true})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type cli struct {
 
 	Migrate migrateCmd `cmd:"" help:"Bring the database to the schema this program needs."`
 	Work    workCmd    `cmd:"" help:"Deposit and follow invoices until stopped."`
+	Doctor  doctorCmd  `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
 	Submit  submitCmd  `cmd:"" help:"Insert invoice files, as an application would."`
 	List    listCmd    `cmd:"" help:"List invoices."`
 	Show    showCmd    `cmd:"" help:"Show one invoice and every request made for it."`
@@ -94,9 +95,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	}}
 	err = k.Run(a)
 	var usage usageError
+	var broken brokenError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &broken):
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", broken)
+		return broken.exit
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
 		return 2

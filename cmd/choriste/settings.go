@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/worker"
 )
 
 // settings are the environment variables of docs/settings.md. The table below is the manual, the parser and the defaults at once.
@@ -47,13 +48,17 @@ type settings struct {
 	ShutdownTimeout time.Duration
 	Log             string
 
-	exposed []string // secrets that came by the environment itself
+	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
+
+	exposed []string  // secrets that came by the environment itself
+	files   []watched // that hold accounts and their secrets
 }
 
 type setting struct {
 	name     string
 	def      string
 	required bool
+	orFile   bool // not required with CHORISTE_ACCOUNTS_FILE
 	secret   bool // may also be given as NAME_FILE
 	about    string
 	set      func(*settings, string) error
@@ -113,11 +118,12 @@ var table = []setting{
 	{name: "CHORUS_ENV", def: "sandbox", about: "sandbox or production: picks both hosts, and must be the one the database is marked with.", set: oneOf(func(s *settings) *string { return &s.Env }, "sandbox", "production")},
 	{name: "CHORUS_API_URL", about: "The API's root without /cpro, instead of the one of CHORUS_ENV. Only together with CHORUS_TOKEN_URL.", set: text(func(s *settings) *string { return &s.APIURL })},
 	{name: "CHORUS_TOKEN_URL", about: "The full address of the token endpoint. Only together with CHORUS_API_URL.", set: text(func(s *settings) *string { return &s.TokenURL })},
-	{name: "PISTE_CLIENT_ID", required: true, about: "The PISTE application's client id.", set: text(func(s *settings) *string { return &s.ClientID })},
-	{name: "PISTE_CLIENT_SECRET", required: true, secret: true, about: "Its secret.", set: secret(func(s *settings) *chorus.Secret { return &s.ClientSecret })},
+	{name: "PISTE_CLIENT_ID", required: true, orFile: true, about: "The PISTE application's client id.", set: text(func(s *settings) *string { return &s.ClientID })},
+	{name: "PISTE_CLIENT_SECRET", required: true, orFile: true, secret: true, about: "Its secret.", set: secret(func(s *settings) *chorus.Secret { return &s.ClientSecret })},
 	{name: "PISTE_SCOPE", def: "openid", about: "The OAuth scope asked for.", set: text(func(s *settings) *string { return &s.Scope })},
-	{name: "CHORUS_LOGIN", required: true, about: "The technical account called default, as TECH_…@cpro.fr.", set: text(func(s *settings) *string { return &s.Login })},
-	{name: "CHORUS_PASSWORD", required: true, secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Password })},
+	{name: "CHORUS_LOGIN", required: true, orFile: true, about: "The technical account called default, as TECH_…@cpro.fr.", set: text(func(s *settings) *string { return &s.Login })},
+	{name: "CHORUS_PASSWORD", required: true, orFile: true, secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Password })},
+	{name: "CHORISTE_ACCOUNTS_FILE", about: "A YAML file with more accounts and PISTE applications, when there are several suppliers. The four settings above may then be left out.", set: func(*settings, string) error { return nil }},
 	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: func(s *settings, v string) error {
 		q, err := strconv.ParseFloat(v, 64)
 		if err != nil || q < 0.1 || q > 100000 {
@@ -170,7 +176,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		switch {
 		case err != nil:
 			problems = append(problems, err)
-		case v == "" && t.required:
+		case v == "" && t.required && !(t.orFile && getenv("CHORISTE_ACCOUNTS_FILE") != ""):
 			problems = append(problems, fmt.Errorf("%s is not set", t.name))
 		case v != "":
 			if err := t.set(&s, v); err != nil {
@@ -183,6 +189,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 	}
 	if len(names) == 0 {
 		problems = append(problems, s.hosts()...)
+		problems = append(problems, s.configure(getenv)...)
 	}
 	if len(problems) > 0 {
 		texts := make([]string, len(problems))
@@ -242,15 +249,19 @@ func (t setting) value(getenv func(string) string) (v string, exposed bool, err 
 	case file == "":
 		return v, v != "", nil
 	}
-	most := os.FileMode(0o700)
-	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(file) == filepath.Clean(dir) {
-		most = 0o740 // systemd lets in the service alone by an access list, which shows as a right of the group
-	}
-	v, err = readSecret(file, most)
+	v, err = readSecret(file, mostMode(getenv, file))
 	if err != nil {
 		return "", false, fmt.Errorf("%s_FILE: %w", t.name, err)
 	}
 	return v, false, nil
+}
+
+// mostMode is the most that a secret's file may allow: nothing to others than its owner.
+func mostMode(getenv func(string) string, file string) os.FileMode {
+	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(file) == filepath.Clean(dir) {
+		return 0o740 // systemd lets in the service alone by an access list, which shows as a right of the group
+	}
+	return 0o700
 }
 
 // hasPassword tells whether a database URL carries one; most logins of a local server do without.
@@ -294,6 +305,8 @@ func manual(out io.Writer) error {
 	for _, t := range table {
 		def := t.def
 		switch {
+		case t.orFile:
+			def = "required without a file"
 		case t.required:
 			def = "required"
 		case def == "":

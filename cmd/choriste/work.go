@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +20,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/term"
 
-	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
@@ -28,6 +29,9 @@ import (
 type workCmd struct{}
 
 func (workCmd) Run(a *app) error {
+	hup := make(chan os.Signal, 1) // from the beginning: without it, the signal would end the program
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	s, err := load(a.getenv)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (workCmd) Run(a *app) error {
 		return err
 	}
 	defer pool.Close()
-	if err := await(a.ctx, pool, s.DatabaseWait, log); err != nil {
+	if err := await(a.ctx, pool, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
 		return err
 	}
 	st := store.New(pool)
@@ -52,18 +56,14 @@ func (workCmd) Run(a *app) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w, err := worker.New(worker.Config{
-		Pool: pool,
-		Accounts: []worker.Account{{Name: "default", Chorus: chorus.Config{
-			APIURL: s.APIURL, TokenURL: s.TokenURL,
-			ClientID: s.ClientID, ClientSecret: s.ClientSecret, Scope: s.Scope,
-			Login: s.Login, Password: s.Password,
-			TokenMargin: s.TokenMargin,
-		}}},
+		Pool:     pool,
+		Accounts: s.Accounts,
 		Settings: jobs.Settings{
 			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
 			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
 		},
-		Never: s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
+		Environment: s.Env,
+		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
 		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout,
 		Log: log, Registry: registry,
 	})
@@ -88,16 +88,8 @@ func (workCmd) Run(a *app) error {
 	defer func() { _ = server.Close() }()
 	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env)
 
-	if err := st.Mark(a.ctx, s.Env); err != nil && !behind(err) {
-		return err
-	}
+	go reload(a.ctx, a.getenv, s.files, hup, reloadEvery, log, w.SetAccounts)
 	return w.Run(a.ctx)
-}
-
-// behind tells that the error only says that the schema is missing, which Run explains better.
-func behind(err error) bool {
-	state := store.SQLState(err)
-	return state == "42P01" || state == "3F000"
 }
 
 // await waits for PostgreSQL to answer, saying so.
@@ -109,8 +101,7 @@ func await(ctx context.Context, pool *pgxpool.Pool, limit time.Duration, log *sl
 		if err == nil {
 			return nil
 		}
-		// Starting up, shutting down, too many connections: these pass. A wrong password does not.
-		if state := store.SQLState(err); state != "" && !strings.HasPrefix(state, "57P") && !strings.HasPrefix(state, "53") {
+		if store.SQLState(err) != "" && !store.Away(err) { // a wrong password does not pass
 			return unreachable(err)
 		}
 		if !said {
@@ -119,6 +110,9 @@ func await(ctx context.Context, pool *pgxpool.Pool, limit time.Duration, log *sl
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return nil // told to stop
+			}
 			return unreachable(err)
 		case <-time.After(500 * time.Millisecond):
 		}
@@ -146,9 +140,9 @@ func logger(out io.Writer, v string) (*slog.Logger, error) {
 		return nil, err
 	}
 	f, isFile := out.(*os.File)
-	terminal := isFile && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits
+	terminal := isFile && term.IsTerminal(int(f.Fd()))
 	if form == "text" || form == "" && terminal {
-		return slog.New(tint.NewHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal})), nil
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal})), nil
 	}
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), nil
 }

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/store"
+)
+
+// settings checks what can be seen without asking anybody: the settings, the secrets, the pair of hosts. All three are told even if the first is wrong.
+func (d *doctor) settings() (s settings, ok bool) {
+	var missing, wrong, unread, copied, exposed []string
+	for _, t := range table {
+		v, byEnvironment, err := t.value(d.getenv)
+		switch {
+		case err != nil && d.getenv(t.name) != "": // and its file, too
+			wrong = append(wrong, err.Error())
+			continue
+		case err != nil:
+			unread = append(unread, err.Error())
+			continue
+		case v == "" && t.required && !(t.orFile && d.getenv(accountsFileVariable) != ""):
+			missing = append(missing, t.name)
+		case badlyCopied(v):
+			copied = append(copied, t.name)
+		case v != "":
+			if err := t.set(&s, v); err != nil {
+				wrong = append(wrong, t.name+" "+err.Error())
+			}
+		}
+		if byEnvironment && (t.name != "DATABASE_URL" || hasPassword(v)) {
+			exposed = append(exposed, t.name)
+		}
+	}
+	if s.DatabaseURL != "" {
+		if _, err := pgxpool.ParseConfig(s.DatabaseURL); err != nil { // whose text may hold the password
+			wrong = append(wrong, "DATABASE_URL should look like postgres://user@host:5432/database")
+		}
+	}
+	api, token := s.APIURL, s.TokenURL
+	hosts := s.hosts() // before the accounts, which get them
+	accounts, alsoCopied := accountsOf(&s, d.getenv)
+	copied = append(copied, alsoCopied...)
+
+	before := len(d.results)
+	d.list(statusFail, "SETTINGS_MISSING", missing)
+	d.list(statusFail, "SETTINGS_INVALID", wrong)
+	d.list(statusFail, "ACCOUNTS_INVALID", accounts)
+	d.okUnless(before, layerSettings)
+	before = len(d.results)
+	d.list(statusFail, "SECRET_FILE", unread)
+	d.list(statusFail, "SECRET_WHITESPACE", copied)
+	d.list(statusWarn, "SECRET_IN_ENVIRONMENT", exposed)
+	d.okUnless(before, layerSecrets)
+	d.hosts(api, token, s.Env, hosts)
+	return s, d.summary().Healthy
+}
+
+const accountsFileVariable = "CHORISTE_ACCOUNTS_FILE"
+
+// accountsOf reads the accounts file, too, and tells what is wrong with it apart from what was badly copied.
+func accountsOf(s *settings, getenv func(string) string) (wrong, copied []string) {
+	for _, p := range s.configure(getenv) {
+		if strings.HasSuffix(p.Error(), "white space") {
+			copied = append(copied, p.Error())
+			continue
+		}
+		wrong = append(wrong, p.Error())
+	}
+	for _, a := range s.Accounts {
+		if badlyCopied(a.Chorus.Password.Reveal()) || badlyCopied(a.Chorus.Login) {
+			copied = append(copied, "account "+a.Name)
+		}
+		if badlyCopied(a.Chorus.ClientSecret.Reveal()) || badlyCopied(a.Chorus.ClientID) {
+			copied = append(copied, "application "+a.Application)
+		}
+	}
+	return wrong, slices.Compact(copied)
+}
+
+func (d *doctor) list(status, code string, problems []string) {
+	if len(problems) > 0 {
+		d.add(found(status, code, strings.Join(problems, "; ")))
+	}
+}
+
+func (d *doctor) okUnless(before int, layer string) {
+	if len(d.results) == before {
+		d.ok(layer, "")
+	}
+}
+
+// badlyCopied tells white space at either end, and characters that nobody can see or type.
+func badlyCopied(v string) bool {
+	return v != strings.TrimSpace(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) })
+}
+
+// hosts judges the pair as it was given, and what is wrong with it.
+func (d *doctor) hosts(api, token, env string, problems []error) {
+	switch {
+	case len(problems) == 0:
+		d.ok(layerHosts, "")
+	case (api == "") != (token == ""):
+		d.add(found(statusFail, "HOSTS_HALF"))
+	case chorus.Check(api, api) == nil && chorus.Check(rootOf(token), token) == nil:
+		d.add(found(statusFail, "HOSTS_MIXED", hostOf(api), hostOf(token), env))
+	default:
+		d.add(found(statusFail, "HOSTS_INVALID", problems[0].Error()))
+	}
+}
+
+func rootOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// accountFacts is what the database tells of an account.
+type accountFacts struct {
+	known    bool       // the row could be read
+	pausedAt *time.Time // nil: not paused
+	reason   string
+	worked   *time.Time // when the portal last listed its structures
+	expires  *time.Time // the password's end, as the portal said when it last did
+	waiting  []string   // SIRETs of the suppliers whose invoices are under way
+}
+
+// databasePatience bounds each conversation with PostgreSQL.
+const databasePatience = 10 * time.Second
+
+// database checks PostgreSQL from the connection up to the environment's mark and the clock, in a session that cannot write. right is false when the
+// database is marked for the other portal.
+func (d *doctor) database(s settings) (known map[string]accountFacts, right bool) {
+	config, err := pgxpool.ParseConfig(s.DatabaseURL)
+	if err != nil {
+		panic("doctor: checked before") // without err, which may hold the password
+	}
+	config.MaxConns = 1
+	run := config.ConnConfig.RuntimeParams
+	run["application_name"] = "choriste doctor"
+	run["default_transaction_read_only"] = "on"
+	run["statement_timeout"] = "10s"
+	run["lock_timeout"] = "2s"
+	ctx, cancel := context.WithTimeout(d.ctx, databasePatience)
+	defer cancel()
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err == nil {
+		defer pool.Close()
+		err = pool.Ping(ctx)
+	}
+	if err != nil {
+		d.add(noDatabase(err, net.JoinHostPort(config.ConnConfig.Host, strconv.Itoa(int(config.ConnConfig.Port)))))
+		d.unchecked(databaseLines[1:]...)
+		return nil, true
+	}
+	d.ok(layerDatabase, "")
+
+	known, right = d.schema(ctx, pool, s.Env)
+	d.databaseClock(ctx, pool)
+	return known, right
+}
+
+func noDatabase(err error, address string) result {
+	switch state := store.SQLState(err); {
+	case state == "":
+		return found(statusFail, "DATABASE_UNREACHABLE", address)
+	case state == "3D000":
+		return found(statusFail, "DATABASE_MISSING")
+	case strings.HasPrefix(state, "28") || state == "42501":
+		return found(statusFail, "DATABASE_LOGIN", state)
+	default:
+		return found(statusFail, "DATABASE_UNREACHABLE", address+", SQLSTATE "+state)
+	}
+}
+
+// schema checks role, migration and mark, and reads what is known of the accounts.
+func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (known map[string]accountFacts, right bool) {
+	lines := databaseLines[1:4]
+	stop := func(r result, rest []line) (map[string]accountFacts, bool) {
+		d.add(r)
+		d.unchecked(rest...)
+		return nil, true
+	}
+	var exists, member bool
+	err := pool.QueryRow(ctx, `
+		SELECT count(*) > 0, coalesce(bool_or(pg_has_role(current_user, oid, 'USAGE')), false) FROM pg_roles WHERE rolname = 'chorus_worker'`).Scan(&exists, &member)
+	switch {
+	case err != nil:
+		return stop(unanswered(err), lines)
+	case !exists: // the migration makes it
+		d.unchecked(lines[0])
+	case !member:
+		return stop(found(statusFail, "DATABASE_ROLE"), lines[1:])
+	default:
+		d.ok(layerRole, "")
+	}
+	switch err := migrations.Check(ctx, pool); {
+	case errors.Is(err, migrations.ErrBehind):
+		return stop(found(statusFail, "MIGRATION_PENDING"), lines[2:])
+	case err != nil:
+		return stop(unanswered(err), lines[1:])
+	}
+	d.ok(layerMigration, "")
+
+	var mark string
+	err = pool.QueryRow(ctx, `SELECT coalesce(environment, '') FROM chorus.installation`).Scan(&mark)
+	if err == nil {
+		known, err = readAccounts(ctx, pool)
+	}
+	switch {
+	case err != nil:
+		return stop(unanswered(err), lines[2:])
+	case mark != "" && mark != env:
+		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, env))
+		return nil, false
+	}
+	d.ok(layerEnvironment, "")
+	return known, true
+}
+
+// unanswered is a question that PostgreSQL did not answer, although it answered others.
+func unanswered(err error) result {
+	return found(statusFail, "DATABASE_ANSWER", cmp.Or(store.SQLState(err), "-"))
+}
+
+func readAccounts(ctx context.Context, pool *pgxpool.Pool) (map[string]accountFacts, error) {
+	rows, err := pool.Query(ctx, `
+		SELECT name, paused_at, coalesce(pause_reason, ''), structures_at, password_expires,
+		       ARRAY (SELECT DISTINCT fournisseur_siret FROM chorus.invoices
+		              WHERE account = name AND fournisseur_siret IS NOT NULL AND state IN ('ready', 'sending', 'in_doubt', 'deposited'))
+		FROM chorus.accounts`)
+	if err != nil {
+		return nil, err
+	}
+	accounts := map[string]accountFacts{}
+	var name string
+	f := accountFacts{known: true}
+	_, err = pgx.ForEachRow(rows, []any{&name, &f.pausedAt, &f.reason, &f.worked, &f.expires, &f.waiting}, func() error {
+		accounts[name] = f
+		return nil
+	})
+	return accounts, err
+}
+
+func (d *doctor) databaseClock(ctx context.Context, pool *pgxpool.Pool) {
+	var there time.Time
+	before := time.Now()
+	// One round trip: the simple protocol prepares nothing first.
+	err := pool.QueryRow(ctx, `SELECT clock_timestamp()`, pgx.QueryExecModeSimpleProtocol).Scan(&there)
+	took := time.Since(before)
+	if err != nil {
+		d.unchecked(line{layerClock, "database"})
+		return
+	}
+	d.add(clock("CLOCK_DATABASE", "database", there.Sub(before.Add(took/2)), took/2))
+}
+
+// How far two clocks may differ. The protocol compares moments of one clock only, so a warning is all that seconds deserve; a minute spoils
+// certificates, tokens and the dates that searches ask for.
+const (
+	clockWarn = 2 * time.Second
+	clockFail = time.Minute
+)
+
+// clock judges an offset that is known to within doubt.
+func clock(code, part string, offset, doubt time.Duration) result {
+	r := result{Layer: layerClock, Status: statusOK}
+	switch sure := offset.Abs() - doubt; {
+	case sure > clockFail:
+		r = found(statusFail, code, offset.Round(time.Second))
+	case sure > clockWarn:
+		r = found(statusWarn, code, offset.Round(time.Second))
+	}
+	r.Part = part
+	return r
+}
