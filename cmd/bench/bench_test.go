@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The measurements work, in small; what they find is nobody's business here.
+func TestMeasure(t *testing.T) {
+	var progress bytes.Buffer
+	figures, err := measure(t.Context(), names, size{warmUp: 2, samples: 8, every: 20 * time.Millisecond, invoices: 50}, &progress)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	found := map[string]int{}
+	for _, f := range figures {
+		found[f.Measurement]++
+		if f.Value <= 0 {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, name := range names {
+		if found[name] == 0 {
+			t.Errorf("no figure of %s in %+v", name, figures)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	figures := []figure{bar("latency", "p50", 8.125, "ms", 25), bar("latency", "p99", 100.5, "ms", 100), fact("throughput", "rate", 210, "invoices/s")}
+	var table, lines bytes.Buffer
+	if err := show(&table, figures, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"8.12 ms", "at most 25.0: holds", "at most 100: DOES NOT HOLD", "210 invoices/s"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in\n%s", want, &table)
+		}
+	}
+	if err := show(&lines, figures, true); err != nil {
+		t.Fatal(err)
+	}
+	var holds []bool
+	for line := range bytes.Lines(lines.Bytes()) {
+		var f figure
+		if err := json.Unmarshal(line, &f); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		holds = append(holds, f.Holds)
+	}
+	if len(holds) != 3 || !holds[0] || holds[1] || !holds[2] {
+		t.Errorf("%v", holds)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	hundred := make([]float64, 100)
+	for k := range hundred {
+		hundred[k] = float64(k + 1)
+	}
+	for p, want := range map[int]float64{50: 50, 99: 99, 100: 100, 0: 1} {
+		if got := percentile(hundred, p); got != want {
+			t.Errorf("percentile %d is %v, want %v", p, got, want)
+		}
+	}
+	if got := percentile([]float64{7}, 99); got != 7 {
+		t.Errorf("of one value: %v", got)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for _, args := range [][]string{{"speed"}, {"-nonsense"}} {
+		if status := run(t.Context(), args, io.Discard, io.Discard); status != 2 {
+			t.Errorf("%v: exit status %d", args, status)
+		}
+	}
+	if status := run(t.Context(), []string{"-help"}, io.Discard, io.Discard); status != 0 {
+		t.Errorf("-help: exit status %d", status)
+	}
+}

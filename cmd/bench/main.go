@@ -1,0 +1,185 @@
+// Command bench measures what the README says: how soon a deposit leaves after the application's INSERT, how many invoices a second one worker takes
+// through, beside what River alone does, and how much memory that needs. docs/benchmarks.md explains each figure.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+)
+
+const help = `bench measures choriste on this machine, against a simulator of Chorus Pro and a private PostgreSQL.
+
+  go run ./cmd/bench [-json] [NAME…]
+
+  latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
+  throughput   invoices a second, beside River alone
+  memory       of the worker, while it takes those through
+
+Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
+
+`
+
+// figure is one line of the result.
+type figure struct {
+	Measurement string  `json:"measurement"`
+	Name        string  `json:"name"`
+	Value       float64 `json:"value"`
+	Unit        string  `json:"unit"`
+	Most        float64 `json:"at_most,omitempty"` // the bar; 0: there is none
+	Holds       bool    `json:"holds"`             // true without a bar
+}
+
+// bar makes a figure that must not be above most.
+func bar(measurement, name string, value float64, unit string, most float64) figure {
+	return figure{measurement, name, value, unit, most, value <= most}
+}
+
+// fact makes a figure that only informs.
+func fact(measurement, name string, value float64, unit string) figure {
+	return figure{measurement, name, value, unit, 0, true}
+}
+
+var names = []string{"latency", "throughput", "memory"}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal asks, the second one kills
+		<-ctx.Done()
+		stop()
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	asJSON := f.Bool("json", false, "print JSON, one object a line")
+	f.Usage = func() {
+		fmt.Fprint(stderr, help)
+		f.PrintDefaults()
+	}
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil: // said by the flag package
+		return 2
+	}
+	wanted := f.Args()
+	if len(wanted) == 0 {
+		wanted = names
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			fmt.Fprintf(stderr, "bench: there is no measurement %q: only %s\n", name, strings.Join(names, ", "))
+			return 2
+		}
+	}
+	figures, err := measure(ctx, wanted, full, stderr)
+	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "bench: stopped")
+		return 130
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return 1
+	}
+	if err := show(stdout, figures, *asJSON); err != nil {
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return 1
+	}
+	if slices.ContainsFunc(figures, func(f figure) bool { return !f.Holds }) {
+		return 1
+	}
+	return 0
+}
+
+// measure makes the wanted measurements, one after the other, so that none disturbs another.
+func measure(ctx context.Context, wanted []string, s size, progress io.Writer) (figures []figure, err error) {
+	if load, known := busy(); known { // by others: the programs are not even built
+		figures = append(figures, fact("machine", "load average at the start", load, ""))
+	}
+	w, err := newWorkshop(ctx, s, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if slices.Contains(wanted, "latency") {
+		fs, err := latency(ctx, w)
+		if err != nil {
+			return nil, fmt.Errorf("latency: %w", err)
+		}
+		figures = append(figures, fs...)
+	}
+	if slices.Contains(wanted, "throughput") || slices.Contains(wanted, "memory") {
+		fs, err := throughput(ctx, w)
+		if err != nil {
+			return nil, fmt.Errorf("throughput: %w", err)
+		}
+		for _, f := range fs {
+			if slices.Contains(wanted, f.Measurement) {
+				figures = append(figures, f)
+			}
+		}
+	}
+	return figures, nil
+}
+
+// busy is how many processes have wanted a CPU during the last minute, where the system tells. Figures from a busy machine say little.
+func busy() (load float64, known bool) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, false
+	}
+	_, err = fmt.Sscan(string(text), &load)
+	return load, err == nil
+}
+
+// show prints a table or JSON.
+func show(out io.Writer, figures []figure, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		for _, f := range figures {
+			if err := enc.Encode(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	fmt.Fprintf(out, "%s/%s, %d CPUs, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, f := range figures {
+		verdict := ""
+		if f.Most > 0 {
+			verdict = fmt.Sprintf("at most %s: holds", number(f.Most))
+			if !f.Holds {
+				verdict = fmt.Sprintf("at most %s: DOES NOT HOLD", number(f.Most))
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\n", f.Measurement, f.Name, number(f.Value), f.Unit, verdict)
+	}
+	return w.Flush()
+}
+
+// number has as many digits as mean something.
+func number(v float64) string {
+	switch {
+	case v == 0, v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.3g", v)
+	}
+}
