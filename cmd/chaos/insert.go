@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/choriste/choriste/invoice/invoicetest"
+)
+
+// The accounts that rows name: one that sends a lot, and one that sends a tenth of it.
+const (
+	accountDefault = "default"
+	accountSmall   = "small"
+)
+
+// insert is one invoice that the application sends, and what it was told. A line of inserts.jsonl.
+type insert struct {
+	Account      string    `json:"account"`
+	ExternalRef  string    `json:"external_ref"`
+	Numero       string    `json:"numero"`
+	Key          string    `json:"key"`
+	SHA256       string    `json:"sha256"`
+	Kind         string    `json:"kind"`
+	ID           int64     `json:"id,omitempty"`
+	Acknowledged bool      `json:"acknowledged"`
+	At           time.Time `json:"at"`
+
+	document []byte
+	invoice  invoicetest.Invoice
+}
+
+// What is special about an insert.
+const (
+	kindGood      = "good"
+	kindInvalid   = "invalid"   // refused before it is sent
+	kindTwin      = "twin"      // the number of another one under another reference, in other words
+	kindCancelled = "cancelled" // its cancellation is asked for at once: it may be too late
+	kindTyped     = "typed"     // a person has typed the same invoice in at the portal
+)
+
+// The portal's first suppliers and recipients (chorus/chorustest).
+var (
+	suppliers  = []string{"99999999800012", "99999999800020", "99999998900010"}
+	recipients = []string{"99999999700023", "99999999700023", "99999999700023", "12345678200051"}
+)
+
+// plan makes the n-th insert of a seed: the same bytes each time.
+func plan(cfg config, n int) (insert, error) {
+	chance := rand.New(rand.NewPCG(cfg.Seed, uint64(n)))
+	numero := func(n int) string { return fmt.Sprintf("C%d-%06d", cfg.Seed, n) }
+	i := insert{
+		Account: accountDefault, ExternalRef: fmt.Sprintf("chaos-%d-%d", cfg.Seed, n), Numero: numero(n), Kind: kindGood,
+		invoice: invoicetest.Invoice{
+			Numero: numero(n), FournisseurSIRET: suppliers[chance.IntN(len(suppliers))], DestinataireSIRET: recipients[chance.IntN(len(recipients))],
+		},
+	}
+	if chance.IntN(11) == 0 && cfg.Portal == "simulator" {
+		i.Account = accountSmall
+	}
+	switch x := chance.IntN(200); {
+	case cfg.Portal == "foreign" || cfg.Naive: // only what any portal takes
+	case cfg.special != "":
+		if x < 20 && n > 0 {
+			i.Kind = cfg.special
+		}
+	case x < 2:
+		i.Kind = kindInvalid
+	case x < 4 && n > 0:
+		i.Kind = kindTwin
+	case x < 6:
+		i.Kind = kindCancelled
+	case x < 8 && cfg.Uniqueness == "on":
+		i.Kind = kindTyped
+	}
+	switch i.Kind {
+	case kindInvalid:
+		i.invoice.Sans = []string{"BT-30"}
+	case kindTwin:
+		before, err := plan(cfg, n-1)
+		if err != nil {
+			return i, err
+		}
+		i.Numero, i.invoice.Numero = before.Numero, before.Numero
+		i.invoice.FournisseurSIRET, i.invoice.DestinataireNom = before.invoice.FournisseurSIRET, "UNE AUTRE COMMUNE"
+	}
+	switch form := chance.IntN(40); {
+	case form == 0 && cfg.Portal == "simulator": // the foreign portal reads XML only
+		pdf, err := i.invoice.FacturX()
+		if err != nil {
+			return i, err
+		}
+		i.document = pdf
+	case form < 20:
+		i.document = i.invoice.CII()
+	default:
+		i.document = i.invoice.UBL()
+	}
+	sum := sha256.Sum256(i.document)
+	i.SHA256 = hex.EncodeToString(sum[:])
+	i.Key = fmt.Sprintf("2026/%s/%s", i.invoice.FournisseurSIRET[:9], i.Numero)
+	return i, nil
+}
+
+// inserter is the application: its own connection, its own memory of what it was promised.
+type inserter struct {
+	cfg    config
+	url    string
+	file   string
+	portal *portal
+	naive  *naiveQueue // nil: inserts as an application of choriste does
+
+	world   *sync.RWMutex // see harm
+	done    atomic.Int64
+	all     []insert
+	retried int
+}
+
+// pace is how many invoices a second are inserted at most: more than are deposited, so that there is always a backlog.
+const pace = 400
+
+// insertAll inserts every invoice, however often the database goes away meanwhile, and stops early only when ctx ends.
+func (in *inserter) insertAll(ctx context.Context) error {
+	file, err := os.Create(filepath.Clean(in.file))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	lines := json.NewEncoder(file)
+	var conn *pgx.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	every := time.Second / pace
+	if in.cfg.Duration > 0 && in.cfg.special == "" { // mutants want a backlog at once
+		every = min(in.cfg.Duration/time.Duration(in.cfg.Invoices), time.Second)
+	}
+	next := time.Now()
+	for n := range in.cfg.Invoices {
+		i, err := plan(in.cfg, n)
+		if err != nil {
+			return err
+		}
+		if i.Kind == kindTyped {
+			if err := in.portal.manage(ctx, "/invoices", typed(i)); err != nil {
+				return err
+			}
+		}
+		next = next.Add(every)
+		time.Sleep(time.Until(next))
+		in.world.RLock()
+		for !i.Acknowledged && ctx.Err() == nil {
+			if conn == nil || conn.IsClosed() {
+				if conn, err = pgx.Connect(ctx, in.url); err != nil {
+					conn = nil
+					time.Sleep(100 * time.Millisecond)
+					continue
+				}
+			}
+			i.ID, err = in.insert(ctx, conn, i)
+			var refused *pgconn.PgError
+			switch {
+			case err == nil:
+				i.Acknowledged, i.At = true, time.Now()
+			case errors.As(err, &refused) && refused.Code[:2] == "CH":
+				in.world.RUnlock()
+				return fmt.Errorf("insert %s: %w", i.ExternalRef, err)
+			default:
+				in.retried++
+				_ = conn.Close(ctx)
+			}
+		}
+		if i.Kind == kindCancelled && i.Acknowledged {
+			_, _ = conn.Exec(ctx, `UPDATE chorus.invoices SET cancel_requested_at = now() WHERE id = $1`, i.ID) // too late is an answer too
+		}
+		in.world.RUnlock()
+		i.document = nil
+		in.all = append(in.all, i)
+		if err := lines.Encode(i); err != nil {
+			return err
+		}
+		in.done.Add(1)
+	}
+	return ctx.Err()
+}
+
+// insert is repeated under the same external_ref until it is acknowledged. What is there already was inserted by a try whose answer was lost.
+func (in *inserter) insert(ctx context.Context, conn *pgx.Conn, i insert) (id int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if in.naive != nil {
+		return in.naive.insert(ctx, conn, i)
+	}
+	err = conn.QueryRow(ctx, `
+		INSERT INTO chorus.invoices (account, external_ref, document)
+		VALUES ($1, $2, $3)
+		ON CONFLICT (account, external_ref) DO NOTHING
+		RETURNING id`, i.Account, i.ExternalRef, i.document).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = conn.QueryRow(ctx, `SELECT id FROM chorus.invoices WHERE account = $1 AND external_ref = $2`, i.Account, i.ExternalRef).Scan(&id)
+	}
+	return id, err
+}
+
+// typed is the same invoice as a person types it in: the facts that make it the same.
+func typed(i insert) map[string]any {
+	ht, _, ttc := i.invoice.Total()
+	return map[string]any{
+		"numero": i.Numero, "dateFacture": "2026-01-15", "fournisseur": i.invoice.FournisseurSIRET, "destinataire": i.invoice.DestinataireSIRET,
+		"montantHT": ht.StringFixed(2), "montantTTC": ttc.StringFixed(2), "montantAPayer": ttc.StringFixed(2), "devise": "EUR",
+	}
+}
