@@ -70,7 +70,7 @@ func main() {
 
 // run returns the exit status: 0 when every invariant holds, 1 when one does not or the run failed, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg := config{patience: 120 * time.Second, integration: 600 * time.Millisecond, lookAfter: 200 * time.Millisecond}
+	cfg := config{floor: 50, patience: 120 * time.Second, integration: 600 * time.Millisecond, lookAfter: 200 * time.Millisecond}
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Uint64Var(&cfg.Seed, "seed", 1, "`number` that decides documents, faults and their times")
@@ -90,7 +90,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.BoolVar(&cfg.Fsync, "fsync", false, "PostgreSQL waits for the disk")
 	f.BoolVar(&cfg.Race, "race", false, "build the workers with the race detector")
 	f.BoolVar(&cfg.Untimed, "untimed", false, "judge the invariants alone, not load and times: for a machine that does other work")
-	f.Float64Var(&cfg.floor, "floor", 50, "a run with fewer deposits per second is void; it depends on the machine")
 	f.BoolVar(&cfg.JSON, "json", false, "print the figures as JSON")
 	list := f.Bool("list", false, "list the mutants")
 	teeth := f.Bool("teeth", false, "run every mutant and show which are noticed")
