@@ -30,6 +30,7 @@ type Gate struct {
 	state   gateState
 	unsaid  bool // the refusal is not in the database yet
 	probing bool
+	doubted bool          // a refusal did not say what it refused: only a probe of this process's own will do
 	next    time.Time     // when the next probe may be made
 	spacing time.Duration // between probes that show nothing
 }
@@ -45,7 +46,6 @@ const (
 
 const (
 	mostFresh  = 2
-	probeLease = 40 * time.Second // a health check, the wait for a token and a permit included
 	saveWithin = 5 * time.Second
 )
 
@@ -58,6 +58,9 @@ func NewGate(s *store.Store, account string, hash []byte, guard, unit time.Durat
 		fresh: make(chan struct{}, mostFresh), guard: guard, unit: unit,
 	}
 }
+
+// lease is how long a probe may take, the wait for a token and a permit included; if its process dies, another one may try afterwards.
+func (g *Gate) lease() time.Duration { return max(40*g.unit, 2*time.Second) }
 
 // Held says that the account is not to be used for a while; nothing was sent.
 type Held struct{ Wait time.Duration }
@@ -143,7 +146,7 @@ func (g *Gate) doubt() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.state == accepted {
-		g.state = untried
+		g.state, g.doubted = untried, true
 	}
 }
 
@@ -159,7 +162,9 @@ func (g *Gate) Keep(ctx context.Context, st store.Standing) {
 	case st.Refused:
 		g.state = refused
 	case g.state == refused: // somebody has resumed the account
-		g.state, g.next, g.spacing = untried, time.Time{}, 0
+		g.state, g.next, g.spacing, g.doubted = untried, time.Time{}, 0, true
+	case g.state == untried && st.Accepted && !st.Paused && !g.doubted: // another process has proven it
+		g.state = accepted
 	}
 	now := g.state
 	due := now == untried && !time.Now().Before(g.next) && (!st.Paused || st.PauseReason == store.AccountRefused)
@@ -189,7 +194,7 @@ func (g *Gate) otherPassword(ctx context.Context) {
 
 // prove makes one health check, if no other process is making one.
 func (g *Gate) prove(ctx context.Context) {
-	mine, err := g.store.BeginProbe(ctx, g.account, g.hash, probeLease)
+	mine, err := g.store.BeginProbe(ctx, g.account, g.hash, g.lease())
 	if mine && err == nil {
 		err = g.try(ctx)
 	}
@@ -211,7 +216,7 @@ func (g *Gate) prove(ctx context.Context) {
 
 // try is the health check and what follows from it. An error says that it has shown nothing.
 func (g *Gate) try(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, probeLease-saveWithin)
+	limited, cancel := context.WithTimeout(ctx, g.lease())
 	defer cancel()
 	err := g.probe(limited)
 	save, done := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
@@ -223,7 +228,7 @@ func (g *Gate) try(ctx context.Context) error {
 		}
 		g.mu.Lock()
 		if g.state == untried {
-			g.state, g.spacing = accepted, 0
+			g.state, g.spacing, g.doubted = accepted, 0, false
 		}
 		g.mu.Unlock()
 		g.accept()

@@ -20,6 +20,7 @@ type Standing struct {
 	Paused      bool
 	PauseReason string
 	Refused     bool // this password
+	Accepted    bool // this password, by some process of the fleet
 }
 
 // Standings reads those of the accounts, each with the hash of its password; accounts that are not known yet are left out.
@@ -29,7 +30,7 @@ func (s *Store) Standings(ctx context.Context, hashes map[string][]byte) (map[st
 		names, list = append(names, name), append(list, hash)
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT a.name, a.paused_at IS NOT NULL, coalesce(a.pause_reason, ''), m.hash = ANY (a.refused)
+		SELECT a.name, a.paused_at IS NOT NULL, coalesce(a.pause_reason, ''), m.hash = ANY (a.refused), coalesce(a.accepted = m.hash, false)
 		FROM chorus.accounts a
 		JOIN unnest($1::text[], $2::bytea[]) AS m (name, hash) ON m.name = a.name`, names, list)
 	if err != nil {
@@ -38,7 +39,7 @@ func (s *Store) Standings(ctx context.Context, hashes map[string][]byte) (map[st
 	standings := make(map[string]Standing, len(hashes))
 	var name string
 	var st Standing
-	_, err = pgx.ForEachRow(rows, []any{&name, &st.Paused, &st.PauseReason, &st.Refused}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name, &st.Paused, &st.PauseReason, &st.Refused, &st.Accepted}, func() error {
 		standings[name] = st
 		return nil
 	})
