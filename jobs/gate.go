@@ -24,7 +24,7 @@ type Gate struct {
 	accept  func() // called after the first success
 	fresh   chan struct{}
 	guard   time.Duration
-	unit    time.Duration // of the waits between probes, as the Breaker's
+	unit    time.Duration // of the waits between probes, see Settings.Unit
 
 	mu      sync.Mutex
 	state   gateState
@@ -46,6 +46,7 @@ const (
 
 const (
 	mostFresh  = 2
+	mostProbe  = 60 // units between two probes
 	saveWithin = 5 * time.Second
 )
 
@@ -204,7 +205,7 @@ func (g *Gate) prove(ctx context.Context) {
 	if !mine || err == nil {
 		return
 	}
-	g.spacing = min(max(2*g.spacing, firstProbe*g.unit), mostProbe*g.unit)
+	g.spacing = min(max(2*g.spacing, g.unit), mostProbe*g.unit)
 	g.next = time.Now().Add(g.spacing)
 	if wait, ok := busy(err); ok {
 		g.next = time.Now().Add(wait)

@@ -52,10 +52,11 @@ type Account struct {
 	Name      string
 	Client    *chorus.Client
 	Budget    *store.Budget // of the account's PISTE application
-	Breaker   *Breaker
 	Gate      *Gate
 	Weight    float64  // share of turns among the accounts
 	Suppliers []string // SIRETs that it may send for; empty = any
+
+	Portal, Application string // the keys of the breakers that it is behind
 }
 
 // Jobs does the work. Its fields are set once, before Register; the accounts may be replaced at any time.
@@ -65,7 +66,9 @@ type Jobs struct {
 	Log      *slog.Logger
 	Worker   string          // this process, as attempts name it
 	Memory   *Memory         // what this process remembers of the database
+	Weather  Weather         // what this process has last read of the breakers
 	Poke     func()          // there may be something to dispatch
+	Probe    func()          // a breaker wants a probe
 	Remind   func()          // the last day of a password has been learned
 	Metrics  *Metrics        // never nil
 	Hard     context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2

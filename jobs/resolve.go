@@ -55,6 +55,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 			wait = -1
 		}
 		j.heed(ctx, acct, fault, wait)
+		j.suspect(ctx, acct, err)
 		if fault == chorus.FaultRights {
 			may = false
 			if err := j.Store.CanSearch(ctx, inv.Account, false); err != nil {
@@ -65,7 +66,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	}
 	d := afterSearch(j.Settings, doubt{
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
-		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: min(calm, acct.Breaker.Calm()), looks: inv.Looks,
+		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
 	}, found)
 	if d.To == store.Deposited {
 		d.Seen = &seen
@@ -96,7 +97,11 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	if err != nil {
 		return search{later: f.later}, store.Seen{}, lookup, err
 	}
-	acct.Breaker.Answered()
+	if j.Weather.Open(acct) { // as good as a probe
+		if err := j.Store.ProbeAnswered(ctx, []string{acct.Portal, acct.Application}); err != nil {
+			return search{later: f.later}, store.Seen{}, lookup, err
+		}
+	}
 	f.complete = listing.Complete
 	var match chorus.Facture
 	for _, candidate := range listing.Factures {

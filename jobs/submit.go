@@ -32,13 +32,9 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if !acct.Gate.Open() {
 		return j.Store.Release(ctx, inv, about(heldFor))
 	}
-	pass, wait := acct.Breaker.Enter(ctx, j.Settings.HTTPTimeout/60, acct.Client.Health)
-	if wait > 0 {
-		return j.Store.Release(ctx, inv, about(wait))
+	if j.Weather.Open(acct) {
+		return j.Store.Release(ctx, inv, 0) // to be given out again when the breaker lets it
 	}
-	verdict := Silent
-	defer func() { j.leave(acct, pass, verdict) }()
-
 	doc, err := j.Store.Document(ctx, inv)
 	if err != nil {
 		return err
@@ -53,9 +49,6 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	}
 	deposit, err := acct.Client.Prepare(ctx, chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc})
 	if err != nil {
-		if portalFailed(err) {
-			verdict = Failing
-		}
 		return j.notPrepared(ctx, acct, inv, err)
 	}
 
@@ -67,11 +60,13 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	}
 	began := time.Now() // before T1, so that the fence errs on the safe side
 	a, err := j.Store.Begin(ctx, inv, store.Intent{
-		Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin,
+		Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin, Unit: j.Settings.Unit(),
 	})
 	switch {
 	case errors.Is(err, store.ErrGone):
 		return nil
+	case errors.Is(err, store.ErrHeld):
+		return j.Store.Release(ctx, inv, 0)
 	case errors.Is(err, store.ErrForgot):
 		j.Memory.Doubt()
 		return j.Store.Release(ctx, inv, about(time.Second))
@@ -108,7 +103,6 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if w, asked := chorus.RetryAfter(err); asked {
 		ans.wait = w
 	}
-	verdict = verdictOn(ans.outcome, err)
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence = evidence(exchange, ans.fault)
@@ -120,6 +114,9 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if err := crash.Point(crash.AfterT2); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
+	defer cancel()
+	j.weigh(ctx, acct, a, ans.outcome, err)
 	j.heed(ctx, acct, ans.fault, ans.wait)
 	return nil
 }
@@ -184,6 +181,16 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 		wait = -1
 	}
 	j.heed(ctx, acct, fault, wait)
+	if key := cause(acct, err); key != "" {
+		opened, err := j.Store.PrepareFailed(ctx, key, string(fault))
+		if err != nil {
+			return err
+		}
+		if opened {
+			j.Log.Warn("deposits are held back until the portal answers", "account", acct.Name, "fault", fault)
+			j.Probe()
+		}
+	}
 	j.Log.Warn("not sent", "invoice", inv.ID, "account", inv.Account, "fault", fault, "error", err)
 	if crash.Mutant(crash.ErrorNotSnooze) {
 		return j.Store.Panicked(ctx, inv.ID, inv.Claim)
@@ -199,40 +206,6 @@ func (j *Jobs) heed(ctx context.Context, acct *Account, fault chorus.Fault, wait
 	j.Metrics.Quota.Inc()
 	if err := acct.Budget.Pause(ctx, quotaWait(j.Settings, wait)); err != nil {
 		j.Log.Warn("a pause could not be written", "account", acct.Name, "error", store.Message(err))
-	}
-}
-
-// leave gives the pass back, and lets the other processes know when the portal has begun to fail: what they do not find then proves nothing.
-func (j *Jobs) leave(acct *Account, pass Pass, v Verdict) {
-	if !pass.Leave(v) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
-	defer cancel()
-	if err := j.Store.PortalFailed(ctx, acct.Name); err != nil {
-		j.Log.Warn("the portal's failure could not be written down", "account", acct.Name, "error", store.Message(err))
-	}
-}
-
-// portalFailed tells whether an error speaks against the portal or the way to it, so that others should hold back.
-func portalFailed(err error) bool {
-	switch chorus.FaultOf(err) {
-	case chorus.FaultPortal, chorus.FaultNetwork, chorus.FaultSubscription, chorus.FaultApplication:
-		return true
-	default:
-		return false
-	}
-}
-
-// verdictOn is what the end of a deposit says about the portal. An answer that nobody has recorded yet may be about this document alone.
-func verdictOn(outcome store.Outcome, err error) Verdict {
-	switch {
-	case portalFailed(err):
-		return Failing
-	case outcome == store.Accepted, outcome == store.Refused, outcome == store.Duplicate:
-		return Healthy
-	default:
-		return Silent
 	}
 }
 

@@ -22,17 +22,33 @@ const (
 // Whoever then finds another claim than its own goes away, so a job that runs twice, or late, does nothing. What a crash or a lost job leaves claimed
 // comes back by the end of its lease, or by Sweep.
 
-// due holds, for each step, which rows it may take and in which order. An index in the schema serves each.
-var due = map[Step]struct{ where, order string }{
-	StepValidate: {`state = 'received'`, `priority DESC, id`},
-	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `priority DESC, id`},
-	StepResolve:  {`state = 'in_doubt'`, `due_at`},
-	StepReport:   {`state = 'deposited'`, `due_at`},
+// due holds, for each step, which rows it may take, in which order, and how many of an account at once ($1 is as many as the step has). An index in the
+// schema serves each.
+var due = map[Step]struct{ where, order, room string }{
+	StepValidate: {`state = 'received'`, `priority DESC, id`, `$1`},
+	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `priority DESC, id`, weather},
+	StepResolve:  {`state = 'in_doubt'`, `due_at`, reads},
+	StepReport:   {`state = 'deposited'`, `due_at`, reads},
 }
+
+const (
+	reads = `CASE WHEN chorus.reachable(acc.name) THEN $1 ELSE 0 END`
+
+	// As many deposits as the account's breakers let through; T1 asks them again.
+	weather = `CASE WHEN chorus.reachable(acc.name) THEN (
+	               SELECT coalesce(min(CASE
+	                   WHEN b.state = 'trial' THEN (b.trial_at <= clock_timestamp())::int
+	                   WHEN b.ramp IS NOT NULL THEN greatest(0, b.ramp - (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL))
+	               END), $1)
+	               FROM chorus.breakers b
+	               WHERE b.key = ANY (acc.behind)
+	           ) ELSE 0 END`
+)
 
 // Due locks up to limit rows of these accounts that are due for step, within tx, and returns their numbers. Rows of that step which are claimed
 // already count against limit, so that it bounds the work in flight over the whole fleet; while they are more than half of it there are none, because
-// fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts keep their rows. Several processes may call it at once;
+// fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts keep their rows, and those whose portal is not to be
+// asked anything keep all but the ones to be read. Several processes may call it at once;
 // they get different rows. Accounts take turns by their weights (turns), counting what each has out already, so that one's hundred thousand rows do not
 // delay another's ten.
 func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns map[string]float64) ([]int64, error) {
@@ -62,6 +78,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		    FROM unnest($2::text[], $3::float8[]) AS a (name, weight)
 		    JOIN chorus.accounts acc ON acc.name = a.name AND acc.paused_at IS NULL
 		    LEFT JOIN busy ON busy.account = a.name
+		    CROSS JOIN LATERAL (SELECT `+rule.room+` AS n) room
 		    CROSS JOIN LATERAL (
 		        SELECT id, row_number() OVER () AS rank
 		        FROM (
@@ -72,7 +89,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		              AND due_at <= clock_timestamp()
 		              AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
 		            ORDER BY `+rule.order+`
-		            LIMIT (SELECT n FROM free)
+		            LIMIT (SELECT least(free.n, room.n) FROM free)
 		            FOR UPDATE SKIP LOCKED
 		        ) l
 		    ) x
@@ -133,7 +150,7 @@ func (s *Store) DueStructures(ctx context.Context, tx pgx.Tx, limit int, account
 		FROM chorus.structures
 		WHERE next_sync_at <= clock_timestamp()
 		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
+		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name))
 		ORDER BY next_sync_at
 		LIMIT $1
 		FOR UPDATE SKIP LOCKED`, limit, accounts)
@@ -156,7 +173,7 @@ func (s *Store) DueAccounts(ctx context.Context, tx pgx.Tx, every time.Duration,
 		UPDATE chorus.accounts
 		SET next_at = clock_timestamp() + $1::interval
 		WHERE name IN (
-		    SELECT name FROM chorus.accounts WHERE next_at <= clock_timestamp() AND name = ANY ($2) AND paused_at IS NULL FOR UPDATE SKIP LOCKED
+		    SELECT name FROM chorus.accounts WHERE next_at <= clock_timestamp() AND name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name) FOR UPDATE SKIP LOCKED
 		)
 		RETURNING name`, every, accounts)
 	if err != nil {

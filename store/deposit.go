@@ -20,14 +20,19 @@ type Intent struct {
 	NomFichier string
 	Memory     Memory        // the database must still know it
 	SendWithin time.Duration // T_send
+	Unit       time.Duration // of the breakers' waits
 }
 
 // ErrNoSlot says that as many deposits are in flight over the fleet as are allowed.
 var ErrNoSlot = errors.New("all deposit slots are taken")
 
+// ErrHeld says that deposits are held back: a breaker is not closed, or lets fewer through than want to, or the portal is closed for maintenance.
+var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or is closed")
+
 // Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
 // returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
-// when the database does not know what Intent.Memory remembers, and ErrNoSlot when the fleet's deposits in flight are exhausted.
+// when the database does not know what Intent.Memory remembers, ErrHeld when a breaker of the account does not let it through, and ErrNoSlot when the
+// fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
 // On any other error the commit may have happened: the caller must not send, and settles it with Finish(NotSent), which does nothing if T1 was lost.
 // A crash after it leaves a sending row that the reaper takes to in_doubt.
@@ -38,12 +43,29 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
 	}
 	var slots int
-	var same bool
+	var same, held bool
 	var n *int
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT `+epochSQL+` = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = cardinality($9::uuid[]) AS same
+		), behind AS (
+		    SELECT b.key, b.state, b.ramp
+		    FROM chorus.accounts a
+		    JOIN chorus.breakers b ON b.key = ANY (a.behind)
+		    WHERE a.name = $11
+		), tried AS (
+		    UPDATE chorus.breakers b
+		    SET trial = $5,
+		        trial_spacing = CASE WHEN b.trial IS NULL THEN b.trial_spacing ELSE least(greatest(2 * b.trial_spacing, $12::interval), $13::interval) END,
+		        trial_at = clock_timestamp() + greatest(b.trial_spacing, $14::interval)
+		    FROM behind
+		    WHERE b.key = behind.key AND b.state = 'trial' AND b.trial_at <= clock_timestamp()
+		    RETURNING b.key
+		), weather AS (
+		    SELECT (SELECT count(*) FROM behind WHERE state <> 'closed') > (SELECT count(*) FROM tried)
+		        OR coalesce((SELECT min(ramp) FROM behind) <= (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL), false)
+		        OR EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at) AS held
 		), slot AS (
 		    SELECT n
 		    FROM chorus.slots
@@ -55,6 +77,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    SET state = 'sending', attempt_no = attempt_no + 1
 		    WHERE id = $1 AND `+guard+`
 		      AND EXISTS (SELECT FROM slot)
+		      AND NOT (SELECT held FROM weather)
 		      AND ((SELECT same FROM mind) OR $10)
 		    RETURNING attempt_no, document_sha256
 		), taken AS (
@@ -67,26 +90,28 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    FROM moved
 		    RETURNING n
 		)
-		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT n FROM written)`,
-			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine)).Scan(&slots, &same, &n)
-		if err != nil {
+		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
+		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL)`,
+			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine),
+			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit).Scan(&slots, &same, &held, &n, &a.Tried)
+		switch {
+		case err != nil:
 			return err
+		case n != nil:
+			a.N = *n
+			return crash.Point(crash.InT1BeforeCommit)
+		// Nothing has begun, and the trial that may have been taken is given back with the transaction.
+		case !same && !crash.Mutant(crash.NoQuarantine):
+			return ErrForgot
+		case held:
+			return ErrHeld
+		case slots == 0:
+			return ErrNoSlot
+		default:
+			return ErrGone
 		}
-		return crash.Point(crash.InT1BeforeCommit)
 	})
-	switch {
-	case err != nil:
-		return a, err
-	case n != nil:
-		a.N = *n
-		return a, nil
-	case !same && !crash.Mutant(crash.NoQuarantine):
-		return a, ErrForgot
-	case slots == 0:
-		return a, ErrNoSlot
-	default:
-		return a, ErrGone
-	}
+	return a, err
 }
 
 // MaySend is the fence: it answers, on a live connection, whether the attempt is still the row's own and in time. Everything else is a no.

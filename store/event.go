@@ -67,3 +67,9 @@ func (s *Store) Announce(ctx context.Context) (int, error) {
 	_, err = s.pool.Exec(ctx, `SELECT pg_notify('chorus_events', $1)`, strconv.FormatInt(*highest, 10))
 	return numbered, err
 }
+
+// Wake has the dispatchers of all workers look at once. It is a transaction of its own that changes nothing, as every NOTIFY is here.
+func (s *Store) Wake(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `SELECT pg_notify('chorus_wake', '')`)
+	return err
+}

@@ -345,19 +345,17 @@ func (s *Store) SetPaused(ctx context.Context, account string, paused bool, reas
 	return err
 }
 
-// PortalFailed writes down that the portal has just failed a deposit of the account's.
-func (s *Store) PortalFailed(ctx context.Context, account string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET portal_failed_at = clock_timestamp() WHERE name = $1`, account)
-	return err
-}
-
 // Search says whether the account may search its suppliers' invoices, as far as is known (one that was never refused may), whether the assumptions on
-// delays have been seen not to hold, and for how long the portal has not failed a deposit of the account's.
+// delays have been seen not to hold, and for how long the account's breakers have been closed.
 func (s *Store) Search(ctx context.Context, account string) (may, broken bool, calm time.Duration, err error) {
 	var quiet float64
 	err = s.pool.QueryRow(ctx, `
 		SELECT coalesce(can_search, true), assumption_broken_at IS NOT NULL,
-		       coalesce(extract(epoch FROM clock_timestamp() - portal_failed_at), 1e9)::float8
+		       (
+		           SELECT coalesce(min(CASE WHEN b.state = 'closed' THEN extract(epoch FROM clock_timestamp() - b.closed_at) ELSE 0 END), 1e9)
+		           FROM chorus.breakers b
+		           WHERE b.key = ANY (behind)
+		       )::float8
 		FROM chorus.accounts, chorus.installation
 		WHERE name = $1`, account).Scan(&may, &broken, &quiet)
 	return may, broken, seconds(quiet), err

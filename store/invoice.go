@@ -60,6 +60,7 @@ type Attempt struct {
 	ClaimedAt  time.Time
 	Age        time.Duration // since it was claimed, by the database's clock
 	Lookups    []Lookup
+	Tried      bool // a breaker was not simply closed when it began: what becomes of it matters to that
 }
 
 // ErrGone says that the row is no longer what the job was created for: another job has it, or it has moved on. The job has nothing to do.

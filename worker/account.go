@@ -134,13 +134,16 @@ func sameApplication(a, b chorus.Config) bool {
 	return a.TokenURL == b.TokenURL && a.ClientID == b.ClientID && a.ClientSecret == b.ClientSecret && a.Scope == b.Scope && a.TokenMargin == b.TokenMargin
 }
 
-// account makes the account for the jobs. Its client, gate and breaker stay the ones it has unless something of theirs has changed.
+// account makes the account for the jobs. Its client and gate stay the ones it has unless something of theirs has changed.
 func (w *Worker) account(a Account, app *application) (*jobs.Account, error) {
-	built := &jobs.Account{Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers}
+	built := &jobs.Account{
+		Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers,
+		Portal: portalKey(a.Chorus), Application: applicationKey(a.Chorus),
+	}
 	if old, ours := w.jobs.Accounts()[a.Name]; ours {
 		was := w.roster.applications[budgetKey(w.roster.accounts[a.Name].Chorus)]
 		if reflect.DeepEqual(w.roster.accounts[a.Name].Chorus, a.Chorus) && was.tokens == app.tokens && was.budget == app.budget {
-			built.Client, built.Gate, built.Breaker = old.Client, old.Gate, old.Breaker
+			built.Client, built.Gate = old.Client, old.Gate
 			return built, nil
 		}
 	}
@@ -159,8 +162,7 @@ func (w *Worker) account(a Account, app *application) (*jobs.Account, error) {
 		}
 		return err
 	}
-	built.Gate = jobs.NewGate(w.store, a.Name, passwordHash(app.key, conf), guard(app.quota), w.cfg.Settings.HTTPTimeout/60, w.cfg.Log, probe, w.wake)
-	built.Breaker = &jobs.Breaker{}
+	built.Gate = jobs.NewGate(w.store, a.Name, passwordHash(app.key, conf), guard(app.quota), w.cfg.Settings.Unit(), w.cfg.Log, probe, w.wake)
 	conf.Gate = built.Gate
 	built.Client, err = chorus.New(conf)
 	return built, err
@@ -207,6 +209,13 @@ func (w *Worker) share(ctx context.Context) (err error) {
 		}
 	}()
 	if err := w.store.EnsureAccounts(ctx, w.names()); err != nil {
+		return err
+	}
+	list, behind := w.breakers()
+	if err := w.store.EnsureBreakers(ctx, list, behind); err != nil {
+		return err
+	}
+	if err := w.store.SetMaintenance(ctx, w.cfg.Maintenance); err != nil {
 		return err
 	}
 	if err := w.store.Slots(ctx, w.cfg.InFlight); err != nil {

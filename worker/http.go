@@ -48,7 +48,7 @@ var (
 	pausedDesc = prometheus.NewDesc("choriste_account_paused", "1 while an account is paused, by an operator or because Chorus Pro refused it.", []string{"account"}, nil)
 	endsDesc   = prometheus.NewDesc("choriste_account_password_days", "Days left of an account's password, as Chorus Pro told last.", []string{"account"}, nil)
 	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
-	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits of an account are held back by this process.", []string{"account"}, nil)
+	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits are held back because a portal or a PISTE application fails, for the whole fleet.", []string{"scope", "name"}, nil)
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
@@ -62,15 +62,9 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	accounts := g.w.jobs.Accounts()
-	for name, a := range accounts {
-		open := 0.0
-		if a.Breaker.Open() {
-			open = 1
-		}
-		ch <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, open, name)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	g.breakers(ctx, ch)
 	g.credentials(ctx, ch, accounts)
 	stats, err := g.w.store.Stats(ctx)
 	if err != nil {
@@ -80,6 +74,21 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range stats {
 		ch <- prometheus.MustNewConstMetric(countDesc, prometheus.GaugeValue, float64(s.Count), string(s.State))
 		ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, s.Oldest.Seconds(), string(s.State))
+	}
+}
+
+func (g gauges) breakers(ctx context.Context, ch chan<- prometheus.Metric) {
+	list, err := g.w.store.Breakers(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(openDesc, err)
+		return
+	}
+	for _, b := range list {
+		open := 1.0
+		if b.State == "closed" {
+			open = 0
+		}
+		ch <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, open, b.Scope, b.Name)
 	}
 }
 

@@ -124,7 +124,7 @@ func (h *house) insert(doc []byte) int64 {
 func (h *house) await(id int64, states ...store.State) store.Status {
 	h.t.Helper()
 	st := store.New(h.db.Pool)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(40 * time.Second)
 	for {
 		i, attempts, err := st.Show(h.t.Context(), id)
 		if err != nil {

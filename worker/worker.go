@@ -40,6 +40,7 @@ type Config struct {
 	Reap        time.Duration
 	Sweep       time.Duration
 	Drain       time.Duration
+	Maintenance []store.Window        // announced closures of the portal
 	Log         *slog.Logger          // nil is silent
 	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }
@@ -93,6 +94,7 @@ type Worker struct {
 	jobs  *jobs.Jobs
 	river *river.Client[pgx.Tx]
 	poke  chan struct{} // there may be rows for the fast steps
+	probe chan struct{} // a breaker wants a probe
 	ready atomic.Bool
 
 	setting  sync.Mutex // guards roster
@@ -111,15 +113,21 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{
 		cfg: cfg, store: store.New(cfg.Pool), roster: &roster{},
-		poke: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
+		poke: make(chan struct{}, 1), probe: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
 	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel
 
 	w.jobs = &jobs.Jobs{
 		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
-		Memory:  jobs.NewMemory(),
-		Poke:    w.wake,
+		Memory: jobs.NewMemory(),
+		Poke:   w.wake,
+		Probe: func() {
+			select {
+			case w.probe <- struct{}{}:
+			default:
+			}
+		},
 		Remind:  w.recall,
 		Metrics: jobs.NewMetrics(cfg.Registry),
 		Hard:    hard,
@@ -192,7 +200,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.remind, w.compare, w.reap, w.sweep, w.announce} {
+	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.watch, w.remind, w.compare, w.reap, w.sweep, w.announce} {
 		loops.Go(func() { loop(ctx) })
 	}
 	w.ready.Store(true)

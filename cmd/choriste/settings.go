@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
 )
 
@@ -46,6 +47,7 @@ type settings struct {
 	InFlight        int
 	Workers         int
 	ShutdownTimeout time.Duration
+	Maintenance     []store.Window
 	Log             string
 
 	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
@@ -102,6 +104,23 @@ func duration(field func(*settings) *time.Duration) func(*settings, string) erro
 	}
 }
 
+// windows reads closures; past ones are allowed, because settings are left as they are.
+func windows(s *settings, v string) error {
+	s.Maintenance = nil
+	for text := range strings.SplitSeq(v, ",") {
+		from, until, _ := strings.Cut(strings.TrimSpace(text), "/")
+		w := store.Window{}
+		var errs [2]error
+		w.From, errs[0] = time.Parse(time.RFC3339, from)
+		w.Until, errs[1] = time.Parse(time.RFC3339, until)
+		if errors.Join(errs[:]...) != nil || !w.Until.After(w.From) {
+			return errors.New("must be START/END in the form 2026-12-05T20:00:00+01:00/2026-12-06T02:00:00+01:00, END after START, several separated by commas")
+		}
+		s.Maintenance = append(s.Maintenance, w)
+	}
+	return nil
+}
+
 func count(field func(*settings) *int, most int) func(*settings, string) error {
 	return func(s *settings, v string) error {
 		n, err := strconv.Atoi(v)
@@ -155,6 +174,7 @@ var table = []setting{
 	{name: "CHORISTE_DEPOSITS_IN_FLIGHT", def: "32", about: "Deposits in the air at once, over the whole fleet.", set: count(func(s *settings) *int { return &s.InFlight }, 10000)},
 	{name: "CHORISTE_WORKERS", def: "16", about: "Jobs at once in this process.", set: count(func(s *settings) *int { return &s.Workers }, 1000)},
 	{name: "CHORISTE_SHUTDOWN_TIMEOUT", def: "25s", about: "How long SIGTERM waits for deposits in the air. A second signal ends at once.", set: duration(func(s *settings) *time.Duration { return &s.ShutdownTimeout })},
+	{name: "CHORISTE_MAINTENANCE", about: "Announced closures of Chorus Pro, during which nothing is asked: START/END, as 2026-12-05T20:00:00+01:00/2026-12-06T02:00:00+01:00, several separated by commas.", set: windows},
 	{name: "CHORISTE_LOG", about: "text or json, and a least level after a colon, as json:warn. By itself: text on a terminal, JSON otherwise, from info on.", set: func(s *settings, v string) error {
 		if _, _, err := parseLog(v); err != nil {
 			return err

@@ -1,0 +1,182 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// Weather is what this process has last read of the breakers, which are the fleet's (store.Breaker): enough to spare requests and statements, while T1
+// and the dispatcher ask the database itself. It is safe for concurrent use; the zero value is fair.
+type Weather struct {
+	mu   sync.Mutex
+	list []store.Breaker
+}
+
+// Set replaces it.
+func (w *Weather) Set(list []store.Breaker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = list
+}
+
+// any tells whether one of the account's breakers is so.
+func (w *Weather) any(a *Account, so func(store.Breaker) bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.list {
+		if (b.Key == a.Portal || b.Key == a.Application) && so(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// Open tells that nothing but the health check is to be asked.
+func (w *Weather) Open(a *Account) bool {
+	return w.any(a, func(b store.Breaker) bool { return b.State == "open" })
+}
+
+// unsettled tells that an answer may close a breaker, or widen what it lets through.
+func (w *Weather) unsettled(a *Account) bool {
+	return w.any(a, func(b store.Breaker) bool { return b.State != "closed" || b.Ramping })
+}
+
+// Unit is what the waits of breakers and gates are counted in: a second at the default T_http, and shorter in a fault run like everything else.
+func (s Settings) Unit() time.Duration { return s.HTTPTimeout / 60 }
+
+// tokenOp names the request for an OAuth token in errors.
+const tokenOp = "oauth/token"
+
+// cause is the key of the breaker that an error speaks for, or "": it may be about one request alone.
+func cause(a *Account, err error) string {
+	var e *chorus.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Fault {
+	case chorus.FaultSubscription, chorus.FaultApplication:
+		return a.Application
+	case chorus.FaultPortal, chorus.FaultNetwork:
+		if e.Op == tokenOp {
+			return a.Application
+		}
+		return a.Portal
+	default:
+		return ""
+	}
+}
+
+// weigh tells the breakers how a deposit went. A crash before it costs nothing: the next deposit tells them.
+func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcome store.Outcome, failure error) {
+	keys := []string{acct.Portal, acct.Application}
+	key := cause(acct, failure)
+	answered := outcome == store.Accepted || outcome == store.Refused || outcome == store.Duplicate
+	var turned bool
+	var err error
+	switch {
+	case key != "":
+		turned, err = j.Store.DepositFailed(ctx, key, string(chorus.FaultOf(failure)), a.ID, j.Settings.Unit())
+	case answered && (a.Tried || j.Weather.unsettled(acct)):
+		turned, err = j.Store.DepositAnswered(ctx, keys, a.ID)
+	}
+	if err == nil && a.Tried && !answered {
+		err = j.Store.DepositSilent(ctx, keys, a.ID)
+	}
+	switch {
+	case err != nil:
+		j.Log.Warn("a breaker could not be told", "account", acct.Name, "error", store.Message(err))
+	case turned && key != "":
+		j.Log.Warn("deposits are held back until the portal answers", "account", acct.Name, "fault", chorus.FaultOf(failure))
+		j.Probe()
+	case turned:
+		j.Log.Info("deposits go on", "account", acct.Name)
+		if err := j.Store.Wake(ctx); err != nil {
+			j.Log.Warn("the other workers could not be woken", "error", store.Message(err))
+		}
+	}
+}
+
+// suspect has the portal probed when a request that was no deposit failed because of it.
+func (j *Jobs) suspect(ctx context.Context, acct *Account, failure error) {
+	key := cause(acct, failure)
+	if key == "" {
+		return
+	}
+	if err := j.Store.Suspect(ctx, key); err != nil {
+		j.Log.Warn("a breaker could not be told", "account", acct.Name, "error", store.Message(err))
+		return
+	}
+	j.Probe()
+}
+
+// ProbeFor is how long a probe may take, the waits for a token and a permit included; if its process dies, another one may probe afterwards.
+func (s Settings) ProbeFor() time.Duration { return max(40*s.Unit(), 2*time.Second) }
+
+// ProbeDue makes the health checks that are this process's to make now.
+func (j *Jobs) ProbeDue(ctx context.Context) error {
+	by := map[string]*Account{} // an account that can ask for each key
+	for _, a := range j.Accounts() {
+		for _, key := range []string{a.Portal, a.Application} {
+			if by[key] == nil || a.Gate.Open() {
+				by[key] = a
+			}
+		}
+	}
+	keys := make([]string, 0, len(by))
+	for key := range by {
+		keys = append(keys, key)
+	}
+	due, err := j.Store.TakeProbes(ctx, keys, j.Settings.ProbeFor())
+	if err != nil {
+		return err
+	}
+	var busy sync.WaitGroup
+	errs := make([]error, len(due))
+	for k, key := range due {
+		busy.Go(func() { errs[k] = j.probe(ctx, key, by[key]) })
+	}
+	busy.Wait()
+	return errors.Join(errs...)
+}
+
+// probe makes one health check for a breaker and tells what it showed.
+func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
+	limited, cancel := context.WithTimeout(ctx, j.Settings.ProbeFor())
+	defer cancel()
+	err := acct.Client.Health(limited)
+	if ctx.Err() != nil {
+		return ctx.Err() // the lease ends by itself
+	}
+	wait, held := busy(err)
+	switch fault := chorus.FaultOf(err); {
+	case err == nil:
+		j.Poke()
+		return j.Store.ProbeAnswered(ctx, []string{acct.Portal, acct.Application})
+	case held:
+		return j.Store.ProbeSilent(ctx, key, wait)
+	case fault == chorus.FaultQuota:
+		asked, said := chorus.RetryAfter(err)
+		if !said {
+			asked = -1
+		}
+		j.heed(ctx, acct, fault, asked)
+		return j.Store.ProbeSilent(ctx, key, quotaWait(j.Settings, asked))
+	case fault == chorus.FaultAccount, fault == chorus.FaultToken, fault == chorus.FaultLocal:
+		return j.Store.ProbeSilent(ctx, key, j.Settings.Unit())
+	default:
+		opened, failed := j.Store.ProbeFailed(ctx, key, string(fault), j.Settings.Unit())
+		if other := cause(acct, err); other != "" && other != key { // it is the token that cannot be had, say
+			_, err := j.Store.ProbeFailed(ctx, other, string(fault), j.Settings.Unit())
+			failed = errors.Join(failed, err)
+		}
+		if opened {
+			j.Log.Warn("nothing is asked until the portal answers", "account", acct.Name, "fault", fault)
+		}
+		return failed
+	}
+}

@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// A breaker keeps deposits from a portal, or from a PISTE application, that fails: every deposit into an outage is one more invoice in doubt. It is a row,
+// so it is the whole fleet's, and T1 asks it: once the opening is committed, no deposit begins anywhere. docs/protocol.md §2.3 H5 says how many can be hit.
+
+// Breaker is what the fleet knows of one.
+type Breaker struct {
+	Key       string     `json:"-"`
+	Scope     string     `json:"scope"` // portal or application
+	Name      string     `json:"name"`
+	State     string     `json:"state"` // closed, open or trial
+	Since     *time.Time `json:"since"` // when it left closed
+	Fault     string     `json:"fault,omitempty"`
+	Announced bool       `json:"announced"`
+	Ramping   bool       `json:"ramping"`
+}
+
+// The scopes.
+const (
+	ScopePortal      = "portal"
+	ScopeApplication = "application"
+)
+
+const breakerColumns = `key, scope, name, state, since, coalesce(fault, ''), announced, ramp IS NOT NULL`
+
+// Breakers lists all of them, the ones that are not closed first.
+func (s *Store) Breakers(ctx context.Context) ([]Breaker, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+breakerColumns+` FROM chorus.breakers ORDER BY state = 'closed', scope DESC, name`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Breaker])
+}
+
+// EnsureBreakers makes breakers known (key, scope and name), and which of them each account is behind.
+func (s *Store) EnsureBreakers(ctx context.Context, list []Breaker, behind map[string][]string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		for _, b := range list {
+			_, err := tx.Exec(ctx, `
+				INSERT INTO chorus.breakers (key, scope, name)
+				VALUES ($1, $2, $3)
+				ON CONFLICT (key) DO UPDATE SET name = excluded.name WHERE breakers.name <> excluded.name`, b.Key, b.Scope, b.Name)
+			if err != nil {
+				return err
+			}
+		}
+		for account, keys := range behind {
+			if _, err := tx.Exec(ctx, `UPDATE chorus.accounts SET behind = $2 WHERE name = $1 AND behind <> $2`, account, keys); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// How probes and trials are spaced, in units; a unit is a second at the default T_http of a minute.
+const (
+	mostProbe = 60  // 1, 2, 4 … 60 between probes that fail
+	mostTrial = 300 // 1, 2, 4 … 300 between trials that fail
+	patience  = 15  // a trial that has said nothing for so long does not keep the next one away
+	rampFor   = 60  // how long after its closing a breaker limits how many deposits go at once
+)
+
+// DepositFailed tells the breaker that a deposit failed because of what it stands for. A closed one opens, unless a deposit that was committed to later
+// has been answered: that proves more. A trial that failed makes the next one rarer. Either way a probe is due at once. It answers whether it opened.
+func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt uuid.UUID, unit time.Duration) (opened bool, err error) {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers b
+		SET state = 'open', since = coalesce(since, clock_timestamp()), fault = $2, next_at = clock_timestamp(), ramp = NULL,
+		    failed_sent_at = a.claimed_at,
+		    trial = NULL,
+		    trial_spacing = CASE WHEN b.trial = a.id THEN least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_spacing END,
+		    trial_at = CASE WHEN b.trial = a.id THEN clock_timestamp() + least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_at END
+		FROM chorus.attempts a
+		WHERE b.key = $1 AND a.id = $3
+		  AND (b.trial = a.id
+		       OR b.state = 'closed' AND NOT EXISTS (
+		           SELECT
+		           FROM chorus.attempts later
+		           JOIN chorus.invoices i ON i.id = later.invoice_id
+		           JOIN chorus.accounts acc ON acc.name = i.account AND b.key = ANY (acc.behind)
+		           WHERE later.claimed_at > a.claimed_at AND later.outcome IN ('ACCEPTED', 'REFUSED', 'DUPLICATE')
+		       ))`, key, fault, attempt, unit, mostTrial*unit)
+	return tag.RowsAffected() > 0, err
+}
+
+// PrepareFailed opens the breaker because what must precede a deposit failed, an OAuth token for instance: no attempt was begun.
+func (s *Store) PrepareFailed(ctx context.Context, key, fault string) (opened bool, err error) {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers
+		SET state = 'open', since = clock_timestamp(), fault = $2, failed_sent_at = clock_timestamp(), next_at = clock_timestamp(), ramp = NULL
+		WHERE key = $1 AND state = 'closed'`, key, fault)
+	return tag.RowsAffected() > 0, err
+}
+
+// DepositAnswered tells the breakers that the portal answered a deposit as it should. They close if it was the trial, or was committed to later than the
+// deposit that opened them; one that is recovering lets one more through at once. It answers whether one closed.
+func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid.UUID) (closed bool, err error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE chorus.breakers b
+		SET state = 'closed', since = NULL, announced = false, next_at = NULL, probe_spacing = '0', trial = NULL, trial_at = NULL, trial_spacing = '0',
+		    closed_at = CASE WHEN b.state = 'closed' THEN b.closed_at ELSE clock_timestamp() END,
+		    ramp = CASE
+		        WHEN b.state <> 'closed' THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL)
+		        WHEN b.ramp + 1 < (SELECT count(*) FROM chorus.slots) THEN b.ramp + 1
+		    END
+		FROM chorus.attempts a, chorus.breakers old
+		WHERE a.id = $2 AND b.key = ANY ($1) AND old.key = b.key
+		  AND (b.state = 'closed' AND b.ramp IS NOT NULL OR b.state <> 'closed' AND (b.trial = a.id OR a.claimed_at > b.failed_sent_at))
+		RETURNING old.state <> 'closed'`, keys, attempt)
+	if err != nil {
+		return false, err
+	}
+	was, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	for _, w := range was {
+		closed = closed || w
+	}
+	return closed, err
+}
+
+// DepositSilent tells the breakers that the deposit has shown nothing about what they stand for; if it was the trial, another may be tried.
+func (s *Store) DepositSilent(ctx context.Context, keys []string, attempt uuid.UUID) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers SET trial = NULL, trial_at = clock_timestamp() WHERE key = ANY ($1) AND trial = $2`, keys, attempt)
+	return err
+}
+
+// Suspect has a breaker's portal probed, because a request that was no deposit failed: that opens nothing by itself.
+func (s *Store) Suspect(ctx context.Context, key string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers SET next_at = clock_timestamp() WHERE key = $1 AND state = 'closed' AND next_at IS NULL`, key)
+	return err
+}
+
+// TakeProbes answers which of the breakers this process is to probe now: no other process does so for lease.
+func (s *Store) TakeProbes(ctx context.Context, keys []string, lease time.Duration) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE chorus.breakers
+		SET probing_until = clock_timestamp() + $2::interval
+		WHERE key = ANY ($1) AND next_at <= clock_timestamp() AND probing_until < clock_timestamp()
+		RETURNING key`, keys, lease)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// ProbeAnswered tells that the portal is there: reads go on, and one deposit at a time is let through. A search that is answered is as good a probe.
+func (s *Store) ProbeAnswered(ctx context.Context, keys []string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers
+		SET state = CASE WHEN state = 'open' THEN 'trial' ELSE state END,
+		    trial_at = CASE WHEN state = 'open' THEN greatest(trial_at, clock_timestamp()) ELSE trial_at END,
+		    next_at = NULL, probe_spacing = '0', probing_until = '-infinity'
+		WHERE key = ANY ($1) AND (state = 'open' OR next_at IS NOT NULL)`, keys)
+	return err
+}
+
+// ProbeFailed opens the breaker, or keeps it open and makes the next probe rarer. It answers whether it was closed.
+func (s *Store) ProbeFailed(ctx context.Context, key, fault string, unit time.Duration) (opened bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		UPDATE chorus.breakers b
+		SET state = 'open', since = coalesce(b.since, clock_timestamp()), fault = $2, failed_sent_at = clock_timestamp(), ramp = NULL, trial = NULL,
+		    probe_spacing = least(greatest(2 * b.probe_spacing, $3::interval), $4::interval),
+		    next_at = clock_timestamp() + least(greatest(2 * b.probe_spacing, $3::interval), $4::interval),
+		    probing_until = '-infinity'
+		FROM chorus.breakers old
+		WHERE b.key = $1 AND old.key = b.key
+		RETURNING old.state = 'closed'`, key, fault, unit, mostProbe*unit).Scan(&opened)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return opened, err
+}
+
+// ProbeSilent ends a probe that could not be made; the next one is due after wait.
+func (s *Store) ProbeSilent(ctx context.Context, key string, wait time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.breakers SET probing_until = '-infinity', next_at = clock_timestamp() + $2::interval WHERE key = $1`, key, later(wait))
+	return err
+}
+
+// Tend does what time does to breakers and closures: one that has been open for announceAfter is announced as an outage, one whose health check is
+// answered and that nobody had a deposit for is closed, one that has recovered limits nothing any more. It returns the outages that it has announced.
+func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (announced []Breaker, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE chorus.maintenance
+			SET state = CASE WHEN clock_timestamp() > ends_at THEN 'over' ELSE 'running' END
+			WHERE state <> CASE WHEN clock_timestamp() > ends_at THEN 'over' WHEN clock_timestamp() >= starts_at THEN 'running' ELSE 'ahead' END`)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE chorus.breakers
+			SET state = 'closed', since = NULL, announced = false, trial_at = NULL, trial_spacing = '0', ramp = NULL,
+			    closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END
+			WHERE state = 'closed' AND ramp IS NOT NULL AND closed_at < clock_timestamp() - $1::interval
+			   OR state = 'trial' AND trial IS NULL AND trial_at < clock_timestamp() - $1::interval`, rampFor*unit)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			UPDATE chorus.breakers
+			SET announced = true
+			WHERE state <> 'closed' AND NOT announced AND since < clock_timestamp() - $1::interval
+			  AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
+			RETURNING `+breakerColumns, announceAfter)
+		if err != nil {
+			return err
+		}
+		announced, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Breaker])
+		return err
+	})
+	return announced, err
+}
+
+// Window is an announced closure of the portal.
+type Window struct{ From, Until time.Time }
+
+// SetMaintenance replaces the closures that are still ahead or under way by these; past ones stay, as history.
+func (s *Store) SetMaintenance(ctx context.Context, windows []Window) error {
+	from, until := make([]time.Time, len(windows)), make([]time.Time, len(windows))
+	for k, w := range windows {
+		from[k], until[k] = w.From, w.Until
+	}
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			DELETE FROM chorus.maintenance
+			WHERE state <> 'over' AND (starts_at, ends_at) NOT IN (SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[]))`, from, until)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO chorus.maintenance (starts_at, ends_at)
+			SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (starts_at, ends_at)
+			WHERE ends_at > clock_timestamp()
+			ON CONFLICT DO NOTHING`, from, until)
+		return err
+	})
+}

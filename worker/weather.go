@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// How often the breakers are looked at, beside at once when this process has opened one.
+const (
+	weatherEvery   = time.Second
+	weatherSoonest = 100 * time.Millisecond
+	announceAfter  = 60 // units, so T_http: what is shorter is not called an outage
+)
+
+// watch makes the health checks that the fleet's breakers want, keeps what this process knows of them fresh, and announces outages.
+func (w *Worker) watch(ctx context.Context) {
+	unit := w.cfg.Settings.Unit()
+	ticker := time.NewTicker(max(weatherSoonest, min(unit, weatherEvery)))
+	defer ticker.Stop()
+	var tended time.Time
+	for ctx.Err() == nil {
+		w.try(ctx, "look after the breakers", func(ctx context.Context) error {
+			if err := w.jobs.ProbeDue(ctx); err != nil {
+				return err
+			}
+			if time.Since(tended) >= min(announceAfter*unit, weatherEvery) {
+				tended = time.Now()
+				if err := w.tend(ctx); err != nil {
+					return err
+				}
+			}
+			list, err := w.store.Breakers(ctx)
+			if err == nil {
+				w.jobs.Weather.Set(list)
+			}
+			return err
+		})
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-w.probe:
+		}
+	}
+}
+
+func (w *Worker) tend(ctx context.Context) error {
+	outages, err := w.store.Tend(ctx, w.cfg.Settings.Unit(), announceAfter*w.cfg.Settings.Unit())
+	for _, b := range outages {
+		w.cfg.Log.Error("an outage: deposits wait until it is over, and nothing has to be done here", "scope", b.Scope, "name", b.Name, "fault", b.Fault, "since", b.Since)
+	}
+	return err
+}
+
+// portalKey names a portal without naming it.
+func portalKey(c chorus.Config) string {
+	sum := sha256.Sum256([]byte(c.APIURL))
+	return "portal/" + hex.EncodeToString(sum[:8])
+}
+
+func applicationKey(c chorus.Config) string { return "application/" + budgetKey(c) }
+
+// breakers are the ones that the configured accounts are behind.
+func (w *Worker) breakers() (list []store.Breaker, behind map[string][]string) {
+	w.setting.Lock()
+	defer w.setting.Unlock()
+	behind = map[string][]string{}
+	seen := map[string]bool{}
+	add := func(b store.Breaker) {
+		if !seen[b.Key] {
+			seen[b.Key] = true
+			list = append(list, b)
+		}
+	}
+	for name, a := range w.roster.accounts {
+		portal, application := portalKey(a.Chorus), applicationKey(a.Chorus)
+		behind[name] = []string{portal, application}
+		add(store.Breaker{Key: portal, Scope: store.ScopePortal, Name: host(a.Chorus.APIURL)})
+		add(store.Breaker{Key: application, Scope: store.ScopeApplication, Name: w.roster.applications[budgetKey(a.Chorus)].name})
+	}
+	return list, behind
+}
+
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "unknown"
+	}
+	return u.Host
+}
