@@ -50,7 +50,7 @@ func (w *Weather) unsettled(a *Account) bool {
 func (s Settings) Unit() time.Duration { return s.HTTPTimeout / 60 }
 
 // tokenOp names the request for an OAuth token in errors.
-const tokenOp = "oauth/token"
+const tokenOp = "oauth/token" //nolint:gosec // an operation, not a credential
 
 // cause is the key of the breaker that an error speaks for, or "": it may be about one request alone.
 func cause(a *Account, err error) string {

@@ -52,6 +52,7 @@ type trial struct {
 	found      map[string]violation
 	samples    int
 	lastSample time.Time
+	latest     time.Duration // the time that the last sample took
 	slowest    time.Duration // of the samples
 	problems   []string      // what makes the run fail beside the invariants
 }

@@ -20,7 +20,7 @@ func (t *trial) storm(ctx context.Context, inserted <-chan error) error {
 		longest = t.cfg.patience
 	}
 	done := false
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTimer(time.Second)
 	defer tick.Stop()
 	for {
 		select {
@@ -36,6 +36,7 @@ func (t *trial) storm(ctx context.Context, inserted <-chan error) error {
 			if err != nil {
 				return err
 			}
+			tick.Reset(t.rest())
 			t.metrics.scrape(ctx)
 			if exits := t.fleet.selfEnded(); len(exits) > 20 {
 				return fmt.Errorf("the workers do not live: %s (see their logs)", exits[len(exits)-1])
@@ -48,6 +49,9 @@ func (t *trial) storm(ctx context.Context, inserted <-chan error) error {
 		}
 	}
 }
+
+// rest is how long nothing is asked after a sample: a second, or longer where that would take more than a fifth of the time from what is judged.
+func (t *trial) rest() time.Duration { return max(time.Second, 4*t.latest) }
 
 // settle waits until nothing moves any more, faults being over.
 func (t *trial) settle(ctx context.Context) error {
@@ -68,7 +72,7 @@ func (t *trial) settle(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Second):
+		case <-time.After(t.rest()):
 		}
 	}
 	t.settled = time.Now()
@@ -134,7 +138,8 @@ func (t *trial) look(ctx context.Context) (open int, err error) {
 			line += fmt.Sprintf(" %s %d", kind, total[kind])
 		}
 	}
-	t.slowest = max(t.slowest, time.Since(began))
+	t.latest = time.Since(began)
+	t.slowest = max(t.slowest, t.latest)
 	t.sayLine(line)
 	return open, nil
 }
