@@ -111,6 +111,10 @@ type doubt struct {
 	resubmit  bool          // policy once, and the account may search
 	calm      time.Duration // since the portal last failed us
 	looks     int
+	doubted   time.Duration // since the row came to be in doubt, this time
+	wanted    string        // the reason code of an operator who wants it sent again; "" when nobody does
+	search    bool          // the account may search
+	broken    bool          // the assumptions on delays have been seen not to hold
 }
 
 // neededLookups is how many searches that found nothing make a proof, together with their age.
@@ -128,6 +132,8 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number whose date, amount, supplier or recipient differs")
 	case f.matches > 1:
 		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
+	case d.wanted != "":
+		return wantedAgain(s, d, f)
 	}
 	if proven(s, d, f) {
 		switch {
@@ -143,14 +149,50 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Reason: "proven absent at Chorus Pro: sent once more", Resubmit: true}
 		}
 	}
+	return lookAgain(s, d, f)
+}
+
+// lookAgain keeps a row in doubt, but not for ever.
+func lookAgain(s Settings, d doubt, f search) store.Doubt {
 	latest := s.Horizon()
 	if !f.later {
 		latest *= 2 // as the proof needs
 	}
-	if d.age > latest+tooOld {
+	if d.age > latest+tooOld && d.doubted > tooOld { // an operator may have an old one looked up again
 		return park(store.ParkTooOld, "could not be settled by looking it up at Chorus Pro for a day after the horizon")
 	}
 	return store.Doubt{To: store.InDoubt, Due: nextLook(s, d)}
+}
+
+// wantedAgain says what becomes of a row that an operator wants sent again and that this search did not find. The operator's word stands for the policy and
+// the budget, never for the search. It stands for the proof of absence only where an override says so; where the portal itself has said what became of
+// the last attempt, nothing can be in the air, and one complete search shows that nobody has sent it by another way.
+func wantedAgain(s Settings, d doubt, f search) store.Doubt {
+	ended := d.wanted == store.ReasonRetry || d.outcome == store.NotSent || d.outcome == store.NotLanded || d.outcome == store.Refused
+	switch {
+	case !d.search:
+		return park(store.ParkAbsent, "the account may not search its supplier's invoices, and nothing is sent again without a search")
+	case ended && f.complete:
+		return store.Doubt{To: store.Ready, ReasonCode: d.wanted, Reason: "sent again for an operator: Chorus Pro does not hold it"}
+	case d.wanted == store.ReasonOverride && f.complete:
+		return store.Doubt{To: store.Ready, ReasonCode: d.wanted, Reason: "sent again for an operator: one search did not find it", Resubmit: true}
+	case d.broken && !ended:
+		return park(store.ParkAbsent, "the assumptions on delays do not hold, so its absence cannot be proven: set them right and allow resubmission first")
+	case proven(s, d, f):
+		return store.Doubt{To: store.Ready, ReasonCode: d.wanted, Reason: "sent again for an operator: proven absent at Chorus Pro", Resubmit: true}
+	default:
+		return lookAgain(s, d, f)
+	}
+}
+
+// wanted is the mark that an operator has left on a row in doubt.
+func wanted(reasonCode string) string {
+	switch reasonCode {
+	case store.ReasonWanted, store.ReasonOverride, store.ReasonRetry:
+		return reasonCode
+	default:
+		return ""
+	}
 }
 
 func park(code, reason string) store.Doubt {

@@ -232,7 +232,7 @@ func (w *world) look(t *rapid.T) {
 	}
 	d := doubt{
 		outcome: a.outcome, age: w.now - a.began, lookups: a.lookups, resubmits: w.resubmits, resubmit: w.Resubmit, looks: w.looks,
-		standIn: a.standIn, calm: span(t, 0, 240*w.ResolveAfter, "calm"),
+		standIn: a.standIn, calm: span(t, 0, 240*w.ResolveAfter, "calm"), doubted: w.now - a.began, search: true,
 	}
 	got := afterSearch(w.Settings, d, f)
 

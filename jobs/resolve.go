@@ -26,10 +26,13 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	if err != nil {
 		return err
 	}
-	if len(attempts) == 0 {
+	// An operator may want one sent that was parked before its first attempt.
+	last := store.Attempt{InvoiceID: id, Outcome: store.NotSent, Age: inv.InDoubtFor}
+	if n := len(attempts); n > 0 {
+		last = attempts[n-1]
+	} else if wanted(inv.ReasonCode) == "" {
 		return j.Store.Release(ctx, inv, time.Minute)
 	}
-	last := attempts[len(attempts)-1]
 	may, broken, calm, err := j.Store.Search(ctx, inv.Account)
 	if err != nil {
 		return err
@@ -67,6 +70,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	d := afterSearch(j.Settings, doubt{
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
 		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
+		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), search: may, broken: broken,
 	}, found)
 	if d.To == store.Deposited {
 		d.Seen = &seen
@@ -77,6 +81,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	j.Metrics.Lookups.WithLabelValues(string(d.To)).Inc()
 	return j.Store.Resolve(ctx, inv, last, lookup, d)
 }
+
+// mostFluxes bounds what is kept of a portal that holds many invoices of one number.
+const mostFluxes = 10
 
 // lookUp searches the portal for the invoice.
 func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, last store.Attempt) (search, store.Seen, store.Lookup, error) {
@@ -108,6 +115,9 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		if sameKey(inv, candidate) {
 			f.matches++
 			match = candidate
+			if candidate.NumeroFluxDepot != "" && len(lookup.Fluxes) < mostFluxes {
+				lookup.Fluxes = append(lookup.Fluxes, candidate.NumeroFluxDepot)
+			}
 		}
 	}
 	if f.matches == 0 {

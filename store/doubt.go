@@ -20,7 +20,8 @@ type Lookup struct {
 	Pages    int           `json:"pages"`
 	Absent   bool          `json:"absent"` // counts towards the proof of absence
 	Flux     string        `json:"flux,omitempty"`
-	Code     string        `json:"code,omitempty"` // why the search says nothing
+	Fluxes   []string      `json:"fluxes,omitempty"` // of all that were found
+	Code     string        `json:"code,omitempty"`   // why the search says nothing
 }
 
 // Attempts lists the attempts of an invoice, first to last.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
 	"github.com/choriste/choriste/store"
@@ -20,6 +21,7 @@ type bench struct {
 	worker   *store.Store
 	app      *store.Store
 	operator *store.Store
+	owner    *pgxpool.Pool
 	memory   store.Memory
 	taken    string // a flux number that another row holds
 	counter  int64
@@ -94,7 +96,9 @@ func newBench(t *testing.T) *bench {
 	pool, err := store.Connect(t.Context(), db.WorkerURL, "test", 8)
 	must(t, err)
 	t.Cleanup(pool.Close)
-	b := &bench{ctx: t.Context(), worker: store.New(pool), operator: store.New(as(t, db.OperatorURL)), app: store.New(as(t, db.AppURL)), taken: "TAKEN"}
+	b := &bench{
+		ctx: t.Context(), worker: store.New(pool), operator: store.New(as(t, db.OperatorURL)), app: store.New(as(t, db.AppURL)), owner: as(t, db.URL), taken: "TAKEN",
+	}
 	must(t, b.worker.Slots(t.Context(), protocolSlots))
 	b.memory, err = b.worker.Remember(t.Context())
 	must(t, err)

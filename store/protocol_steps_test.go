@@ -202,6 +202,7 @@ func (r *run) finish(t *rapid.T) {
 		if own {
 			row.move(store.Parked, store.ParkContradiction)
 		}
+	case row.state == store.Abandoned: // nobody is asked any more
 	case at < 0: // settled: the model ends before
 		if o == store.Accepted && row.flux != e.NumeroFlux {
 			row.move(store.Parked, store.ParkContradiction)
@@ -398,8 +399,60 @@ func (r *run) retry(t *rapid.T) {
 		return
 	}
 	must(t, err)
-	row.move(store.Ready, "RETRY")
+	row.move(store.InDoubt, "RETRY")
 	row.flux = ""
+}
+
+// decide is an operator who tries to resolve any row in any way: what is not parked stays where it is, and nothing becomes ready.
+func (r *run) decide(t *rapid.T) {
+	row := r.row(t)
+	d := store.Resolution{
+		Action: rapid.SampledFrom([]store.Action{store.ActionAccept, store.ActionLookup, store.ActionLookup, store.ActionResubmit, store.ActionResubmit, store.ActionAbandon}).Draw(t, "action"),
+		Reason: "a test",
+	}
+	if d.Action == store.ActionResubmit || d.Action == store.ActionAbandon {
+		d.Override = rapid.Bool().Draw(t, "override")
+	}
+	fluxes, _, err := r.operator.Resolutions(r.ctx, row.id)
+	must(t, err)
+	if d.Action == store.ActionAccept && len(fluxes) > 0 {
+		d.Flux = fluxes[rapid.IntRange(0, len(fluxes)-1).Draw(t, "flux")].Flux
+	}
+	state, err := r.operator.ResolveParked(r.ctx, row.id, d)
+	accepted := slices.ContainsFunc(row.trials, func(a *trial) bool { return a.outcome == store.Accepted })
+	refused := row.state != store.Parked
+	switch d.Action {
+	case store.ActionAccept:
+		refused = refused || len(fluxes) == 0
+	case store.ActionLookup:
+		refused = refused || row.attempt == 0
+	case store.ActionResubmit:
+		refused = refused || row.facture != 0 || row.code == store.ParkContradiction
+	case store.ActionAbandon:
+		refused = refused || accepted && !d.Override
+	}
+	if refused {
+		if store.SQLState(err) != "CH022" {
+			t.Fatalf("%+v of %+v: %s, %v", d, row, state, err)
+		}
+		return
+	}
+	must(t, err)
+	switch d.Action {
+	case store.ActionAccept:
+		row.move(store.Deposited, store.ReasonOperator)
+		row.flux = d.Flux
+	case store.ActionLookup:
+		row.move(store.InDoubt, store.ReasonOperator)
+	case store.ActionResubmit:
+		row.move(store.InDoubt, store.ReasonWanted)
+		if d.Override {
+			row.code = store.ReasonOverride
+		}
+		row.flux = ""
+	case store.ActionAbandon:
+		row.move(store.Abandoned, store.ReasonOperator)
+	}
 }
 
 func (r *run) tidy(t *rapid.T) {

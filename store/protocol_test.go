@@ -201,7 +201,7 @@ func TestStatementsAgainstTheModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"": r.check, "dispatch": r.dispatch, "take": r.take, "release": r.release, "work": r.work, "job": r.job, "another job": r.job, "a third": r.job,
 			"fence": r.fence, "finish": r.finish, "another finish": r.finish, "reap": r.reap, "follow": r.follow, "prove": r.prove, "cancel": r.cancel, "retry": r.retry,
-			"tidy": r.tidy,
+			"decide": r.decide, "tidy": r.tidy,
 		})
 		for _, row := range r.rows {
 			ends[row.state]++

@@ -29,11 +29,16 @@ func as(t *testing.T, url string) *pgxpool.Pool {
 // force puts a row into a state as the owner of the database may, by switching the rules off: tests need rows that no worker made.
 func force(t *testing.T, owner *pgxpool.Pool, id int64, set string) {
 	t.Helper()
+	forceAll(t, owner, []int64{id}, set)
+}
+
+func forceAll(t *testing.T, owner *pgxpool.Pool, ids []int64, set string) {
+	t.Helper()
 	err := pgx.BeginFunc(t.Context(), owner, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `SET LOCAL session_replication_role = replica`); err != nil {
 			return err
 		}
-		_, err := tx.Exec(t.Context(), `UPDATE chorus.invoices SET `+set+` WHERE id = $1`, id)
+		_, err := tx.Exec(t.Context(), `UPDATE chorus.invoices SET `+set+` WHERE id = ANY ($1)`, ids)
 		return err
 	})
 	if err != nil {

@@ -62,4 +62,10 @@ const (
 	ReasonRecipient       = "RECIPIENT"        // refused by the recipient
 	ReasonQuarantine      = "QUARANTINE"       // the database may have forgotten a deposit
 	ReasonQuiet           = "QUIET"            // no payment will be reported
+	ReasonOperator        = "OPERATOR"         // an operator has resolved what was parked
+
+	// An operator wants it sent again: while in doubt, these marks tell the resolver so.
+	ReasonRetry    = "RETRY"             // after its flux was rejected
+	ReasonWanted   = "RESUBMIT_WANTED"   // when its absence is proven
+	ReasonOverride = "RESUBMIT_OVERRIDE" // when one complete search does not find it
 )

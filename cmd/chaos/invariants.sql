@@ -123,6 +123,12 @@ WHERE coalesce(a.outcome, '') NOT IN ('NOT_SENT', 'NOT_LANDED')
       SELECT count(*) >= 3 AND bool_or(l.witness AND l.age >= s.h OR l.age >= 2 * s.h)
       FROM chaos.lookups l
       WHERE l.attempt = a.id AND l.absent AND l.complete AND l.found = 0 AND l.at < b.claimed_at), false)
+  -- or an operator's act, in writing
+  AND NOT EXISTS (
+      SELECT
+      FROM chorus.events e
+      WHERE e.invoice_id = a.invoice_id AND e.attempt = a.n AND e.to_state = 'in_doubt' AND e.at < b.claimed_at
+        AND e.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE'))
 UNION ALL
 -- and the proof is not false
 SELECT format('invoice %s, attempt %s is %s: the portal received it', a.invoice_id, a.n, a.outcome)

@@ -36,6 +36,7 @@ type cli struct {
 	Events  eventsCmd  `cmd:"" help:"Show the history of one invoice."`
 	Stats   statsCmd   `cmd:"" help:"Count invoices by state, with the age of the oldest."`
 	Retry   retryCmd   `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
+	Resolve resolveCmd `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
 	Cancel  cancelCmd  `cmd:"" help:"Ask for an invoice not to be sent."`
 	Pause   pauseCmd   `cmd:"" help:"Stop sending and following an account's invoices."`
 	Resume  resumeCmd  `cmd:"" help:"Go on with a paused account."`

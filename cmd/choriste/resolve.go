@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/choriste/choriste/store"
+)
+
+type resolveCmd struct {
+	ID       int64  `arg:"" help:"The parked invoice."`
+	Action   string `arg:"" optional:"" default:"show" enum:"show,accept,lookup,resubmit,abandon" help:"show what is known and what is possible (if left out), accept what is known, lookup again, resubmit when it is not found, or abandon."`
+	Reason   string `help:"Why; kept in the history." placeholder:"TEXT"`
+	Flux     string `help:"With accept: which flux, when several are known." placeholder:"NUMBER"`
+	Override bool   `help:"With resubmit: one search that finds nothing is enough. With abandon: although it was accepted."`
+	DryRun   bool   `help:"Only show what is known, and what is possible."`
+}
+
+func (c resolveCmd) Run(a *app) error {
+	if c.Action == "show" || c.DryRun {
+		return c.show(a)
+	}
+	if c.Reason == "" {
+		return usageError{errors.New("resolving an invoice needs --reason (or --dry-run to see what is known of it)")}
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	state, err := st.ResolveParked(a.ctx, c.ID, store.Resolution{Action: store.Action(c.Action), Reason: c.Reason, Flux: c.Flux, Override: c.Override})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"id": c.ID, "state": state})
+	}
+	a.printf("invoice %d is %s%s\n", c.ID, state, map[string]string{
+		"accept":   ": its report is read next",
+		"lookup":   ": it is looked up now",
+		"resubmit": ": it is looked up now, and sent when it is shown not to be there",
+	}[c.Action])
+	return nil
+}
+
+// show says what is known of the invoice: everything that an operator needs to decide.
+func (c resolveCmd) show(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	i, attempts, err := st.Show(a.ctx, c.ID)
+	if err != nil {
+		return notFound(err, c.ID)
+	}
+	fluxes, actions, err := st.Resolutions(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(struct {
+			ID         int64                  `json:"id"`
+			State      store.State            `json:"state"`
+			ReasonCode *string                `json:"reason_code"`
+			Reason     *string                `json:"reason"`
+			Fluxes     []store.KnownFlux      `json:"fluxes"`
+			Actions    []store.PossibleAction `json:"actions"`
+			Requests   []store.AttemptView    `json:"requests"`
+		}{i.ID, i.State, i.ReasonCode, i.Reason, fluxes, actions, attempts})
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "invoice\t%d (%s)\n", i.ID, i.ExternalRef)
+	_, _ = fmt.Fprintf(w, "state\t%s\n", i.State)
+	_, _ = fmt.Fprintf(w, "reason\t%s\n", reason(i, 0))
+	_, _ = fmt.Fprintf(w, "number (BT-1)\t%s, %s to %s\n", or(i.NumeroFacture, "-"), amount(i), or(i.DestinataireSIRET, "-"))
+	for _, t := range attempts {
+		_, _ = fmt.Fprintf(w, "attempt %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"))
+		for _, l := range lookups(t) {
+			_, _ = fmt.Fprintf(w, "\t%s  %s\n", stamp(l.At), outcome(l))
+		}
+	}
+	for _, f := range fluxes {
+		_, _ = fmt.Fprintf(w, "known flux\t%s (%s)\n", f.Flux, f.Source)
+	}
+	for _, p := range actions {
+		if p.Refusal == "" {
+			p.Refusal = "possible"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", p.Action, p.Refusal)
+	}
+	return w.Flush()
+}
+
+// lookups are the searches about one attempt, the last five at most.
+func lookups(t store.AttemptView) []store.Lookup {
+	var evidence struct {
+		Lookups []store.Lookup `json:"lookups"`
+	}
+	_ = json.Unmarshal(t.Evidence, &evidence) // what is not there is not shown
+	return evidence.Lookups[max(0, len(evidence.Lookups)-5):]
+}
+
+// outcome says in words what one look-up found.
+func outcome(l store.Lookup) string {
+	switch {
+	case l.Code != "":
+		return "could not search: " + l.Code
+	case l.Found > 0:
+		return fmt.Sprintf("found %d, flux %s", l.Found, l.Flux)
+	case l.Absent:
+		return "found nothing, " + l.Age.Round(time.Second).String() + " after it was sent"
+	case l.Complete:
+		return "found nothing, but no later deposit can be found either"
+	default:
+		return "found nothing in an incomplete answer"
+	}
+}
