@@ -21,7 +21,7 @@ type verdict struct {
 // failed makes the error of a verdict that is none of success.
 func (v verdict) failed(op operation) *Error {
 	e := &Error{Op: op.name, Fault: v.fault, Exchange: v.Exchange, RetryAfter: v.retryAfter, Detail: v.detail, err: v.err}
-	if op.kind == deposit {
+	if op.kind&writes != 0 {
 		e.Outcome = v.outcome
 	}
 	return e
@@ -89,11 +89,15 @@ func bodySigns(o object, ex Exchange) (s signs) {
 	return s
 }
 
-// call makes one read, and once more when the gateway refused the token.
+// call makes one read, or one change, and once more when the gateway refused the token: then nothing has been done.
 func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (verdict, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be encoded", nil)
+	}
+	hc, timeout := c.reads, c.readTimeout
+	if op.kind == change { // a connection that the other side is just closing would leave it open whether it was done
+		hc, timeout = c.deposits, c.depositTimeout
 	}
 	for first := true; ; first = false {
 		token, err := c.token(ctx)
@@ -111,7 +115,7 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err != nil {
 			return verdict{}, err
 		}
-		v := c.weigh(read(op, send(ctx, c.reads, req, s, c.readTimeout, maxRead), c.private.with(token.Value.Reveal())), token)
+		v := c.weigh(read(op, send(ctx, hc, req, s, timeout, maxRead), c.private.with(token.Value.Reveal())), token)
 		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)
@@ -183,5 +187,9 @@ func (c *Client) token(ctx context.Context) (Token, error) {
 
 // unusable is an answer that says success and lacks what it promises.
 func unusable(op operation, v verdict, detail string) error {
-	return &Error{Op: op.name, Fault: FaultPortal, Exchange: v.Exchange, RetryAfter: -1, Detail: detail}
+	e := &Error{Op: op.name, Fault: FaultPortal, Exchange: v.Exchange, RetryAfter: -1, Detail: detail}
+	if op.kind&writes != 0 {
+		e.Outcome = Ambiguous
+	}
+	return e
 }

@@ -34,8 +34,10 @@ const (
 	report
 	health
 	other
-	reads = search | report | health | other
-	every = deposit | reads
+	change // what a supplier does about an invoice
+	reads  = search | report | health | other
+	writes = deposit | change
+	every  = writes | reads
 )
 
 // operation is one method of the API.
@@ -55,6 +57,9 @@ var (
 		"/cpro/transverses/v1/recuperer/structures/actives/fournisseur", other,
 	}
 	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other}
+	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change}
+	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change}
+	opRecycler  = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change}
 )
 
 type rule struct {
@@ -79,7 +84,8 @@ var rules = []rule{
 	{kinds: deposit, has: named, outcome: Ambiguous, fault: FaultPortal, detail: "flux number unusable, or beside a failure", mark: "A"},
 	{kinds: deposit, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success without its status or flux number", mark: "A"},
 	{kinds: search | report | other, from: 200, to: 200, has: coded | zero, mark: "S P"},
-	{kinds: reads, has: zero, fault: FaultPortal, detail: "success under another status", mark: "A"},
+	{kinds: change, from: 200, to: 200, has: coded | zero, outcome: Accepted, mark: "S"},
+	{kinds: reads | change, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success under another status", mark: "A"},
 
 	// The application's refusals, under 200 or 400 (§9).
 	{
@@ -105,6 +111,15 @@ var rules = []rule{
 	{kinds: report, from: 400, to: 400, message: "POQ_MSG_01.003", has: coded, fault: FaultNotYet, detail: "flux not found", mark: "C"},
 	{kinds: reads, from: 200, to: 200, message: "GDP_MSG_11.005", has: coded, fault: FaultRights, detail: "not entitled", mark: "C"},
 	{kinds: reads, from: 400, to: 400, message: "GDP_MSG_11.005", has: coded, fault: FaultRights, detail: "not entitled", mark: "C"},
+
+	{kinds: change, message: "GDP_MSG_11.008", has: coded, outcome: Refused, fault: FaultStatut, detail: "no such invoice", mark: "C"},
+	{kinds: change, message: "GDP_MSG_11.033", has: coded, outcome: Refused, fault: FaultStatut, detail: "the invoice is not suspended", mark: "C"},
+	{kinds: change, message: "GDP_MSG_11.001", has: coded, outcome: Refused, fault: FaultStatut, detail: "the invoice's status does not allow it", mark: "C"},
+	{kinds: change, message: "GDP_MSG_11.005", has: coded, outcome: Refused, fault: FaultRights, detail: "not entitled", mark: "C"},
+	{kinds: change, code: 20003, has: coded, outcome: Refused, fault: FaultDocument, detail: "the attachment is refused", mark: "C"},
+	// §9: a codeRetour that is not 0 says that nothing was done. No change is repeated after it.
+	{kinds: change, from: 200, to: 200, has: coded, outcome: Refused, fault: FaultUnknown, detail: "refused with a codeRetour not known here", mark: "G"},
+	{kinds: change, from: 400, to: 400, has: coded, outcome: Refused, fault: FaultUnknown, detail: "refused with a codeRetour not known here", mark: "G"},
 
 	// The gateway's refusals (§3.4, §3.5).
 	{kinds: every, from: 401, to: 401, has: saysAccount, outcome: NotLanded, fault: FaultAccount, detail: "technical account refused", mark: "P L"},

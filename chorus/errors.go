@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Outcome is what is known of a deposit.
+// Outcome is what is known of a deposit, or of another request that changes something at the portal.
 type Outcome string
 
-// The outcomes of a deposit. Only NotSent and NotLanded allow another deposit of the same invoice without further proof.
+// The outcomes. Only NotSent and NotLanded allow another deposit of the same invoice without further proof.
 const (
 	NotSent   Outcome = "NOT_SENT"   // nothing left this machine: no connection was ever handed out
 	NotLanded Outcome = "NOT_LANDED" // the gateway turned it away before Chorus Pro
@@ -34,6 +34,7 @@ const (
 	FaultQuota         Fault = "quota"         // too many requests; see RetryAfter
 	FaultPortal        Fault = "portal"        // the portal is down, or its answer is unusable
 	FaultDocument      Fault = "document"      // this file is refused
+	FaultStatut        Fault = "statut"        // the invoice is not, or not any more, in the status that the request is for
 	FaultNetwork       Fault = "network"       // name, connection, TLS, or silence until the deadline
 	FaultStopped       Fault = "stopped"       // the caller's context ended
 	FaultConfiguration Fault = "configuration" // wrong address or request: ours to correct
@@ -65,7 +66,7 @@ type Exchange struct {
 type Error struct {
 	Op         string        // operation, as factures/deposer/flux
 	Fault      Fault         //
-	Outcome    Outcome       // for deposits; "" for reads
+	Outcome    Outcome       // for deposits and remedies; "" for reads
 	Exchange   Exchange      //
 	RetryAfter time.Duration // as the portal asked, at most 24 h; -1 when it did not
 	Detail     string        // our own words
@@ -93,7 +94,7 @@ func (e *Error) Error() string {
 // Unwrap gives the context's error, or that of the Budget or TokenSource, if one of them ended the call.
 func (e *Error) Unwrap() error { return e.err }
 
-// OutcomeOf tells what the result of Prepare or Send means for the invoice. nil is Accepted; an error that is not of
+// OutcomeOf tells what the result of Prepare or Send, or of a remedy, means for the invoice. nil is Accepted; an error that is not of
 // this package is Ambiguous, because nothing is known.
 func OutcomeOf(err error) Outcome {
 	var e *Error

@@ -129,11 +129,32 @@ func TestSamples(t *testing.T) {
 			return ""
 		},
 	}
+	add := func(c *Client) (int64, error) { return c.AjouterFichier(t.Context(), LaneSubmit, aPiece) }
+	cases["70"] = func(c *Client) string {
+		if id, err := add(c); err != nil || id == 0 {
+			return fmt.Sprint(id, err)
+		}
+		return ""
+	}
+	cases["71"] = func(c *Client) string {
+		if _, err := add(c); FaultOf(err) != FaultDocument || OutcomeOf(err) != Refused {
+			return fmt.Sprint(err)
+		}
+		return ""
+	}
+	complete := func(want Outcome, fault Fault) func(*Client) string {
+		return func(c *Client) string {
+			if err := c.Completer(t.Context(), LaneSubmit, Completement{IdentifiantFactureCPP: 41180444}); OutcomeOf(err) != want || FaultOf(err) != fault {
+				return fmt.Sprint(err)
+			}
+			return ""
+		}
+	}
+	cases["72"], cases["73"] = complete(Accepted, ""), complete(Refused, FaultStatut)
 	elsewhere := map[string]string{
 		"01": "TestTokenAnswers", "02": "TestTokenAnswers", "03": "TestTokenAnswers",
 		"60": "operation not used", "61": "operation not used; its shapes are in TestLenient", "63": "operation not used",
-		"64": "operation not used", "66": "operation not used", "70": "operation not used", "71": "operation not used",
-		"72": "operation not used", "73": "operation not used", "74": "operation not used", "75": "operation not used",
+		"64": "operation not used", "66": "operation not used", "74": "operation not used", "75": "operation not used",
 	}
 	for number, s := range all {
 		run := cases[number]

@@ -142,6 +142,10 @@ type (
 		Account   string `json:"account"`
 		Structure int64  `json:"structure"`
 	}
+	// RemedyArgs has an invoice completed or recycled.
+	RemedyArgs struct {
+		ID int64 `json:"id"`
+	}
 	// DiscoverArgs has an account's supplier structures asked for.
 	DiscoverArgs struct {
 		Account string `json:"account"`
@@ -164,6 +168,9 @@ func (ReportArgs) Kind() string { return "report" }
 func (SyncArgs) Kind() string { return "sync" }
 
 // Kind names the job for River.
+func (RemedyArgs) Kind() string { return "remedy" }
+
+// Kind names the job for River.
 func (DiscoverArgs) Kind() string { return "discover" }
 
 // Insert is what River is given for one step of one invoice. A job is tried once: the row, not River, says when it is tried again.
@@ -184,6 +191,9 @@ func Insert(step store.Step, id int64) river.InsertManyParams {
 func InsertSync(key store.StructureKey) river.InsertManyParams {
 	return once(SyncArgs{key.Account, key.ID}, QueueFollow, 2)
 }
+
+// InsertRemedy is what River is given to carry out a remedy.
+func InsertRemedy(id int64) river.InsertManyParams { return once(RemedyArgs{id}, QueueFollow, 1) }
 
 // InsertDiscover is what River is given to ask for an account's structures.
 func InsertDiscover(account string) river.InsertManyParams {
@@ -210,6 +220,10 @@ func (j *Jobs) Register(w *river.Workers) {
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[SyncArgs]) error {
 		return j.quiet(ctx, j.sync(ctx, store.StructureKey{Account: r.Args.Account, ID: r.Args.Structure}, r.ID))
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[RemedyArgs]) error {
+		defer j.Poke()
+		return j.quiet(ctx, j.remedy(ctx, r.Args.ID, r.ID))
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[DiscoverArgs]) error {
 		return j.quiet(ctx, j.discover(ctx, r.Args.Account))

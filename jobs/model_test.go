@@ -400,6 +400,7 @@ rights         ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_
 quota          ready 2s  ready 7s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
 portal         ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
 document       ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
+statut         ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
 network        ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
 stopped        ready 2s  ready 2s     deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s
 configuration  ready 2s  ready 1m0s   deposited 30s  rejected  in_doubt      in_doubt 20s   in_doubt 20s   in_doubt 20s

@@ -34,6 +34,13 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	if p := acct.supplier(facts.FournisseurSIRET); p != nil {
 		problems = append(problems, *p)
 	}
+	p, err := j.sameNumber(ctx, inv, facts)
+	if err != nil {
+		return err
+	}
+	if p != nil {
+		problems = append(problems, *p)
+	}
 	if len(problems) == 0 {
 		state, err := j.Store.Validated(ctx, inv, facts)
 		if err == nil {
@@ -47,6 +54,19 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("refused before sending", "invoice", id, "reason_code", code)
 	return nil
+}
+
+// sameNumber says what is wrong when the invoice replaces another one under its number, which the portal keeps for the refused one (docs/chorus-pro.md §10).
+func (j *Jobs) sameNumber(ctx context.Context, inv store.Invoice, facts store.Facts) (*invoice.Problem, error) {
+	numero, siren, annee, err := j.Store.Replaced(ctx, inv.ID)
+	if err != nil || numero == "" || numero != facts.NumeroFacture || annee != facts.DateFacture.Year() || !strings.HasPrefix(facts.FournisseurSIRET, siren) {
+		return nil, err
+	}
+	return &invoice.Problem{
+		Code: "SAME_NUMBER", Term: "BT-1",
+		Message:   "BT-1 (number) is that of the refused invoice which this one replaces: Chorus Pro keeps it, give the new invoice another one",
+		MessageFR: "BT-1 (numéro) est celui de la facture rejetée que celle-ci remplace : Chorus Pro le conserve, en donner un autre à la nouvelle facture",
+	}, nil
 }
 
 // supplier says what is wrong when the account may not send for this supplier. One that could not be read is another problem's affair.

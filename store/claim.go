@@ -132,9 +132,15 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	n := tag.RowsAffected()
-	tag, err = s.pool.Exec(ctx, `
-		UPDATE chorus.structures SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
-	return n + tag.RowsAffected(), err
+	for _, table := range []string{"structures", "remedies"} {
+		tag, err = s.pool.Exec(ctx, `
+			UPDATE chorus.`+table+` SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
+		if err != nil {
+			return n, err
+		}
+		n += tag.RowsAffected()
+	}
+	return n, nil
 }
 
 // StructureKey names one supplier structure of an account.

@@ -232,6 +232,7 @@ type Insertion struct {
 	Document    []byte
 	SyntaxeFlux string
 	Metadata    json.RawMessage
+	Replaces    int64 // 0 = none
 }
 
 // Submit inserts an invoice as any application would.
@@ -243,9 +244,9 @@ func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
 		meta = &m
 	}
 	err := s.pool.QueryRow(ctx, `
-		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata)
-		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5)
-		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, meta).Scan(&id)
+		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata, replaces)
+		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint))
+		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, meta, n.Replaces).Scan(&id)
 	return id, err
 }
 

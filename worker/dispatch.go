@@ -43,6 +43,7 @@ func (w *Worker) dispatch(ctx context.Context) {
 			steps = append(steps, store.StepResolve, store.StepReport)
 			w.try(ctx, "sync", w.dispatchSync)
 			w.try(ctx, "discover", w.dispatchDiscover)
+			w.try(ctx, "remedy", w.dispatchRemedies)
 		}
 		for _, step := range steps {
 			w.try(ctx, string(step), func(ctx context.Context) error { return w.dispatchStep(ctx, step) })
@@ -107,6 +108,29 @@ func (w *Worker) dispatchSync(ctx context.Context) error {
 		}
 		for k, key := range keys {
 			if err := w.store.SetStructureClaim(ctx, tx, key, claims[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *Worker) dispatchRemedies(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		ids, err := w.store.DueRemedies(ctx, tx, 64, w.jobs.Names())
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		params := make([]river.InsertManyParams, len(ids))
+		for k, id := range ids {
+			params[k] = jobs.InsertRemedy(id)
+		}
+		claims, err := w.insert(ctx, tx, params)
+		if err != nil {
+			return err
+		}
+		for k, id := range ids {
+			if err := w.store.SetRemedyClaim(ctx, tx, id, claims[k]); err != nil {
 				return err
 			}
 		}

@@ -23,6 +23,17 @@ func (h *house) operator() *store.Store {
 	return store.New(pool)
 }
 
+// owner may do anything.
+func (h *house) owner() *pgxpool.Pool {
+	h.t.Helper()
+	pool, err := pgxpool.New(h.t.Context(), h.db.URL)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(pool.Close)
+	return pool
+}
+
 func (h *house) resolve(id int64, r store.Resolution) {
 	h.t.Helper()
 	if _, err := h.operator().ResolveParked(h.t.Context(), id, r); err != nil {
@@ -129,12 +140,7 @@ func TestAnOperatorAcceptsWhatWasFound(t *testing.T) {
 	id := h.insert(doc.UBL())
 	h.await(id, store.Settled)
 	flux := h.sim.Deposits("ACCEPT-1")[0].Flux
-	owner, err := pgxpool.New(t.Context(), h.db.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(owner.Close)
-	_, err = owner.Exec(t.Context(), `UPDATE chorus.invoices SET state = 'parked', reason_code = 'CONTRADICTION', reason = 'a test' WHERE id = $1`, id)
+	_, err := h.owner().Exec(t.Context(), `UPDATE chorus.invoices SET state = 'parked', reason_code = 'CONTRADICTION', reason = 'a test' WHERE id = $1`, id)
 	if err != nil {
 		t.Fatal(err)
 	}

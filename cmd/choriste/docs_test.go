@@ -274,7 +274,7 @@ func TestReasonCodesManual(t *testing.T) {
 	reasons := constants(t, "../../store/state.go", "Reason")
 	const duplicate = "DUPLICATE_NUMBER" // the one of these that makes a row invalid
 	// What is written by SQL or by the jobs themselves.
-	problems = append(problems, duplicate, "SUPPLIER", "SYNTAXE", "UNREADABLE", "POISON")
+	problems = append(problems, duplicate, "SUPPLIER", "SAME_NUMBER", "SYNTAXE", "UNREADABLE", "POISON")
 	reasons = append(slices.DeleteFunc(reasons, func(r string) bool { return r == duplicate }), "RETRY")
 
 	invalid := section(t, page, "## `invalid`: what is wrong with the document")

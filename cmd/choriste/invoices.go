@@ -56,22 +56,30 @@ func (c submitCmd) Run(a *app) error {
 // mostRead bounds what is read into memory; the database refuses less.
 const mostRead = 32 << 20
 
-func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+func readFile(name string) ([]byte, error) {
 	var in io.Reader = os.Stdin
 	if name != "-" {
 		f, err := os.Open(filepath.Clean(name))
 		if err != nil {
-			return 0, errors.New("the file cannot be opened")
+			return nil, errors.New("the file cannot be opened")
 		}
 		defer func() { _ = f.Close() }()
 		in = f
 	}
 	doc, err := io.ReadAll(io.LimitReader(in, mostRead+1))
 	if err != nil {
-		return 0, errors.New("the file cannot be read")
+		return nil, errors.New("the file cannot be read")
 	}
 	if len(doc) > mostRead {
-		return 0, errors.New("the file is larger than Chorus Pro takes (30 MB)")
+		return nil, errors.New("the file is larger than Chorus Pro takes (30 MB)")
+	}
+	return doc, nil
+}
+
+func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+	doc, err := readFile(name)
+	if err != nil {
+		return 0, err
 	}
 	return st.Submit(a.ctx, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
 }
@@ -148,11 +156,18 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return notFound(err, c.ID)
 	}
+	remedies, replaces, replacedBy, err := st.Remedies(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
 	if a.json {
 		return a.print(struct {
 			store.Status
-			Requests []store.AttemptView `json:"requests"`
-		}{i, attempts})
+			Replaces   int64               `json:"replaces,omitempty"`
+			ReplacedBy int64               `json:"replaced_by,omitempty"`
+			Requests   []store.AttemptView `json:"requests"`
+			Remedies   []store.RemedyView  `json:"remedies"`
+		}{i, replaces, replacedBy, attempts, remedies})
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	line := func(label, text string) {
@@ -179,10 +194,19 @@ func (c showCmd) Run(a *app) error {
 		line("since", stamp(*i.StatutCourantDate))
 	}
 	line("comment", or(i.StatutCommentaire, ""))
+	if replaces != 0 {
+		line("replaces", fmt.Sprintf("invoice %d", replaces))
+	}
+	if replacedBy != 0 {
+		line("replaced by", fmt.Sprintf("invoice %d", replacedBy))
+	}
 	line("inserted", stamp(i.CreatedAt))
 	line("last change", stamp(i.UpdatedAt))
 	for _, t := range attempts {
 		line(fmt.Sprintf("attempt %d", t.N), fmt.Sprintf("%s  %s  %s  %s", stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"), t.NomFichier, t.Evidence))
+	}
+	for _, r := range remedies {
+		line(string(r.Kind), fmt.Sprintf("%s  %s  %s", stamp(r.RequestedAt), r.State, or(r.Reason, "")))
 	}
 	return w.Flush()
 }

@@ -27,21 +27,24 @@ import (
 type cli struct {
 	JSON bool `name:"json" help:"Print JSON, one object a line."`
 
-	Migrate migrateCmd `cmd:"" help:"Bring the database to the schema this program needs."`
-	Work    workCmd    `cmd:"" help:"Deposit and follow invoices until stopped."`
-	Doctor  doctorCmd  `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
-	Submit  submitCmd  `cmd:"" help:"Insert invoice files, as an application would."`
-	List    listCmd    `cmd:"" help:"List invoices."`
-	Show    showCmd    `cmd:"" help:"Show one invoice and every request made for it."`
-	Events  eventsCmd  `cmd:"" help:"Show the history of one invoice."`
-	Stats   statsCmd   `cmd:"" help:"Count invoices by state, with the age of the oldest."`
-	Retry   retryCmd   `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
-	Resolve resolveCmd `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
-	Cancel  cancelCmd  `cmd:"" help:"Ask for an invoice not to be sent."`
-	Pause   pauseCmd   `cmd:"" help:"Stop sending and following an account's invoices."`
-	Resume  resumeCmd  `cmd:"" help:"Go on with a paused account."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Help    helpCmd    `cmd:"" help:"Show this help, or the settings: help env."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the schema this program needs."`
+	Work     workCmd     `cmd:"" help:"Deposit and follow invoices until stopped."`
+	Doctor   doctorCmd   `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
+	Submit   submitCmd   `cmd:"" help:"Insert invoice files, as an application would."`
+	List     listCmd     `cmd:"" help:"List invoices."`
+	Show     showCmd     `cmd:"" help:"Show one invoice and every request made for it."`
+	Events   eventsCmd   `cmd:"" help:"Show the history of one invoice."`
+	Stats    statsCmd    `cmd:"" help:"Count invoices by state, with the age of the oldest."`
+	Retry    retryCmd    `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
+	Resolve  resolveCmd  `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
+	Complete completeCmd `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`
+	Recycle  recycleCmd  `cmd:"" help:"Route an invoice anew that went to the wrong place; same number."`
+	Replace  replaceCmd  `cmd:"" help:"Insert a new invoice, with a new number, for one that its recipient refused."`
+	Cancel   cancelCmd   `cmd:"" help:"Ask for an invoice not to be sent."`
+	Pause    pauseCmd    `cmd:"" help:"Stop sending and following an account's invoices."`
+	Resume   resumeCmd   `cmd:"" help:"Go on with a paused account."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`
 }
 
 // app is what the commands share.

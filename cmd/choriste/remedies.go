@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"path/filepath"
+
+	"github.com/choriste/choriste/store"
+)
+
+type completeCmd struct {
+	ID      int64    `arg:"" help:"The suspended invoice."`
+	Comment string   `help:"What the recipient is told." placeholder:"TEXT"`
+	Files   []string `name:"file" type:"path" help:"A file to attach; may be given several times." placeholder:"FILE"`
+}
+
+func (c completeCmd) Run(a *app) error {
+	if c.Comment == "" && len(c.Files) == 0 {
+		return usageError{errors.New("complete it with what? give --comment, --file, or both")}
+	}
+	var files []store.Attachment
+	for _, name := range c.Files {
+		contents, err := readFile(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		files = append(files, store.Attachment{Nom: filepath.Base(name), Mime: mime.TypeByExtension(filepath.Ext(name)), Contenu: contents})
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	remedy, err := st.CompleteInvoice(a.ctx, c.ID, c.Comment, files)
+	return a.asked(c.ID, store.Complete, remedy, err)
+}
+
+type recycleCmd struct {
+	ID         int64  `arg:"" help:"The invoice to be recycled."`
+	To         string `help:"The right recipient." placeholder:"SIRET"`
+	Service    string `help:"The right service code (BT-10)." placeholder:"CODE"`
+	Engagement string `help:"The right commitment number (BT-13)." placeholder:"NUMBER"`
+	Comment    string `help:"What the recipient is told." placeholder:"TEXT"`
+}
+
+// Help says what must be known before.
+func (recycleCmd) Help() string {
+	return "Number, amounts and document stay; what is not given stays as it was. Chorus Pro is withdrawing this operation with the reform of 2026: " +
+		"where it is not offered any more, the refusal is kept, and the invoice is replaced."
+}
+
+func (c recycleCmd) Run(a *app) error {
+	if c.To+c.Service+c.Engagement == "" {
+		return usageError{errors.New("recycle it to where? give --to, --service or --engagement")}
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	remedy, err := st.RecycleInvoice(a.ctx, c.ID, store.Routing{DestinataireSIRET: c.To, CodeService: c.Service, Engagement: c.Engagement}, c.Comment)
+	return a.asked(c.ID, store.Recycle, remedy, err)
+}
+
+// asked prints that a remedy was asked for.
+func (a *app) asked(id int64, kind store.RemedyKind, remedy int64, err error) error {
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"id": id, "remedy": remedy, "kind": kind, "state": store.RemedyRequested})
+	}
+	a.printf("asked for: %s invoice %d (choriste show %d says what comes of it)\n", kind, id, id)
+	return nil
+}
+
+type replaceCmd struct {
+	ID          int64  `arg:"" help:"The invoice that its recipient refused."`
+	File        string `arg:"" help:"The new invoice, with a new number; - is standard input."`
+	ExternalRef string `name:"ref" help:"Idempotency key of the new one; a second insert with it is refused."`
+}
+
+func (c replaceCmd) Run(a *app) error {
+	doc, err := readFile(c.File)
+	if err != nil {
+		return err
+	}
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	old, _, err := st.Show(a.ctx, c.ID)
+	if err != nil {
+		return notFound(err, c.ID)
+	}
+	id, err := st.Submit(a.ctx, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.ID})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"id": id, "replaces": c.ID})
+	}
+	a.printf("%s is invoice %d and replaces invoice %d\n", c.File, id, c.ID)
+	return nil
+}
