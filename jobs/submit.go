@@ -187,7 +187,7 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 			return err
 		}
 		if opened {
-			j.Log.Warn("deposits are held back until the portal answers", "account", acct.Name, "fault", fault)
+			j.Log.Info("deposits are held back until the portal answers", "account", acct.Name, "fault", fault)
 			j.Probe()
 		}
 	}

@@ -99,8 +99,8 @@ func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.Structur
 	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery))
 }
 
-// DiscoverEvery is how often an account's supplier structures are asked for.
-const DiscoverEvery = 6 * time.Hour
+// discoverEvery is how often an account's supplier structures are asked for.
+const discoverEvery = 6 * time.Hour
 
 // discover asks which supplier structures the account may act for; each has a change feed.
 func (j *Jobs) discover(ctx context.Context, account string) error {
@@ -125,7 +125,7 @@ func (j *Jobs) discover(ctx context.Context, account string) error {
 		j.Log.Warn("the technical account is attached to no supplier structure: invoices can be sent, but not followed", "account", account)
 	}
 	defer j.Poke()
-	if err := j.Store.Structures(ctx, account, structures); err != nil {
+	if err := j.Store.Structures(ctx, account, structures, discoverEvery); err != nil {
 		return err
 	}
 	return j.expiry(ctx, acct, list)

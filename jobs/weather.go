@@ -91,7 +91,7 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 	case err != nil:
 		j.Log.Warn("a breaker could not be told", "account", acct.Name, "error", store.Message(err))
 	case turned && key != "":
-		j.Log.Warn("deposits are held back until the portal answers", "account", acct.Name, "fault", chorus.FaultOf(failure))
+		j.Log.Info("deposits are held back until the portal answers", "account", acct.Name, "fault", chorus.FaultOf(failure))
 		j.Probe()
 	case turned:
 		j.Log.Info("deposits go on", "account", acct.Name)
@@ -114,8 +114,10 @@ func (j *Jobs) suspect(ctx context.Context, acct *Account, failure error) {
 	j.Probe()
 }
 
-// ProbeFor is how long a probe may take, the waits for a token and a permit included; if its process dies, another one may probe afterwards.
-func (s Settings) ProbeFor() time.Duration { return max(40*s.Unit(), 2*time.Second) }
+// A probe may take so long, the waits for a token and a permit included. Long before that another process may make one, too: this one may be dead.
+func (s Settings) probeTimeout() time.Duration { return max(40*s.Unit(), 2*time.Second) }
+
+func (s Settings) probeLease() time.Duration { return 15 * s.Unit() }
 
 // ProbeDue makes the health checks that are this process's to make now.
 func (j *Jobs) ProbeDue(ctx context.Context) error {
@@ -131,7 +133,7 @@ func (j *Jobs) ProbeDue(ctx context.Context) error {
 	for key := range by {
 		keys = append(keys, key)
 	}
-	due, err := j.Store.TakeProbes(ctx, keys, j.Settings.ProbeFor())
+	due, err := j.Store.TakeProbes(ctx, keys, j.Settings.probeLease())
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (j *Jobs) ProbeDue(ctx context.Context) error {
 
 // probe makes one health check for a breaker and tells what it showed.
 func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
-	limited, cancel := context.WithTimeout(ctx, j.Settings.ProbeFor())
+	limited, cancel := context.WithTimeout(ctx, j.Settings.probeTimeout())
 	defer cancel()
 	err := acct.Client.Health(limited)
 	if ctx.Err() != nil {
@@ -175,7 +177,7 @@ func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
 			failed = errors.Join(failed, err)
 		}
 		if opened {
-			j.Log.Warn("nothing is asked until the portal answers", "account", acct.Name, "fault", fault)
+			j.Log.Info("nothing is asked until the portal answers", "account", acct.Name, "fault", fault)
 		}
 		return failed
 	}

@@ -173,15 +173,16 @@ func (s *Store) SetStructureClaim(ctx context.Context, tx pgx.Tx, key StructureK
 	return err
 }
 
-// DueAccounts takes the accounts whose supplier structures are due to be asked for, within tx; each is due again after every.
-func (s *Store) DueAccounts(ctx context.Context, tx pgx.Tx, every time.Duration, accounts []string) ([]string, error) {
+// DueAccounts takes the accounts whose supplier structures are due to be asked for, within tx; each is due again after lease, unless its job says
+// otherwise before (Structures, Ask): a job that is lost delays it by no more.
+func (s *Store) DueAccounts(ctx context.Context, tx pgx.Tx, lease time.Duration, accounts []string) ([]string, error) {
 	rows, err := tx.Query(ctx, `
 		UPDATE chorus.accounts
 		SET next_at = clock_timestamp() + $1::interval
 		WHERE name IN (
 		    SELECT name FROM chorus.accounts WHERE next_at <= clock_timestamp() AND name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name) FOR UPDATE SKIP LOCKED
 		)
-		RETURNING name`, every, accounts)
+		RETURNING name`, lease, accounts)
 	if err != nil {
 		return nil, err
 	}

@@ -272,8 +272,8 @@ type Structure struct {
 	Now         time.Time // the database's clock
 }
 
-// Structures replaces what is known of an account's supplier structures, keeping their watermarks.
-func (s *Store) Structures(ctx context.Context, account string, list []Structure) error {
+// Structures replaces what is known of an account's supplier structures, keeping their watermarks; they are asked for again after every.
+func (s *Store) Structures(ctx context.Context, account string, list []Structure, every time.Duration) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		for _, st := range list {
 			_, err := tx.Exec(ctx, `
@@ -285,7 +285,8 @@ func (s *Store) Structures(ctx context.Context, account string, list []Structure
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, `UPDATE chorus.accounts SET structures_at = clock_timestamp() WHERE name = $1`, account)
+		_, err := tx.Exec(ctx, `
+			UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, every)
 		return err
 	})
 }

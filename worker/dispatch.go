@@ -140,7 +140,7 @@ func (w *Worker) dispatchRemedies(ctx context.Context) error {
 
 func (w *Worker) dispatchDiscover(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
-		names, err := w.store.DueAccounts(ctx, tx, jobs.DiscoverEvery, w.jobs.Names())
+		names, err := w.store.DueAccounts(ctx, tx, 2*w.cfg.Settings.SendWithin, w.jobs.Names())
 		if err != nil || len(names) == 0 {
 			return err
 		}
