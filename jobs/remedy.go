@@ -38,9 +38,12 @@ func (j *Jobs) remedy(ctx context.Context, id, claim int64) error {
 		if err != nil {
 			return j.remedyFailed(ctx, acct, r, store.RemedyUnknown, err)
 		}
-		if remedied(r, h) {
+		switch remedied(r, h) {
+		case store.RemedyDone:
 			j.Log.Info("a remedy had been carried out", "invoice", r.InvoiceID, "remedy", r.ID, "statut", h.StatutCourantCode)
 			return j.Store.EndRemedy(ctx, r, store.RemedyDone, "its answer was lost; the invoice is "+h.StatutCourantCode, 0)
+		case store.RemedyUnknown:
+			return j.Store.EndRemedy(ctx, r, store.RemedyUnknown, "", j.nextRemedy(r))
 		}
 	}
 	pieces, err := j.upload(ctx, acct, r, files, lease)
@@ -71,18 +74,32 @@ func (j *Jobs) remedy(ctx context.Context, id, claim int64) error {
 	return j.Store.EndRemedy(ctx, r, store.RemedyDone, "", 0)
 }
 
-// remedied tells whether the invoice shows that the remedy was carried out: it does not wait for it any more, or it did not for a while since.
-func remedied(r store.Remedy, h chorus.History) bool {
+// remedied says what the invoice's history shows of a remedy whose answer was lost: done, requested (it still waits, so nothing was done), or unknown. A statut
+// that is not known here, or an older one than the invoice waited in, proves nothing.
+func remedied(r store.Remedy, h chorus.History) store.RemedyState {
 	s := remedyStatuts[r.Kind]
-	if h.StatutCourantCode != s.waits {
-		return true
-	}
+	var waited, moved time.Time // last, by the portal's own clock
 	for _, passed := range h.Statuts {
-		if passed.Code == s.after && passed.DatePassage.Time.After(r.SentAt) {
-			return true
+		at := passed.DatePassage.Time
+		_, known := chorus.StatutInfo(passed.Code)
+		switch {
+		case passed.Code == s.after && at.After(r.SentAt):
+			return store.RemedyDone
+		case passed.Code == s.waits && at.After(waited):
+			waited = at
+		case passed.Code != s.waits && known && at.After(moved):
+			moved = at
 		}
 	}
-	return false
+	_, known := chorus.StatutInfo(h.StatutCourantCode)
+	switch {
+	case h.StatutCourantCode == s.waits:
+		return store.RemedyRequested
+	case known && !moved.IsZero() && !moved.Before(waited):
+		return store.RemedyDone
+	default:
+		return store.RemedyUnknown
+	}
 }
 
 // upload brings the files to the portal that are not there yet. With fewer pieces than files and no error, the remedy has been given back.
