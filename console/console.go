@@ -39,6 +39,14 @@ func Handler(s *store.Store) http.Handler {
 		if err == nil {
 			accounts, err = s.Accounts(r.Context())
 		}
+		var breakers []store.Breaker
+		if err == nil {
+			breakers, err = s.Breakers(r.Context())
+		}
+		var closure *store.Window
+		if err == nil {
+			closure, err = s.Closure(r.Context())
+		}
 		if err == nil {
 			var list []store.Status
 			if list, err = s.Recent(r.Context(), 100); err == nil {
@@ -48,7 +56,7 @@ func Handler(s *store.Store) http.Handler {
 				h.Set("Cache-Control", "no-store")
 				h.Set("X-Content-Type-Options", "nosniff")
 				h.Set("Referrer-Policy", "no-referrer")
-				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Invoices": list, "Now": time.Now()})
+				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Now": time.Now()})
 			}
 		}
 		if err != nil {

@@ -41,6 +41,20 @@ func (s *Store) Breakers(ctx context.Context) ([]Breaker, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Breaker])
 }
 
+// Text is its state in one line.
+func (b Breaker) Text() string {
+	switch {
+	case b.State == "closed" && b.Ramping:
+		return "answers again, deposits come back a few at first"
+	case b.State == "closed":
+		return "in order"
+	case b.State == "trial":
+		return "answers the health check since the failure of " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): one deposit at a time"
+	default:
+		return "fails since " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): deposits wait"
+	}
+}
+
 // EnsureBreakers makes breakers known (key, scope and name), and which of them each account is behind.
 func (s *Store) EnsureBreakers(ctx context.Context, list []Breaker, behind map[string][]string) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
@@ -225,7 +239,24 @@ func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (an
 }
 
 // Window is an announced closure of the portal.
-type Window struct{ From, Until time.Time }
+type Window struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// Closure is the announced closure that is under way, nil when there is none.
+func (s *Store) Closure(ctx context.Context) (*Window, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT starts_at, ends_at FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at ORDER BY ends_at DESC LIMIT 1`)
+	if err != nil {
+		return nil, err
+	}
+	w, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[Window])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there is none, and that is no failure
+	}
+	return w, err
+}
 
 // SetMaintenance replaces the closures that are still ahead or under way by these; past ones stay, as history.
 func (s *Store) SetMaintenance(ctx context.Context, windows []Window) error {

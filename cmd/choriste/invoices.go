@@ -289,7 +289,36 @@ func (statsCmd) Run(a *app) error {
 		}
 		a.printf("account %s: %s\n", acc.Account, acc.Text())
 	}
-	return nil
+	return a.weather(st)
+}
+
+// weather tells of what keeps the whole fleet from sending: breakers, and an announced closure.
+func (a *app) weather(st *store.Store) error {
+	breakers, err := st.Breakers(a.ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range breakers {
+		switch {
+		case a.json:
+			err = a.print(b)
+		case b.State != "closed" || b.Ramping:
+			a.printf("%s %s: %s\n", b.Scope, b.Name, b.Text())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	closure, err := st.Closure(a.ctx)
+	switch {
+	case err != nil || closure == nil:
+		return err
+	case a.json:
+		return a.print(map[string]any{"maintenance": closure})
+	default:
+		a.printf("Chorus Pro is closed, as announced, until %s: nothing is asked\n", stamp(closure.Until))
+		return nil
+	}
 }
 
 type retryCmd struct {

@@ -1,0 +1,50 @@
+package console_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+)
+
+// What keeps the fleet from sending is on the page, and nothing of it when all is well.
+func TestThePageTellsOfOutagesAndClosures(t *testing.T) {
+	db := storetest.New(t)
+	pool, err := store.Connect(t.Context(), db.WorkerURL, "test", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	st := store.New(pool)
+	breaker := store.Breaker{Key: "portal/1", Scope: store.ScopePortal, Name: "api.example"}
+	if err := st.EnsureBreakers(t.Context(), []store.Breaker{breaker}, map[string][]string{"default": {breaker.Key}}); err != nil {
+		t.Fatal(err)
+	}
+	page := func() string {
+		rec := httptest.NewRecorder()
+		console.Handler(st).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+		if rec.Code != http.StatusOK {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		return rec.Body.String()
+	}
+	if p := page(); strings.Contains(p, "api.example") || strings.Contains(p, "closed, as announced") {
+		t.Errorf("all is well, and the page says:\n%s", p)
+	}
+	if _, err := st.ProbeFailed(t.Context(), breaker.Key, "network", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.SetMaintenance(t.Context(), []store.Window{{From: time.Now().Add(-time.Minute), Until: time.Now().Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"The portal api.example fails since", "(network): deposits wait", "Chorus Pro is closed, as announced, until"} {
+		if p := page(); !strings.Contains(p, want) {
+			t.Errorf("no %q in\n%s", want, p)
+		}
+	}
+}
