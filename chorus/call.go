@@ -115,7 +115,7 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err != nil {
 			return verdict{}, err
 		}
-		v := c.weigh(read(op, send(ctx, hc, req, s, timeout, maxRead), c.private.with(token.Value.Reveal())), token)
+		v := c.weigh(read(op, send(ctx, hc, req, s, c.depart, timeout, maxRead), c.private.with(token.Value.Reveal())), token)
 		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)
@@ -157,6 +157,14 @@ func (c *Client) permit(ctx context.Context, op operation, lane Lane) error {
 		return before(ctx, op.name, FaultLocal, "no permit to send", err)
 	}
 	return nil
+}
+
+// depart waits for the moment to leave.
+func (c *Client) depart(ctx context.Context) (left func(), err error) {
+	if c.budget == nil {
+		return func() {}, nil
+	}
+	return c.budget.Depart(ctx)
 }
 
 // enter passes the gate.

@@ -42,7 +42,7 @@ type Config struct {
 	// DepositTimeout + 60 s, so that a token outlives the deposit that carries it.
 	TokenMargin time.Duration
 
-	// Budget is asked once before every request to the API; nil means no limit. A deposit's permit is taken by Prepare.
+	// Budget is asked before every request to the API; nil means no limit. A deposit's permit is taken by Prepare.
 	Budget Budget
 	// Gate is passed immediately before every request to the API; nil means always open.
 	Gate Gate
@@ -65,8 +65,11 @@ const (
 
 // Budget shares the requests that PISTE grants one application (docs/chorus-pro.md §3.5).
 type Budget interface {
-	// Take returns when one request may leave. Its error is found again in the returned error's chain.
+	// Take returns when it is the turn of one request. Its error is found again in the returned error's chain.
 	Take(ctx context.Context, lane Lane) error
+	// Depart returns when a request may leave whose turn it was: its connection stands, and nothing of it is written yet.
+	// An error keeps it back and is found again likewise. left is called as soon as the request's head is written, and does not wait.
+	Depart(ctx context.Context) (left func(), err error)
 }
 
 // Gate watches over the use of one technical account, which too many refusals lock (docs/chorus-pro.md §3.6).

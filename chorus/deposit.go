@@ -68,7 +68,7 @@ type Receipt struct {
 // Prepare builds the request for one file, gets a token and a permit for it, in that order, and sends nothing. Its errors
 // are all NotSent; FaultDocument means that this file can never be sent.
 //
-// The permit is good for a request that leaves at once: commit, and Send.
+// The permit is for a request that leaves soon: commit, and Send, which waits for the moment itself.
 func (c *Client) Prepare(ctx context.Context, f File) (*Deposit, error) {
 	if problem := f.validate(); problem != "" {
 		return nil, before(ctx, opDeposit.name, FaultDocument, problem, nil)
@@ -126,7 +126,7 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 		leave(FaultLocal, false)
 		return Receipt{}, before(ctx, opDeposit.name, FaultLocal, errLate.Error(), nil)
 	}
-	r := send(ctx, c.deposits, d.req, d.body, c.depositTimeout, maxAnswer)
+	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer)
 	v := c.weigh(read(opDeposit, r, c.private.with(d.token.Value.Reveal())), *d.token)
 	leave(v.fault, v.detail == unclear401)
 	if v.fault == FaultToken {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -271,9 +272,40 @@ func TestPreparing(t *testing.T) {
 	}
 }
 
+// TestKeptBackAtTheDoor: what may not leave when its connection stands does not, and is not in doubt.
+func TestKeptBackAtTheDoor(t *testing.T) {
+	p := newPortal(t, answerJSON(200, acceptedBody))
+	cfg := p.config()
+	b := &countingBudget{}
+	cfg.Budget = b
+	client := newClient(t, cfg)
+	if _, err := depositOnce(t, client); err != nil || b.left.Load() != 1 {
+		t.Fatalf("%v, %d departures", err, b.left.Load())
+	}
+	b.denied = errors.New("not now")
+	_, err := depositOnce(t, client)
+	if !errors.Is(err, b.denied) || OutcomeOf(err) != NotSent || FaultOf(err) != FaultLocal {
+		t.Errorf("deposit: %v, %s", err, OutcomeOf(err))
+	}
+	for range 2 { // with a new connection and, were one kept, an old one
+		if _, err := client.Report(t.Context(), LaneReport, "CPP1"); !errors.Is(err, b.denied) || FaultOf(err) != FaultLocal {
+			t.Errorf("read: %v", err)
+		}
+	}
+	if n := len(p.arrived()); n != 1 {
+		t.Errorf("%d requests arrived, want the first deposit alone", n)
+	}
+}
+
 type countingBudget struct {
-	lanes []Lane
-	err   error
+	lanes  []Lane
+	err    error
+	left   atomic.Int64
+	denied error
+}
+
+func (b *countingBudget) Depart(context.Context) (func(), error) {
+	return func() { b.left.Add(1) }, b.denied
 }
 
 func (b *countingBudget) Take(_ context.Context, lane Lane) error {

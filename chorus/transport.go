@@ -110,13 +110,14 @@ func (c *Client) request(op operation, token Token, body []byte) (*http.Request,
 type sent struct {
 	*bytes.Reader
 	n        atomic.Int64
-	deadline time.Time // zero: none
+	deadline time.Time   // zero: none
+	denied   atomic.Bool // it may not leave at all
 }
 
 var errLate = errors.New("too late to be sent")
 
 func (s *sent) Read(p []byte) (int, error) {
-	if s.late() {
+	if s.denied.Load() || s.late() {
 		return 0, errLate
 	}
 	half := crash.Enabled && s.Reader.Len() > 0 && s.n.Load() == 0
@@ -157,11 +158,11 @@ type reply struct {
 	err    error  // the caller's context, when it ended
 }
 
-// send makes one round trip within timeout, dialling and reading included.
-func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, timeout time.Duration, limit int) (r reply) {
+// send makes one round trip within timeout, dialling and reading included. depart is asked when there is a connection, before anything is written to it.
+func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depart func(context.Context) (func(), error), timeout time.Duration, limit int) (r reply) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	trace := tracer{stop: cancel}
+	trace := tracer{stop: cancel, depart: func() (func(), error) { return depart(limited) }, sent: s}
 	r.Started = time.Now()
 	defer func() {
 		r.Took = time.Since(r.Started)
@@ -174,6 +175,9 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, time
 	resp, err := hc.Do(req.WithContext(trace.attach(limited)))
 	if err != nil {
 		r.fail(ctx, err)
+		if trace.denied != nil && r.err == nil {
+			r.why, r.fault, r.err = "no permit to leave", FaultLocal, trace.denied
+		}
 		return r
 	}
 	defer func() { _ = resp.Body.Close() }() // an error here changes nothing: what counts was read
@@ -208,6 +212,10 @@ func (r *reply) fail(caller context.Context, err error) {
 type tracer struct {
 	connected, wrote atomic.Bool
 	stop             context.CancelFunc
+	depart           func() (left func(), err error) // nil: no permit is needed
+	left             func()
+	denied           error // from depart
+	sent             *sent
 }
 
 // point ends the request when a failure is injected here.
@@ -219,11 +227,25 @@ func (t *tracer) point(name string) {
 
 func (t *tracer) attach(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// net/http calls it in the goroutine that asks for the connection and would write next. A body that cannot be read keeps all of its request back.
 		GotConn: func(httptrace.GotConnInfo) {
+			if t.depart != nil {
+				t.left, t.denied = t.depart()
+			}
+			if t.denied != nil {
+				t.sent.denied.Store(true)
+				t.stop()
+				return
+			}
 			t.connected.Store(true)
 			t.point(crash.AfterDial)
 		},
-		WroteHeaders: func() { t.point(crash.AfterHeaders) },
+		WroteHeaders: func() {
+			if t.left != nil {
+				t.left()
+			}
+			t.point(crash.AfterHeaders)
+		},
 		WroteRequest: func(i httptrace.WroteRequestInfo) {
 			t.wrote.Store(i.Err == nil)
 			t.point(crash.AfterWrite)

@@ -16,14 +16,25 @@ type Budget struct {
 	store *Store
 	key   string
 	every time.Duration // between two requests
+	most  int           // requests in as many intervals, counted as they leave; 0 = not counted
 	daily int           // requests a day; 0 = no limit
 	limit time.Duration // longest wait for a slot
 }
 
-// NewBudget returns the budget called key at so many requests per second and, unless daily is 0, a day. A wait longer than limit is refused with *Busy
-// instead of being sat out.
-func NewBudget(s *Store, key string, perSecond float64, daily int, limit time.Duration) *Budget {
-	return &Budget{store: s, key: key, every: time.Duration(float64(time.Second) / perSecond), daily: daily, limit: limit}
+// Pace is the share of the quota that is spent. What is left of a second is for requests that take longer on their way than others.
+const Pace = 0.95
+
+// mostCounted is the largest quota whose requests are counted one by one as they leave. Above it a late one more or less is lost in what Pace leaves.
+const mostCounted = 200
+
+// NewBudget returns the budget called key of an application that is granted quota requests per second and, unless daily is 0, so many a day. A wait longer than limit is
+// refused with *Busy instead of being sat out.
+func NewBudget(s *Store, key string, quota float64, daily int, limit time.Duration) *Budget {
+	b := &Budget{store: s, key: key, every: time.Duration(float64(time.Second) / (quota * Pace)), daily: daily, limit: limit}
+	if quota <= mostCounted {
+		b.most = max(1, int(quota))
+	}
+	return b
 }
 
 // Lane orders what requests are made for by importance. A lane with more demand than there is room for is served after the ones before it, but never
@@ -45,10 +56,22 @@ func (b *Busy) Error() string {
 	return fmt.Sprintf("the request budget is spent for the next %s", b.Wait.Round(time.Millisecond))
 }
 
-// stale is how late a slot may still be used. A process that was starved for longer throws the slot away, so that it cannot fire several at once.
-const stale = 100 * time.Millisecond
+// A slot that comes to a process later than this is thrown away, so that one that was starved cannot use several at once. Where departures are counted,
+// only a pile of slots does harm: it would keep the others waiting at the door.
+const (
+	stale        = 100 * time.Millisecond
+	staleCounted = 500 * time.Millisecond
+)
 
-// Wait returns when the next request of the lane may leave. A slot that was reserved and not used is lost; the next one is one interval later.
+func (b *Budget) stale() time.Duration {
+	if b.most > 0 {
+		return staleCounted
+	}
+	return stale
+}
+
+// Wait returns when it is the turn of a request of the lane; what is still to be done before it leaves is done then, and Depart called. A slot that was
+// reserved and not used is lost; the next one is one interval later.
 func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 	began := time.Now()
 	for {
@@ -80,7 +103,7 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
-		if time.Since(due) < stale {
+		if time.Since(due) < b.stale() {
 			return nil
 		}
 	}
@@ -113,13 +136,16 @@ func (b *Budget) Pause(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// create writes the budget's row when it is not there: at first, or after a crash of the server. After a crash the first slot is a second away, so
-// that what had left just before it is over.
+// create writes the budget's row when it is not there: at first, or after a crash of the server. After a crash, which a fleet that has worked before
+// must take for the reason, nothing leaves for a second, so that what had left just before it is over.
 func (b *Budget) create(ctx context.Context, wait time.Duration) error {
 	_, err := b.store.pool.Exec(ctx, `
-		INSERT INTO chorus.budgets (key, every_us, tat, daily)
-		VALUES ($1, $2, clock_timestamp() + $3::interval, $4)
-		ON CONFLICT DO NOTHING`, b.key, b.every.Microseconds(), wait, b.daily)
+		WITH opening AS (
+			SELECT clock_timestamp() + CASE WHEN EXISTS (SELECT FROM chorus.accounts WHERE accepted IS NOT NULL) THEN '1 second' ELSE $3::interval END AS at
+		)
+		INSERT INTO chorus.budgets (key, every_us, tat, daily, most, departures)
+		SELECT $1, $2, at, $4, $5::integer, array_fill(at - interval '1 second', ARRAY[$5::integer]) FROM opening
+		ON CONFLICT DO NOTHING`, b.key, b.every.Microseconds(), wait, b.daily, b.most)
 	return err
 }
 
@@ -128,6 +154,8 @@ func (b *Budget) Set(ctx context.Context) error {
 	if err := b.create(ctx, 0); err != nil {
 		return err
 	}
-	_, err := b.store.pool.Exec(ctx, `UPDATE chorus.budgets SET every_us = $2, daily = $3 WHERE key = $1 AND (every_us, daily) <> ($2, $3)`, b.key, b.every.Microseconds(), b.daily)
+	_, err := b.store.pool.Exec(ctx, `
+		UPDATE chorus.budgets SET every_us = $2, daily = $3, most = $4 WHERE key = $1 AND (every_us, daily, most) <> ($2, $3, $4)`,
+		b.key, b.every.Microseconds(), b.daily, b.most)
 	return err
 }

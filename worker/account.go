@@ -115,7 +115,7 @@ func (w *Worker) application(next *roster, a Account) (*application, error) {
 	if before != nil && before.quota == quota {
 		app.budget = before.budget
 	} else {
-		app.budget = store.NewBudget(w.store, key, quota*Pace, w.cfg.Daily, w.cfg.Settings.LongestPermit())
+		app.budget = store.NewBudget(w.store, key, quota, w.cfg.Daily, w.cfg.Settings.LongestPermit())
 	}
 	if before != nil && sameApplication(before.conf, a.Chorus) {
 		app.tokens = before.tokens
@@ -171,7 +171,7 @@ func (w *Worker) account(a Account, app *application) (*jobs.Account, error) {
 // guard is how long a request counts as one that may still be refused. The gateway refuses at once; two such requests at a time must not be fewer than
 // the quota lets through, with something to spare.
 func guard(quota float64) time.Duration {
-	return min(250*time.Millisecond, time.Duration(1.5/(quota*Pace)*float64(time.Second)))
+	return min(250*time.Millisecond, time.Duration(1.5/(quota*store.Pace)*float64(time.Second)))
 }
 
 // budgetKey names a PISTE application without naming it.

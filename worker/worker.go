@@ -45,9 +45,6 @@ type Config struct {
 	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }
 
-// Pace is the share of the quota that is spent: an even pace just below it keeps every sliding second within it.
-const Pace = 0.95
-
 func (c Config) withDefaults() Config {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -174,6 +171,8 @@ func (p permits) Take(ctx context.Context, lane chorus.Lane) error {
 		chorus.LaneResolve: store.LaneResolve, chorus.LaneSubmit: store.LaneSubmit, chorus.LaneSync: store.LaneSync, chorus.LaneReport: store.LaneReport,
 	}[lane])
 }
+
+func (p permits) Depart(ctx context.Context) (left func(), err error) { return p.budget.Depart(ctx) }
 
 // name tells this process from every other one, in attempts and logs.
 func name() string {

@@ -12,14 +12,17 @@ import (
 // The measurements work, in small; what they find is nobody's business here.
 func TestMeasure(t *testing.T) {
 	var progress bytes.Buffer
-	figures, err := measure(t.Context(), names, size{warmUp: 2, samples: 8, every: 20 * time.Millisecond, invoices: 50}, &progress)
+	figures, err := measure(t.Context(), names, size{
+		warmUp: 2, samples: 8, every: 20 * time.Millisecond, invoices: 50,
+		workers: 2, fleet: 2, settling: time.Second, backlog: 2 * time.Second, permits: 300 * time.Millisecond,
+	}, &progress)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
 	found := map[string]int{}
 	for _, f := range figures {
 		found[f.Measurement]++
-		if f.Value <= 0 {
+		if f.Value < 0 || f.Value == 0 && (f.Most == nil || *f.Most > 0) {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -31,12 +34,12 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestShow(t *testing.T) {
-	figures := []figure{bar("latency", "p50", 8.125, "ms", 25), bar("latency", "p99", 100.5, "ms", 100), fact("throughput", "rate", 210, "invoices/s")}
+	figures := []figure{bar("latency", "p50", 8.125, "ms", 25), bar("latency", "p99", 100.5, "ms", 100), fact("throughput", "rate", 210, "invoices/s"), least("quota", "share", 98.5, "%", 99), bar("quota", "429", 0, "", 0)}
 	var table, lines bytes.Buffer
 	if err := show(&table, figures, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"8.12 ms", "at most 25.0: holds", "at most 100: DOES NOT HOLD", "210 invoices/s"} {
+	for _, want := range []string{"8.12 ms", "at most 25.0: holds", "at most 100: DOES NOT HOLD", "210 invoices/s", "at least 99.0: DOES NOT HOLD", "at most 0: holds"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("no %q in\n%s", want, &table)
 		}
@@ -52,7 +55,7 @@ func TestShow(t *testing.T) {
 		}
 		holds = append(holds, f.Holds)
 	}
-	if len(holds) != 3 || !holds[0] || holds[1] || !holds[2] {
+	if len(holds) != 5 || !holds[0] || holds[1] || !holds[2] || holds[3] || !holds[4] {
 		t.Errorf("%v", holds)
 	}
 }

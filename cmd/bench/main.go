@@ -25,6 +25,9 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
   throughput   invoices a second, beside River alone
   memory       of the worker, while it takes those through
+  quota        eight workers share twenty requests a second
+  permits      what one of the shared budget costs, and how many it gives
+  token        how often a fleet asks for one, and how soon one is there when the worker that asked was killed
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
 
@@ -32,25 +35,42 @@ Without a name, all of them. It exits 0 only if every bar stated for the named m
 
 // figure is one line of the result.
 type figure struct {
-	Measurement string  `json:"measurement"`
-	Name        string  `json:"name"`
-	Value       float64 `json:"value"`
-	Unit        string  `json:"unit"`
-	Most        float64 `json:"at_most,omitempty"` // the bar; 0: there is none
-	Holds       bool    `json:"holds"`             // true without a bar
+	Measurement string   `json:"measurement"`
+	Name        string   `json:"name"`
+	Value       float64  `json:"value"`
+	Unit        string   `json:"unit"`
+	Most        *float64 `json:"at_most,omitempty"`  // the bar, if there is one
+	Least       *float64 `json:"at_least,omitempty"` // likewise
+	Holds       bool     `json:"holds"`              // true without a bar
 }
 
 // bar makes a figure that must not be above most.
 func bar(measurement, name string, value float64, unit string, most float64) figure {
-	return figure{measurement, name, value, unit, most, value <= most}
+	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Most: &most, Holds: value <= most}
+}
+
+// least makes a figure that must not be below least.
+func least(measurement, name string, value float64, unit string, least float64) figure {
+	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Least: &least, Holds: value >= least}
 }
 
 // fact makes a figure that only informs.
 func fact(measurement, name string, value float64, unit string) figure {
-	return figure{measurement, name, value, unit, 0, true}
+	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"latency", "throughput", "memory"}
+var names = []string{"latency", "throughput", "memory", "quota", "permits", "token"}
+
+// measurements are those that stand alone; throughput and memory are one.
+var measurements = []struct {
+	name string
+	make func(context.Context, *workshop) ([]figure, error)
+}{
+	{"latency", latency},
+	{"quota", sharedQuota},
+	{"permits", permits},
+	{"token", sharedToken},
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -114,12 +134,14 @@ func measure(ctx context.Context, wanted []string, s size, progress io.Writer) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if slices.Contains(wanted, "latency") {
-		fs, err := latency(ctx, w)
-		if err != nil {
-			return nil, fmt.Errorf("latency: %w", err)
+	for _, m := range measurements {
+		if slices.Contains(wanted, m.name) {
+			fs, err := m.make(ctx, w)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.name, err)
+			}
+			figures = append(figures, fs...)
 		}
-		figures = append(figures, fs...)
 	}
 	if slices.Contains(wanted, "throughput") || slices.Contains(wanted, "memory") {
 		fs, err := throughput(ctx, w)
@@ -161,11 +183,18 @@ func show(out io.Writer, figures []figure, asJSON bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range figures {
 		verdict := ""
-		if f.Most > 0 {
-			verdict = fmt.Sprintf("at most %s: holds", number(f.Most))
-			if !f.Holds {
-				verdict = fmt.Sprintf("at most %s: DOES NOT HOLD", number(f.Most))
-			}
+		switch {
+		case f.Most != nil:
+			verdict = "at most " + number(*f.Most)
+		case f.Least != nil:
+			verdict = "at least " + number(*f.Least)
+		}
+		switch {
+		case verdict == "":
+		case f.Holds:
+			verdict += ": holds"
+		default:
+			verdict += ": DOES NOT HOLD"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\n", f.Measurement, f.Name, number(f.Value), f.Unit, verdict)
 	}

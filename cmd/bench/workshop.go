@@ -28,11 +28,19 @@ type size struct {
 	warmUp   int // first invoices, which find no token and no open connection
 	samples  int // of latency
 	every    time.Duration
-	invoices int // of throughput
+	invoices int           // of throughput
+	workers  int           // of quota
+	fleet    int           // workers of token
+	settling time.Duration // after the start of the workers, before the share is counted
+	backlog  time.Duration // how long it is counted
+	permits  time.Duration // how long they are taken
 }
 
 // full is what the README's figures come from: 4 of 400 samples are above the 99th percentile.
-var full = size{warmUp: 20, samples: 400, every: 100 * time.Millisecond, invoices: 5000}
+var full = size{
+	warmUp: 20, samples: 400, every: 100 * time.Millisecond, invoices: 5000,
+	workers: 8, fleet: 20, settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second,
+}
 
 // workshop is what all measurements share: the programs, built as a release is, and one PostgreSQL server that waits for its disk.
 type workshop struct {
@@ -136,18 +144,18 @@ func (w *workshop) plant(ctx context.Context, settings ...string) (_ *plant, err
 	if p.app, err = pgxpool.New(ctx, urls["app"]); err != nil {
 		return nil, err
 	}
-	if err := p.startSim(w); err != nil {
+	if err := p.startSim(w, "-quota", "-1"); err != nil {
 		return nil, fmt.Errorf("chorus-sim: %w", err)
 	}
-	if err := p.startWorker(w, urls["worker"], settings); err != nil {
+	if p.worker, err = p.startWorker(w, urls["worker"], p.log, settings); err != nil {
 		return nil, fmt.Errorf("choriste work: %w", err)
 	}
-	return p, p.ready(ctx)
+	return p, ready(ctx, p.log)
 }
 
-// startSim starts a portal without a quota. It ends with its standard input, and so with us.
-func (p *plant) startSim(w *workshop) error {
-	p.sim = exec.Command(filepath.Join(w.dir, "chorus-sim"), "-quota", "-1")
+// startSim starts a portal. It ends with its standard input, and so with us.
+func (p *plant) startSim(w *workshop, args ...string) error {
+	p.sim = exec.Command(filepath.Join(w.dir, "chorus-sim"), args...)
 	in, err := p.sim.StdinPipe()
 	if err != nil {
 		return err
@@ -167,7 +175,8 @@ func (p *plant) startSim(w *workshop) error {
 	return json.Unmarshal(line, &p.portal)
 }
 
-func (p *plant) startWorker(w *workshop, url string, settings []string) error {
+// startWorker starts `choriste work`. settings come after its defaults, but for the quota, and win over them.
+func (p *plant) startWorker(w *workshop, url, logFile string, settings []string) (*exec.Cmd, error) {
 	files := map[string]string{
 		"DATABASE_URL":        url,
 		"PISTE_CLIENT_SECRET": chorustest.DefaultClient.Secret,
@@ -181,27 +190,29 @@ func (p *plant) startWorker(w *workshop, url string, settings []string) error {
 	}
 	for name, content := range files {
 		file := filepath.Join(w.dir, fmt.Sprintf("%s-%d", strings.ToLower(name), w.made))
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			return err
+		if _, err := os.Stat(file); err != nil { // written once: another worker may be reading it
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				return nil, err
+			}
 		}
 		env = append(env, name+"_FILE="+file)
 	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own
-	p.worker = exec.Command(filepath.Join(w.dir, "choriste"), "work")
-	p.worker.Env, p.worker.Stderr = append(env, settings...), log
-	return p.worker.Start()
+	worker := exec.Command(filepath.Join(w.dir, "choriste"), "work")
+	worker.Env, worker.Stderr = append(env, settings...), log
+	return worker, worker.Start()
 }
 
-// ready waits until the worker says so in its log.
-func (p *plant) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+// ready waits until a worker says so in its log.
+func ready(ctx context.Context, log string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		text, err := os.ReadFile(p.log)
+		text, err := os.ReadFile(log)
 		if err != nil {
 			return err
 		}
