@@ -19,6 +19,7 @@ type Budget struct {
 	most  int           // requests in as many intervals, counted as they leave; 0 = not counted
 	daily int           // requests a day; 0 = no limit
 	limit time.Duration // longest wait for a slot
+	clock clock         // of the database
 }
 
 // Pace is the share of the quota that is spent. What is left of a second is for requests that take longer on their way than others.

@@ -34,19 +34,19 @@ func (b *Budget) Depart(ctx context.Context) (left func(), err error) {
 			}
 			continue
 		}
-		wait := time.Duration(*delay) * time.Microsecond
+		answered, wait := time.Now(), time.Duration(*delay)*time.Microsecond
 		if at == nil {
 			return nil, &Busy{Wait: wait}
 		}
-		if err := pause(ctx, wait); err != nil {
+		b.clock.learn(asked, answered, at.Add(-wait))
+		if err := pause(ctx, b.clock.until(answered, *at)); err != nil {
 			return nil, err
 		}
-		due := asked.Add(wait) // or a little later: the database counts from when it answered
-		if time.Since(due) > missed {
+		if b.clock.since(*at) > missed {
 			continue
 		}
 		return func() {
-			if late := time.Since(due); late > prompt {
+			if late := b.clock.since(*at); late > prompt {
 				go b.late(context.WithoutCancel(ctx), *at, late)
 			}
 		}, nil
