@@ -1,4 +1,4 @@
-// Package jobs is what is done for one invoice or one account: validate, submit, resolve, report, sync, discover. It translates between Chorus Pro's words
+// Package jobs is what is done for one invoice or one account: validate, submit, resolve, report, sync, discover, webhook. It translates between Chorus Pro's words
 // (package chorus) and the rows (package store), and holds the decisions of docs/protocol.md as plain functions (decide.go).
 //
 // River runs these jobs and knows nothing of them but a number: the row is the truth. A job that finds its row claimed by another job, or moved on, goes
@@ -74,6 +74,7 @@ type Jobs struct {
 	Hard     context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
 	draining atomic.Bool
 	accounts atomic.Pointer[map[string]*Account]
+	webhooks atomic.Pointer[map[string]Webhook]
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.
@@ -227,6 +228,9 @@ func (j *Jobs) Register(w *river.Workers) {
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[DiscoverArgs]) error {
 		return j.quiet(ctx, j.discover(ctx, r.Args.Account))
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[WebhookArgs]) error {
+		return j.quiet(ctx, j.tell(ctx, r.Args.Name, r.ID))
 	}))
 }
 

@@ -8,8 +8,9 @@ type Metrics struct {
 	Lookups  *prometheus.CounterVec // by where the row went
 	Unknown  *prometheus.CounterVec // values of the portal that nobody has recorded, by kind
 	Panics   prometheus.Counter
-	Fenced   prometheus.Counter // deposits that the fence stopped
-	Quota    prometheus.Counter // answers 429
+	Fenced   prometheus.Counter     // deposits that the fence stopped
+	Quota    prometheus.Counter     // answers 429
+	Webhooks *prometheus.CounterVec // by endpoint and result
 }
 
 // NewMetrics makes them and registers them with reg.
@@ -21,7 +22,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Panics:   prometheus.NewCounter(prometheus.CounterOpts{Name: "choriste_panics_total", Help: "Jobs that broke."}),
 		Fenced:   prometheus.NewCounter(prometheus.CounterOpts{Name: "choriste_fenced_total", Help: "Deposits stopped before they left because they were late or no longer wanted."}),
 		Quota:    prometheus.NewCounter(prometheus.CounterOpts{Name: "choriste_quota_refusals_total", Help: "Answers 429 of the gateway."}),
+		Webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "choriste_webhook_deliveries_total", Help: "Requests to webhook endpoints, by result: ok or an error code."}, []string{"webhook", "result"}),
 	}
-	reg.MustRegister(m.Deposits, m.Lookups, m.Unknown, m.Panics, m.Fenced, m.Quota)
+	reg.MustRegister(m.Deposits, m.Lookups, m.Unknown, m.Panics, m.Fenced, m.Quota, m.Webhooks)
 	return m
 }

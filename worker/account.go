@@ -211,6 +211,9 @@ func (w *Worker) share(ctx context.Context) (err error) {
 	if err := w.store.EnsureAccounts(ctx, w.names()); err != nil {
 		return err
 	}
+	if err := w.store.EnsureWebhooks(ctx, w.webhooks()); err != nil {
+		return err
+	}
 	list, behind := w.breakers()
 	if err := w.store.EnsureBreakers(ctx, list, behind); err != nil {
 		return err

@@ -44,6 +44,7 @@ func (w *Worker) dispatch(ctx context.Context) {
 			w.try(ctx, "sync", w.dispatchSync)
 			w.try(ctx, "discover", w.dispatchDiscover)
 			w.try(ctx, "remedy", w.dispatchRemedies)
+			w.try(ctx, "tell the webhooks", w.dispatchWebhooks)
 		}
 		for _, step := range steps {
 			w.try(ctx, string(step), func(ctx context.Context) error { return w.dispatchStep(ctx, step) })

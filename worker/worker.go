@@ -29,6 +29,7 @@ import (
 type Config struct {
 	Pool     *pgxpool.Pool // of a member of chorus_worker, from store.Connect; the caller closes it after Run
 	Accounts []Account     // at least one
+	Webhooks []jobs.Webhook
 	// Environment binds the database to one portal, sandbox or production, and refuses the other's; "" does neither.
 	Environment string
 	Settings    jobs.Settings
@@ -132,7 +133,8 @@ func New(cfg Config) (*Worker, error) {
 	if err := w.SetAccounts(cfg.Accounts); err != nil {
 		return nil, err
 	}
-	cfg.Registry.MustRegister(gauges{w})
+	w.SetWebhooks(cfg.Webhooks)
+	cfg.Registry.MustRegister(gauges{w}, lags{w})
 
 	workers := river.NewWorkers()
 	w.jobs.Register(workers)
@@ -143,6 +145,7 @@ func New(cfg Config) (*Worker, error) {
 			jobs.QueueValidate: {MaxWorkers: max(1, cfg.Workers/8)},
 			jobs.QueueFollow:   {MaxWorkers: max(1, cfg.Workers/4)},
 			jobs.QueueSubmit:   {MaxWorkers: max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)},
+			jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
 		},
 		Workers: workers,
 		// The rows' own leases bring work back in time; River's rescuer only tidies its table.

@@ -4,13 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -19,20 +14,16 @@ import (
 	"github.com/choriste/choriste/worker"
 )
 
-// The file of CHORISTE_ACCOUNTS_FILE (docs/settings.md#several-accounts) is read strictly: what is not known, given twice or missing is a problem, and all
-// of them are reported at once, each with its line. It holds no secrets, only the names of their files.
+// The file of CHORISTE_ACCOUNTS_FILE (docs/settings.md#several-accounts).
 
 // defaultName is what the application and the account of the environment variables are called.
 const defaultName = "default"
 
 // accountsFile is the reading of one file.
 type accountsFile struct {
-	path         string
-	getenv       func(string) string
+	yamlFile
 	applications map[string]piste
 	accounts     []worker.Account
-	files        []watched // that were named
-	problems     []error
 }
 
 // piste is one PISTE application.
@@ -45,7 +36,7 @@ type piste struct {
 
 // configure finds the accounts, of the environment variables and of the file.
 func (s *settings) configure(getenv func(string) string) []error {
-	f := accountsFile{path: getenv("CHORISTE_ACCOUNTS_FILE"), getenv: getenv, applications: map[string]piste{}}
+	f := accountsFile{yamlFile: yamlFile{path: getenv("CHORISTE_ACCOUNTS_FILE"), getenv: getenv}, applications: map[string]piste{}}
 	for _, name := range []string{"CHORISTE_ACCOUNTS_FILE", "PISTE_CLIENT_SECRET_FILE", "CHORUS_PASSWORD_FILE"} {
 		if v := getenv(name); v != "" {
 			f.files = append(f.files, watch(v))
@@ -83,44 +74,14 @@ func (s *settings) configure(getenv func(string) string) []error {
 		a.Chorus, a.Quota = c, app.quota
 		s.Accounts = append(s.Accounts, a)
 	}
-	s.files = f.files
+	s.files = append(s.files, f.files...)
 	return f.problems
 }
 
-// wrong notes a problem and where it is.
-func (f *accountsFile) wrong(n *yaml.Node, format string, args ...any) {
-	f.problems = append(f.problems, fmt.Errorf("%s:%d: %s", f.path, n.Line, fmt.Sprintf(format, args...)))
-}
-
-// most is more than any file of accounts has.
-const mostAccountsFile = 1 << 20
-
+// read takes the file in.
 func (f *accountsFile) read(s *settings) {
-	in, err := os.Open(f.path)
-	if err != nil {
-		f.problems = append(f.problems, fmt.Errorf("CHORISTE_ACCOUNTS_FILE: %s cannot be opened: check its name and that this user may read it", f.path))
-		return
-	}
-	defer func() { _ = in.Close() }()
-	b, err := io.ReadAll(io.LimitReader(in, mostAccountsFile+1))
-	if err != nil || len(b) > mostAccountsFile {
-		f.problems = append(f.problems, fmt.Errorf("CHORISTE_ACCOUNTS_FILE: %s cannot be read, or is larger than %d bytes", f.path, mostAccountsFile))
-		return
-	}
-	var doc yaml.Node
-	if strings.TrimSpace(string(b)) == "" {
-		f.problems = append(f.problems, fmt.Errorf("%s is empty", f.path))
-		return
-	}
-	if err := yaml.Load(b, &doc); err != nil || len(doc.Content) != 1 {
-		if err == nil {
-			err = errors.New("there is not one document")
-		}
-		f.problems = append(f.problems, fmt.Errorf("%s: %s", f.path, oneLine(err.Error())))
-		return
-	}
 	var applications, accounts []*yaml.Node
-	f.fields(doc.Content[0], "the file", map[string]func(*yaml.Node){
+	f.document("CHORISTE_ACCOUNTS_FILE", map[string]func(*yaml.Node){
 		"applications": func(n *yaml.Node) { applications = f.list(n, "applications") },
 		"accounts":     func(n *yaml.Node) { accounts = f.list(n, "accounts") },
 	})
@@ -132,85 +93,6 @@ func (f *accountsFile) read(s *settings) {
 	}
 	if len(f.accounts) == 0 && len(f.problems) == 0 {
 		f.problems = append(f.problems, fmt.Errorf("%s: there is no account", f.path))
-	}
-}
-
-// fields hands each value of a mapping to the function for its key.
-func (f *accountsFile) fields(n *yaml.Node, what string, known map[string]func(*yaml.Node)) {
-	if n.Kind != yaml.MappingNode {
-		f.wrong(n, "%s must be a mapping of %s", what, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		read, ok := known[key.Value]
-		switch {
-		case !ok && known[key.Value+"_file"] != nil:
-			f.wrong(key, "%s: secrets stand in files of their own: %s_file", key.Value, key.Value)
-		case !ok:
-			f.wrong(key, "%s is none of %s", key.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		case seen[key.Value]:
-			f.wrong(key, "%s is given twice", key.Value)
-		case value.Kind == yaml.AliasNode || value.Anchor != "":
-			f.wrong(value, "anchors and aliases are not taken")
-		default:
-			read(value)
-		}
-		seen[key.Value] = true
-	}
-}
-
-func (f *accountsFile) list(n *yaml.Node, what string) []*yaml.Node {
-	if n.Kind != yaml.SequenceNode {
-		f.wrong(n, "%s must be a list", what)
-		return nil
-	}
-	return n.Content
-}
-
-// text reads a value that is not empty.
-func (f *accountsFile) text(key string, into *string) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || strings.TrimSpace(n.Value) == "" {
-			f.wrong(n, "%s must be a text", key)
-			return
-		}
-		*into = n.Value
-	}
-}
-
-func (f *accountsFile) number(key string, into *float64, least, most float64) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		v, err := strconv.ParseFloat(n.Value, 64)
-		if n.Kind != yaml.ScalarNode || err != nil || !(v >= least && v <= most) {
-			f.wrong(n, "%s must be a number from %g to %g", key, least, most)
-			return
-		}
-		*into = v
-	}
-}
-
-// secret reads the file that a value names; a relative name counts from the folder of the accounts file.
-func (f *accountsFile) secret(key string, into *chorus.Secret) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		var name string
-		if f.text(key, &name)(n); name == "" {
-			return
-		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(f.path), name)
-		}
-		f.files = append(f.files, watch(name))
-		v, err := readSecret(name, mostMode(f.getenv, name))
-		if err == nil && v != strings.TrimSpace(v) {
-			err = errors.New("the secret begins or ends with white space")
-		}
-		if err != nil {
-			f.wrong(n, "%s: %s", key, err)
-			return
-		}
-		*into = chorus.Secret(v)
 	}
 }
 
@@ -265,10 +147,9 @@ func (f *accountsFile) account(n *yaml.Node) {
 		"password_file": f.secret("password_file", &a.Chorus.Password),
 		"weight":        f.number("weight", &a.Weight, 0.01, 1000),
 		"cpro_account": func(n *yaml.Node) {
-			if n.Value != "true" && n.Value != "false" {
-				f.wrong(n, "cpro_account must be true or false")
-			}
-			a.Chorus.NoAccount = n.Value == "false"
+			given := true
+			f.truth("cpro_account", &given)(n)
+			a.Chorus.NoAccount = !given
 		},
 		"suppliers": func(n *yaml.Node) {
 			for _, item := range f.list(n, "suppliers") {

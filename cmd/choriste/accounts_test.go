@@ -187,7 +187,7 @@ func TestReload(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		reload(ctx, getenv, s.files, hup, 20*time.Millisecond, log, func(list []worker.Account) error { got <- list; return nil })
+		reload(ctx, getenv, s.files, hup, 20*time.Millisecond, log, func(s settings) error { got <- s.Accounts; return nil })
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	next := func() []worker.Account {

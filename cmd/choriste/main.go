@@ -43,6 +43,7 @@ type cli struct {
 	Cancel   cancelCmd   `cmd:"" help:"Ask for an invoice not to be sent."`
 	Pause    pauseCmd    `cmd:"" help:"Stop sending and following an account's invoices."`
 	Resume   resumeCmd   `cmd:"" help:"Go on with a paused account."`
+	Webhooks webhooksCmd `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`
 }

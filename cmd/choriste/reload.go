@@ -8,8 +8,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"github.com/choriste/choriste/worker"
 )
 
 // reloadEvery is how often the files of credentials are looked at. A change is taken over when it has been there for two looks, so that a file is not
@@ -36,9 +34,9 @@ func watchAgain(files []watched) []watched {
 	return again
 }
 
-// reload gives the worker its accounts anew when one of the files has changed, or at once when hup says so. New settings that cannot be used are reported once,
+// reload gives the worker its accounts and webhooks anew when one of the files has changed, or at once when hup says so. New settings that cannot be used are reported once,
 // and the old ones stay.
-func reload(ctx context.Context, getenv func(string) string, files []watched, hup <-chan os.Signal, every time.Duration, log *slog.Logger, set func([]worker.Account) error) {
+func reload(ctx context.Context, getenv func(string) string, files []watched, hup <-chan os.Signal, every time.Duration, log *slog.Logger, set func(settings) error) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	before := files
@@ -59,16 +57,16 @@ func reload(ctx context.Context, getenv func(string) string, files []watched, hu
 		}
 		s, err := load(getenv)
 		if err == nil {
-			err = set(s.Accounts)
+			err = set(s)
 		}
 		if err != nil {
-			log.Error("the accounts were not reloaded: the ones from before stay", "error", err)
+			log.Error("the accounts and webhooks were not reloaded: the ones from before stay", "error", err)
 			for _, f := range s.files { // what was named before is watched on: the mistake may be a name
 				now = slices.DeleteFunc(now, func(w watched) bool { return w.name == f.name })
 			}
 			files = append(now, s.files...)
 		} else {
-			log.Info("accounts reloaded", "accounts", len(s.Accounts))
+			log.Info("accounts reloaded", "accounts", len(s.Accounts), "webhooks", len(s.Webhooks))
 			files = s.files
 		}
 		before = files

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
 )
@@ -51,9 +52,10 @@ type settings struct {
 	Log             string
 
 	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
+	Webhooks []jobs.Webhook   // of CHORISTE_WEBHOOKS_FILE
 
 	exposed []string  // secrets that came by the environment itself
-	files   []watched // that hold accounts and their secrets
+	files   []watched // that hold accounts, webhooks and their secrets
 }
 
 type setting struct {
@@ -143,6 +145,7 @@ var table = []setting{
 	{name: "CHORUS_LOGIN", required: true, orFile: true, about: "The technical account called default, as TECH_…@cpro.fr.", set: text(func(s *settings) *string { return &s.Login })},
 	{name: "CHORUS_PASSWORD", required: true, orFile: true, secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Password })},
 	{name: "CHORISTE_ACCOUNTS_FILE", about: "A YAML file with more accounts and PISTE applications, when there are several suppliers. The four settings above may then be left out.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_WEBHOOKS_FILE", about: "A YAML file with the endpoints that are told of events by signed webhooks.", set: func(*settings, string) error { return nil }},
 	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: func(s *settings, v string) error {
 		q, err := strconv.ParseFloat(v, 64)
 		if err != nil || q < 0.1 || q > 100000 {
@@ -210,6 +213,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 	if len(names) == 0 {
 		problems = append(problems, s.hosts()...)
 		problems = append(problems, s.configure(getenv)...)
+		problems = append(problems, s.configureWebhooks(getenv)...)
 	}
 	if len(problems) > 0 {
 		texts := make([]string, len(problems))

@@ -58,6 +58,7 @@ func (workCmd) Run(a *app) error {
 	w, err := worker.New(worker.Config{
 		Pool:     pool,
 		Accounts: s.Accounts,
+		Webhooks: s.Webhooks,
 		Settings: jobs.Settings{
 			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
 			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
@@ -88,7 +89,13 @@ func (workCmd) Run(a *app) error {
 	defer func() { _ = server.Close() }()
 	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env)
 
-	go reload(a.ctx, a.getenv, s.files, hup, reloadEvery, log, w.SetAccounts)
+	go reload(a.ctx, a.getenv, s.files, hup, reloadEvery, log, func(s settings) error {
+		if err := w.SetAccounts(s.Accounts); err != nil {
+			return err
+		}
+		w.SetWebhooks(s.Webhooks)
+		return nil
+	})
 	return w.Run(a.ctx)
 }
 

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/choriste/choriste/store"
+)
+
+type webhooksCmd struct {
+	List   webhooksListCmd   `cmd:"" default:"1" help:"List the endpoints: how far each is, and how it fares."`
+	Test   webhooksTestCmd   `cmd:"" help:"Have an endpoint told of a webhook.test, and wait for what comes of it."`
+	Pause  webhooksPauseCmd  `cmd:"" help:"Tell an endpoint nothing until it is resumed."`
+	Resume webhooksResumeCmd `cmd:"" help:"Go on where a paused endpoint stopped; try at once what it did not take."`
+	Replay webhooksReplayCmd `cmd:"" help:"Deliver again, in order, everything from an event on."`
+	Skip   webhooksSkipCmd   `cmd:"" help:"Give up the one event that an endpoint does not take."`
+	Forget webhooksForgetCmd `cmd:"" help:"Take away an endpoint that is configured no more, and its place."`
+}
+
+type webhooksListCmd struct{}
+
+func (webhooksListCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	list, err := st.Webhooks(a.ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		for _, w := range list {
+			if err := a.print(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "NAME\tTOLD\tCURSOR\tBEHIND\tLAG\tHEALTH")
+	for _, h := range list {
+		told := or(h.Account, "all accounts")
+		if h.Events != nil {
+			told += ", " + strings.Join(h.Events, " ")
+		}
+		lag := time.Duration(h.LagSeconds * float64(time.Second)).Round(time.Second)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\n", h.Name, told, h.Cursor, h.Behind, lag, health(h))
+	}
+	return w.Flush()
+}
+
+// health says how an endpoint fares, the gravest first.
+func health(h store.Webhook) string {
+	last := or(h.LastError, "")
+	if h.LastStatus != nil && h.LastError != nil {
+		last = fmt.Sprintf("%s %d", last, *h.LastStatus)
+	}
+	switch {
+	case h.PausedAt != nil:
+		return strings.TrimSpace(fmt.Sprintf("paused (%s) %s", or(h.PauseReason, ""), last))
+	case h.Failures > 0 && h.Stuck != nil && h.DueAt != nil:
+		return fmt.Sprintf("failing: event %d, %d times, %s; next try %s", *h.Stuck, h.Failures, last, stamp(*h.DueAt))
+	case h.LagSeconds > 60:
+		return "nothing is tried: does a worker with it in CHORISTE_WEBHOOKS_FILE run?"
+	case h.LastSuccessAt != nil:
+		return "ok, last " + stamp(*h.LastSuccessAt)
+	default:
+		return "nothing delivered yet"
+	}
+}
+
+type webhooksTestCmd struct {
+	Name string        `arg:"" help:"The endpoint."`
+	Wait time.Duration `help:"Wait so long at most." default:"30s"`
+}
+
+// Run has a worker send the event, because only workers have the secrets: so it also shows whether they reach the receiver.
+func (c webhooksTestCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	event, err := st.TestWebhook(a.ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(c.Wait); ; {
+		seq, err := st.SeqOf(a.ctx, event)
+		if err != nil {
+			return err
+		}
+		list, err := st.Webhooks(a.ctx)
+		if err != nil {
+			return err
+		}
+		for _, h := range list {
+			switch {
+			case h.Name != c.Name:
+			case seq > 0 && h.Cursor >= seq:
+				if a.json {
+					return a.print(map[string]any{"webhook": c.Name, "seq": seq, "delivered": true})
+				}
+				a.printf("delivered as event %d\n", seq)
+				return nil
+			case h.PausedAt != nil:
+				return fmt.Errorf("webhook %s is paused (%s): the test is delivered once it is resumed", c.Name, or(h.PauseReason, ""))
+			case h.Failures > 0 || time.Now().After(end) && h.Behind > 0:
+				return fmt.Errorf("webhook %s has not taken the test yet: %s", c.Name, health(h))
+			}
+		}
+		switch {
+		case time.Now().After(end) && seq == 0:
+			return errors.New("the test has no number yet: does a worker run?")
+		case time.Now().After(end):
+			return errors.New("the test is on its way: does a worker with CHORISTE_WEBHOOKS_FILE run? choriste webhooks shows what becomes of it")
+		}
+		select {
+		case <-a.ctx.Done():
+			return a.ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+type webhooksPauseCmd struct {
+	Name   string `arg:"" help:"The endpoint."`
+	Reason string `help:"Why; shown and kept." required:"" placeholder:"TEXT"`
+}
+
+func (c webhooksPauseCmd) Run(a *app) error {
+	if strings.TrimSpace(c.Reason) == "" {
+		return usageError{errors.New("a pause needs a --reason")}
+	}
+	return a.webhook(c.Name, "paused", func(st *store.Store) error { return st.PauseWebhook(a.ctx, c.Name, c.Reason) })
+}
+
+type webhooksResumeCmd struct {
+	Name string `arg:"" help:"The endpoint."`
+}
+
+func (c webhooksResumeCmd) Run(a *app) error {
+	return a.webhook(c.Name, "resumed", func(st *store.Store) error { return st.PauseWebhook(a.ctx, c.Name, "") })
+}
+
+// webhook does something to one endpoint and says so.
+func (a *app) webhook(name, did string, do func(*store.Store) error) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := do(st); err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"webhook": name, did: true})
+	}
+	a.printf("webhook %s is %s\n", name, did)
+	return nil
+}
+
+type webhooksReplayCmd struct {
+	Name   string    `arg:"" help:"The endpoint."`
+	From   int64     `help:"The number (seq) of the first event." xor:"from" required:"" placeholder:"SEQ"`
+	Since  time.Time `help:"Or the moment from which on, as 2026-11-23T06:00:00+01:00." xor:"from" required:"" placeholder:"TIME"`
+	DryRun bool      `help:"Only count what would be delivered again."`
+}
+
+func (c webhooksReplayCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	from := c.From
+	if from == 0 {
+		if from, err = st.SeqSince(a.ctx, c.Since); err != nil {
+			return err
+		}
+		if from == 0 {
+			return errors.New("there is no event since then")
+		}
+	}
+	n, err := st.CountWebhook(a.ctx, c.Name, from)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no webhook %s", c.Name)
+	}
+	if err != nil {
+		return err
+	}
+	would := "are"
+	if c.DryRun {
+		would = "would be"
+	} else if err := st.ReplayWebhook(a.ctx, c.Name, from); err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"webhook": c.Name, "from": from, "events": n, "dry_run": c.DryRun})
+	}
+	a.printf("from event %d on, %d %s delivered again to %s, before newer ones\n", from, n, would, c.Name)
+	return nil
+}
+
+type webhooksForgetCmd struct {
+	Name string `arg:"" help:"The endpoint."`
+}
+
+func (c webhooksForgetCmd) Run(a *app) error {
+	return a.webhook(c.Name, "forgotten", func(st *store.Store) error { return st.ForgetWebhook(a.ctx, c.Name) })
+}
+
+type webhooksSkipCmd struct {
+	Name   string `arg:"" help:"The endpoint."`
+	Reason string `help:"Why; kept in the history." required:"" placeholder:"TEXT"`
+}
+
+func (c webhooksSkipCmd) Run(a *app) error {
+	st, done, err := a.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	seq, err := st.SkipWebhook(a.ctx, c.Name, c.Reason)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"webhook": c.Name, "skipped": seq})
+	}
+	a.printf("event %d is skipped: webhook %s goes on with the next one\n", seq, c.Name)
+	return nil
+}
