@@ -63,7 +63,7 @@ func (s *Store) DueRemedies(ctx context.Context, tx pgx.Tx, limit int, accounts 
 		WHERE r.state NOT IN ('done', 'refused')
 		  AND r.due_at <= clock_timestamp()
 		  AND (r.claimed_until IS NULL OR r.claimed_until < clock_timestamp())
-		  AND i.account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
+		  AND i.account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name))
 		ORDER BY r.due_at
 		LIMIT $1
 		FOR UPDATE OF r SKIP LOCKED`, limit, accounts)
