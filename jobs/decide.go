@@ -113,6 +113,7 @@ type doubt struct {
 	looks     int
 	doubted   time.Duration // since the row came to be in doubt, this time
 	wanted    string        // the reason code of an operator who wants it sent again; "" when nobody does
+	older     bool          // the attempt is from before the last quarantine: a later one may be forgotten
 	search    bool          // the account may search
 	broken    bool          // the assumptions on delays have been seen not to hold
 }
@@ -168,7 +169,8 @@ func lookAgain(s Settings, d doubt, f search) store.Doubt {
 // the budget, never for the search. It stands for the proof of absence only where an override says so; where the portal itself has said what became of
 // the last attempt, nothing can be in the air, and one complete search shows that nobody has sent it by another way.
 func wantedAgain(s Settings, d doubt, f search) store.Doubt {
-	ended := d.wanted == store.ReasonRetry || d.outcome == store.NotSent || d.outcome == store.NotLanded || d.outcome == store.Refused
+	ended := !d.older &&
+		(d.wanted == store.ReasonRetry || d.outcome == store.NotSent || d.outcome == store.NotLanded || d.outcome == store.Refused)
 	switch {
 	case !d.search:
 		return park(store.ParkAbsent, "the account may not search its supplier's invoices, and nothing is sent again without a search")

@@ -70,7 +70,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	d := afterSearch(j.Settings, doubt{
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
 		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
-		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), search: may, broken: broken,
+		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), older: last.Older, search: may, broken: broken,
 	}, found)
 	if d.To == store.Deposited {
 		d.Seen = &seen

@@ -42,6 +42,11 @@ func TestWhatAnOperatorWantsSentAgain(t *testing.T) {
 		{"override, inside the horizon", store.ReasonOverride, func(d *doubt, _ *search) { d.age, d.lookups, d.broken = time.Minute, nil, true }, store.Ready, store.ReasonOverride},
 		{"override, an incomplete search", store.ReasonOverride, func(d *doubt, f *search) { d.age, d.lookups, f.complete = time.Minute, nil, false }, store.InDoubt, ""},
 		{"override, may not search", store.ReasonOverride, func(d *doubt, _ *search) { d.search = false }, store.Parked, store.ParkAbsent},
+		{"it never landed, but a later one may be forgotten", store.ReasonWanted, func(d *doubt, f *search) {
+			d.outcome, d.older, d.age = store.NotLanded, true, time.Hour
+		}, store.InDoubt, ""},
+		{"a rejected flux, but a later one may be forgotten", store.ReasonRetry, func(d *doubt, f *search) { d.older, d.age = true, time.Hour }, store.InDoubt, ""},
+		{"a rejected flux, a quarantine, and the proof", store.ReasonRetry, func(d *doubt, _ *search) { d.older = true }, store.Ready, store.ReasonRetry},
 		{"a rejected flux", store.ReasonRetry, func(d *doubt, _ *search) { *d = doubt{outcome: store.Accepted, search: true} }, store.Ready, store.ReasonRetry},
 		{"a rejected flux, an incomplete search", store.ReasonRetry, func(d *doubt, f *search) { *d = doubt{outcome: store.Accepted, search: true}; f.complete = false }, store.InDoubt, ""},
 	} {

@@ -72,6 +72,9 @@ BEGIN
         IF i.identifiant_facture_cpp IS NOT NULL THEN
             RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
         END IF;
+        IF i.attempt_no = 0 AND EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp()) THEN
+            RETURN format('invoice %s may have been sent before the database was restored: wait until the horizon has passed', p_id);
+        END IF;
         IF i.reason_code = 'CONTRADICTION' THEN
             RETURN format('invoice %s was accepted against expectation, so it cannot be sent again; accept the flux that counts', p_id);
         END IF;

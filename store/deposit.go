@@ -177,11 +177,13 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			return err
 		}
 		var n int
+		var older bool
 		err = tx.QueryRow(ctx, `
 			UPDATE chorus.attempts
 			SET outcome = $2, numero_flux_depot = nullif($3, ''), evidence = evidence || coalesce($4::jsonb, '{}'), finished_at = clock_timestamp()
 			WHERE id = $1 AND (outcome IS NULL OR outcome = 'OWNER_LOST' AND NOT $5)
-			RETURNING n`, a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n)
+			RETURNING n, (SELECT coalesce(claimed_at < quarantined_at, false) FROM chorus.installation)`,
+			a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n, &older)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // T1 never happened, or T2 did already
 		}
@@ -198,7 +200,7 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		switch {
 		case ours && state == InDoubt && e.To == InDoubt:
 			return nil // the reaper was first; the evidence is written
-		case ours && state == InDoubt && e.To == Ready && why == ReasonQuarantine:
+		case ours && state == InDoubt && e.To == Ready && (why == ReasonQuarantine || older):
 			return nil // this attempt did not land, but a later one may be forgotten: the doubt goes on
 		case ours:
 			_, err = tx.Exec(ctx, `

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,12 +25,14 @@ type Lookup struct {
 	Code     string        `json:"code,omitempty"`   // why the search says nothing
 }
 
-// Attempts lists the attempts of an invoice, first to last.
+// Attempts lists the attempts of an invoice, first to last. None is taken for older than the last quarantine: a later one may be forgotten, and what was looked
+// up before says nothing of it.
 func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
-		       extract(epoch FROM clock_timestamp() - claimed_at)::float8, evidence -> 'lookups'
-		FROM chorus.attempts
+		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at))::float8, evidence -> 'lookups',
+		       coalesce(claimed_at < quarantined_at, false), quarantined_at
+		FROM chorus.attempts, chorus.installation
 		WHERE invoice_id = $1
 		ORDER BY n`, invoice)
 	if err != nil {
@@ -39,14 +42,21 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 		var a Attempt
 		var age float64
 		var lookups []byte
-		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups); err != nil {
+		var quarantined *time.Time
+		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined); err != nil {
 			return a, err
 		}
 		a.Age = seconds(age)
 		if lookups == nil {
 			return a, nil
 		}
-		return a, json.Unmarshal(lookups, &a.Lookups)
+		if err := json.Unmarshal(lookups, &a.Lookups); err != nil {
+			return a, err
+		}
+		if a.Older {
+			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*quarantined) })
+		}
+		return a, nil
 	})
 }
 

@@ -58,7 +58,8 @@ type Attempt struct {
 	Outcome    Outcome // "" while nothing is known
 	StandIn    bool    // for one that the database may have forgotten: nothing is known to have been sent
 	ClaimedAt  time.Time
-	Age        time.Duration // since it was claimed, by the database's clock
+	Older      bool          // than the last quarantine: a later one may be forgotten
+	Age        time.Duration // since it was claimed, or since that quarantine, by the database's clock
 	Lookups    []Lookup
 	Tried      bool // a breaker was not simply closed when it began: what becomes of it matters to that
 }

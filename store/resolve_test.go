@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -204,5 +205,42 @@ func TestANumberThatWasGivenUpIsLookedUpFirst(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("after one that was %s with %d attempts: %s, %v", c.state, c.sent, got, err)
 		}
+	}
+}
+
+// After a quarantine a later attempt than the ones that are remembered may be forgotten: what was known before proves nothing.
+func TestAnAttemptIsNoOlderThanTheLastQuarantine(t *testing.T) {
+	b := newBench(t)
+	id := b.ready(t, "default")
+	a := b.sent(t, id, "default", true)
+	_, err := b.worker.Reap(t.Context(), 0, 0)
+	must(t, err)
+	inv, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepResolve, "default")[id], store.InDoubt, time.Hour)
+	must(t, err)
+	must(t, b.worker.Resolve(t.Context(), inv, a, store.Lookup{Absent: true}, store.Doubt{To: store.Parked, ReasonCode: store.ParkAbsent}))
+	_, err = b.owner.Exec(t.Context(), `ALTER TABLE chorus.attempts DISABLE TRIGGER USER; UPDATE chorus.attempts SET claimed_at = now() - interval '10 hours'`)
+	must(t, err)
+	before, err := b.worker.Attempts(t.Context(), id)
+	must(t, err)
+	if before[0].Older || before[0].Age < 9*time.Hour || len(before[0].Lookups) != 1 {
+		t.Errorf("before: %+v", before[0])
+	}
+	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET quarantined_at = now(), suspect_until = now() + interval '1 hour'`)
+	must(t, err)
+	after, err := b.worker.Attempts(t.Context(), id)
+	must(t, err)
+	if !after[0].Older || after[0].Age > time.Hour || len(after[0].Lookups) != 0 {
+		t.Errorf("after: %+v", after[0])
+	}
+	// Its owner, too, can only speak of what is remembered.
+	_, err = b.operator.ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionLookup, Reason: "x"})
+	must(t, err)
+	must(t, b.worker.Finish(t.Context(), a, store.Ending{Outcome: store.NotSent, To: store.Ready}))
+	if i, _, err := b.worker.Show(t.Context(), id); err != nil || i.State != store.InDoubt {
+		t.Errorf("that the remembered attempt was not sent makes the row %s, %v", i.State, err)
+	}
+	force(t, b.owner, id, `state = 'parked', attempt_no = 0`)
+	if _, err := b.operator.ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionResubmit, Reason: "x"}); store.SQLState(err) != "CH022" {
+		t.Errorf("one that may have been sent in a forgotten history: %v", err)
 	}
 }

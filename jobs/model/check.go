@@ -56,8 +56,8 @@ func Check(v Variant) Result {
 		}
 		return n
 	}
-	add(state{}, -1)
-	add(state{bad: true}, -1)
+	add(state{person: v.Operator}, -1)
+	add(state{person: v.Operator, bad: true}, -1)
 	for n := 0; n < len(states); n++ {
 		s := states[n]
 		if name, about := v.broken(s, watched); name != "" {

@@ -9,6 +9,7 @@ type Variant struct {
 	Late     bool // assumption D is false: a request may land at any time
 	Failover bool // there is a standby that lags behind, and once it takes over; quarantine follows
 	Cancel   bool // the application may cancel what is ready
+	Operator bool // a person wants what is parked sent again, at any moment
 
 	// The protocol, weakened. Each is a mistake that a change of the code could make.
 	Shorten           int  // ticks taken off the horizon (M4: one)
@@ -22,6 +23,8 @@ type Variant struct {
 	DuplicateIsFinal  bool // a refusal as duplicate is read as a refusal of this invoice (M10)
 	QuarantineOldAge  bool // in quarantine, the horizon of a row that was sent or in doubt counts from the attempt that is remembered
 	QuarantineAnswers bool // in quarantine, the owner of the attempt that is remembered still has a say
+	OperatorBlind     bool // what an operator wants sent again is sent without a search and its proof
+	ParkedOldAge      bool // a parked row's attempt counts as older than a quarantine since
 
 	Watch []string // the invariants to check; nil = all
 }
@@ -91,6 +94,7 @@ type database struct {
 	resubmits uint8
 	age       uint8 // ticks since T1 of the current attempt, or since quarantine began
 	doubted   bool  // in quarantine: the database may have forgotten a deposit
+	wanted    bool  // an operator wants it sent again
 }
 
 // state is everything at one instant. An attempt that can have no effect any more gives its number back, so there may be any number of attempts, three
@@ -99,6 +103,7 @@ type state struct {
 	database
 	standby database
 	failed  bool // the standby has taken over
+	person  bool // there is an operator, so that what is parked is not over
 	holds   uint8
 	bad     bool // the portal finds fault with the document itself
 	w       [2]worker
@@ -120,10 +125,11 @@ func (s *state) move(to Row) {
 		return
 	}
 	s.row, s.holds = to, 0
+	parked := to == Parked && s.person // not over: what is known of it stays
 	if to != InDoubt {
-		s.doubted = false
+		s.doubted, s.wanted = s.doubted && parked, false
 	}
-	if to == Ready || to.Final() {
+	if to == Ready || to.Final() && !parked {
 		s.age = 0
 	}
 }
@@ -191,6 +197,15 @@ func (v *Variant) steps(s state, emit func(step, state)) {
 			}
 		}
 		emit(step{text: "the poller reads what became of the flux", req: s.flux}, n)
+	}
+	if s.person && s.row == Parked {
+		n := s
+		n.move(InDoubt)
+		n.wanted = true
+		if v.OperatorBlind {
+			n.move(Ready)
+		}
+		emit(step{text: "an operator wants it sent again"}, n)
 	}
 	if v.Cancel && s.row == Ready {
 		n := s
@@ -335,6 +350,11 @@ func (v *Variant) resolverSteps(s state, emit func(step, state)) {
 	}
 	if s.holds == 0 {
 		v.searches(s, emit)
+		if s.person { // too old, another amount: parked without any proof
+			n := s
+			n.move(AfterLook(Look{TooOld: true}))
+			emit(step{text: "the resolver gives it up"}, n)
+		}
 		return
 	}
 	n := s
@@ -345,7 +365,7 @@ func (v *Variant) resolverSteps(s state, emit func(step, state)) {
 	case holdsAbsent:
 		n.move(AfterLook(Look{Proven: true})) // by the settings, or because a person is needed
 		emit(step{text: "the resolver parks it"}, n)
-		if s.resubmits == 0 || s.doubted {
+		if s.resubmits == 0 || s.doubted || s.wanted {
 			n = s
 			if !s.doubted {
 				n.resubmits = 1
@@ -418,8 +438,13 @@ func (v *Variant) failover(s state) state {
 	case v.NoQuarantine:
 	case n.row == Ready:
 		n.row, n.doubted, n.age, n.cur = InDoubt, true, 0, 0 // what is looked for is no attempt that is remembered
+	case n.row == Parked:
+		n.doubted = n.person
+		if !v.ParkedOldAge {
+			n.age = 0
+		}
 	case n.row == Sending, n.row == InDoubt:
-		n.row, n.doubted = InDoubt, true
+		n.row, n.doubted, n.wanted = InDoubt, true, false
 		if !v.QuarantineOldAge {
 			n.age = 0
 		}
@@ -431,7 +456,7 @@ func (v *Variant) failover(s state) state {
 func (v *Variant) tick(s state) (state, bool) {
 	n := s
 	for _, d := range []*database{&n.database, &n.standby} {
-		if d.row == Sending || d.row == InDoubt || d.row == Deposited {
+		if d.row == Sending || d.row == InDoubt || d.row == Deposited || d.row == Parked && s.person {
 			d.age = min(d.age+1, uint8(v.TSend+v.D+v.V)) //nolint:gosec // a handful of ticks
 		}
 	}

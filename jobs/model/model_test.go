@@ -30,11 +30,13 @@ func TestModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, v := range map[string]Variant{
-		"as specified":           specified(),
-		"a failover, quarantine": specified(func(v *Variant) { v.Failover = true }),
-		"U":                      specified(func(v *Variant) { v.Unique = true }),
-		"U, D false":             specified(func(v *Variant) { v.Unique, v.Late = true, true }, unassumed),
-		"U, no horizon":          specified(func(v *Variant) { v.Unique, v.NoHorizon = true, true }, unassumed),
+		"as specified":                        specified(),
+		"a failover, quarantine":              specified(func(v *Variant) { v.Failover = true }),
+		"an operator":                         specified(func(v *Variant) { v.Operator = true }),
+		"an operator, a failover, quarantine": specified(func(v *Variant) { v.Operator, v.Failover = true, true }),
+		"U":                                   specified(func(v *Variant) { v.Unique = true }),
+		"U, D false":                          specified(func(v *Variant) { v.Unique, v.Late = true, true }, unassumed),
+		"U, no horizon":                       specified(func(v *Variant) { v.Unique, v.NoHorizon = true, true }, unassumed),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,6 +91,8 @@ func TestMutationsBreakIt(t *testing.T) {
 		{"M10", "a refusal as duplicate is taken for a refusal", func(v *Variant) { v.Unique, v.Late, v.Cancel, v.DuplicateIsFinal = true, true, false, true }, falseFailure},
 		{"Q1", "quarantine counts from the remembered attempt", func(v *Variant) { v.Failover, v.QuarantineOldAge = true, true }, twice},
 		{"Q2", "quarantine heeds the remembered attempt's owner", func(v *Variant) { v.Failover, v.QuarantineAnswers = true, true }, twice},
+		{"Q3", "a parked row's attempt counts as older than the quarantine", func(v *Variant) { v.Operator, v.Failover, v.ParkedOldAge = true, true, true }, twice},
+		{"O1", "what an operator wants is sent without a search", func(v *Variant) { v.Operator, v.OperatorBlind = true, true }, twice},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := specified(c.mutate)
