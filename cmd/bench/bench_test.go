@@ -14,7 +14,7 @@ func TestMeasure(t *testing.T) {
 	var progress bytes.Buffer
 	figures, err := measure(t.Context(), names, size{
 		warmUp: 2, samples: 8, every: 20 * time.Millisecond, invoices: 50,
-		workers: 2, fleet: 2, settling: time.Second, backlog: 2 * time.Second, permits: 300 * time.Millisecond,
+		workers: 2, fleet: 2, crowd: 200, waiting: 40, outage: 2 * time.Second, settling: time.Second, backlog: 2 * time.Second, permits: 300 * time.Millisecond,
 	}, &progress)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &progress)

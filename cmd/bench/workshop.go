@@ -28,9 +28,12 @@ type size struct {
 	warmUp   int // first invoices, which find no token and no open connection
 	samples  int // of latency
 	every    time.Duration
-	invoices int           // of throughput
-	workers  int           // of quota
-	fleet    int           // workers of token
+	invoices int // of throughput
+	workers  int // of quota
+	fleet    int // workers of token
+	crowd    int // invoices of the large account of fairness
+	waiting  int // invoices of outage
+	outage   time.Duration
 	settling time.Duration // after the start of the workers, before the share is counted
 	backlog  time.Duration // how long it is counted
 	permits  time.Duration // how long they are taken
@@ -39,7 +42,8 @@ type size struct {
 // full is what the README's figures come from: 4 of 400 samples are above the 99th percentile.
 var full = size{
 	warmUp: 20, samples: 400, every: 100 * time.Millisecond, invoices: 5000,
-	workers: 8, fleet: 20, settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second,
+	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
+	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second,
 }
 
 // workshop is what all measurements share: the programs, built as a release is, and one PostgreSQL server that waits for its disk.
