@@ -106,6 +106,7 @@ func TestARemedyThatComesTooLate(t *testing.T) {
 		h.sim.Script(numero)
 		id := h.insert(invoicetest.Invoice{Numero: numero}.UBL())
 		h.await(id, store.Integrated)
+		h.until("the feed was not read", `SELECT count(*) > 0 AND bool_and(synced_at IS NOT NULL) FROM chorus.structures`)
 		owner := h.owner()
 		if _, err := owner.Exec(t.Context(), `UPDATE chorus.invoices SET statut_courant = $2 WHERE id = $1`, id, c.statut); err != nil {
 			t.Fatal(err)
