@@ -20,6 +20,7 @@ type Budget struct {
 	daily int           // requests a day; 0 = no limit
 	limit time.Duration // longest wait for a slot
 	clock clock         // of the database
+	asks  [LaneReport + 1]chan struct{}
 }
 
 // Pace is the share of the quota that is spent. What is left of a second is for requests that take longer on their way than others.
@@ -34,6 +35,9 @@ func NewBudget(s *Store, key string, quota float64, daily int, limit time.Durati
 	b := &Budget{store: s, key: key, every: time.Duration(float64(time.Second) / (quota * Pace)), daily: daily, limit: limit}
 	if quota <= mostCounted {
 		b.most = max(1, int(quota))
+	}
+	for lane := range b.asks {
+		b.asks[lane] = make(chan struct{}, 1)
 	}
 	return b
 }
@@ -76,37 +80,61 @@ func (b *Budget) stale() time.Duration {
 func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 	began := time.Now()
 	for {
-		var granted *bool
-		var delay *int64
-		err := b.store.pool.QueryRow(ctx, `SELECT granted, delay_us FROM chorus.reserve($1, $2)`, b.key, int(lane)).Scan(&granted, &delay)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		due, err := b.reserve(ctx, lane, began)
+		if err != nil {
 			return err
 		}
-		if granted == nil {
-			if err := b.create(ctx, time.Second); err != nil {
-				return err
-			}
-			continue
-		}
-		wait := time.Duration(*delay) * time.Microsecond
-		if !*granted {
-			// Others are before this lane. Those who wait for the same room do not all ask at the same moment.
-			wait += time.Duration(rand.Int64N(int64(b.every) + 1)) //nolint:gosec // not for secrets
-			if time.Since(began)+wait > b.limit {
-				return &Busy{Wait: wait}
-			}
-			if err := pause(ctx, wait); err != nil {
-				return err
-			}
-			continue
-		}
-		due := time.Now().Add(wait)
-		if err := pause(ctx, wait); err != nil {
+		if err := pause(ctx, time.Until(due)); err != nil {
 			return err
 		}
 		if time.Since(due) < b.stale() {
 			return nil
 		}
+	}
+}
+
+// reserve returns when the lane's next slot is. In this process one caller asks for each lane, and the others wait until it has one: were all to ask for
+// what only one of them can get, the database would have more to do with that than with everything else.
+func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due time.Time, err error) {
+	waited := time.NewTimer(time.Until(began.Add(b.limit)))
+	defer waited.Stop()
+	select {
+	case b.asks[lane] <- struct{}{}:
+		defer func() { <-b.asks[lane] }()
+	case <-waited.C:
+		return due, &Busy{Wait: b.every}
+	case <-ctx.Done():
+		return due, ctx.Err()
+	}
+	for {
+		var granted *bool
+		var delay *int64
+		err := b.store.pool.QueryRow(ctx, `SELECT granted, delay_us FROM chorus.reserve($1, $2)`, b.key, int(lane)).Scan(&granted, &delay)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return due, err
+		}
+		if granted == nil {
+			if err := b.create(ctx, time.Second); err != nil {
+				return due, err
+			}
+			continue
+		}
+		wait := time.Duration(*delay) * time.Microsecond
+		if !*granted {
+			// Others are before this lane. Those who wait for the same room do not all ask at the same moment, but often enough for the lane to get its share.
+			if wait < time.Second {
+				wait = min(wait, 2*b.every)
+			}
+			wait += time.Duration(rand.Int64N(int64(b.every) + 1)) //nolint:gosec // not for secrets
+			if time.Since(began)+wait > b.limit {
+				return due, &Busy{Wait: wait}
+			}
+			if err := pause(ctx, wait); err != nil {
+				return due, err
+			}
+			continue
+		}
+		return time.Now().Add(wait), nil
 	}
 }
 
