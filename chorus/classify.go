@@ -56,6 +56,7 @@ var (
 		"transverses/recuperer/structures/actives/fournisseur", http.MethodPost,
 		"/cpro/transverses/v1/recuperer/structures/actives/fournisseur", other,
 	}
+	opFind      = operation{"structures/rechercher", http.MethodPost, "/cpro/structures/v1/rechercher", search}
 	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other}
 	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change}
 	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change}

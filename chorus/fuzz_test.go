@@ -72,7 +72,7 @@ func FuzzAPIAnswer(f *testing.F) {
 			return
 		}
 		r := reply{Exchange: Exchange{Status: status, Connected: true, Wrote: true}, header: http.Header{}, body: body}
-		for _, op := range []operation{opSearch, opReport, opHistory, opStructures, opHealth} {
+		for _, op := range []operation{opSearch, opReport, opHistory, opStructures, opFind, opHealth} {
 			v := read(op, r, redactor{})
 			fit(t, v.failed(op).Error(), v.Exchange.Libelle)
 			if v.fault != "" {

@@ -242,10 +242,10 @@ func TestStatuts(t *testing.T) {
 		}
 		seen[s.Code] = true
 	}
-	if s, known := StatutInfo("STATUT_FUTUR"); known || s.Next != ActorUnknown || s.Terminal {
+	if s, known := StatutInfo("STATUT_FUTUR"); known || s.Next != ActorUnknown || s.Terminal() {
 		t.Errorf("%+v", s)
 	}
-	if s, known := StatutInfo("SUSPENDUE"); !known || s.Next != ActorSupplier || s.Terminal {
+	if s, known := StatutInfo("SUSPENDUE"); !known || s.Next != ActorSupplier || s.Terminal() {
 		t.Errorf("%+v", s)
 	}
 }

@@ -93,3 +93,38 @@ func (c *Client) Structure(ctx context.Context, lane Lane, idStructureCPP int64)
 		Exchange:                         v.Exchange,
 	}, nil
 }
+
+type findRequest struct {
+	Structure struct {
+		Identifiant string `json:"identifiantStructure"`
+		Type        string `json:"typeIdentifiantStructure"`
+	} `json:"structure"`
+	Paging struct {
+		Page int `json:"pageResultatDemandee"`
+		Size int `json:"nbResultatsParPage"`
+	} `json:"parametres"`
+}
+
+// FindStructure asks for the idStructureCPP of the structure with this SIRET, a recipient as a rule; 0 means that the portal knows none.
+func (c *Client) FindStructure(ctx context.Context, lane Lane, siret string) (int64, error) {
+	var q findRequest
+	q.Structure.Identifiant, q.Structure.Type = siret, "SIRET"
+	q.Paging.Page, q.Paging.Size = 1, 10
+	v, err := c.call(ctx, opFind, lane, q)
+	if FaultOf(err) == FaultEmpty {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	rows, err := v.list("listeStructures")
+	if err != nil {
+		return 0, unusable(opFind, v, "listeStructures is not a list")
+	}
+	for _, o := range rows {
+		if o.siret("identifiantStructure") == siret {
+			return o.id("idStructureCPP"), nil
+		}
+	}
+	return 0, nil
+}

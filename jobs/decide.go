@@ -244,15 +244,6 @@ func nextLook(s Settings, d doubt) time.Duration {
 
 // to says where a statut of the portal puts a row.
 func to(statut string) store.State {
-	switch statut {
-	case "REJETEE":
-		return store.Rejected
-	case "MISE_EN_PAIEMENT", "ABANDONNEE", "SUPPRIMEE":
-		return store.Settled
-	default: // unknown ones too: the portal holds the invoice, and that is all that is said
-		return store.Integrated
-	}
+	info, _ := chorus.StatutInfo(statut)
+	return store.State(info.Puts)
 }
-
-// Ordered are the statuts after which only the payment is missing; many recipients never report it (docs/chorus-pro.md §8).
-var Ordered = []string{"MANDATEE", "MISE_A_DISPOSITION_COMPTABLE", "COMPTABILISEE"}

@@ -1,4 +1,5 @@
-// Package jobs is what is done for one invoice or one account: validate, submit, resolve, report, sync, discover, webhook. It translates between Chorus Pro's words
+// Package jobs is what is done for one invoice or one account: validate, submit, resolve, report, history, sync, discover, recipient, webhook. It
+// translates between Chorus Pro's words
 // (package chorus) and the rows (package store), and holds the decisions of docs/protocol.md as plain functions (decide.go).
 //
 // River runs these jobs and knows nothing of them but a number: the row is the truth. A job that finds its row claimed by another job, or moved on, goes
@@ -138,6 +139,15 @@ type (
 	ReportArgs struct {
 		ID int64 `json:"id"`
 	}
+	// HistoryArgs has the reason of an invoice's status read.
+	HistoryArgs struct {
+		ID int64 `json:"id"`
+	}
+	// RecipientArgs has a recipient's settings asked for.
+	RecipientArgs struct {
+		ID      int64  `json:"id"`
+		Account string `json:"account"`
+	}
 	// SyncArgs has a supplier structure's change feed read.
 	SyncArgs struct {
 		Account   string `json:"account"`
@@ -166,6 +176,12 @@ func (ResolveArgs) Kind() string { return "resolve" }
 func (ReportArgs) Kind() string { return "report" }
 
 // Kind names the job for River.
+func (HistoryArgs) Kind() string { return "history" }
+
+// Kind names the job for River.
+func (RecipientArgs) Kind() string { return "recipient" }
+
+// Kind names the job for River.
 func (SyncArgs) Kind() string { return "sync" }
 
 // Kind names the job for River.
@@ -183,9 +199,16 @@ func Insert(step store.Step, id int64) river.InsertManyParams {
 		return once(SubmitArgs{id}, QueueSubmit, 1)
 	case store.StepResolve:
 		return once(ResolveArgs{id}, QueueFollow, 1)
+	case store.StepHistory:
+		return once(HistoryArgs{id}, QueueFollow, 4)
 	default:
 		return once(ReportArgs{id}, QueueFollow, 4)
 	}
+}
+
+// InsertRecipient is what River is given to ask for a recipient's settings.
+func InsertRecipient(key store.RecipientKey) river.InsertManyParams {
+	return once(RecipientArgs{key.ID, key.Account}, QueueFollow, 4)
 }
 
 // InsertSync is what River is given to read a structure's change feed.
@@ -218,6 +241,12 @@ func (j *Jobs) Register(w *river.Workers) {
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ReportArgs]) error {
 		return j.guard(ctx, r.Args.ID, r.ID, j.report)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[HistoryArgs]) error {
+		return j.guard(ctx, r.Args.ID, r.ID, j.history)
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[RecipientArgs]) error {
+		return j.quiet(ctx, j.recipient(ctx, store.RecipientKey{ID: r.Args.ID, Account: r.Args.Account}))
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[SyncArgs]) error {
 		return j.quiet(ctx, j.sync(ctx, store.StructureKey{Account: r.Args.Account, ID: r.Args.Structure}, r.ID))

@@ -16,19 +16,21 @@ const (
 	StepSubmit   Step = "submit"
 	StepResolve  Step = "resolve"
 	StepReport   Step = "report"
+	StepHistory  Step = "history" // read the reason of a statut that came without
 )
 
 // How a row is claimed. Dispatched, its claim is the number of the job that was created for it, with no end. The job takes it over (Take) for a lease.
 // Whoever then finds another claim than its own goes away, so a job that runs twice, or late, does nothing. What a crash or a lost job leaves claimed
 // comes back by the end of its lease, or by Sweep.
 
-// due holds, for each step, which rows it may take, in which order, and how many of an account at once ($1 is as many as the step has). An index in the
-// schema serves each.
-var due = map[Step]struct{ where, order, room string }{
-	StepValidate: {`state = 'received'`, `priority DESC, id`, `$1`},
-	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `priority DESC, id`, weather},
-	StepResolve:  {`state = 'in_doubt'`, `due_at`, reads},
-	StepReport:   {`state = 'deposited'`, `due_at`, reads},
+// due holds, for each step, which rows it may take, from when on, in which order, and how many of an account at once ($1 is as many as the step has). An
+// index in the schema serves each.
+var due = map[Step]struct{ where, at, order, room string }{
+	StepValidate: {`state = 'received'`, `due_at`, `priority DESC, id`, `$1`},
+	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `due_at`, `priority DESC, id`, weather},
+	StepResolve:  {`state = 'in_doubt'`, `due_at`, `due_at`, reads},
+	StepReport:   {`state = 'deposited'`, `due_at`, `due_at`, reads},
+	StepHistory:  {`reason_due_at IS NOT NULL`, `reason_due_at`, `reason_due_at`, reads},
 }
 
 const (
@@ -86,7 +88,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		            FROM chorus.invoices
 		            WHERE `+rule.where+`
 		              AND account = a.name
-		              AND due_at <= clock_timestamp()
+		              AND `+rule.at+` <= clock_timestamp()
 		              AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
 		            ORDER BY `+rule.order+`
 		            LIMIT (SELECT least(free.n, room.n) FROM free)

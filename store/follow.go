@@ -252,15 +252,6 @@ func (s *Store) Found(ctx context.Context, i Invoice, seen Seen) error {
 	})
 }
 
-// Quiet settles integrated rows whose statut is one of these (the payment has been ordered) and that have had no news for so long.
-func (s *Store) Quiet(ctx context.Context, statuts []string, period time.Duration) (int64, error) {
-	tag, err := s.pool.Exec(ctx, `
-		UPDATE chorus.invoices
-		SET state = 'settled', reason_code = 'QUIET', reason = 'payment was ordered and nothing more has been reported for the quiet period'
-		WHERE state = 'integrated' AND statut_courant = ANY ($1) AND statut_courant_date < clock_timestamp() - $2::interval`, statuts, period)
-	return tag.RowsAffected(), err
-}
-
 // Structure is a supplier structure that an account may see at the portal.
 type Structure struct {
 	Account     string

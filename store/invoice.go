@@ -117,11 +117,15 @@ func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Se
 // Take hands the claimed invoice to the job that holds the claim and keeps others away from it for lease. It returns ErrGone when the claim is not
 // the row's any more.
 func (s *Store) Take(ctx context.Context, id, claim int64, state State, lease time.Duration) (Invoice, error) {
+	return s.take(ctx, id, claim, lease, `i.state = $4`, state)
+}
+
+func (s *Store) take(ctx context.Context, id, claim int64, lease time.Duration, still string, args ...any) (Invoice, error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.invoices i
-		SET claimed_until = clock_timestamp() + $4::interval
-		WHERE i.id = $1 AND i.claim = $2 AND i.state = $3
-		RETURNING `+invoiceColumns, id, claim, state, lease)
+		SET claimed_until = clock_timestamp() + $3::interval
+		WHERE i.id = $1 AND i.claim = $2 AND `+still+`
+		RETURNING `+invoiceColumns, append([]any{id, claim, lease}, args...)...)
 	if err != nil {
 		return Invoice{}, err
 	}

@@ -65,6 +65,7 @@ type Filter struct {
 	Ref        string
 	Statut     string
 	After      int64 // id: for paging
+	Unusual    bool  // only those whose statut at the portal was unknown or went back, now or earlier
 	Retriable  bool  // only what Retry takes: invalid ones, and those whose flux was rejected
 	Limit      int   // 0 = 100
 }
@@ -96,6 +97,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.Statut != "" {
 		add("statut_courant = $%d", f.Statut)
+	}
+	if f.Unusual {
+		clauses = append(clauses, "id IN (SELECT invoice_id FROM chorus.events WHERE reason_code IN "+unusual+")")
 	}
 	if f.Retriable {
 		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)")

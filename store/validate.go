@@ -97,6 +97,7 @@ func (s *Store) Panicked(ctx context.Context, id, claim int64) error {
 		UPDATE chorus.invoices
 		SET panics = panics + 1,
 		    claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + interval '1 second',
+		    reason_due_at = CASE WHEN reason_due_at IS NOT NULL THEN clock_timestamp() + interval '1 hour' END,
 		    state = CASE WHEN panics < 2 THEN state WHEN state = 'received' THEN 'invalid' WHEN state = 'ready' THEN 'parked' ELSE state END,
 		    reason_code = CASE WHEN panics < 2 OR state NOT IN ('received', 'ready') THEN reason_code ELSE 'POISON' END,
 		    reason = CASE WHEN panics < 2 OR state NOT IN ('received', 'ready') THEN reason

@@ -27,6 +27,8 @@ func (w *Worker) out(step store.Step) int {
 		return 2 * w.cfg.InFlight
 	case store.StepValidate:
 		return 200
+	case store.StepHistory:
+		return 8
 	default:
 		return 64
 	}
@@ -40,7 +42,7 @@ func (w *Worker) dispatch(ctx context.Context) {
 	for ctx.Err() == nil {
 		steps := []store.Step{store.StepValidate, store.StepSubmit}
 		if all {
-			steps = append(steps, store.StepResolve, store.StepReport)
+			steps = append(steps, store.StepResolve, store.StepReport, store.StepHistory)
 			w.try(ctx, "sync", w.dispatchSync)
 			w.try(ctx, "discover", w.dispatchDiscover)
 			w.try(ctx, "remedy", w.dispatchRemedies)
@@ -151,6 +153,27 @@ func (w *Worker) dispatchDiscover(ctx context.Context) error {
 		}
 		_, err = w.insert(ctx, tx, params)
 		return err
+	})
+}
+
+// recipients has the recipients of open invoices asked about, a few at a time: nothing waits for them.
+func (w *Worker) recipients(ctx context.Context) {
+	w.every(ctx, 12*w.cfg.Sweep, "ask about recipients", func(ctx context.Context) error {
+		if err := w.store.NoteRecipients(ctx); err != nil {
+			return err
+		}
+		return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+			keys, err := w.store.DueRecipients(ctx, tx, 8, jobs.RecipientHold, w.jobs.Names())
+			if err != nil || len(keys) == 0 {
+				return err
+			}
+			params := make([]river.InsertManyParams, len(keys))
+			for k, key := range keys {
+				params[k] = jobs.InsertRecipient(key)
+			}
+			_, err = w.insert(ctx, tx, params)
+			return err
+		})
 	})
 }
 

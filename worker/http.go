@@ -48,6 +48,7 @@ var (
 	pausedDesc = prometheus.NewDesc("choriste_account_paused", "1 while an account is paused, by an operator or because Chorus Pro refused it.", []string{"account"}, nil)
 	endsDesc   = prometheus.NewDesc("choriste_account_password_days", "Days left of an account's password, as Chorus Pro told last.", []string{"account"}, nil)
 	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
+	oddDesc    = prometheus.NewDesc("choriste_unusual_statuts_total", "Statuts of Chorus Pro that are unknown, and moves that went back, by kind.", []string{"kind"}, nil)
 	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits are held back because a portal or a PISTE application fails, for the whole fleet.", []string{"scope", "name"}, nil)
 )
 
@@ -58,6 +59,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- pausedDesc
 	ch <- endsDesc
 	ch <- secretDesc
+	ch <- oddDesc
 }
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
@@ -66,6 +68,14 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	g.breakers(ctx, ch)
 	g.credentials(ctx, ch, accounts)
+	odd, err := g.w.store.Unusual(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(oddDesc, err)
+		return
+	}
+	for _, u := range odd {
+		ch <- prometheus.MustNewConstMetric(oddDesc, prometheus.CounterValue, float64(u.Count), u.ReasonCode)
+	}
 	stats, err := g.w.store.Stats(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(countDesc, err)

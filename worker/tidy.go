@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/crash"
-	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 )
 
@@ -102,7 +101,7 @@ func (w *Worker) sweep(ctx context.Context) {
 		if err := w.store.FreeSlots(ctx); err != nil {
 			return err
 		}
-		_, err = w.store.Quiet(ctx, jobs.Ordered, w.cfg.Settings.QuietPeriod)
+		_, err = w.store.Quiet(ctx, w.cfg.Settings.QuietPeriod)
 		return err
 	})
 }

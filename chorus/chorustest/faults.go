@@ -121,6 +121,7 @@ var kinds = map[string]faultKind{
 	"unknown_statut":   {always, unknownStatut, "search, history: a statut nobody knows (sample 54)"},
 	"statut_backwards": {always, backwards, "search, history, report: an older statut or state"},
 	"statut_missing":   {always, statutMissing, "search, history: no statut"},
+	"comment_missing":  {always, commentMissing, "search, history: no comment of any status"},
 	"unknown_state":    {always, unknownState, "report: a state nobody knows (sample 3b)"},
 	"list_as_object":   {always, listAsObject, "report: listeErreurDP as an object (sample 37)"},
 	"no_detail":        {always, noDetail, "report: a rejection without number and reason (sample 38)"},

@@ -72,7 +72,8 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"missing_invoice": {want: seen{status: 200, committed: 1}}, "mixed_dates": {want: seen{status: 200, committed: 1}},
 		"unknown_statut": {want: seen{status: 200, committed: 1}}, "statut_backwards": {want: seen{status: 200, committed: 1}},
 		"statut_missing": {want: seen{status: 200, committed: 1}}, "unknown_state": {want: seen{status: 200, committed: 1}},
-		"list_as_object": {want: seen{status: 200, committed: 1}}, "no_detail": {want: seen{status: 200, committed: 1}},
+		"comment_missing": {want: seen{status: 200, committed: 1}},
+		"list_as_object":  {want: seen{status: 200, committed: 1}}, "no_detail": {want: seen{status: 200, committed: 1}},
 		"no_expires_in": {want: seen{status: 200, committed: 1}}, "expires_string": {want: seen{status: 200, committed: 1}},
 		"revoke_all": {want: seen{status: 200, committed: 1}}, "invalid_scope": {want: seen{status: 400, contains: "invalid_scope"}},
 	}

@@ -195,6 +195,17 @@ func statutMissing(_ *Sim, _ *call, f *Fault, a answer) answer {
 	return a
 }
 
+// commentMissing leaves out what recipients said of every invoice of the answer.
+func commentMissing(_ *Sim, _ *call, _ *Fault, a answer) answer {
+	for _, x := range rows(a) {
+		x.(object)["commentaireEtatCourant"] = nil
+	}
+	for _, x := range history(a) {
+		x.(object)["histoStatutCommentaire"] = nil
+	}
+	return a
+}
+
 func unknownState(_ *Sim, _ *call, f *Fault, a answer) answer {
 	if a.body.has("etatCourantDepotFlux") {
 		a.body["etatCourantDepotFlux"] = "IN_NOUVEL_ETAT_2027"

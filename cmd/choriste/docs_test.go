@@ -290,11 +290,31 @@ func TestReasonCodesManual(t *testing.T) {
 }
 
 func TestStatutsManual(t *testing.T) {
-	for _, statut := range codes(section(t, manualPage(t, "states.md"), "## The status at Chorus Pro"), 0) {
+	page := manualPage(t, "states.md")
+	for _, statut := range codes(section(t, page, "## The status at Chorus Pro"), 0) {
 		if _, known := chorus.StatutInfo(statut); !known {
 			t.Errorf("%s is no status of Chorus Pro", statut)
 		}
 	}
+	var documented, real []string
+	for _, row := range cells(section(t, page, "## Every status")) {
+		documented = append(documented, strings.Join(row, " | "))
+	}
+	for _, s := range chorus.Statuts() {
+		stage := ""
+		if s.Stage > 0 {
+			stage = strconv.Itoa(s.Stage)
+		}
+		if s.Terminal() {
+			stage += " **T**"
+		}
+		var then []string
+		for _, next := range s.Successors {
+			then = append(then, "`"+next+"`")
+		}
+		real = append(real, strings.Join([]string{"`" + s.Code + "`", s.FR, s.EN, string(s.Next), stage, strings.Join(then, ", ")}, " | "))
+	}
+	same(t, "every status", documented, real)
 }
 
 func TestSQLManual(t *testing.T) {

@@ -104,8 +104,9 @@ func (s selection) filter() store.Filter {
 
 type listCmd struct {
 	selection
-	After int64 `help:"Only invoices after this id: the next page."`
-	Limit int   `help:"At most so many." default:"100"`
+	Unusual bool  `help:"Only those whose status at Chorus Pro was unknown or went back, now or earlier."`
+	After   int64 `help:"Only invoices after this id: the next page."`
+	Limit   int   `help:"At most so many." default:"100"`
 }
 
 func (c listCmd) Run(a *app) error {
@@ -115,7 +116,7 @@ func (c listCmd) Run(a *app) error {
 	}
 	defer done()
 	f := c.filter()
-	f.After, f.Limit = c.After, c.Limit
+	f.Unusual, f.After, f.Limit = c.Unusual, c.After, c.Limit
 	list, err := st.List(a.ctx, f)
 	if err != nil {
 		return err
@@ -259,6 +260,10 @@ func (statsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	unusual, err := st.Unusual(a.ctx)
+	if err != nil {
+		return err
+	}
 	accounts, err := st.Accounts(a.ctx)
 	if err != nil {
 		return err
@@ -279,6 +284,16 @@ func (statsCmd) Run(a *app) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, u := range unusual {
+		switch {
+		case a.json:
+			if err := a.print(u); err != nil {
+				return err
+			}
+		case u.Count > 0:
+			a.printf("unusual at Chorus Pro: %s %d times, %d of them in the last seven days (choriste list --unusual)\n", u.ReasonCode, u.Count, u.LastWeek)
+		}
 	}
 	for _, acc := range accounts {
 		if a.json {

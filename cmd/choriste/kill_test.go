@@ -230,6 +230,8 @@ func TestCommands(t *testing.T) {
 		{"events 2", 1, "", "there is no invoice 2"},
 		{"stats", 0, "received    1", ""},
 		{"stats --json", 0, `{"count":1,"oldest_seconds":`, ""},
+		{"stats --json", 0, `{"unusual":"BACKWARDS","count":0,"last_seven_days":0}`, ""},
+		{"list --unusual --json", 0, "", ""},
 		{"retry", 2, "", "retry what?"},
 		{"retry 1", 2, "", "needs --reason"},
 		{"retry 1 --dry-run", 0, "0 invoices", ""},

@@ -171,7 +171,7 @@ var table = []setting{
 	{name: "CHORISTE_SYNC_EVERY", def: "1m", about: "How often each supplier structure's changes of status are read.", set: duration(func(s *settings) *time.Duration { return &s.SyncEvery })},
 	{name: "CHORISTE_REPORT_AFTER", def: "2m", about: "First look at a deposit's integration report.", set: duration(func(s *settings) *time.Duration { return &s.ReportAfter })},
 	{name: "CHORISTE_RESOLVE_AFTER", def: "30s", about: "First look-up of an invoice in doubt; each next one four times later, at most 120 times this apart, and one exactly when the horizon has passed.", set: duration(func(s *settings) *time.Duration { return &s.ResolveAfter })},
-	{name: "CHORISTE_QUIET_PERIOD", def: "2160h", about: "Without news for so long after the payment was ordered, an invoice is settled.", set: duration(func(s *settings) *time.Duration { return &s.QuietPeriod })},
+	{name: "CHORISTE_QUIET_PERIOD", def: "2160h", about: "Without news for so long after the last status that was to be expected, an invoice is settled.", set: duration(func(s *settings) *time.Duration { return &s.QuietPeriod })},
 	{name: "CHORISTE_TOKEN_MARGIN", def: "2m", about: "A token is renewed so long before it expires.", set: duration(func(s *settings) *time.Duration { return &s.TokenMargin })},
 	{name: "CHORISTE_DATABASE_WAIT", def: "60s", about: "How long `work` waits for PostgreSQL at its start; while running it waits for ever.", set: duration(func(s *settings) *time.Duration { return &s.DatabaseWait })},
 	{name: "CHORISTE_DEPOSITS_IN_FLIGHT", def: "32", about: "Deposits in the air at once, over the whole fleet.", set: count(func(s *settings) *int { return &s.InFlight }, 10000)},
