@@ -149,10 +149,14 @@ func agrees(inv store.Invoice, f chorus.Facture) bool {
 
 // seenOf translates an invoice of the portal into what the store keeps of it.
 func seenOf(f chorus.Facture) store.Seen {
-	s := store.Seen{
+	return store.Seen{
 		IdentifiantFactureCPP: f.IdentifiantFactureCPP,
 		NumeroFacture:         f.NumeroFacture,
-		Annee:                 f.DateFacture.Time.Year(),
+		FournisseurSIRET:      f.CodeFournisseur,
+		DateFacture:           f.DateFacture.Time,
+		DestinataireSIRET:     f.CodeDestinataire,
+		MontantTTC:            f.MontantTTC,
+		Devise:                f.Devise,
 		NumeroFlux:            f.NumeroFluxDepot,
 		DateDepot:             f.DateDepot.Time,
 		ModeDepot:             f.ModeDepot,
@@ -161,8 +165,4 @@ func seenOf(f chorus.Facture) store.Seen {
 		Commentaire:           f.CommentaireEtatCourant,
 		To:                    to(f.Statut),
 	}
-	if len(f.CodeFournisseur) >= 9 {
-		s.Siren = f.CodeFournisseur[:9]
-	}
-	return s
 }

@@ -18,7 +18,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if err != nil {
 		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute)
 	}
-	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease(), wideEvery*j.Settings.SyncEvery)
+	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
 	if err != nil {
 		return err
 	}
@@ -29,11 +29,11 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	// What changed may appear as late as V after it changed, and one listing may leave something out. Both are rare: a short overlap each time, and all
 	// that can have been missed now and then.
 	overlap := min(j.Settings.VisibilityDelay, 10*j.Settings.SyncEvery)
-	if st.Wide {
+	if st.Count {
 		overlap = j.Settings.VisibilityDelay + 24*time.Hour
 	}
 	from = from.Add(-overlap)
-	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Wide: st.Wide, Watermark: st.Now, Next: j.Settings.SyncEvery}
+	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: j.Settings.SyncEvery, MostLate: overlap}
 
 	var sum store.Followed
 	var page []store.Seen // held back by one, so that the last one moves the watermark
@@ -54,7 +54,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 			page = append(page, seenOf(f))
 		}
 	}
-	mark.Last = true
+	mark.Last, mark.Before = true, sum
 	if err := j.follow(ctx, page, mark, &sum); err != nil {
 		return err
 	}
@@ -62,16 +62,17 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 		j.Log.Info("synchronised", "account", key.Account, "structure", key.ID, "changed", sum.Changed, "doubts", sum.Doubts)
 		j.Poke()
 	}
+	if st.Count {
+		if err := j.Store.Counted(ctx, key, wideEvery*j.Settings.SyncEvery, 0, 0); err != nil {
+			return err
+		}
+	}
 	return j.Store.CanSearch(ctx, key.Account, true)
 }
 
 func (j *Jobs) follow(ctx context.Context, page []store.Seen, mark store.FeedMark, sum *store.Followed) error {
 	did, err := j.Store.Follow(ctx, page, mark)
-	sum.Known += did.Known
-	sum.Changed += did.Changed
-	sum.Older += did.Older
-	sum.Doubts += did.Doubts
-	sum.Unknown += did.Unknown
+	sum.Add(did)
 	return err
 }
 

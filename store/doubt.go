@@ -160,5 +160,5 @@ func adopt(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 		return err
 	}
 	i.State = Deposited
-	return follow(ctx, tx, i, seen)
+	return takeOver(ctx, tx, i, seen)
 }

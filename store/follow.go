@@ -2,18 +2,21 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
 )
 
 // Seen is an invoice as the portal shows it.
 type Seen struct {
 	IdentifiantFactureCPP int64
 	NumeroFacture         string
-	Siren                 string // of the supplier
-	Annee                 int    // of issue
+	FournisseurSIRET      string
+	DateFacture           time.Time
+	DestinataireSIRET     string
+	MontantTTC            decimal.NullDecimal
+	Devise                string
 	NumeroFlux            string
 	DateDepot             time.Time
 	ModeDepot             string
@@ -23,13 +26,36 @@ type Seen struct {
 	To                    State // where this statut puts a row: Integrated, Rejected or Settled
 }
 
+// Siren is the part of the supplier's SIRET that makes a number unique; "" when the portal does not say it.
+func (s Seen) Siren() string {
+	if len(s.FournisseurSIRET) < 9 {
+		return ""
+	}
+	return s.FournisseurSIRET[:9]
+}
+
 // Followed counts what a page of the change feed did.
 type Followed struct {
-	Known   int // rows of ours
-	Changed int // of these, moved or with a new statut
-	Older   int // of these, carrying an older date than we hold: kept as they were
-	Doubts  int // rows in doubt that were woken up, or ready ones that the portal turns out to hold
-	Unknown int // invoices that no row of ours stands for
+	Known   int             // rows of ours
+	Changed int             // of these, moved or with a new statut
+	Older   int             // of these, carrying an older date than we hold: kept as they were
+	Doubts  int             // rows in doubt that were woken up, or ready ones that the portal turns out to hold
+	Unknown int             // invoices that no row of ours stands for
+	Doubles int             // rows parked because the portal holds another invoice of their number
+	Late    time.Duration   // how far before FeedMark.Since the oldest news lay
+	Waits   []time.Duration // from the acknowledgement of a deposit to now, when its invoice was shown
+}
+
+// Add counts what another page did.
+func (f *Followed) Add(page Followed) {
+	f.Known += page.Known
+	f.Changed += page.Changed
+	f.Older += page.Older
+	f.Doubts += page.Doubts
+	f.Unknown += page.Unknown
+	f.Doubles += page.Doubles
+	f.Late = max(f.Late, page.Late)
+	f.Waits = append(f.Waits, page.Waits...)
 }
 
 // FeedMark says how far a structure's feed has been read, in the same transaction that stores what was read.
@@ -37,32 +63,36 @@ type FeedMark struct {
 	StructureKey
 	Claim     int64
 	Lease     time.Duration // while more pages follow
+	Since     time.Time     // the watermark until now: news from before it are late
 	Last      bool          // this was the last page: the watermark moves, and the feed is due again after Next
-	Wide      bool          // and a day more than needed was read
-	Watermark time.Time
+	Before    Followed      // what the pages before the last one did
+	Keep      bool          // the job keeps the structure after the last page
+	Watermark time.Time     // zero: it stays
 	Next      time.Duration
+	Resting   bool          // nothing of ours is open: a deposit makes the feed due at once
+	MostLate  time.Duration // nothing later is learned
 }
 
-// Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once.
-// It returns ErrGone, and stores nothing, when another job reads the feed by now.
+// Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once; what no
+// row stands for is kept as a stranger, and a row whose number the portal turns out to hold twice is parked. It returns ErrGone, and stores nothing, when
+// another job reads the feed by now.
 func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followed, error) {
 	var did Followed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		did = Followed{}
 		if len(page) > 0 {
-			if err := followPage(ctx, tx, mark.Account, page, &did); err != nil {
+			if err := followPage(ctx, tx, mark, page, &did); err != nil {
 				return err
 			}
 		}
-		what := `claimed_until = clock_timestamp() + $4::interval`
-		args := []any{mark.Account, mark.ID, mark.Claim, mark.Lease}
 		if mark.Last {
-			what = `claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval,
-			        watermark = greatest(watermark, $5), synced_at = clock_timestamp(),
-			        wide_at = CASE WHEN $6 THEN clock_timestamp() ELSE wide_at END`
-			args = []any{mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Watermark, mark.Wide}
+			mark.Before.Add(did)
+			return endOfFeed(ctx, tx, mark)
 		}
-		tag, err := tx.Exec(ctx, `UPDATE chorus.structures SET `+what+` WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, args...)
+		tag, err := tx.Exec(ctx, `
+			UPDATE chorus.structures
+			SET claimed_until = clock_timestamp() + $4::interval
+			WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, mark.Account, mark.ID, mark.Claim, mark.Lease)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrGone
 		}
@@ -71,57 +101,19 @@ func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followe
 	return did, err
 }
 
-func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did *Followed) error {
+func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did *Followed) error {
+	hits, err := lockHits(ctx, tx, mark.Account, page)
+	if err != nil {
+		return err
+	}
 	var (
-		ids    = make([]int64, len(page))
-		fluxes = make([]string, len(page))
-		nums   = make([]string, len(page))
-		sirens = make([]string, len(page))
-		years  = make([]int, len(page))
+		ours  = make([]bool, len(page))
+		moves []following
+		taken []int64 // what rows of ours stand for
 	)
-	for k, f := range page {
-		ids[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren, f.Annee
-	}
-	// By the portal's own identifier; by flux where it is not known yet; by business key for rows in doubt, and for rows
-	// about to be sent, which must not be. Rows are locked in the order of their id.
-	rows, err := tx.Query(ctx, `
-		WITH seen AS (
-		    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY AS x (cpp, flux, numero, siren, annee, k)
-		), hit AS (
-		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.identifiant_facture_cpp = seen.cpp
-		    UNION
-		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_flux_depot = seen.flux
-		    WHERE i.identifiant_facture_cpp IS NULL AND i.numero_facture = seen.numero
-		    UNION
-		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_facture = seen.numero
-		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
-		)
-		SELECT `+invoiceColumns+`, hit.k::int
-		FROM hit
-		JOIN chorus.invoices i ON i.id = hit.id
-		WHERE i.account = $1
-		ORDER BY i.id
-		FOR UPDATE OF i`, account, ids, fluxes, nums, sirens, years)
-	if err != nil {
-		return err
-	}
-	type hit struct {
-		Invoice
-		k int
-	}
-	hits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (hit, error) {
-		var h hit
-		var err error
-		h.Invoice, err = scanInvoice(row, &h.k)
-		return h, err
-	})
-	if err != nil {
-		return err
-	}
-	claimed := make(map[int]bool, len(hits))
 	for _, h := range hits {
-		claimed[h.k] = true
-		seen := page[h.k-1]
+		ours[h.k] = true
+		seen := page[h.k]
 		switch {
 		case h.State == InDoubt:
 			did.Doubts++
@@ -137,61 +129,182 @@ func followPage(ctx context.Context, tx pgx.Tx, account string, page []Seen, did
 		default:
 			did.Known++
 			did.Changed++
-			err = follow(ctx, tx, h.Invoice, seen)
+			if !seen.StatutDate.IsZero() && !mark.Since.IsZero() {
+				did.Late = min(max(did.Late, mark.Since.Sub(seen.StatutDate)), mark.MostLate)
+			}
+			if h.State == Deposited {
+				did.Waits = append(did.Waits, h.DepositedFor)
+				taken = append(taken, seen.IdentifiantFactureCPP)
+			}
+			moves = append(moves, following{h.Invoice, seen})
 		}
 		if err != nil {
 			return err
 		}
 	}
-	did.Unknown = len(page) - len(claimed)
-	return nil
+	if err := followAll(ctx, tx, moves); err != nil {
+		return err
+	}
+	var others []Seen
+	for k, seen := range page {
+		if !ours[k] {
+			others = append(others, seen)
+		}
+	}
+	did.Unknown = len(others)
+	if err := strangers(ctx, tx, mark.StructureKey, others, taken); err != nil {
+		return err
+	}
+	numbers := make([]string, len(page))
+	for k, seen := range page {
+		numbers[k] = seen.NumeroFacture
+	}
+	did.Doubles, err = doubles(ctx, tx, mark.Account, numbers)
+	return err
+}
+
+// hit is a row that the k-th line of a page is about.
+type hit struct {
+	Invoice
+	k int
+}
+
+// lockHits finds the rows that a page is about: by the portal's own identifier; by flux where that is not known yet; by business key for rows in doubt,
+// and for rows about to be sent, which must not be. Rows are locked in the order of their id.
+func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) ([]hit, error) {
+	var (
+		ids    = make([]int64, len(page))
+		fluxes = make([]string, len(page))
+		nums   = make([]string, len(page))
+		sirens = make([]string, len(page))
+		years  = make([]int, len(page))
+	)
+	for k, f := range page {
+		ids[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren(), f.DateFacture.Year()
+	}
+	rows, err := tx.Query(ctx, `
+		WITH seen AS (
+		    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY AS x (cpp, flux, numero, siren, annee, k)
+		), hit AS (
+		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.identifiant_facture_cpp = seen.cpp
+		    UNION
+		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_flux_depot = seen.flux
+		    WHERE i.identifiant_facture_cpp IS NULL AND i.numero_facture = seen.numero
+		    UNION
+		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_facture = seen.numero
+		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
+		)
+		SELECT `+invoiceColumns+`, hit.k::int - 1
+		FROM hit
+		JOIN chorus.invoices i ON i.id = hit.id
+		WHERE i.account = $1
+		ORDER BY i.id
+		FOR UPDATE OF i`, account, ids, fluxes, nums, sirens, years)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (hit, error) {
+		var h hit
+		var err error
+		h.Invoice, err = scanInvoice(row, &h.k)
+		return h, err
+	})
 }
 
 // news tells whether the portal shows something that the row does not say yet. The latest statut by the portal's own date counts; of two with the same
-// date the one that came later, but a final row is only left for something that is certainly newer. A line without a statut says nothing.
+// date the one that came later, but a final row is only left for something that is certainly newer. A line without a statut says nothing. A date without
+// seconds, which the portal mixes with others (docs/chorus-pro.md §4.1), stands for its whole minute.
 func news(i Invoice, seen Seen) bool {
+	held := i.StatutCourantDate
+	if seen.StatutDate.Equal(seen.StatutDate.Truncate(time.Minute)) {
+		held = held.Truncate(time.Minute)
+	}
 	switch {
-	case seen.Statut == "", seen.StatutDate.Before(i.StatutCourantDate):
+	case seen.Statut == "", seen.StatutDate.Before(held):
 		return false
-	case seen.StatutDate.Equal(i.StatutCourantDate):
+	case seen.StatutDate.Equal(held):
 		return seen.Statut != i.StatutCourant && i.State != Settled && i.State != Rejected
 	default:
 		return true
 	}
 }
 
-// follow takes a row that the portal holds to where its statut puts it, one legal move after the other, so that history shows each.
-func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
-	for _, to := range path(i.State, seen.To) {
-		reasonCode, reason := "", ""
-		if to == Rejected {
-			reasonCode, reason = ReasonRecipient, seen.Commentaire
-		}
-		// In a savepoint: a row that was rejected may come back when another one has its number since, and then stays where it is.
-		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-			_, err := savepoint.Exec(ctx, `
-			UPDATE chorus.invoices
-			SET state = $2,
-			    reason_code = CASE WHEN $10 THEN reason_code ELSE nullif($3, '') END, reason = CASE WHEN $10 THEN reason ELSE nullif($4, '') END,
-			    identifiant_facture_cpp = coalesce(identifiant_facture_cpp, nullif($5, 0::bigint)),
-			    mode_depot = coalesce(nullif($6, ''), mode_depot),
-			    statut_courant = coalesce(nullif($7, ''), statut_courant),
-			    statut_courant_date = coalesce($8, statut_courant_date),
-			    statut_commentaire = nullif($9, ''),
-			    visible_at = coalesce(visible_at, clock_timestamp())
-			WHERE id = $1`,
-				i.ID, to, reasonCode, reason, seen.IdentifiantFactureCPP, seen.ModeDepot, seen.Statut, nullTime(seen.StatutDate), seen.Commentaire,
-				i.State != seen.To && to == i.State) // a row that keeps its state whatever the portal shows keeps its reason, too
-			return err
-		})
-		if SQLState(err) == "23505" {
-			return nil
-		}
-		if err != nil {
+// following is a row that the portal holds, and what it shows of it.
+type following struct {
+	Invoice
+	seen Seen
+}
+
+// followAll takes rows to where their statuts put them, all at once; where that breaks a rule of uniqueness, one by one, and those that break it stay as they
+// are: a row that was rejected may come back when another one has its number since.
+func followAll(ctx context.Context, tx pgx.Tx, list []following) error {
+	try := func(some []following) error {
+		return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return followSome(ctx, savepoint, some) })
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	err := try(list)
+	if SQLState(err) != "23505" {
+		return err
+	}
+	for _, f := range list {
+		if err := try([]following{f}); err != nil && SQLState(err) != "23505" {
 			return err
 		}
 	}
 	return nil
+}
+
+// follow is followAll of one row.
+func follow(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
+	return followAll(ctx, tx, []following{{i, seen}})
+}
+
+// followSome makes the first legal move of each row, then the second of those that have one, so that history shows each.
+func followSome(ctx context.Context, tx pgx.Tx, list []following) error {
+	for step := 0; ; step++ {
+		var (
+			ids, cpps                                      []int64
+			tos, codes, reasons, modes, statuts, commented []string
+			dates                                          []*time.Time
+			keeps                                          []bool
+		)
+		for _, f := range list {
+			way := path(f.State, f.seen.To)
+			if step >= len(way) {
+				continue
+			}
+			code, reason := "", ""
+			if way[step] == Rejected {
+				code, reason = ReasonRecipient, f.seen.Commentaire
+			}
+			ids, cpps, tos = append(ids, f.ID), append(cpps, f.seen.IdentifiantFactureCPP), append(tos, string(way[step]))
+			codes, reasons, modes = append(codes, code), append(reasons, reason), append(modes, f.seen.ModeDepot)
+			statuts, dates, commented = append(statuts, f.seen.Statut), append(dates, nullTime(f.seen.StatutDate)), append(commented, f.seen.Commentaire)
+			// A row that keeps its state whatever the portal shows keeps its reason, too.
+			keeps = append(keeps, f.State != f.seen.To && way[step] == f.State)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		_, err := tx.Exec(ctx, `
+			UPDATE chorus.invoices i
+			SET state = x.state,
+			    reason_code = CASE WHEN x.keep THEN i.reason_code ELSE nullif(x.code, '') END, reason = CASE WHEN x.keep THEN i.reason ELSE nullif(x.reason, '') END,
+			    identifiant_facture_cpp = coalesce(i.identifiant_facture_cpp, nullif(x.cpp, 0)),
+			    mode_depot = coalesce(nullif(x.mode, ''), i.mode_depot),
+			    statut_courant = coalesce(nullif(x.statut, ''), i.statut_courant),
+			    statut_courant_date = greatest(x.statut_date, i.statut_courant_date),
+			    statut_commentaire = nullif(x.commentaire, ''),
+			    visible_at = coalesce(i.visible_at, clock_timestamp())
+			FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::boolean[])
+			     AS x (id, state, code, reason, cpp, mode, statut, statut_date, commentaire, keep)
+			WHERE i.id = x.id`, ids, tos, codes, reasons, cpps, modes, statuts, dates, commented, keeps)
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // path lists the states to pass through from one to the other, the last one included; a row that stays where it is passes through that state alone.
@@ -248,77 +361,8 @@ func (s *Store) Found(ctx context.Context, i Invoice, seen Seen) error {
 			return nil
 		}
 		i.State = state
-		return follow(ctx, tx, i, seen)
+		return takeOver(ctx, tx, i, seen)
 	})
-}
-
-// Structure is a supplier structure that an account may see at the portal.
-type Structure struct {
-	Account     string
-	ID          int64
-	Identifiant string // SIRET
-	Designation string
-	Watermark   time.Time // zero: its feed has never been read
-	Wide        bool      // a day more than needed is due to be read again: a listing may have left something out
-	Now         time.Time // the database's clock
-}
-
-// Structures replaces what is known of an account's supplier structures, keeping their watermarks; they are asked for again after every.
-func (s *Store) Structures(ctx context.Context, account string, list []Structure, every time.Duration) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		for _, st := range list {
-			_, err := tx.Exec(ctx, `
-				INSERT INTO chorus.structures (account, id_structure_cpp, identifiant, designation)
-				VALUES ($1, $2, $3, $4)
-				ON CONFLICT (account, id_structure_cpp) DO UPDATE SET identifiant = excluded.identifiant, designation = excluded.designation`,
-				account, st.ID, st.Identifiant, st.Designation)
-			if err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(ctx, `
-			UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, every)
-		return err
-	})
-}
-
-// TakeStructure hands the structure to the job that claimed it, or returns ErrGone.
-func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64, lease, wideEvery time.Duration) (Structure, error) {
-	st := Structure{Account: key.Account, ID: key.ID}
-	var mark *time.Time
-	err := s.pool.QueryRow(ctx, `
-		UPDATE chorus.structures
-		SET claimed_until = clock_timestamp() + $4::interval
-		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3
-		RETURNING identifiant, coalesce(designation, ''), watermark, coalesce(wide_at, '-infinity') < clock_timestamp() - $5::interval, clock_timestamp()`,
-		key.Account, key.ID, claim, lease, wideEvery).
-		Scan(&st.Identifiant, &st.Designation, &mark, &st.Wide, &st.Now)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return st, ErrGone
-	}
-	if mark != nil {
-		st.Watermark = *mark
-	}
-	return st, err
-}
-
-// StructureOf returns the portal's number of the supplier structure with this SIRET, or 0 when the account does not see it.
-func (s *Store) StructureOf(ctx context.Context, account, siret string) (int64, error) {
-	var id int64
-	err := s.pool.QueryRow(ctx, `SELECT id_structure_cpp FROM chorus.structures WHERE account = $1 AND identifiant = $2 LIMIT 1`, account, siret).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
-	return id, err
-}
-
-// ReleaseStructure gives a claimed structure back; its feed is read again after wait, from the same watermark.
-func (s *Store) ReleaseStructure(ctx context.Context, key StructureKey, claim int64, wait time.Duration) error {
-	_, err := s.pool.Exec(ctx, `
-		UPDATE chorus.structures
-		SET claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval
-		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, key.Account, key.ID, claim, later(wait))
-	return err
 }
 
 // Ask has an account's supplier structures asked for again after wait.

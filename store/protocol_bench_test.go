@@ -90,7 +90,7 @@ func (b *bench) sent(t rapid.TB, id int64, account string, late bool) store.Atte
 	return a
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	db := storetest.New(t)
 	pool, err := store.Connect(t.Context(), db.WorkerURL, "test", 8)

@@ -309,6 +309,7 @@ func (r *run) looked(t *rapid.T, inv store.Invoice, a *trial, absent bool, look 
 		if d.Seen.To == store.Rejected {
 			row.code = store.ReasonRecipient
 		}
+		row.doubles()
 	}
 }
 
@@ -326,7 +327,7 @@ func (r *run) report(t *rapid.T, inv store.Invoice) {
 func (r *run) follow(t *rapid.T) {
 	row := r.row(t)
 	seen := store.Seen{
-		IdentifiantFactureCPP: r.next(), NumeroFacture: fmt.Sprintf("N%d", row.id), Siren: "123456782", Annee: 2026, NumeroFlux: fmt.Sprintf("F%d", r.next()),
+		IdentifiantFactureCPP: r.next(), NumeroFacture: fmt.Sprintf("N%d", row.id), FournisseurSIRET: "12345678200010", DateFacture: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), NumeroFlux: fmt.Sprintf("F%d", r.next()),
 		Statut: "X", StatutDate: time.Now().Add(time.Duration(r.next()) * time.Minute),
 		To: rapid.SampledFrom([]store.State{store.Integrated, store.Rejected, store.Settled}).Draw(t, "statut"),
 	}
@@ -350,9 +351,15 @@ func (r *run) follow(t *rapid.T) {
 		must(t, err)
 		row.move(store.InDoubt, store.ReasonQuarantine)
 		row.attempt++
-		row.trials = append(row.trials, &trial{Attempt: store.Attempt{ID: attempts[len(attempts)-1].ID, InvoiceID: row.id, N: row.attempt}, outcome: store.OwnerLost})
+		row.trials = append(row.trials, &trial{Attempt: store.Attempt{ID: attempts[len(attempts)-1].ID, InvoiceID: row.id, N: row.attempt}, outcome: store.OwnerLost, standIn: true})
 		return
-	case !hit || row.state == store.InDoubt:
+	case row.state == store.InDoubt:
+		return
+	case !hit:
+		if ours {
+			row.strangers = append(row.strangers, &stranger{facture: seen.IdentifiantFactureCPP, flux: seen.NumeroFlux})
+			row.doubles()
+		}
 		return
 	}
 	if row.facture == 0 {
@@ -365,6 +372,9 @@ func (r *run) follow(t *rapid.T) {
 			code = store.ReasonRecipient
 		}
 		row.move(seen.To, code)
+	}
+	if ours {
+		row.doubles()
 	}
 }
 

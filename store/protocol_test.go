@@ -39,6 +39,14 @@ type trial struct {
 	flux    string
 	looks   int
 	absent  int // searches since that found nothing, of which the last one may be taken for the end of the horizon
+	standIn bool
+}
+
+// stranger is an invoice of a row's number that the portal showed and the row does not stand for.
+type stranger struct {
+	facture int64
+	flux    string
+	said    bool
 }
 
 // expected is what a row should be.
@@ -54,6 +62,7 @@ type expected struct {
 	claim     int64
 	over      bool // its lease
 	trials    []*trial
+	strangers []*stranger
 }
 
 func (r *expected) open() bool {
@@ -66,6 +75,37 @@ func (r *expected) move(to store.State, code string) {
 		r.claim, r.over = 0, false
 	}
 	r.state, r.code = to, code
+}
+
+// doubles parks the row when the portal holds its number twice.
+func (r *expected) doubles() {
+	state := r.state // all that there are are said at once
+	for _, s := range r.strangers {
+		named, lost, explained := 0, 0, 1
+		if r.flux == "" {
+			explained = 0
+		}
+		for _, a := range r.trials {
+			switch {
+			case a.standIn:
+			case a.flux != "" && a.flux == r.flux:
+				explained = 0
+			}
+			if !a.standIn && a.flux == s.flux {
+				named++
+			}
+			if !a.standIn && a.flux == "" && (a.outcome == "" || a.outcome == store.Ambiguous || a.outcome == store.OwnerLost) {
+				lost++
+			}
+		}
+		own := named+lost-explained > 0
+		held := state == store.Integrated || state == store.Settled
+		if !s.said && s.facture != r.facture && (held || own && state == store.Rejected) {
+			s.said = true
+			r.move(store.Parked, store.ParkContradiction)
+			return // both may be said at once
+		}
+	}
 }
 
 // run is one run of rapid's: three rows of one account, and what workers hold of them, up to date or not.
@@ -109,7 +149,7 @@ func (r *run) check(t *rapid.T) {
 	ids := make([]int64, len(r.rows))
 	for k, row := range r.rows {
 		ids[k] = row.id
-		got := expected{id: row.id, trials: row.trials}
+		got := expected{id: row.id, trials: row.trials, strangers: row.strangers}
 		var attempts []byte
 		must(t, r.worker.Pool().QueryRow(r.ctx, `
 			SELECT state, coalesce(reason_code, ''), attempt_no, resubmits, coalesce(numero_flux_depot, ''), coalesce(identifiant_facture_cpp, 0),

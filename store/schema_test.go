@@ -16,7 +16,7 @@ import (
 	"github.com/choriste/choriste/store/storetest"
 )
 
-func as(t *testing.T, url string) *pgxpool.Pool {
+func as(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
