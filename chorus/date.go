@@ -19,6 +19,15 @@ var paris = func() *time.Location {
 	return l
 }()
 
+// Day is the day of a moment in Paris, where the portal lives.
+func Day(t time.Time) string { return t.In(paris).Format(time.DateOnly) }
+
+// StartOfDay is the beginning of that day.
+func StartOfDay(t time.Time) time.Time {
+	y, m, d := t.In(paris).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, paris)
+}
+
 // dateLayouts are the forms of docs/chorus-pro.md §4.1. Parsing accepts a fraction after the seconds by itself.
 var dateLayouts = []string{
 	"2006-01-02T15:04:05Z07:00",

@@ -44,11 +44,12 @@ type Query struct {
 	NumeroFluxDepot string
 	IDFournisseur   int64 // idStructureCPP of the supplier's structure
 
-	DepotDu, DepotAu               time.Time // days, in Paris, both included
-	FactureDu, FactureAu           time.Time // days, in Paris, both included
-	EtatCourantDu, EtatCourantAu   time.Time // moments of the last change of status; keep an overlap of a day
-	PageSize                       int       // asked for, not necessarily granted; 100 by default, at most 1000
-	TypeFacture, Statut, ModeDepot string
+	DepotDu, DepotAu             time.Time // days, in Paris, both included
+	FactureDu, FactureAu         time.Time // days, in Paris, both included
+	EtatCourantDu, EtatCourantAu time.Time // moments of the last change of status; keep an overlap of a day
+	PageSize                     int       // asked for, not necessarily granted; 100 by default, at most 1000
+	TypeFacture, ModeDepot       string
+	Statuts                      []string // any of them
 }
 
 // Page is one page of a search, as really granted.
@@ -216,13 +217,9 @@ func (q Query) request(page int) searchRequest {
 	if size <= 0 {
 		size = 100
 	}
-	var statuts []string
-	if q.Statut != "" {
-		statuts = []string{q.Statut}
-	}
 	return searchRequest{
 		NumeroFacture: q.NumeroFacture, NumeroFluxDepot: q.NumeroFluxDepot, IDFournisseur: q.IDFournisseur,
-		TypeFacture: q.TypeFacture, ModeDepot: q.ModeDepot, StatutCourant: statuts,
+		TypeFacture: q.TypeFacture, ModeDepot: q.ModeDepot, StatutCourant: q.Statuts,
 		DepotDu: dayFrom(q.DepotDu), DepotAu: dayTo(q.DepotAu),
 		FactureDu: dayFrom(q.FactureDu), FactureAu: dayTo(q.FactureAu),
 		EtatCourantDu: moment(q.EtatCourantDu), EtatCourantAu: moment(q.EtatCourantAu),

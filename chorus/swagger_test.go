@@ -103,7 +103,7 @@ func TestRequestsFollowTheSwaggers(t *testing.T) {
 	_, _ = depositOnce(t, c)
 	_, _ = c.Search(t.Context(), LaneSync, Query{
 		NumeroFacture: "F", NumeroFluxDepot: "C", IDFournisseur: 1, DepotDu: now, DepotAu: now, FactureDu: now, FactureAu: now,
-		EtatCourantDu: now, EtatCourantAu: now, TypeFacture: "FACTURE", Statut: "DEPOSEE", ModeDepot: "UPLOAD_API",
+		EtatCourantDu: now, EtatCourantAu: now, TypeFacture: "FACTURE", Statuts: []string{"DEPOSEE"}, ModeDepot: "UPLOAD_API",
 	})
 	_, _ = c.History(t.Context(), LaneSync, 1)
 	_, _ = c.Structure(t.Context(), LaneSync, 1)

@@ -22,6 +22,10 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	if err != nil {
 		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
 	}
+	early, err := j.early(ctx, inv)
+	if err != nil || early > 0 {
+		return errors.Join(err, j.Store.Release(ctx, inv, early))
+	}
 	rep, err := acct.Client.Report(ctx, chorus.LaneReport, inv.NumeroFluxDepot)
 	switch {
 	case chorus.NotYet(err):
@@ -53,6 +57,16 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("reported", "invoice", id, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
 	return j.Store.Reported(ctx, inv, flux)
+}
+
+// early is how long to wait before a deposit is asked about for the first time: twice as long as the change feed usually takes to show an invoice, which
+// costs nothing, and at most half an hour by the default settings more than CHORISTE_REPORT_AFTER.
+func (j *Jobs) early(ctx context.Context, inv store.Invoice) (time.Duration, error) {
+	if inv.Looks > 0 {
+		return 0, nil
+	}
+	usual, err := j.Store.UsualWait(ctx, inv.Account, inv.FournisseurSIRET)
+	return min(2*usual, 15*j.Settings.ReportAfter) - inv.DepositedFor, err
 }
 
 // integrated finds the invoice of a flux that was taken in. One that is missing there is asked about again, until what landed must be visible; then, or

@@ -2,17 +2,55 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
 )
 
-// wideEvery: one reading of a feed in so many goes V and a day further back.
-const wideEvery = 60
+// The change feed of a supplier structure shows every invoice whose status changed within a period, in one search whatever the number of invoices. It is
+// read from a watermark on, with a short overlap; now and then the changes of a longer time are counted, which costs one call, and what the count says is
+// missing is read again (count.go). A portal that does not honour the period is found out (probe.go) and read in another way (depots.go).
 
-// sync reads the change feed of one supplier structure: every invoice whose status changed since the watermark, in one search whatever the number of
-// invoices. The watermark moves in the transaction that stores the last page, so a crash reads the same pages again, which changes nothing.
+// By the default settings a feed is read once a minute; what is rarer is so many readings apart.
+const (
+	hour  = 60
+	day   = 24 * hour
+	quiet = 10 // of a feed in which nothing of ours is open
+)
+
+const (
+	month       = 30 * 24 * time.Hour // as far back as changes are counted
+	atFirst     = 24 * time.Hour      // as far back as a feed is read that has never been read
+	most        = 1000                // rows asked for on a page; the portal may grant fewer (docs/chorus-pro.md §5.1)
+	blurred     = time.Minute         // some dates come without seconds (docs/chorus-pro.md §4.1)
+	mostOutside = 100                 // pages that may show lines from outside the period
+)
+
+// errOutside says that the portal showed changes from outside the period that was asked for.
+var errOutside = errors.New("the portal shows changes from outside the period asked for")
+
+// portalError is an error of asking the portal, as opposed to one of the database.
+type portalError struct{ error }
+
+func (e portalError) Unwrap() error { return e.error }
+
+// feed is one reading of a change feed.
+type feed struct {
+	*Jobs
+	acct  *Account
+	st    store.Structure
+	mark  store.FeedMark
+	sum   store.Followed
+	pages int // read
+	full  int // rows on the fullest page: as many are granted
+
+	tolerant bool // lines from outside the period are put up with
+}
+
+// sync reads the change feed of one supplier structure. The watermark moves in the transaction that stores the last page, so a crash reads the same pages
+// again, which changes nothing.
 func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
 	acct, err := j.account(key.Account)
 	if err != nil {
@@ -22,57 +60,180 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if err != nil {
 		return err
 	}
-	from := st.Watermark
-	if from.IsZero() {
-		from = st.Now.Add(-24 * time.Hour)
-	}
-	// What changed may appear as late as V after it changed, and one listing may leave something out. Both are rare: a short overlap each time, and all
-	// that can have been missed now and then.
-	overlap := min(j.Settings.VisibilityDelay, 10*j.Settings.SyncEvery)
-	if st.Count {
-		overlap = j.Settings.VisibilityDelay + 24*time.Hour
-	}
-	from = from.Add(-overlap)
-	mark := store.FeedMark{StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: j.Settings.SyncEvery, MostLate: overlap}
-
-	var sum store.Followed
-	var page []store.Seen // held back by one, so that the last one moves the watermark
-	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneSync, chorus.Query{IDFournisseur: key.ID, EtatCourantDu: from}) {
-		if err != nil {
-			return j.syncFailed(ctx, acct, key, claim, err)
-		}
-		if len(page) > 0 {
-			if err := j.follow(ctx, page, mark, &sum); err != nil {
-				return err
-			}
-		}
-		page = page[:0]
-		for _, f := range p.Factures {
-			if _, known := chorus.StatutInfo(f.Statut); !known {
-				j.Metrics.Unknown.WithLabelValues("statut").Inc()
-			}
-			page = append(page, seenOf(f))
-		}
-	}
-	mark.Last, mark.Before = true, sum
-	if err := j.follow(ctx, page, mark, &sum); err != nil {
+	loaded, err := acct.Budget.Loaded(ctx)
+	if err != nil {
 		return err
 	}
-	if sum.Changed > 0 || sum.Doubts > 0 {
-		j.Log.Info("synchronised", "account", key.Account, "structure", key.ID, "changed", sum.Changed, "doubts", sum.Doubts)
-		j.Poke()
-	}
 	if st.Count {
-		if err := j.Store.Counted(ctx, key, wideEvery*j.Settings.SyncEvery, 0, 0); err != nil {
+		open, err := j.Store.Open(ctx, st)
+		if err != nil {
 			return err
 		}
+		st.Resting = !open
+	}
+	every := j.Settings.SyncEvery
+	f := &feed{
+		Jobs: j, acct: acct, st: st, full: 100,
+		mark: store.FeedMark{
+			StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: every, Resting: st.Resting, MostLate: 5 * every,
+		},
+	}
+	switch {
+	case st.Resting:
+		f.mark.Next = quiet * every
+	case loaded:
+		f.mark.Next = every + every/4
+	}
+	err = f.run(ctx, loaded)
+	var asking portalError
+	if errors.As(err, &asking) {
+		return j.syncFailed(ctx, acct, key, claim, asking.error)
+	}
+	if err != nil {
+		return err
+	}
+	if f.sum.Changed > 0 || f.sum.Doubts > 0 {
+		j.Log.Info("synchronised", "account", key.Account, "structure", key.ID, "changed", f.sum.Changed, "doubts", f.sum.Doubts)
+		j.Poke()
+	}
+	if f.sum.Doubles > 0 {
+		j.Metrics.Doubles.Add(float64(f.sum.Doubles))
+		j.Log.Error("the portal holds invoices twice: they are parked", "account", key.Account, "structure", key.ID, "count", f.sum.Doubles)
 	}
 	return j.Store.CanSearch(ctx, key.Account, true)
 }
 
-func (j *Jobs) follow(ctx context.Context, page []store.Seen, mark store.FeedMark, sum *store.Followed) error {
-	did, err := j.Store.Follow(ctx, page, mark)
-	sum.Add(did)
+// run reads the feed, in the way that the portal's filter allows. Where the portal shows what was not asked for, the filter is tried; if it is as it was
+// believed to be, some lines are at fault, and are put up with.
+func (f *feed) run(ctx context.Context, loaded bool) error {
+	if f.st.Probe && !loaded {
+		if err := f.try(ctx); err != nil {
+			return err
+		}
+	}
+	err := f.readAll(ctx, loaded)
+	if !errors.Is(err, errOutside) {
+		return err
+	}
+	f.Log.Warn("the change feed shows what was not asked for: trying what the portal makes of the filter", "account", f.st.Account, "structure", f.st.ID)
+	honoured, offset := f.st.Honoured, f.st.Offset
+	if err := f.try(ctx); err != nil {
+		return err
+	}
+	if f.st.Honoured != honoured || f.st.Offset != offset {
+		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.Settings.SyncEvery/4)
+	}
+	f.tolerant, f.pages = true, 0
+	if err = f.readAll(ctx, loaded); errors.Is(err, errOutside) {
+		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.mark.Next)
+	}
+	return err
+}
+
+func (f *feed) readAll(ctx context.Context, loaded bool) error {
+	switch f.st.Honoured {
+	case store.HonouredNot:
+		return f.byDepot(ctx)
+	case store.HonouredDays:
+		return f.byDay(ctx)
+	default:
+		f.mark.Keep = f.st.Count && !loaded
+		err := f.read(ctx, f.asked(f.from(), time.Time{}), chorus.LaneSync, true)
+		if err == nil && f.mark.Keep {
+			err = f.count(ctx)
+		}
+		return err
+	}
+}
+
+// from is the moment from which the feed is read: the watermark less an overlap, twice as long as changes were late lately.
+func (f *feed) from() time.Time {
+	if f.st.Watermark.IsZero() {
+		return f.st.Now.Add(-atFirst)
+	}
+	return f.st.Watermark.Add(-f.overlap())
+}
+
+func (f *feed) overlap() time.Duration {
+	every := f.Settings.SyncEvery
+	if f.st.Lateness < 0 {
+		return every
+	}
+	return min(max(2*f.st.Lateness, every/12), 10*every)
+}
+
+// asked is the search for changes in [from, to), a whole number of milliseconds; a zero to is no end.
+func (f *feed) asked(from, to time.Time) chorus.Query {
+	q := chorus.Query{IDFournisseur: f.st.ID, PageSize: most, EtatCourantDu: from}
+	if !to.IsZero() {
+		q.EtatCourantAu = to.Add(-time.Millisecond)
+	}
+	return q
+}
+
+// shifted is the query as the portal must be asked for it.
+func (f *feed) shifted(q chorus.Query) chorus.Query {
+	if !q.EtatCourantDu.IsZero() {
+		q.EtatCourantDu = q.EtatCourantDu.Add(f.st.Offset)
+	}
+	if !q.EtatCourantAu.IsZero() {
+		q.EtatCourantAu = q.EtatCourantAu.Add(f.st.Offset)
+	}
+	return q
+}
+
+// read stores all pages of a search; if it is the last one of this reading, the last page moves the watermark. A page that shows what lies outside the
+// period is stored, too, and ends the reading: the next ones may be endless.
+func (f *feed) read(ctx context.Context, q chorus.Query, lane chorus.Lane, last bool) error {
+	var page []store.Seen // held back by one
+	for p, err := range f.acct.Client.SearchPages(ctx, lane, f.shifted(q)) {
+		if err != nil {
+			return portalError{err}
+		}
+		if len(page) > 0 {
+			if err := f.follow(ctx, page, false); err != nil {
+				return err
+			}
+		}
+		f.pages++
+		f.full = max(f.full, len(p.Factures))
+		page = page[:0]
+		outside := false
+		for _, line := range p.Factures {
+			if _, known := chorus.StatutInfo(line.Statut); !known {
+				f.Metrics.Unknown.WithLabelValues("statut").Inc()
+			}
+			page = append(page, seenOf(line))
+			outside = outside || isOutside(q, line) && (!f.tolerant || f.pages > mostOutside)
+		}
+		if outside {
+			if err := f.follow(ctx, page, false); err != nil {
+				return err
+			}
+			return errOutside
+		}
+	}
+	return f.follow(ctx, page, last)
+}
+
+// isOutside tells whether a line is one that the search did not ask for, by its period of change or of deposit.
+func isOutside(q chorus.Query, line chorus.Facture) bool {
+	return beyond(line.DateHeureEtatCourant.Time, q.EtatCourantDu, q.EtatCourantAu, blurred) || beyond(line.DateDepot.Time, q.DepotDu, q.DepotAu, 36*time.Hour)
+}
+
+func beyond(at, from, to time.Time, tolerance time.Duration) bool {
+	return !at.IsZero() && (!from.IsZero() && at.Before(from.Add(-tolerance)) || !to.IsZero() && at.After(to.Add(tolerance)))
+}
+
+func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
+	f.mark.Last, f.mark.Before = last, f.sum
+	if last && f.st.Honoured != store.HonouredUnknown && f.st.Honoured != store.HonouredHours {
+		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery) // many pages for little news
+	}
+	did, err := f.Store.Follow(ctx, page, f.mark)
+	if err == nil {
+		f.sum.Add(did)
+	}
 	return err
 }
 
@@ -98,68 +259,4 @@ func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.Structur
 	j.suspect(ctx, acct, err)
 	j.Log.Warn("the change feed could not be read", "account", key.Account, "structure", key.ID, "fault", fault, "error", err)
 	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery))
-}
-
-// discoverEvery is how often an account's supplier structures are asked for.
-const discoverEvery = 6 * time.Hour
-
-// discover asks which supplier structures the account may act for; each has a change feed.
-func (j *Jobs) discover(ctx context.Context, account string) error {
-	acct, err := j.account(account)
-	if err != nil {
-		return err
-	}
-	list, err := acct.Client.Structures(ctx, chorus.LaneSync)
-	if err != nil {
-		fault := chorus.FaultOf(err)
-		j.heed(ctx, acct, fault, -1)
-		if _, ok := busy(err); !ok {
-			j.Log.Warn("the account's structures could not be asked for", "account", account, "fault", fault, "error", err)
-		}
-		return j.Store.Ask(ctx, account, retryIn(fault))
-	}
-	structures := make([]store.Structure, len(list))
-	for i, s := range list {
-		structures[i] = store.Structure{Account: account, ID: s.IDStructureCPP, Identifiant: s.Identifiant, Designation: s.DesignationStructure}
-	}
-	if len(list) == 0 {
-		j.Log.Warn("the technical account is attached to no supplier structure: invoices can be sent, but not followed", "account", account)
-	}
-	defer j.Poke()
-	if err := j.Store.Structures(ctx, account, structures, discoverEvery); err != nil {
-		return err
-	}
-	return j.expiry(ctx, acct, list)
-}
-
-// passwordEvery is how often the last day of an account's password is asked for.
-const passwordEvery = 24 * time.Hour
-
-// expiry asks for the last day of the account's password, which Chorus Pro tells with the account's own structure (docs/chorus-pro.md §3.6). Which of
-// several that is, nobody says: the first ones are tried.
-func (j *Jobs) expiry(ctx context.Context, acct *Account, list []chorus.Structure) error {
-	due, err := j.Store.PasswordDue(ctx, acct.Name, passwordEvery)
-	if err != nil || !due {
-		return err
-	}
-	const tries = 3
-	var last time.Time
-	for _, s := range list[:min(len(list), tries)] {
-		detail, err := acct.Client.Structure(ctx, chorus.LaneSync, s.IDStructureCPP)
-		if err != nil {
-			j.heed(ctx, acct, chorus.FaultOf(err), -1)
-			if _, ok := busy(err); !ok {
-				j.Log.Warn("the last day of the account's password could not be asked for", "account", acct.Name, "fault", chorus.FaultOf(err), "error", err)
-			}
-			return nil // with the structures, next time
-		}
-		if last = detail.DateExpirationMotPasseCompteTech.Time; !last.IsZero() {
-			break
-		}
-	}
-	if err := j.Store.PasswordExpires(ctx, acct.Name, last); err != nil {
-		return err
-	}
-	j.Remind()
-	return nil
 }

@@ -18,6 +18,7 @@ type Structure struct {
 	KnownAt     time.Time     // since when we follow it
 	Watermark   time.Time     // zero: its feed has never been read
 	Lateness    time.Duration // how far behind the watermark changes lay when they were first seen; -1: nothing has been seen
+	Resting     bool          // nothing of ours was open lately
 	Count       bool          // the last day's changes are due to be counted
 	Deep        bool          // and the last month's
 	Probe       bool          // what the portal makes of the filter is due to be tried
@@ -30,7 +31,7 @@ type Structure struct {
 // Honoured says what the portal makes of a feed's filter, the period of the last change.
 type Honoured string
 
-// What a portal may make of it (docs/chorus-pro.md §16.1).
+// What a portal may make of it (docs/chorus-pro.md §12).
 const (
 	HonouredUnknown Honoured = "unknown" // not tried yet: taken for hours
 	HonouredHours   Honoured = "hours"
@@ -66,10 +67,10 @@ func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64
 		UPDATE chorus.structures
 		SET claimed_until = clock_timestamp() + $4::interval
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3
-		RETURNING identifiant, coalesce(designation, ''), known_at, watermark, coalesce(extract(epoch FROM lateness), -1)::float8,
+		RETURNING identifiant, coalesce(designation, ''), known_at, watermark, coalesce(extract(epoch FROM lateness), -1)::float8, resting,
 		          count_due_at <= clock_timestamp(), deep_due_at <= clock_timestamp(), probe_due_at <= clock_timestamp(),
 		          filter_honoured, extract(epoch FROM filter_offset)::float8, depot_cursor, clock_timestamp()`, key.Account, key.ID, claim, lease).
-		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &late, &st.Count, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
+		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &late, &st.Resting, &st.Count, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return st, ErrGone
 	}
@@ -97,7 +98,10 @@ func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 	tag, err := tx.Exec(ctx, `
 		UPDATE chorus.structures
 		SET claim = CASE WHEN $9 THEN claim END, claimed_until = CASE WHEN $9 THEN clock_timestamp() + $10::interval END,
-		    next_sync_at = clock_timestamp() + $4::interval, resting = $5,
+		    next_sync_at = clock_timestamp() + $4::interval,
+		    -- A deposit since it was looked for wakes it only when it rests already.
+		    resting = $5 AND NOT EXISTS (
+		        SELECT FROM chorus.invoices i WHERE i.account = $1 AND i.fournisseur_siret = identifiant AND i.state = 'deposited'),
 		    watermark = greatest(watermark, $6), synced_at = clock_timestamp(),
 		    lateness = CASE WHEN $7::interval IS NULL THEN lateness ELSE greatest($7, lateness * 0.9) END,
 		    usual_wait = CASE WHEN $8::interval IS NULL THEN usual_wait ELSE coalesce(usual_wait * 0.8 + $8 * 0.2, $8) END
@@ -133,14 +137,17 @@ func (s *Store) Open(ctx context.Context, st Structure) (bool, error) {
 	return open, err
 }
 
-// Changes counts what we hold of a structure whose latest change lies within [from, to): rows of ours, whoever's account they are, and strangers.
-func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time) (int, error) {
+// Changes counts what we hold of a structure whose latest change lies within [from, to) and led to one of these statuts, nil: to any. Rows of ours count,
+// whoever's account they are, and strangers.
+func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time, statuts []string) (int, error) {
 	var n int
 	err := s.pool.QueryRow(ctx, `
 		SELECT (SELECT count(*) FROM chorus.invoices
-		        WHERE fournisseur_siret = $3 AND identifiant_facture_cpp IS NOT NULL AND statut_courant_date >= $4 AND statut_courant_date < $5)
+		        WHERE fournisseur_siret = $3 AND identifiant_facture_cpp IS NOT NULL AND statut_courant_date >= $4 AND statut_courant_date < $5
+		          AND ($6::text[] IS NULL OR statut_courant = ANY ($6)))
 		     + (SELECT count(*) FROM chorus.strangers
-		        WHERE account = $1 AND id_structure_cpp = $2 AND statut_date >= $4 AND statut_date < $5)`, st.Account, st.ID, st.Identifiant, from, to).Scan(&n)
+		        WHERE account = $1 AND id_structure_cpp = $2 AND statut_date >= $4 AND statut_date < $5
+		          AND ($6::text[] IS NULL OR statut = ANY ($6)))`, st.Account, st.ID, st.Identifiant, from, to, statuts).Scan(&n)
 	return n, err
 }
 
@@ -271,6 +278,13 @@ func (s *Store) StructureOf(ctx context.Context, account, siret string) (int64, 
 		return 0, nil
 	}
 	return id, err
+}
+
+// LeaveStructure gives a kept structure back; its feed is due when its reading said, or when a deposit has woken it since.
+func (s *Store) LeaveStructure(ctx context.Context, key StructureKey, claim int64) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.structures SET claim = NULL, claimed_until = NULL WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, key.Account, key.ID, claim)
+	return err
 }
 
 // ReleaseStructure gives a claimed structure back; its feed is read again after wait, from the same watermark.

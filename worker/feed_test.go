@@ -1,8 +1,14 @@
 package worker_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -54,4 +60,82 @@ func TestWhatIsTypedInAtThePortalIsAStranger(t *testing.T) {
 	if n := one[int](h, `SELECT count(*) FROM chorus.strangers`); n != 1 {
 		t.Errorf("%d strangers, want 1", n)
 	}
+}
+
+// Whatever the portal makes of the filter, invoices are followed to their end, what it makes of it is known and said once, and so is that it is put right.
+func TestAFilterThatIsNotHonoured(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name            string
+		byDay, ignored  bool
+		shift           time.Duration
+		honoured, shown string
+	}{
+		{name: "days only", byDay: true, honoured: "days", shown: "00:00:00"},
+		{name: "ignored", ignored: true, honoured: "ignored", shown: "00:00:00"},
+		{name: "an hour late", shift: time.Hour, honoured: "hours", shown: "01:00:00"},
+		{name: "two hours early", shift: -2 * time.Hour, honoured: "hours", shown: "-02:00:00"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{PeriodsByDay: c.byDay, PeriodsIgnored: c.ignored, PeriodsShift: c.shift, Step: 400 * time.Millisecond})
+			h.start()
+			h.insert(invoicetest.Invoice{Numero: "FILTER-1"}.UBL())
+			h.until("what the portal makes of it is known", `
+				SELECT filter_honoured = $1 AND filter_offset::text = $2 FROM chorus.structures WHERE identifiant = '99999999800012'`, c.honoured, c.shown)
+			first := h.insert(invoicetest.Invoice{Numero: "FILTER-2"}.UBL())
+			h.await(first, store.Settled)
+			if n := one[int](h, `SELECT count(*) FROM chorus.events WHERE reason_code = 'FEED_DEGRADED' AND detail ->> 'identifiant' = '99999999800012'`); n != 1 {
+				t.Errorf("said %d times, want once", n)
+			}
+			h.sim.Periods(false, false, 0)
+			h.until("it is put right", `SELECT count(*) = 1 FROM chorus.events WHERE reason_code = 'FEED_RESTORED' AND detail ->> 'identifiant' = '99999999800012'`)
+			h.await(h.insert(invoicetest.Invoice{Numero: "FILTER-3"}.UBL()), store.Settled)
+		})
+	}
+}
+
+func TestCountingFindsWhatTheFeedMissed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{Step: time.Hour})
+	reg := prometheus.NewRegistry()
+	h.start(func(c *worker.Config) { c.Registry = reg })
+	id := h.insert(invoicetest.Invoice{Numero: "COUNT-1"}.UBL())
+	h.await(id, store.Integrated)
+	// The feed is read from a moment on that is still to come.
+	if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.structures SET watermark = clock_timestamp() + interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.sim.Statut("COUNT-1", "SUSPENDUE", "Bon de livraison manquant"); err != nil {
+		t.Fatal(err)
+	}
+	// Each count divides the statuts by chance.
+	for deadline := time.Now().Add(20 * time.Second); one[string](h, `SELECT statut_courant FROM chorus.invoices WHERE id = $1`, id) != "SUSPENDUE"; time.Sleep(300 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the change was not found")
+		}
+		if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.structures SET count_due_at = '-infinity'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if !strings.Contains(w.Body.String(), "choriste_feed_missed_total 1\n") {
+		t.Errorf("it is not counted as missed")
+	}
+}
+
+func TestADepositWakesARestingFeed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "REST-1"}.UBL()), store.Settled)
+	if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.structures SET count_due_at = '-infinity'`); err != nil {
+		t.Fatal(err)
+	}
+	h.until("nothing is open, and the feed rests", `SELECT bool_and(resting) FROM chorus.structures`)
+	if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.structures SET next_sync_at = clock_timestamp() + interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	h.await(h.insert(invoicetest.Invoice{Numero: "REST-2"}.UBL()), store.Settled)
 }

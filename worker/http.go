@@ -49,6 +49,7 @@ var (
 	endsDesc   = prometheus.NewDesc("choriste_account_password_days", "Days left of an account's password, as Chorus Pro told last.", []string{"account"}, nil)
 	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
 	oddDesc    = prometheus.NewDesc("choriste_unusual_statuts_total", "Statuts of Chorus Pro that are unknown, and moves that went back, by kind.", []string{"kind"}, nil)
+	feedDesc   = prometheus.NewDesc("choriste_feeds_degraded", "Change feeds of an account whose filter Chorus Pro does not honour as it should.", []string{"account"}, nil)
 	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits are held back because a portal or a PISTE application fails, for the whole fleet.", []string{"scope", "name"}, nil)
 )
 
@@ -60,6 +61,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- endsDesc
 	ch <- secretDesc
 	ch <- oddDesc
+	ch <- feedDesc
 }
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
@@ -75,6 +77,16 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, u := range odd {
 		ch <- prometheus.MustNewConstMetric(oddDesc, prometheus.CounterValue, float64(u.Count), u.ReasonCode)
+	}
+	degraded, err := g.w.store.Degraded(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(feedDesc, err)
+		return
+	}
+	for name, n := range degraded {
+		if accounts[name] != nil {
+			ch <- prometheus.MustNewConstMetric(feedDesc, prometheus.GaugeValue, float64(n), name)
+		}
 	}
 	stats, err := g.w.store.Stats(ctx)
 	if err != nil {

@@ -39,6 +39,13 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 	return s.list(c, "listeFactures", rows, p, len(found))
 }
 
+// Periods changes what the search makes of periodeDateHeureEtatCourant, as Config says it at the start.
+func (s *Sim) Periods(byDay, ignored bool, shift time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.PeriodsByDay, s.cfg.PeriodsIgnored, s.cfg.PeriodsShift = byDay, ignored, shift
+}
+
 // candidates narrows the search by what is indexed, so that a look-up among many invoices stays cheap.
 func (s *Sim) candidates(in object) []*facture {
 	if numero := in.text("numeroFacture"); numero != "" && !s.cfg.SubstringNumbers {
@@ -107,7 +114,9 @@ func (s *Sim) filter(c *call) func(*facture) bool {
 	add(len(recipients) > 0, func(f *facture) bool { return s.toOneOf(f, recipients, bySiren) })
 	within("periodeDateDepot", true, func(f *facture) time.Time { return f.deposeLe })
 	within("periodeDateFacture", true, func(f *facture) time.Time { t, _, _ := parseDate(f.Date); return t })
-	within("periodeDateHeureEtatCourant", s.cfg.PeriodsByDay, func(f *facture) time.Time { return f.statut().at })
+	if !s.cfg.PeriodsIgnored {
+		within("periodeDateHeureEtatCourant", s.cfg.PeriodsByDay, func(f *facture) time.Time { return f.statut().at.Add(s.cfg.PeriodsShift) })
+	}
 	sums("montantHT", func(f *facture) string { return f.HT })
 	sums("montantTTC", func(f *facture) string { return f.TTC })
 	sums("montantApayer", func(f *facture) string { return f.APayer })

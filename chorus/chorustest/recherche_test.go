@@ -146,6 +146,17 @@ func TestGuessesThatCanBeSwitched(t *testing.T) {
 	if got := numeros(c.search(m{"periodeDateHeureEtatCourantDu": today + "T23:59:59"})); got != "FAC-12" {
 		t.Errorf("by day: %q", got)
 	}
+	none := m{"periodeDateHeureEtatCourantDu": s.Now().Add(50 * time.Minute).Format(time.RFC3339), "periodeDateHeureEtatCourantAu": s.Now().Add(70 * time.Minute).Format(time.RFC3339)}
+	for _, p := range []struct {
+		ignored bool
+		shift   time.Duration
+		want    string
+	}{{false, 0, ""}, {true, 0, "FAC-12"}, {false, time.Hour, "FAC-12"}, {false, -time.Hour, ""}} {
+		s.Periods(false, p.ignored, p.shift)
+		if got := numeros(c.search(none)); got != p.want {
+			t.Errorf("ignored %t, shifted by %s: %q", p.ignored, p.shift, got)
+		}
+	}
 }
 
 func TestEmptyByTurns(t *testing.T) {

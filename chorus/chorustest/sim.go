@@ -56,7 +56,11 @@ type Config struct {
 	MaxPage          int    // most rows granted per page, default 100
 	Empty            string // how an empty search answers: "0", "20000", or "" = by turns
 	SubstringNumbers bool   // the search matches numeroFacture anywhere, not exactly [G: unknown]
-	PeriodsByDay     bool   // periodeDateHeureEtatCourant ignores the time of day [G: unknown]
+
+	// What the search makes of periodeDateHeureEtatCourant [G: unknown]; see also Sim.Periods.
+	PeriodsByDay   bool          // ignores the time of day
+	PeriodsIgnored bool          // ignores it
+	PeriodsShift   time.Duration // takes changes for so much later than it says they were, as in another zone
 
 	Scripts map[string][]Move // by invoice number: the statuts after DEPOSEE
 

@@ -169,7 +169,7 @@ var table = []setting{
 	{name: "CHORISTE_REAP_EVERY", def: "5s", about: "How often silent deposits are taken to in_doubt.", set: duration(func(s *settings) *time.Duration { return &s.ReapEvery })},
 	{name: "CHORISTE_SWEEP_EVERY", def: "5s", about: "How often rows without a job get one again.", set: duration(func(s *settings) *time.Duration { return &s.SweepEvery })},
 	{name: "CHORISTE_SYNC_EVERY", def: "1m", about: "How often each supplier structure's changes of status are read.", set: duration(func(s *settings) *time.Duration { return &s.SyncEvery })},
-	{name: "CHORISTE_REPORT_AFTER", def: "2m", about: "First look at a deposit's integration report.", set: duration(func(s *settings) *time.Duration { return &s.ReportAfter })},
+	{name: "CHORISTE_REPORT_AFTER", def: "2m", about: "First look at a deposit's integration report, unless the change feed usually takes longer.", set: duration(func(s *settings) *time.Duration { return &s.ReportAfter })},
 	{name: "CHORISTE_RESOLVE_AFTER", def: "30s", about: "First look-up of an invoice in doubt; each next one four times later, at most 120 times this apart, and one exactly when the horizon has passed.", set: duration(func(s *settings) *time.Duration { return &s.ResolveAfter })},
 	{name: "CHORISTE_QUIET_PERIOD", def: "2160h", about: "Without news for so long after the last status that was to be expected, an invoice is settled.", set: duration(func(s *settings) *time.Duration { return &s.QuietPeriod })},
 	{name: "CHORISTE_TOKEN_MARGIN", def: "2m", about: "A token is renewed so long before it expires.", set: duration(func(s *settings) *time.Duration { return &s.TokenMargin })},

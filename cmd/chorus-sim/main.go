@@ -99,6 +99,8 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 	f.StringVar(&cfg.Empty, "empty", "", "how an empty search answers: `codeRetour` 0 or 20000; default: by turns")
 	f.BoolVar(&cfg.SubstringNumbers, "substring-numbers", false, "numeroFacture matches anywhere in the number")
 	f.BoolVar(&cfg.PeriodsByDay, "periods-by-day", false, "the period of the last statut change ignores hours")
+	f.BoolVar(&cfg.PeriodsIgnored, "periods-ignored", false, "the period of the last statut change is ignored")
+	f.DurationVar(&cfg.PeriodsShift, "periods-shift", 0, "the period of the last statut change takes changes for so much later")
 	f.Func("swagger", "official Swagger 2.0 `file` to check requests against, repeatable", func(name string) error {
 		cfg.Swagger = append(cfg.Swagger, name)
 		return nil

@@ -1,0 +1,164 @@
+package jobs
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+)
+
+// mostCounts bounds the calls of one count; what it leaves over is found by the next one.
+const mostCounts = 24
+
+// count compares how many changes the portal counts with how many we hold: of V and a day, and once a day of a month. Equal: nothing was missed. The feed has
+// just been read, so that what changed since then makes the portal's number smaller, never larger: a larger one is proof.
+//
+// An invoice that changed twice counts once, so that missing its second change does not show. It does show when only changes to some of the statuts are
+// counted, with the one in it and not the other: each time, the statuts are divided anew into two halves, by chance, and both are counted.
+func (f *feed) count(ctx context.Context) error {
+	grain := min(time.Minute, f.Settings.SyncEvery) // on whole minutes it does not matter how exactly the portal compares
+	to := f.st.Now.Add(-f.overlap()).Truncate(grain)
+	since := f.st.KnownAt.Add(-atFirst).Truncate(grain) // before, nobody looked
+	from := to.Add(-f.Settings.VisibilityDelay - 24*time.Hour).Truncate(grain)
+	if f.st.Deep {
+		from = to.Add(-month)
+	}
+	if from.Before(since) {
+		from = since
+	}
+	c := &counting{feed: f, grain: grain, left: mostCounts}
+	var some, others []string
+	for _, s := range chorus.Statuts() {
+		if rand.IntN(2) == 0 { //nolint:gosec // not for secrets
+			some = append(some, s.Code)
+		} else {
+			others = append(others, s.Code)
+		}
+	}
+	for _, c.statuts = range [][]string{nil, some, others} {
+		if !from.Before(to) {
+			break
+		}
+		if err := c.compare(ctx, from, to, -1); err != nil {
+			return f.counted(ctx, err)
+		}
+	}
+	if c.missed > 0 {
+		f.Metrics.Missed.Add(float64(c.missed))
+		f.Log.Warn("counting found changes that the feed had not shown", "account", f.st.Account, "structure", f.st.ID, "count", c.missed)
+	}
+	next, deep := hour*f.Settings.SyncEvery, time.Duration(0)
+	if c.left <= 0 {
+		next = 5 * f.Settings.SyncEvery
+	}
+	if f.st.Deep && c.left > 0 {
+		deep = day * f.Settings.SyncEvery
+	}
+	if c.uncounted { // it says no numbers: once a day everything is read
+		next = day * f.Settings.SyncEvery
+	}
+	probe := time.Duration(0)
+	if c.fewer {
+		probe = time.Millisecond // at the next reading
+	}
+	if err := f.Store.Counted(ctx, f.mark.StructureKey, about(next), about(deep), probe); err != nil {
+		return err
+	}
+	return f.Store.LeaveStructure(ctx, f.mark.StructureKey, f.mark.Claim)
+}
+
+// counted ends a count that could not be made: the reading before it stands, and the count is due again at the next one.
+func (f *feed) counted(ctx context.Context, err error) error {
+	asking, ok := err.(portalError) //nolint:errorlint // never wrapped
+	if !ok {
+		return err
+	}
+	if _, waits := busy(asking.error); waits { // nobody else is to wait for it
+		return f.Store.LeaveStructure(ctx, f.mark.StructureKey, f.mark.Claim)
+	}
+	return err
+}
+
+type counting struct {
+	*feed
+	grain     time.Duration
+	statuts   []string // nil: all
+	left      int      // calls
+	missed    int
+	uncounted bool // the portal gives no total
+	fewer     bool // it counts something else
+}
+
+// compare makes what we hold of [from, to) as much as the portal counts, total of it if that is known already: where there is too much to read at once, in
+// the halves that differ.
+func (c *counting) compare(ctx context.Context, from, to time.Time, total int) error {
+	if c.left <= 0 {
+		return nil
+	}
+	if total < 0 {
+		var err error
+		if total, err = c.total(ctx, from, to); err != nil {
+			return err
+		}
+	}
+	held, err := c.Store.Changes(ctx, c.st, from, to, c.statuts)
+	switch {
+	case err != nil:
+		return err
+	case total < 0 && c.uncounted: // read already
+		return nil
+	case total < 0:
+		c.uncounted = true
+		return c.read(ctx, c.asked(from, to), chorus.LaneReport, false)
+	case total <= held:
+		c.fewer = c.fewer || held-total > max(10, held/10) // so much has not changed since
+		return nil
+	}
+	middle := from.Add(to.Sub(from) / 2).Truncate(c.grain)
+	if total <= 2*c.full || !middle.After(from) {
+		before, pages := c.sum.Changed+c.sum.Unknown, c.pages
+		if err := c.read(ctx, c.asked(from, to), chorus.LaneReport, false); err != nil {
+			return err
+		}
+		c.left -= c.pages - pages
+		if c.sum.Changed+c.sum.Unknown > before {
+			c.missed += min(total-held, c.sum.Changed+c.sum.Unknown-before)
+		}
+		return nil
+	}
+	early, err := c.total(ctx, from, middle)
+	if err != nil {
+		return err
+	}
+	if err := c.compare(ctx, middle, to, total-early); err != nil { // what is new, first
+		return err
+	}
+	return c.compare(ctx, from, middle, early)
+}
+
+// total asks how many changes lie within [from, to); -1: the portal does not say.
+func (c *counting) total(ctx context.Context, from, to time.Time) (int, error) {
+	if err := c.Store.HoldStructure(ctx, c.mark.StructureKey, c.mark.Claim, c.mark.Lease); err != nil {
+		return 0, err
+	}
+	c.left--
+	q := c.asked(from, to)
+	q.PageSize, q.Statuts = 1, c.statuts
+	p, err := c.first(ctx, q)
+	if err == nil && len(p.Factures) > 0 && !c.tolerant && isOutside(q, p.Factures[0]) {
+		return 0, errOutside
+	}
+	return p.Total, err
+}
+
+// first is the first page of a search.
+func (f *feed) first(ctx context.Context, q chorus.Query) (chorus.Page, error) {
+	for p, err := range f.acct.Client.SearchPages(ctx, chorus.LaneReport, f.shifted(q)) {
+		if err != nil {
+			return p, portalError{err}
+		}
+		return p, nil
+	}
+	return chorus.Page{}, nil
+}
