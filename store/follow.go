@@ -42,6 +42,7 @@ type Followed struct {
 	Doubts  int             // rows in doubt that were woken up, or ready ones that the portal turns out to hold
 	Unknown int             // invoices that no row of ours stands for
 	Doubles int             // rows parked because the portal holds another invoice of their number
+	Unsure  time.Time       // of the earliest line whose date is too vague to tell whether it is newer than a final row; zero: none
 	Late    time.Duration   // how far before FeedMark.Since the oldest news lay
 	Waits   []time.Duration // from the acknowledgement of a deposit to now, when its invoice was shown
 }
@@ -54,8 +55,16 @@ func (f *Followed) Add(page Followed) {
 	f.Doubts += page.Doubts
 	f.Unknown += page.Unknown
 	f.Doubles += page.Doubles
+	f.Unsure = earliest(f.Unsure, page.Unsure)
 	f.Late = max(f.Late, page.Late)
 	f.Waits = append(f.Waits, page.Waits...)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // FeedMark says how far a structure's feed has been read, in the same transaction that stores what was read.
@@ -125,6 +134,9 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 			did.Known++
 			if seen.StatutDate.Before(h.StatutCourantDate) {
 				did.Older++
+			}
+			if vague(h.Invoice, seen) && seen.Statut != "" && seen.Statut != h.StatutCourant {
+				did.Unsure = earliest(did.Unsure, seen.StatutDate)
 			}
 		default:
 			did.Known++
@@ -215,18 +227,20 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) ([]hi
 // date the one that came later, but a final row is only left for something that is certainly newer. A line without a statut says nothing. A date without
 // seconds, which the portal mixes with others (docs/chorus-pro.md §4.1), stands for its whole minute.
 func news(i Invoice, seen Seen) bool {
-	held := i.StatutCourantDate
-	if seen.StatutDate.Equal(seen.StatutDate.Truncate(time.Minute)) {
-		held = held.Truncate(time.Minute)
-	}
 	switch {
-	case seen.Statut == "", seen.StatutDate.Before(held):
+	case seen.Statut == "":
 		return false
-	case seen.StatutDate.Equal(held):
+	case vague(i, seen), seen.StatutDate.Equal(i.StatutCourantDate):
 		return seen.Statut != i.StatutCourant && i.State != Settled && i.State != Rejected
 	default:
-		return true
+		return seen.StatutDate.After(i.StatutCourantDate)
 	}
+}
+
+// vague tells whether the line's date says no more than the minute in which the row's lies.
+func vague(i Invoice, seen Seen) bool {
+	return seen.StatutDate.Equal(seen.StatutDate.Truncate(time.Minute)) && seen.StatutDate.Equal(i.StatutCourantDate.Truncate(time.Minute)) &&
+		!seen.StatutDate.Equal(i.StatutCourantDate)
 }
 
 // following is a row that the portal holds, and what it shows of it.

@@ -214,3 +214,33 @@ func BenchmarkPageOfAHundred(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/page")
 }
+
+// A date without seconds cannot tell whether it is newer than that of a final row in the same minute: the row stays, and the line is asked for again.
+func TestAVagueDateIsAskedForAgain(t *testing.T) {
+	b := newFeedBench(t)
+	minute := time.Now().Add(-time.Hour).Truncate(time.Minute)
+	id := b.deposited(t, "F1")
+	paid := seen(id, 1, "F1", minute.Add(20*time.Second))
+	paid.Statut, paid.To = "MISE_EN_PAIEMENT", store.Settled
+	b.follow(t, paid)
+	back := seen(id, 1, "F1", minute)
+	back.Statut = "SUSPENDUE"
+	b.mark.Last, b.mark.Keep, b.mark.Watermark = true, true, minute.Add(10*time.Minute)
+	if did := b.follow(t, back); did.Changed != 0 || !did.Unsure.Equal(minute) {
+		t.Errorf("%+v", did)
+	}
+	watermark := func() (at time.Time) {
+		must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT watermark FROM chorus.structures WHERE id_structure_cpp = 7`).Scan(&at))
+		return at
+	}
+	if !watermark().Equal(minute) {
+		t.Errorf("read up to %s, want %s", watermark(), minute)
+	}
+	back.StatutDate = minute.Add(40 * time.Second)
+	if did := b.follow(t, back); did.Changed != 1 || !watermark().Equal(b.mark.Watermark) {
+		t.Errorf("%+v, read up to %s", did, watermark())
+	}
+	if state, _, _ := b.state(t, id); state != store.Integrated {
+		t.Errorf("the row is %s", state)
+	}
+}

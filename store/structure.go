@@ -87,6 +87,9 @@ func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64
 // endOfFeed gives the structure back, its feed read to the end, with what was learned from it. What was late lately fades by a tenth with each reading that
 // brought news; the usual wait follows nine tenths of those that were seen.
 func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
+	if u := mark.Before.Unsure; !u.IsZero() && mark.Watermark.Sub(u) < 2*mark.MostLate {
+		mark.Watermark = u // and asked for again, in the hope of a better date
+	}
 	var late, wait *time.Duration
 	if mark.Before.Changed > 0 {
 		late = &mark.Before.Late
