@@ -75,7 +75,8 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	f := &feed{
 		Jobs: j, acct: acct, st: st, full: 100,
 		mark: store.FeedMark{
-			StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: every, Resting: st.Resting, MostLate: 5 * every,
+			StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: every, Resting: st.Resting,
+			MostLate: max(5*every, j.Settings.VisibilityDelay/2),
 		},
 	}
 	switch {
@@ -159,7 +160,7 @@ func (f *feed) overlap() time.Duration {
 	if f.st.Lateness < 0 {
 		return every
 	}
-	return min(max(2*f.st.Lateness, every/12), 10*every)
+	return min(max(2*f.st.Lateness, every/12), 2*f.mark.MostLate)
 }
 
 // asked is the search for changes in [from, to), a whole number of milliseconds; a zero to is no end.
@@ -226,7 +227,7 @@ func beyond(at, from, to time.Time, tolerance time.Duration) bool {
 }
 
 func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
-	f.mark.Last, f.mark.Before = last, f.sum
+	f.mark.Last, f.mark.Before, f.mark.Costly = last, f.sum, f.sum.Known-f.sum.Changed > f.full
 	if last && f.st.Honoured != store.HonouredUnknown && f.st.Honoured != store.HonouredHours {
 		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery) // many pages for little news
 	}

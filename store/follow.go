@@ -80,6 +80,7 @@ type FeedMark struct {
 	Next      time.Duration
 	Resting   bool          // nothing of ours is open: a deposit makes the feed due at once
 	MostLate  time.Duration // nothing later is learned
+	Costly    bool          // more than a page was read again in vain: what was late is to fade faster
 }
 
 // Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once; what no

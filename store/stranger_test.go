@@ -244,3 +244,35 @@ func TestAVagueDateIsAskedForAgain(t *testing.T) {
 		t.Errorf("the row is %s", state)
 	}
 }
+
+// What a reading learns of how late changes are shown, and how long deposits take to be.
+func TestWhatAFeedTeaches(t *testing.T) {
+	b := newFeedBench(t)
+	at := time.Now().Add(-time.Hour)
+	b.mark.Last, b.mark.Keep, b.mark.MostLate = true, true, 40*time.Second
+	id := b.deposited(t, "F1")
+	lateness := func() (late float64) {
+		must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT coalesce(extract(epoch FROM lateness), -1)::float8 FROM chorus.structures WHERE id_structure_cpp = 7`).Scan(&late))
+		return late
+	}
+	b.follow(t)
+	if lateness() != -1 {
+		t.Errorf("%v s late, and nothing was seen", lateness())
+	}
+	for _, c := range []struct {
+		before time.Duration // the watermark
+		costly bool
+		want   float64
+	}{{30 * time.Second, false, 30}, {-time.Second, false, 27}, {time.Hour, false, 40}, {20 * time.Second, true, 28}} {
+		at = at.Add(time.Second)
+		b.mark.Since, b.mark.Costly = at.Add(c.before), c.costly
+		b.follow(t, seen(id, 1, "F1", at))
+		if got := lateness(); got < c.want-0.01 || got > c.want+0.01 {
+			t.Errorf("%v s late, want %v", got, c.want)
+		}
+	}
+	wait, err := b.worker.UsualWait(b.ctx, "default", "12345678200010")
+	if err != nil || wait <= 0 || wait > time.Minute {
+		t.Errorf("usually %s, %v", wait, err)
+	}
+}

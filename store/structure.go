@@ -85,7 +85,7 @@ func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64
 }
 
 // endOfFeed gives the structure back, its feed read to the end, with what was learned from it. What was late lately fades by a tenth with each reading that
-// brought news; the usual wait follows nine tenths of those that were seen.
+// brought news, and by three tenths when it cost too much; the usual wait follows nine tenths of those that were seen.
 func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 	if u := mark.Before.Unsure; !u.IsZero() && mark.Watermark.Sub(u) < 2*mark.MostLate {
 		mark.Watermark = u // and asked for again, in the hope of a better date
@@ -106,10 +106,10 @@ func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 		    resting = $5 AND NOT EXISTS (
 		        SELECT FROM chorus.invoices i WHERE i.account = $1 AND i.fournisseur_siret = identifiant AND i.state = 'deposited'),
 		    watermark = greatest(watermark, $6), synced_at = clock_timestamp(),
-		    lateness = CASE WHEN $7::interval IS NULL THEN lateness ELSE greatest($7, lateness * 0.9) END,
+		    lateness = CASE WHEN $11 THEN lateness * 0.7 WHEN $7::interval IS NULL THEN lateness ELSE greatest($7, lateness * 0.9) END,
 		    usual_wait = CASE WHEN $8::interval IS NULL THEN usual_wait ELSE coalesce(usual_wait * 0.8 + $8 * 0.2, $8) END
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`,
-		mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Resting, nullTime(mark.Watermark), late, wait, mark.Keep, mark.Lease)
+		mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Resting, nullTime(mark.Watermark), late, wait, mark.Keep, mark.Lease, mark.Costly)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrGone
 	}
