@@ -11,6 +11,9 @@ type Date struct {
 	Time time.Time
 }
 
+// Day is the day in Paris, as 2006-01-02; "" when the moment is not known.
+func (d Date) Day() string { return dayFrom(d.Time) }
+
 var paris = func() *time.Location {
 	l, err := time.LoadLocation("Europe/Paris")
 	if err != nil {

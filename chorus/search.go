@@ -58,6 +58,8 @@ type Page struct {
 	Pages    int // of the whole search; -1 when not said
 	Total    int // rows of the whole search; -1 when not said
 	Factures []Facture
+	Last     bool
+	Doubt    string // why the pages so far do not add up; "" while they do
 	Exchange Exchange
 
 	keys  []string // one per row, to recognise repeated rows
@@ -100,15 +102,35 @@ func (c *Client) Search(ctx context.Context, lane Lane, q Query) (Listing, error
 // with its last page, or with an error: that of a request, or one of FaultIncomplete when the pages do not add up. Whoever
 // concludes anything from what is missing, as a change feed does that moves its mark, must have seen the end without one.
 func (c *Client) SearchPages(ctx context.Context, lane Lane, q Query) iter.Seq2[Page, error] {
+	return c.SearchPagesAfter(ctx, lane, q, Read{})
+}
+
+// Read is what of a search has been read already, for going on later with the page that follows. The zero value is nothing.
+type Read struct {
+	Page         int     // the last one
+	Pages, Total int     // as page 1 said
+	IDs          []int64 // of its invoices
+	Doubt        string  // as the last page said
+}
+
+// SearchPagesAfter gives the pages after those that have been read, as SearchPages would have.
+func (c *Client) SearchPagesAfter(ctx context.Context, lane Lane, q Query, read Read) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
-		var sum tally
-		for n := 1; ; n++ {
+		sum := tally{pages: read.Pages, total: read.Total, rows: len(read.IDs), seen: make(map[string]bool, len(read.IDs)), first: read.Doubt}
+		for _, id := range read.IDs {
+			sum.seen[strconv.FormatInt(id, 10)] = true
+		}
+		for n := read.Page + 1; ; n++ {
 			p, err := c.searchPage(ctx, lane, q, n)
 			if err != nil {
 				yield(Page{}, err)
 				return
 			}
 			more := sum.add(&p, n)
+			p.Last, p.Doubt = !more, sum.first
+			if p.Last {
+				p.Doubt = sum.doubt()
+			}
 			if !yield(p, nil) {
 				return
 			}

@@ -113,6 +113,47 @@ func TestFeedEnds(t *testing.T) {
 	}
 }
 
+// TestReadInParts: a search that is read page by page, each time by somebody who knows only what was written down, notices what one reading would have.
+func TestReadInParts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		pages []string
+		ids   string
+		doubt bool
+	}{
+		{"whole", []string{page(counted(1, 3, 5), 1, 2), page(counted(2, 3, 5), 3, 4), page(counted(3, 3, 5), 5)}, "[1 2 3 4 5]", false},
+		{"a row twice", []string{page(counted(1, 3, 5), 1, 2), page(counted(2, 3, 5), 3, 1), page(counted(3, 3, 5), 5)}, "[1 2 3 5]", true},
+		{"total changes", []string{page(counted(1, 3, 5), 1, 2), page(counted(2, 3, 6), 3, 4), page(counted(3, 3, 5), 5)}, "[1 2 3 4 5]", true},
+		{"short", []string{page(counted(1, 3, 6), 1, 2), page(counted(2, 3, 6), 3, 4), page(counted(3, 3, 6), 5)}, "[1 2 3 4 5]", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := pager(t, c.pages...)
+			var read Read
+			for n := range c.pages {
+				for p, err := range client.SearchPagesAfter(t.Context(), LaneReport, Query{}, read) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if p.Number == 1 {
+						read.Pages, read.Total = p.Pages, p.Total
+					}
+					read.Page, read.Doubt = p.Number, p.Doubt
+					for _, f := range p.Factures {
+						read.IDs = append(read.IDs, f.IdentifiantFactureCPP)
+					}
+					if p.Last != (n == len(c.pages)-1) {
+						t.Errorf("page %d: last %t", n+1, p.Last)
+					}
+					break
+				}
+			}
+			if got := fmt.Sprint(read.IDs); got != c.ids || (read.Doubt != "") != c.doubt {
+				t.Errorf("%s, %q", got, read.Doubt)
+			}
+		})
+	}
+}
+
 // TestSearchRequest: every page is asked for by its number, with the filters, and costs one permit in its lane.
 func TestSearchRequest(t *testing.T) {
 	p := newPortal(t, answerJSON(200, page(counted(1, 1, 0))))

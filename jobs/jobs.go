@@ -255,6 +255,9 @@ func (j *Jobs) Register(w *river.Workers) {
 		defer j.Poke()
 		return j.quiet(ctx, j.remedy(ctx, r.Args.ID, r.ID))
 	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ReconcileArgs]) error {
+		return j.quiet(ctx, j.reconcile(ctx, r.Args.Run, r.ID))
+	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[DiscoverArgs]) error {
 		return j.quiet(ctx, j.discover(ctx, r.Args.Account))
 	}))

@@ -134,7 +134,7 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	n := tag.RowsAffected()
-	for _, table := range []string{"structures", "remedies", "webhooks"} {
+	for _, table := range []string{"structures", "remedies", "webhooks", "reconciliations"} {
 		tag, err = s.pool.Exec(ctx, `
 			UPDATE chorus.`+table+` SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
 		if err != nil {

@@ -45,6 +45,7 @@ func (w *Worker) dispatch(ctx context.Context) {
 			steps = append(steps, store.StepResolve, store.StepReport, store.StepHistory)
 			w.try(ctx, "sync", w.dispatchSync)
 			w.try(ctx, "discover", w.dispatchDiscover)
+			w.try(ctx, "reconcile", w.dispatchReconcile)
 			w.try(ctx, "remedy", w.dispatchRemedies)
 			w.try(ctx, "tell the webhooks", w.dispatchWebhooks)
 		}

@@ -57,6 +57,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- countDesc
 	ch <- ageDesc
 	ch <- openDesc
+	ch <- foundDesc
 	ch <- pausedDesc
 	ch <- endsDesc
 	ch <- secretDesc
@@ -88,6 +89,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(feedDesc, prometheus.GaugeValue, float64(n), name)
 		}
 	}
+	g.findings(ctx, ch)
 	stats, err := g.w.store.Stats(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(countDesc, err)

@@ -202,7 +202,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.watch, w.remind, w.compare, w.reap, w.sweep, w.recipients, w.announce} {
+	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.watch, w.remind, w.compare, w.reap, w.sweep, w.recipients, w.nightly, w.announce} {
 		loops.Go(func() { loop(ctx) })
 	}
 	w.ready.Store(true)

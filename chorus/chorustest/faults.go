@@ -82,6 +82,8 @@ var kinds = map[string]faultKind{
 	"late_after_D":           {always, on(wireHang), "no answer; a deposit lands after D"},
 	"commit_then_reject":     {always, kept, "accepted and answered, refused at integration"},
 	"commit_then_incident":   {always, kept, "accepted and answered, ends IN_INCIDENTE"},
+	"commit_then_vanish":     {always, kept, "accepted and answered, reported IN_INTEGRE, shown by no search"},
+	"commit_then_forget":     {always, kept, "accepted and answered, never heard of again: no report, no search"},
 	"no_flux_number":         {always, noFluxNumber, "accepted, codeRetour 0 without numeroFluxDepot (sample 23)"},
 	"string_code":            {always, stringCode, "codeRetour as text (sample 24)"},
 
@@ -238,6 +240,10 @@ func (f *Fault) fate() (refusedAs, reason string) {
 		return refusedFault, "Rejet simulé : la demande de paiement est incohérente."
 	case "commit_then_incident":
 		return refusedIncident, ""
+	case "commit_then_vanish":
+		return refusedVanished, ""
+	case "commit_then_forget":
+		return refusedForgotten, ""
 	}
 	return "", ""
 }

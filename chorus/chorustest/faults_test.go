@@ -37,6 +37,8 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"late_after_D":           {want: seen{}},
 		"commit_then_reject":     {want: seen{status: 200, contains: "CPP001", committed: 1}},
 		"commit_then_incident":   {want: seen{status: 200, contains: "CPP001", committed: 1}},
+		"commit_then_vanish":     {want: seen{status: 200, contains: "CPP001", committed: 1}},
+		"commit_then_forget":     {want: seen{status: 200, contains: "CPP001", committed: 1}},
 		"no_flux_number":         {want: seen{status: 200, contains: `"numeroFluxDepot":null`, committed: 1}},
 		"string_code":            {want: seen{status: 200, contains: `"codeRetour":"0"`, committed: 1}},
 		"drop_before_commit":     {want: seen{}},
@@ -298,5 +300,24 @@ func TestOneSeedOneWeather(t *testing.T) {
 	}
 	if a, b := weather(7), weather(8); a == b {
 		t.Errorf("two seeds, one weather: %s", a)
+	}
+}
+
+// A flux that is said to be integrated and whose invoice nobody shows, and one that the portal forgets.
+func TestInvoicesThatAreNotHeardOfAgain(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1})
+	s.Faults(chorustest.Fault{Kind: "commit_then_vanish", Numero: "F-1"}, chorustest.Fault{Kind: "commit_then_forget", Numero: "F-2"})
+	vanished, forgotten := c.accepted(facture("F-1")), c.accepted(facture("F-2"))
+	s.Advance(time.Minute)
+	if r := c.report(vanished); r.text("etatCourantDepotFlux") != "IN_INTEGRE" || len(r.found()) != 0 {
+		t.Errorf("vanished: %s", r.raw)
+	}
+	if r := c.report(forgotten); !strings.Contains(string(r.raw), "Flux introuvable") {
+		t.Errorf("forgotten: %s", r.raw)
+	}
+	for _, numero := range []string{"F-1", "F-2"} {
+		if found := c.search(m{"numeroFacture": numero}).found(); len(found) != 0 {
+			t.Errorf("%s is shown: %v", numero, found)
+		}
 	}
 }

@@ -30,6 +30,8 @@ import (
 //	statut     identifiantFactureCPP, numero, statut, commentaire
 //	recycled   identifiantFactureCPP, facts: the recipient or references of a recycled invoice
 //	portal     identifiantFactureCPP, facts: an invoice typed in at the portal by a person
+//	edited     identifiantFactureCPP, flux, facts: changed at the portal by nobody's request, as it stands afterwards
+//	hidden     identifiantFactureCPP, numero, hidden: no search shows it any more, or one does again
 //	piece      piece (pieceJointeId), bytes, sha256
 //	answer     request, status, codeRetour, flux, fault, sent: written before the answer leaves
 //	close      request, sent: the exchange is over; sent = every byte was handed to the network without error
@@ -69,6 +71,7 @@ type Entry struct {
 	Facture     int64  `json:"identifiantFactureCPP,omitempty"`
 	Statut      string `json:"statut,omitempty"`
 	Commentaire string `json:"commentaire,omitempty"`
+	Hidden      *bool  `json:"hidden,omitempty"`
 	Moves       []Move `json:"moves,omitempty"`
 	Piece       int64  `json:"piece,omitempty"`
 

@@ -15,6 +15,8 @@ const (
 	refusedDuplicate = "duplicate" // year, SIREN and number are taken
 	refusedFault     = "fault"     // a fault asked for it
 	refusedIncident  = "incident"  // a fault: the flux ends IN_INCIDENTE and has to be sent again
+	refusedVanished  = "vanished"  // a fault: reported as integrated, and not to be found
+	refusedForgotten = "forgotten" // a fault: the portal knows nothing of the flux any more
 )
 
 // TexteDoublon is what the integration report says of a second copy. The real text is not known [G].

@@ -30,6 +30,8 @@ func (s *Sim) manageHandler() http.Handler {
 	get("/clock", func(*http.Request) (any, error) { return object{"now": s.Now()}, nil })
 	post("/invoices/{numero}/statut", s.postStatut)
 	post("/invoices/{numero}/script", s.postScript)
+	post("/invoices/{numero}/edit", s.postEdit)
+	post("/invoices/{numero}/hidden", s.postHidden)
 	post("/invoices", s.postInvoice)
 	get("/invoices/{numero}", s.getInvoice)
 	mux.HandleFunc("GET /ledger", s.getLedger)
@@ -57,7 +59,11 @@ func reply(w http.ResponseWriter, r *http.Request, f func(*http.Request) (any, e
 
 // decode reads a body strictly: a misspelt field in a script has to be heard of.
 func decode(r *http.Request, into any) error {
-	d := json.NewDecoder(io.LimitReader(r.Body, 8<<20))
+	return strictly(io.LimitReader(r.Body, 8<<20), into)
+}
+
+func strictly(r io.Reader, into any) error {
+	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
 	return d.Decode(into)
 }

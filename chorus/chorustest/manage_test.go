@@ -103,6 +103,23 @@ func TestManagementDoor(t *testing.T) {
 		}},
 		{method: "POST", path: "/outage", body: `{"on":false,"scope":"api"}`, status: 200},
 		{method: "POST", path: "/outage", body: `{"on":true,"scope":"moon"}`, status: 400, want: "moon"},
+		{method: "POST", path: "/invoices/F-1/edit", body: `{"montantTTC":"12.00","numeroFluxDepot":"CPP9"}`, status: 200, then: func() {
+			if row := c.search(m{"numeroFacture": "F-1"}).found()[0]; fmt.Sprint(row["montantTTC"], row["numeroFluxDepot"], row["dateFacture"]) != "12.00CPP92026-01-15" {
+				t.Errorf("edited: %v", row)
+			}
+		}},
+		{method: "POST", path: "/invoices/F-1/edit", body: `{"total":"12.00"}`, status: 400, want: "total"},
+		{method: "POST", path: "/invoices/F-9/edit", body: `{}`, status: 400, want: "F-9"},
+		{method: "POST", path: "/invoices/F-1/hidden", body: `{"on":true}`, status: 200, then: func() {
+			if found := c.search(m{"numeroFacture": "F-1"}).found(); len(found) != 0 {
+				t.Errorf("hidden: %v", found)
+			}
+		}},
+		{method: "POST", path: "/invoices/F-1/hidden", body: `{"on":false}`, status: 200, then: func() {
+			if found := c.search(m{"numeroFacture": "F-1"}).found(); len(found) != 1 {
+				t.Errorf("shown again: %v", found)
+			}
+		}},
 		{method: "GET", path: "/violations", status: 200, want: "[]"},
 		{method: "GET", path: "/open", status: 200, want: `"requests":[]`},
 		{method: "GET", path: "/clock", status: 200, want: `"now"`},

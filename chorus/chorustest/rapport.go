@@ -28,7 +28,7 @@ func (fl *flux) end() string {
 		if d.refusedAs == refusedIncident {
 			return "IN_INCIDENTE"
 		}
-		if d.refusedAs != "" {
+		if d.refusedAs != "" && d.refusedAs != refusedVanished {
 			refused++
 		}
 	}
@@ -41,11 +41,16 @@ func (fl *flux) end() string {
 	return "IN_INTEGRE_PARTIEL"
 }
 
+// forgotten tells that a fault made the portal lose the flux.
+func (fl *flux) forgotten() bool {
+	return len(fl.depots) > 0 && fl.depots[0].refusedAs == refusedForgotten
+}
+
 // POST transverses/v1/consulterCRDetaille
 func (s *Sim) consulterCRDetaille(c *call) answer {
 	fl := s.fluxes[c.body.text("numeroFluxDepot")]
 	now := s.now()
-	if fl == nil || fl.account != c.login || now.Before(fl.reportAt) {
+	if fl == nil || fl.forgotten() || fl.account != c.login || now.Before(fl.reportAt) {
 		return refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
 	}
 	etat, since := fl.etat(now)
@@ -66,7 +71,7 @@ func (fl *flux) erreurs() (dp, technique []any) {
 	dp, technique = []any{}, []any{}
 	for _, d := range fl.depots {
 		switch d.refusedAs {
-		case "":
+		case "", refusedVanished:
 		case refusedTechnical:
 			technique = append(technique, object{"natureErreur": "IRRECEVABILITE", "codeErreur": "ERR_XSD_001", "libelleErreur": d.reason})
 		default:

@@ -22,7 +22,7 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 	keep := s.filter(c)
 	var found []*facture
 	for _, f := range s.candidates(c.body) {
-		if !now.Before(f.searchAt) && c.account.sees(f.Fournisseur) && keep(f) {
+		if !now.Before(f.searchAt) && !f.hidden && c.account.sees(f.Fournisseur) && keep(f) {
 			found = append(found, f)
 		}
 	}

@@ -311,7 +311,7 @@ type Deposit struct {
 	Facts        Facts     `json:"facts"`
 	NomFichier   string    `json:"nomFichier"`
 	RefusedLater bool      `json:"refused_later"`
-	RefusedAs    string    `json:"refused_as,omitempty"`            // technical, rules, structure, duplicate, fault or incident
+	RefusedAs    string    `json:"refused_as,omitempty"`            // technical, rules, structure, duplicate, fault, incident, vanished or forgotten
 	Facture      int64     `json:"identifiantFactureCPP,omitempty"` // once integrated
 	Statut       string    `json:"statut,omitempty"`
 }

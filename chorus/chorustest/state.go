@@ -3,6 +3,7 @@ package chorustest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -86,6 +87,7 @@ type facture struct {
 	flux     string // "" for an invoice typed in at the portal
 	deposeLe time.Time
 	searchAt time.Time
+	hidden   bool // no search shows it any more
 	histoire []passage
 	path     []Move // the statuts still to come
 	moves    int    // counts the passages
@@ -120,6 +122,13 @@ func (s *Sim) apply(e *Entry) {
 		s.register(e.Facts)
 		s.taken[e.key()] = true
 		s.addFacture(e, e.Facts, "", e.At, *e.SearchAt)
+	case "edited":
+		f := s.factures[e.Facture]
+		s.byNumero[f.Numero] = slices.DeleteFunc(s.byNumero[f.Numero], func(o *facture) bool { return o == f })
+		s.byNumero[e.Numero] = append(s.byNumero[e.Numero], f)
+		f.Facts, f.flux = e.Facts, e.Flux
+	case "hidden":
+		s.factures[e.Facture].hidden = *e.Hidden
 	case "recycled":
 		s.factures[e.Facture].Facts = e.Facts
 	case "statut":

@@ -46,6 +46,8 @@ type cli struct {
 	Webhooks webhooksCmd `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`
+
+	Reconcile reconcileCmd `cmd:"" help:"Compare with the portal what was deposited, and report what differs."`
 }
 
 // app is what the commands share.
@@ -101,12 +103,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	err = k.Run(a)
 	var usage usageError
 	var broken brokenError
+	var findings findingsError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &broken):
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", broken)
 		return broken.exit
+	case errors.As(err, &findings):
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", findings)
+		return exitFindings
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
 		return 2
