@@ -122,17 +122,17 @@ func (j *Jobs) list(ctx context.Context, acct *Account, r *store.Reconciliation,
 
 // shown compares a page with our rows.
 func (j *Jobs) shown(ctx context.Context, r store.Reconciliation, page []chorus.Facture) ([]store.Shown, error) {
-	seen := make([]store.Seen, len(page))
+	sides := make([]store.Side, len(page))
 	for k, f := range page {
-		seen[k] = seenOf(f)
+		sides[k] = portalSide(f)
 	}
-	matches, err := j.Store.Matches(ctx, seen)
+	matches, err := j.Store.Matches(ctx, sides)
 	if err != nil {
 		return nil, err
 	}
 	shown := make([]store.Shown, len(page))
 	for k, f := range page {
-		side := portalSide(f)
+		side := sides[k]
 		x := store.Shown{IdentifiantFactureCPP: f.IdentifiantFactureCPP, Key: side.Key(), MontantTTC: f.MontantTTC, Devise: f.Devise}
 		h, known := matches[k]
 		stands := elsewhere

@@ -48,12 +48,7 @@ func (j *Jobs) lookAgain(ctx context.Context, acct *Account, r *store.Reconcilia
 
 // stranger judges an invoice of the portal's that none of our rows stood for. That needs no second answer: it is there.
 func (j *Jobs) stranger(ctx context.Context, r store.Reconciliation, portal store.Side) ([]store.Finding, error) {
-	seen := store.Seen{IdentifiantFactureCPP: portal.IdentifiantFactureCPP, NumeroFacture: portal.NumeroFacture, NumeroFlux: portal.NumeroFluxDepot}
-	if len(portal.FournisseurSIRET) >= 9 && len(portal.DateFacture) >= 4 {
-		seen.Siren = portal.FournisseurSIRET[:9]
-		_, _ = fmt.Sscan(portal.DateFacture[:4], &seen.Annee)
-	}
-	matches, err := j.Store.Matches(ctx, []store.Seen{seen})
+	matches, err := j.Store.Matches(ctx, []store.Side{portal})
 	if err != nil {
 		return nil, err
 	}

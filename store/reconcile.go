@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -199,7 +200,7 @@ func (s *Store) HeldByID(ctx context.Context, id int64) (Held, error) {
 
 // Matches finds the row that each invoice of the portal belongs to, by its place in the page: by the portal's identifier, else by flux, else by business
 // key, where rows that hold a claim on the number come first. Rows of every account count: what another account of ours deposited is not unknown.
-func (s *Store) Matches(ctx context.Context, page []Seen) (map[int]Held, error) {
+func (s *Store) Matches(ctx context.Context, page []Side) (map[int]Held, error) {
 	var (
 		ids    = make([]int64, len(page))
 		fluxes = make([]string, len(page))
@@ -208,7 +209,11 @@ func (s *Store) Matches(ctx context.Context, page []Seen) (map[int]Held, error) 
 		years  = make([]int, len(page))
 	)
 	for k, f := range page {
-		ids[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren, f.Annee
+		ids[k], fluxes[k], nums[k] = f.IdentifiantFactureCPP, f.NumeroFluxDepot, f.NumeroFacture
+		if f.Key() != "" {
+			sirens[k] = f.FournisseurSIRET[:9]
+			years[k], _ = strconv.Atoi(f.DateFacture[:4])
+		}
 	}
 	rows, err := s.pool.Query(ctx, `
 		WITH seen AS (
