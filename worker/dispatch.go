@@ -15,10 +15,7 @@ import (
 // A row becomes a job here and nowhere else: claimed and given to River in one transaction. Only a few rows of each step are out at a time, so that
 // River's tables stay small and what is more urgent need not queue behind what came first.
 
-const (
-	pollEvery = 500 * time.Millisecond // when nobody wakes us
-	shortest  = 2 * time.Millisecond   // between two looks
-)
+const shortest = 2 * time.Millisecond // between two looks
 
 // out is how many rows of a step may be with jobs over the whole fleet.
 func (w *Worker) out(step store.Step) int {
@@ -36,7 +33,7 @@ func (w *Worker) out(step store.Step) int {
 
 // dispatch looks for due rows whenever something happened here, a wake-up came, or a poll is due.
 func (w *Worker) dispatch(ctx context.Context) {
-	ticker := time.NewTicker(pollEvery)
+	ticker := time.NewTicker(w.cfg.Poll)
 	defer ticker.Stop()
 	all := true
 	for ctx.Err() == nil {

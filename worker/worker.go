@@ -42,6 +42,7 @@ type Config struct {
 	Sweep       time.Duration
 	Drain       time.Duration
 	Maintenance []store.Window        // announced closures of the portal
+	Poll        time.Duration         // between two looks for what is due when nobody wakes us
 	Log         *slog.Logger          // nil is silent
 	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }
@@ -63,6 +64,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Reap, 5*time.Second)
 	def(&c.Sweep, 5*time.Second)
 	def(&c.Drain, 25*time.Second)
+	def(&c.Poll, 500*time.Millisecond)
 	c.Settings.Resubmit = !c.Never
 	if c.Quota == 0 {
 		c.Quota = 20

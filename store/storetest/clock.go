@@ -87,6 +87,28 @@ func (c *Clock) Now(ctx context.Context) (now time.Time, err error) {
 	return now, err
 }
 
+// Rest returns when there is nothing left to do at the present time: no row waits for a step that is due, none is under way, and every feed that was due
+// has been read. A test that moves the clock only then sees what happens in the order in which it would happen.
+func (c *Clock) Rest(ctx context.Context) error {
+	const busy = `
+		SELECT EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited') AND due_at <= clock_timestamp())
+		    OR EXISTS (SELECT FROM chorus.invoices WHERE state = 'sending')
+		    OR EXISTS (SELECT FROM chorus.invoices WHERE claimed_until > clock_timestamp())
+		    OR EXISTS (SELECT FROM chorus.structures WHERE next_sync_at <= clock_timestamp() OR claimed_until > clock_timestamp())
+		    OR EXISTS (SELECT FROM chorus.accounts WHERE next_at <= clock_timestamp())`
+	for {
+		var more bool
+		if err := c.owner.QueryRow(ctx, busy).Scan(&more); err != nil || !more {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("there is still something to do: %w", ctx.Err())
+		case <-time.After(3 * time.Millisecond):
+		}
+	}
+}
+
 // install puts a function of our own before PostgreSQL's, and rewrites what has bound itself to PostgreSQL's at its creation: the search paths of functions,
 // defaults, and views.
 func (c *Clock) install(ctx context.Context) error {
