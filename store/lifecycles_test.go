@@ -204,7 +204,7 @@ func TestRandomLives(t *testing.T) {
 		account := fmt.Sprintf("life%d", b.next())
 		l := &lives{bench: b}
 		must(t, b.worker.EnsureAccounts(b.ctx, []string{account}))
-		must(t, b.worker.Structures(b.ctx, account, []store.Structure{{ID: 1, Identifiant: "12345678200010"}}))
+		must(t, b.worker.Structures(b.ctx, account, []store.Structure{{ID: 1, Identifiant: "12345678200010"}}, time.Hour))
 		l.feed = store.FeedMark{StructureKey: store.StructureKey{Account: account, ID: 1}, Claim: 1, Lease: time.Hour}
 		must(t, pgx.BeginFunc(b.ctx, b.worker.Pool(), func(tx pgx.Tx) error {
 			return b.worker.SetStructureClaim(b.ctx, tx, l.feed.StructureKey, l.feed.Claim)

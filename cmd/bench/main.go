@@ -30,6 +30,9 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   token        how often a fleet asks for one, and how soon one is there when the worker that asked was killed
   fairness     ten invoices of one account after 100,000 of another
   outage       six hours of it, in fast motion
+  calls        to the portal that an invoice costs, from deposit to payment
+  freshness    from a change at the portal to its row
+  open         what watching open invoices costs, few and many
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
 
@@ -61,7 +64,7 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage"}
+var names = []string{"latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
 
 // measurements are those that stand alone; throughput and memory are one.
 var measurements = []struct {
@@ -74,6 +77,9 @@ var measurements = []struct {
 	{"token", sharedToken},
 	{"fairness", fairness},
 	{"outage", outage},
+	{"calls", calls},
+	{"freshness", fresh},
+	{"open", open},
 }
 
 func main() {

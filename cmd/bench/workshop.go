@@ -37,6 +37,11 @@ type size struct {
 	settling time.Duration // after the start of the workers, before the share is counted
 	backlog  time.Duration // how long it is counted
 	permits  time.Duration // how long they are taken
+
+	begin, window time.Duration // of virtual time under load: before anything is counted, and while it is
+	changes       int           // of freshness, when idle
+	few, many     int           // open invoices
+	settle, watch time.Duration // of virtual time, until calls are counted, and while they are
 }
 
 // full is what the README's figures come from: 4 of 400 samples are above the 99th percentile.
@@ -44,6 +49,7 @@ var full = size{
 	warmUp: 20, samples: 400, every: 100 * time.Millisecond, invoices: 5000,
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
 	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second,
+	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, settle: 10 * time.Minute, watch: time.Hour,
 }
 
 // workshop is what all measurements share: the programs, built as a release is, and one PostgreSQL server that waits for its disk.
@@ -53,6 +59,7 @@ type workshop struct {
 	cluster  *storetest.Cluster
 	progress io.Writer
 	made     int // databases
+	loaded   *loaded
 }
 
 func newWorkshop(ctx context.Context, s size, progress io.Writer) (*workshop, error) {
