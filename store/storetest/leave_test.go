@@ -48,8 +48,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				}
 			}
 			_ = child.Wait()
-			within(t, 5*time.Second, "the server is gone", func() bool { return isGone(r.Server) })
-			within(t, 5*time.Second, "its directory is gone", func() bool { return isEmpty(t, temp) })
+			within(t, 30*time.Second, "the server is gone", func() bool { return isGone(r.Server) })
+			within(t, 30*time.Second, "its directory is gone", func() bool { return isEmpty(t, temp) })
 		})
 	}
 }
@@ -68,7 +68,7 @@ func TestNothingIsLeftBehindByAStart(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = child.Wait()
-			within(t, 10*time.Second, "everything is gone", func() bool { return isEmpty(t, temp) })
+			within(t, time.Minute, "everything is gone", func() bool { return isEmpty(t, temp) })
 		})
 	}
 }
