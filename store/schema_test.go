@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -301,5 +302,23 @@ func TestWakeUpDoesNotQueueCommits(t *testing.T) {
 			t.Fatalf("the second insert waited: %s", pgErr.Message)
 		}
 		t.Fatal(err)
+	}
+}
+
+// A fleet that is started on a new database: all of its processes find it theirs.
+func TestManyMarkAtOnce(t *testing.T) {
+	db := storetest.New(t)
+	st := store.New(as(t, db.WorkerURL))
+	var wg sync.WaitGroup
+	errs := make([]error, 8)
+	for k := range errs {
+		wg.Go(func() { errs[k] = st.Mark(t.Context(), "sandbox") })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	if err := st.Mark(t.Context(), "production"); !errors.Is(err, store.ErrEnvironment) {
+		t.Errorf("the other environment: %v", err)
 	}
 }

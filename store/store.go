@@ -58,13 +58,12 @@ var ErrEnvironment = errors.New("this database belongs to the other environment"
 
 // Mark binds the database to one portal, "sandbox" or "production", at the first call, and returns ErrEnvironment when it is bound to the other.
 func (s *Store) Mark(ctx context.Context, environment string) error {
+	if _, err := s.pool.Exec(ctx, `UPDATE chorus.installation SET environment = $1 WHERE environment IS NULL`, environment); err != nil {
+		return err
+	}
+	// In a statement of its own, which sees what another process has just written.
 	var bound string
-	err := s.pool.QueryRow(ctx, `
-		WITH marked AS (
-		    UPDATE chorus.installation SET environment = $1 WHERE environment IS NULL RETURNING environment
-		)
-		SELECT coalesce((SELECT environment FROM marked), (SELECT environment FROM chorus.installation))`, environment).Scan(&bound)
-	if err != nil {
+	if err := s.pool.QueryRow(ctx, `SELECT environment FROM chorus.installation`).Scan(&bound); err != nil {
 		return err
 	}
 	if bound != environment {
