@@ -13,6 +13,8 @@ CREATE TABLE chorus.breakers (
     since          timestamptz,      -- when it left closed
     closed_at      timestamptz,      -- when it came back last
     fault          text,             -- of the last failure
+    failed_at      timestamptz,      -- when that was seen
+    by_deposit     boolean NOT NULL DEFAULT false, -- a deposit has failed since it left closed: only a deposit that is answered closes it
     failed_sent_at timestamptz,      -- when the request that failed was committed to: a later one that is answered proves more
     next_at        timestamptz,      -- when a probe is due; null: none is wanted
     probing_until  timestamptz NOT NULL DEFAULT '-infinity',

@@ -90,7 +90,7 @@ func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt uu
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'open', since = coalesce(since, clock_timestamp()), fault = $2, next_at = clock_timestamp(), ramp = NULL,
-		    failed_sent_at = a.claimed_at,
+		    failed_at = clock_timestamp(), failed_sent_at = a.claimed_at, by_deposit = true,
 		    trial = NULL,
 		    trial_spacing = CASE WHEN b.trial = a.id THEN least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_spacing END,
 		    trial_at = CASE WHEN b.trial = a.id THEN clock_timestamp() + least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_at END
@@ -111,7 +111,8 @@ func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt uu
 func (s *Store) PrepareFailed(ctx context.Context, key, fault string) (opened bool, err error) {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.breakers
-		SET state = 'open', since = clock_timestamp(), fault = $2, failed_sent_at = clock_timestamp(), next_at = clock_timestamp(), ramp = NULL
+		SET state = 'open', since = clock_timestamp(), fault = $2, failed_at = clock_timestamp(), failed_sent_at = clock_timestamp(), next_at = clock_timestamp(),
+		    ramp = NULL
 		WHERE key = $1 AND state = 'closed'`, key, fault)
 	return tag.RowsAffected() > 0, err
 }
@@ -122,6 +123,7 @@ func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'closed', since = NULL, announced = false, next_at = NULL, probe_spacing = '0', trial = NULL, trial_at = NULL, trial_spacing = '0',
+		    by_deposit = false,
 		    closed_at = CASE WHEN b.state = 'closed' THEN b.closed_at ELSE clock_timestamp() END,
 		    ramp = CASE
 		        WHEN b.state <> 'closed' THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL)
@@ -183,7 +185,7 @@ func (s *Store) ProbeAnswered(ctx context.Context, keys []string) error {
 func (s *Store) ProbeFailed(ctx context.Context, key, fault string, unit time.Duration) (opened bool, err error) {
 	err = s.pool.QueryRow(ctx, `
 		UPDATE chorus.breakers b
-		SET state = 'open', since = coalesce(b.since, clock_timestamp()), fault = $2, failed_sent_at = clock_timestamp(), ramp = NULL, trial = NULL,
+		SET state = 'open', since = coalesce(b.since, clock_timestamp()), fault = $2, failed_at = clock_timestamp(), failed_sent_at = clock_timestamp(), ramp = NULL, trial = NULL,
 		    probe_spacing = least(greatest(2 * b.probe_spacing, $3::interval), $4::interval),
 		    next_at = clock_timestamp() + least(greatest(2 * b.probe_spacing, $3::interval), $4::interval),
 		    probing_until = '-infinity'
@@ -203,8 +205,9 @@ func (s *Store) ProbeSilent(ctx context.Context, key string, wait time.Duration)
 	return err
 }
 
-// Tend does what time does to breakers and closures: one that has been open for announceAfter is announced as an outage, one whose health check is
-// answered and that nobody had a deposit for is closed, one that has recovered limits nothing any more. It returns the outages that it has announced.
+// Tend does what time does to breakers and closures: one that has been open, or has had its trials fail, for announceAfter is announced as an outage; one
+// that opened without a deposit, whose health check is answered, and that nobody has a deposit for is closed; one that has recovered limits nothing any
+// more. It returns the outages that it has announced.
 func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (announced []Breaker, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -219,16 +222,16 @@ func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (an
 			SET state = 'closed', since = NULL, announced = false, trial_at = NULL, trial_spacing = '0', ramp = NULL,
 			    closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END
 			WHERE state = 'closed' AND ramp IS NOT NULL AND closed_at < clock_timestamp() - $1::interval
-			   OR state = 'trial' AND trial IS NULL AND trial_at < clock_timestamp() - $1::interval`, rampFor*unit)
+			   OR state = 'trial' AND NOT by_deposit AND trial IS NULL AND trial_at < clock_timestamp() - $1::interval`, rampFor*unit)
 		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
 			UPDATE chorus.breakers
 			SET announced = true
-			WHERE state <> 'closed' AND NOT announced AND since < clock_timestamp() - $1::interval
+			WHERE (state = 'open' OR trial_spacing > 4 * $2::interval) AND NOT announced AND since < clock_timestamp() - $1::interval
 			  AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
-			RETURNING `+breakerColumns, announceAfter)
+			RETURNING `+breakerColumns, announceAfter, unit)
 		if err != nil {
 			return err
 		}

@@ -397,13 +397,13 @@ func (s *Store) SetPaused(ctx context.Context, account string, paused bool, reas
 }
 
 // Search says whether the account may search its suppliers' invoices, as far as is known (one that was never refused may), whether the assumptions on
-// delays have been seen not to hold, and for how long the account's breakers have been closed.
+// delays have been seen not to hold, and for how long the portal has not failed the account as far as its breakers know: not at all while one is open.
 func (s *Store) Search(ctx context.Context, account string) (may, broken bool, calm time.Duration, err error) {
 	var quiet float64
 	err = s.pool.QueryRow(ctx, `
 		SELECT coalesce(can_search, true), assumption_broken_at IS NOT NULL,
 		       (
-		           SELECT coalesce(min(CASE WHEN b.state = 'closed' THEN extract(epoch FROM clock_timestamp() - b.closed_at) ELSE 0 END), 1e9)
+		           SELECT coalesce(min(CASE WHEN b.state = 'open' THEN 0 ELSE extract(epoch FROM clock_timestamp() - b.failed_at) END), 1e9)
 		           FROM chorus.breakers b
 		           WHERE b.key = ANY (behind)
 		       )::float8
