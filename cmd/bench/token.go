@@ -72,20 +72,45 @@ func fromCold(ctx context.Context, w *workshop) (asked, found int, err error) {
 	return asked, found, err
 }
 
-// killAsker lets the portal keep one worker waiting for its token, kills that worker, and returns how soon after that another one has a token.
+// killAsker has the token of a fleet at work revoked, lets the portal keep the worker waiting that asks for another one, kills that worker, and returns how
+// soon after that a second one has a token.
 func killAsker(ctx context.Context, w *workshop) (next time.Duration, err error) {
 	f, err := w.fleet(ctx, "-quota", "-1")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	if err := f.ask(ctx, "/faults", chorustest.Fault{Op: token, Kind: "hang", DelayMS: patience.Milliseconds()}, nil); err != nil {
+	if err := f.insert(ctx, "default", 1); err != nil {
 		return 0, err
 	}
 	if err := f.hire(ctx, 1); err != nil {
 		return 0, err
 	}
-	if err := f.await(ctx, "a request for a token", func() (bool, error) { n, err := f.ledger(ctx, "request"); return len(n) > 0, err }); err != nil {
+	if err := f.deposited(ctx, 1); err != nil { // the account is known to be accepted
+		return 0, err
+	}
+	if err := f.ask(ctx, "/faults", chorustest.Fault{Op: token, Kind: "hang", DelayMS: patience.Milliseconds()}, nil); err != nil {
+		return 0, err
+	}
+	if err := f.ask(ctx, "/revoke", struct{}{}, nil); err != nil {
+		return 0, err
+	}
+	if err := f.insert(ctx, "default", 10); err != nil {
+		return 0, err
+	}
+	second := func(kind string) func() (bool, error) {
+		return func() (bool, error) {
+			entries, err := f.ledger(ctx, kind)
+			n := 0
+			for _, e := range entries {
+				if e.Type == "token" || e.Op == token {
+					n++
+				}
+			}
+			return n >= 2, err
+		}
+	}
+	if err := f.await(ctx, "another request for a token", second("request")); err != nil {
 		return 0, err
 	}
 	if err := f.hire(ctx, 1); err != nil {
@@ -95,12 +120,14 @@ func killAsker(ctx context.Context, w *workshop) (next time.Duration, err error)
 	if err := f.crew[0].Process.Signal(syscall.SIGKILL); err != nil {
 		return 0, err
 	}
-	var tokens []chorustest.Entry
-	err = f.await(ctx, "another token", func() (bool, error) { tokens, err = f.ledger(ctx, "token"); return len(tokens) > 0, err })
+	if err := f.await(ctx, "another token", second("token")); err != nil {
+		return 0, err
+	}
+	tokens, err := f.ledger(ctx, "token")
 	if err != nil {
 		return 0, err
 	}
-	return tokens[0].At.Sub(died), nil
+	return tokens[1].At.Sub(died), nil
 }
 
 const tokenLength = 54 // of the simulator's, of which the ledger keeps the hashes
