@@ -20,7 +20,7 @@ func (j *Jobs) discover(ctx context.Context, account string) error {
 	list, err := acct.Client.Structures(ctx, chorus.LaneSync)
 	if err != nil {
 		fault := chorus.FaultOf(err)
-		j.heed(ctx, acct, fault, -1)
+		j.blame(ctx, acct, err)
 		if _, ok := busy(err); !ok {
 			j.Log.Warn("the account's structures could not be asked for", "account", account, "fault", fault, "error", err)
 		}
@@ -55,7 +55,7 @@ func (j *Jobs) expiry(ctx context.Context, acct *Account, list []chorus.Structur
 	for _, s := range list[:min(len(list), tries)] {
 		detail, err := acct.Client.Structure(ctx, chorus.LaneSync, s.IDStructureCPP)
 		if err != nil {
-			j.heed(ctx, acct, chorus.FaultOf(err), -1)
+			j.blame(ctx, acct, err)
 			if _, ok := busy(err); !ok {
 				j.Log.Warn("the last day of the account's password could not be asked for", "account", acct.Name, "fault", chorus.FaultOf(err), "error", err)
 			}

@@ -32,12 +32,7 @@ func (j *Jobs) history(ctx context.Context, id, claim int64) error {
 			return err
 		}
 		fault := chorus.FaultOf(err)
-		wait, asked := chorus.RetryAfter(err)
-		if !asked {
-			wait = -1
-		}
-		j.heed(ctx, acct, fault, wait)
-		j.suspect(ctx, acct, err)
+		j.blame(ctx, acct, err)
 		j.Log.Warn("the reason of a status could not be asked for", "invoice", id, "fault", fault, "error", err)
 		next.Due = max(next.Due, retryIn(fault))
 		return j.Store.Reasoned(ctx, inv, next)

@@ -52,12 +52,7 @@ func (j *Jobs) recipientFailed(ctx context.Context, acct *Account, r store.Recip
 		return err
 	}
 	fault := chorus.FaultOf(err)
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
-	j.suspect(ctx, acct, err)
+	j.blame(ctx, acct, err)
 	j.Log.Warn("a recipient could not be asked about", "recipient", r.SIRET, "fault", fault, "error", err)
 	return j.Store.RecipientLater(ctx, r.ID, about(RecipientHold))
 }

@@ -186,12 +186,7 @@ func (j *Jobs) reconcileFailed(ctx context.Context, acct *Account, r store.Recon
 		return err
 	}
 	fault := chorus.FaultOf(err)
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
-	j.suspect(ctx, acct, err)
+	j.blame(ctx, acct, err)
 	j.Log.Warn("a reconciliation could not go on", "run", r.ID, "account", r.Account, "structure", r.Structure, "fault", fault, "error", err)
 	switch {
 	case fault == chorus.FaultRights:
@@ -204,5 +199,6 @@ func (j *Jobs) reconcileFailed(ctx context.Context, acct *Account, r store.Recon
 		_, err = j.Store.EndReconciliation(ctx, r, store.RunFailed, "Chorus Pro could not be asked for a day")
 		return err
 	}
+	wait, _ := chorus.RetryAfter(err)
 	return j.Store.ReleaseReconciliation(ctx, r, about(max(j.Settings.ResolveAfter, wait)))
 }

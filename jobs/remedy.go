@@ -139,11 +139,7 @@ func (j *Jobs) remedyFailed(ctx context.Context, acct *Account, r store.Remedy, 
 		ctx = j.Hard
 	}
 	fault := chorus.FaultOf(err)
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
+	j.blame(ctx, acct, err)
 	j.Log.Warn("a remedy was not carried out, as far as is known", "invoice", r.InvoiceID, "remedy", r.ID, "outcome", chorus.OutcomeOf(err), "fault", fault, "error", err)
 	var upload uploadError
 	switch {
@@ -157,6 +153,7 @@ func (j *Jobs) remedyFailed(ctx context.Context, acct *Account, r store.Remedy, 
 		}
 		return j.Store.EndRemedy(ctx, r, store.RemedyRefused, reason, 0)
 	case chorus.OutcomeOf(err) == chorus.NotSent, chorus.OutcomeOf(err) == chorus.NotLanded:
+		wait, _ := chorus.RetryAfter(err)
 		return j.Store.EndRemedy(ctx, r, undone, "", max(retryIn(fault), wait))
 	case errors.As(err, &upload):
 		return j.Store.EndRemedy(ctx, r, undone, "", j.nextRemedy(r))

@@ -100,12 +100,7 @@ func (j *Jobs) readFailed(ctx context.Context, acct *Account, inv store.Invoice,
 		return err
 	}
 	fault := chorus.FaultOf(err)
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
-	j.suspect(ctx, acct, err)
+	j.blame(ctx, acct, err)
 	j.Log.Warn("Chorus Pro could not be asked", "invoice", inv.ID, "fault", fault, "error", err)
 	return j.Store.Release(ctx, inv, max(retryIn(fault), min(j.nextReport(inv.Looks), time.Minute)))
 }

@@ -53,12 +53,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	if fault := chorus.FaultOf(err); err != nil {
-		wait, asked := chorus.RetryAfter(err)
-		if !asked {
-			wait = -1
-		}
-		j.heed(ctx, acct, fault, wait)
-		j.suspect(ctx, acct, err)
+		j.blame(ctx, acct, err)
 		if fault == chorus.FaultRights {
 			may = false
 			if err := j.Store.CanSearch(ctx, inv.Account, false); err != nil {

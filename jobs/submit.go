@@ -116,8 +116,8 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	}
 	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
 	defer cancel()
+	j.heed(ctx, acct, err)
 	j.weigh(ctx, acct, a, ans.outcome, err)
-	j.heed(ctx, acct, ans.fault, ans.wait)
 	return nil
 }
 
@@ -176,11 +176,7 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 	if fault == chorus.FaultDocument {
 		return j.Store.Park(ctx, inv, store.ParkPoison, "the file cannot be sent: "+err.Error())
 	}
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
+	j.heed(ctx, acct, err)
 	if key := cause(acct, err); key != "" {
 		opened, err := j.Store.PrepareFailed(ctx, key, string(fault))
 		if err != nil {
@@ -198,13 +194,13 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 	return j.Store.Release(ctx, inv, retryIn(fault))
 }
 
-// heed tells the rest of the fleet what a fault means for it. What a refused account means, its Gate has told already.
-func (j *Jobs) heed(ctx context.Context, acct *Account, fault chorus.Fault, wait time.Duration) {
-	if fault != chorus.FaultQuota {
+// heed has the whole fleet keep quiet after a 429. What a refused account means, its Gate has told already.
+func (j *Jobs) heed(ctx context.Context, acct *Account, failure error) {
+	if chorus.FaultOf(failure) != chorus.FaultQuota {
 		return
 	}
 	j.Metrics.Quota.Inc()
-	if err := acct.Budget.Pause(ctx, quotaWait(j.Settings, wait)); err != nil {
+	if err := acct.Budget.Pause(ctx, j.Settings.QuotaWait(failure)); err != nil {
 		j.Log.Warn("a pause could not be written", "account", acct.Name, "error", store.Message(err))
 	}
 }

@@ -252,12 +252,7 @@ func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.Structur
 			return err
 		}
 	}
-	wait, asked := chorus.RetryAfter(err)
-	if !asked {
-		wait = -1
-	}
-	j.heed(ctx, acct, fault, wait)
-	j.suspect(ctx, acct, err)
+	j.blame(ctx, acct, err)
 	j.Log.Warn("the change feed could not be read", "account", key.Account, "structure", key.ID, "fault", fault, "error", err)
 	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery))
 }

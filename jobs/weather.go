@@ -101,8 +101,9 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 	}
 }
 
-// suspect has the portal probed when a request that was no deposit failed because of it.
-func (j *Jobs) suspect(ctx context.Context, acct *Account, failure error) {
+// blame tells the rest of the fleet what the failure of a request that was no deposit means for it: to keep quiet, or to have the portal probed.
+func (j *Jobs) blame(ctx context.Context, acct *Account, failure error) {
+	j.heed(ctx, acct, failure)
 	key := cause(acct, failure)
 	if key == "" {
 		return
@@ -162,12 +163,8 @@ func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
 	case held:
 		return j.Store.ProbeSilent(ctx, key, wait)
 	case fault == chorus.FaultQuota:
-		asked, said := chorus.RetryAfter(err)
-		if !said {
-			asked = -1
-		}
-		j.heed(ctx, acct, fault, asked)
-		return j.Store.ProbeSilent(ctx, key, quotaWait(j.Settings, asked))
+		j.heed(ctx, acct, err)
+		return j.Store.ProbeSilent(ctx, key, j.Settings.QuotaWait(err))
 	case fault == chorus.FaultAccount, fault == chorus.FaultToken, fault == chorus.FaultLocal:
 		return j.Store.ProbeSilent(ctx, key, j.Settings.Unit())
 	default:
