@@ -232,16 +232,17 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 }
 
 // Reap takes to in_doubt every sending row whose attempt has said nothing for grace after its send deadline, and returns how many. Their owner may
-// still report: Finish then overrides OWNER_LOST. The lock on the row comes first, as in Finish.
+// still report: Finish then overrides OWNER_LOST. An attempt whose row was parked meanwhile, because an earlier one turned out to be accepted, is given up
+// likewise and moves nothing. The lock on the row comes first, as in Finish.
 func (s *Store) Reap(ctx context.Context, grace, resolveAfter time.Duration) (int, error) {
 	var reaped int
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 		WITH silent AS (
 		    SELECT i.id AS invoice_id, a.id AS attempt_id
-		    FROM chorus.invoices i
-		    JOIN chorus.attempts a ON a.invoice_id = i.id AND a.n = i.attempt_no
-		    WHERE i.state = 'sending' AND a.outcome IS NULL AND clock_timestamp() > a.send_deadline + $1::interval
+		    FROM chorus.attempts a
+		    JOIN chorus.invoices i ON i.id = a.invoice_id
+		    WHERE a.outcome IS NULL AND clock_timestamp() > a.send_deadline + $1::interval
 		    LIMIT 500
 		    FOR UPDATE OF i SKIP LOCKED
 		), lost AS (
@@ -249,7 +250,7 @@ func (s *Store) Reap(ctx context.Context, grace, resolveAfter time.Duration) (in
 		    SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
 		    FROM silent
 		    WHERE a.id = silent.attempt_id AND a.outcome IS NULL
-		    RETURNING a.id, a.invoice_id
+		    RETURNING a.id, a.invoice_id, a.n
 		), freed AS (
 		    UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IN (SELECT id FROM lost)
 		), moved AS (
@@ -257,7 +258,7 @@ func (s *Store) Reap(ctx context.Context, grace, resolveAfter time.Duration) (in
 		    SET state = 'in_doubt', reason_code = 'OWNER_LOST', reason = 'the worker that sent it did not say what became of it',
 		        due_at = clock_timestamp() + $2::interval
 		    FROM lost
-		    WHERE i.id = lost.invoice_id AND i.state = 'sending'
+		    WHERE i.id = lost.invoice_id AND i.state = 'sending' AND i.attempt_no = lost.n
 		    RETURNING i.id
 		)
 		SELECT count(*) FROM moved`, grace, resolveAfter).Scan(&reaped)

@@ -227,9 +227,11 @@ func (r *run) reap(t *rapid.T) {
 	_, err := r.worker.Reap(r.ctx, 0, 0)
 	must(t, err)
 	for _, row := range r.rows {
-		if row.state == store.Sending && row.trials[len(row.trials)-1].late {
+		if row.open() && row.trials[len(row.trials)-1].late {
 			row.trials[len(row.trials)-1].outcome = store.OwnerLost
-			row.move(store.InDoubt, store.ReasonOwnerLost)
+			if row.state == store.Sending {
+				row.move(store.InDoubt, store.ReasonOwnerLost)
+			}
 		}
 	}
 }
