@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,8 +21,19 @@ type Budget struct {
 	daily int           // requests a day; 0 = no limit
 	limit time.Duration // longest wait for a slot
 	clock clock         // of the database
-	asks  [LaneReport + 1]chan struct{}
+	lines [LaneReport + 1]line
 }
+
+// line is the callers of one lane in this process. One of them asks, for itself and, where the pace is high, for those who wait behind it: were all to ask
+// for what only one of them can get, the database would have more to do with that than with everything else.
+type line struct {
+	ask     chan struct{}  // holds one value while somebody asks
+	given   chan time.Time // slots that were reserved for the others
+	waiting atomic.Int32   // the one who asks included
+}
+
+// mostAtOnce bounds how many slots are asked for at once.
+const mostAtOnce = 16
 
 // Pace is the share of the quota that is spent. What is left of a second is for requests that take longer on their way than others.
 const Pace = 0.95
@@ -36,8 +48,8 @@ func NewBudget(s *Store, key string, quota float64, daily int, limit time.Durati
 	if quota <= mostCounted {
 		b.most = max(1, int(quota))
 	}
-	for lane := range b.asks {
-		b.asks[lane] = make(chan struct{}, 1)
+	for lane := range b.lines {
+		b.lines[lane].ask, b.lines[lane].given = make(chan struct{}, 1), make(chan time.Time, mostAtOnce)
 	}
 	return b
 }
@@ -93,23 +105,32 @@ func (b *Budget) Wait(ctx context.Context, lane Lane) error {
 	}
 }
 
-// reserve returns when the lane's next slot is. In this process one caller asks for each lane, and the others wait until it has one: were all to ask for
-// what only one of them can get, the database would have more to do with that than with everything else.
+// reserve returns when the lane's next slot is.
 func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due time.Time, err error) {
+	l := &b.lines[lane]
+	l.waiting.Add(1)
+	defer l.waiting.Add(-1)
 	waited := time.NewTimer(time.Until(began.Add(b.limit)))
 	defer waited.Stop()
 	select {
-	case b.asks[lane] <- struct{}{}:
-		defer func() { <-b.asks[lane] }()
+	case due = <-l.given:
+		return due, nil
+	case l.ask <- struct{}{}:
+		defer func() { <-l.ask }()
 	case <-waited.C:
 		return due, &Busy{Wait: b.every}
 	case <-ctx.Done():
 		return due, ctx.Err()
 	}
 	for {
+		n := 1
+		if b.most == 0 {
+			n = min(int(l.waiting.Load()), mostAtOnce)
+		}
 		var granted *bool
-		var delay *int64
-		err := b.store.pool.QueryRow(ctx, `SELECT granted, delay_us FROM chorus.reserve($1, $2)`, b.key, int(lane)).Scan(&granted, &delay)
+		var delay, every *int64
+		err := b.store.pool.QueryRow(ctx, `SELECT granted, delay_us, every_us FROM chorus.reserve($1, $2, $3)`, b.key, int(lane), n).
+			Scan(&granted, &delay, &every)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return due, err
 		}
@@ -123,7 +144,7 @@ func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due t
 		if !*granted {
 			// Others are before this lane. Those who wait for the same room do not all ask at the same moment, but often enough for the lane to get its share.
 			if wait < time.Second {
-				wait = min(wait, 2*b.every)
+				wait = max(min(wait, 2*b.every), shortestWait)
 			}
 			wait += time.Duration(rand.Int64N(int64(b.every) + 1)) //nolint:gosec // not for secrets
 			if time.Since(began)+wait > b.limit {
@@ -134,9 +155,19 @@ func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due t
 			}
 			continue
 		}
-		return time.Now().Add(wait), nil
+		due = time.Now().Add(wait)
+		for k := 1; k < n; k++ {
+			select {
+			case l.given <- due.Add(time.Duration(k) * time.Duration(*every) * time.Microsecond):
+			default: // whoever waited is gone
+			}
+		}
+		return due, nil
 	}
 }
+
+// shortestWait is how long a lane that was refused waits at least: at a high pace there is always more than one slot to be had by then.
+const shortestWait = 2 * time.Millisecond
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
