@@ -57,6 +57,7 @@ type Page struct {
 	Number   int // 1, 2, …
 	Pages    int // of the whole search; -1 when not said
 	Total    int // rows of the whole search; -1 when not said
+	Granted  int // rows that a page may have; -1 when not said
 	Factures []Facture
 	Last     bool
 	Doubt    string // why the pages so far do not add up; "" while they do
@@ -274,7 +275,7 @@ func readPage(v verdict, n int) (Page, error) {
 	if err != nil {
 		return Page{}, unusable(opSearch, v, "listeFactures is not a list of invoices")
 	}
-	p := Page{Number: n, Pages: counters.count("pages"), Total: counters.count("total"), Exchange: v.Exchange}
+	p := Page{Number: n, Pages: counters.count("pages"), Total: counters.count("total"), Granted: counters.count("nbResultatsParPage"), Exchange: v.Exchange}
 	if at := counters.count("pageCourante"); at > 0 {
 		p.Number = at
 	}

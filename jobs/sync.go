@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -44,8 +45,10 @@ type feed struct {
 	mark  store.FeedMark
 	sum   store.Followed
 	pages int // read
-	full  int // rows on the fullest page: as many are granted
+	rows  int // on them
+	full  int // rows on the fullest page, or as many as are granted
 
+	granted  int  // rows a page; what is not above 0 is not known
 	tolerant bool // lines from outside the period are put up with
 }
 
@@ -197,7 +200,9 @@ func (f *feed) read(ctx context.Context, q chorus.Query, lane chorus.Lane, last 
 			}
 		}
 		f.pages++
+		f.rows += len(p.Factures)
 		f.full = max(f.full, len(p.Factures))
+		f.granted = p.Granted
 		page = page[:0]
 		outside := false
 		for _, line := range p.Factures {
@@ -230,12 +235,33 @@ func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
 	f.mark.Last, f.mark.Before, f.mark.Costly = last, f.sum, f.sum.Known-f.sum.Changed > f.full
 	if last && f.st.Honoured != store.HonouredUnknown && f.st.Honoured != store.HonouredHours {
 		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery) // many pages for little news
+	} else if last {
+		overlap := f.overlap()
+		f.mark.Next = wholePages(f.mark.Next+overlap, f.st.Now.Sub(f.from()), f.rows, f.granted) - overlap
 	}
 	did, err := f.Store.Follow(ctx, page, f.mark)
 	if err == nil {
 		f.sum.Add(did)
 	}
 	return err
+}
+
+// wholePages is how much time the next reading should cover, at most so much, if one that covered took brought so many rows. A page with a few rows costs
+// as much as a full one: a little less time, after which the last page is nearly full, costs less and shows changes sooner.
+func wholePages(most, took time.Duration, rows, granted int) time.Duration {
+	const nearly, full = 0.85, 0.9 // of a page: not every time brings the same
+	if granted <= 0 || took <= 0 {
+		return most
+	}
+	pages := float64(rows) / float64(granted) * float64(most) / float64(took)
+	if pages < nearly {
+		return most
+	}
+	fewer := math.Floor(pages-nearly) + nearly
+	if pages-math.Floor(pages) <= full && math.Ceil(pages)/pages <= math.Ceil(fewer)/fewer {
+		return most
+	}
+	return time.Duration(fewer / pages * float64(most))
 }
 
 // syncFailed has the feed read again, from the same watermark.
