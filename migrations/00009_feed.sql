@@ -24,6 +24,7 @@ CREATE TABLE chorus.strangers (
     last_seen_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account, identifiant_facture_cpp)
 );
+CREATE INDEX strangers_identifiant ON chorus.strangers (identifiant_facture_cpp);
 CREATE INDEX strangers_numero ON chorus.strangers (numero_facture);
 CREATE INDEX strangers_changed ON chorus.strangers (account, id_structure_cpp, statut_date);
 GRANT SELECT, INSERT, UPDATE, DELETE ON chorus.strangers TO chorus_worker;

@@ -10,7 +10,8 @@ import (
 // strangers keeps what a feed shows and no row stands for, and forgets what rows of ours have taken over. A row of another account is no stranger either.
 func strangers(ctx context.Context, tx pgx.Tx, key StructureKey, others []Seen, taken []int64) error {
 	if len(taken) > 0 {
-		_, err := tx.Exec(ctx, `DELETE FROM chorus.strangers WHERE account = $1 AND identifiant_facture_cpp = ANY ($2)`, key.Account, taken)
+		// Another account may see the same structure, and have kept it.
+		_, err := tx.Exec(ctx, `DELETE FROM chorus.strangers WHERE identifiant_facture_cpp = ANY ($1)`, taken)
 		if err != nil {
 			return err
 		}

@@ -83,11 +83,22 @@ func TestAStrangerIsKeptUntilARowTakesItsPlace(t *testing.T) {
 	if ttc != "1500.1" || devise != "EUR" || to != "99999999700023" || issued != "2026-03-01" || !changed.Equal(at) {
 		t.Errorf("kept as %s %s %s %s %s", ttc, devise, to, issued, changed)
 	}
+	// Another account that sees the same structure keeps it, too.
+	must(t, b.worker.EnsureAccounts(b.ctx, []string{"other"}))
+	must(t, b.worker.Structures(b.ctx, "other", []store.Structure{{ID: 7, Identifiant: "12345678200010"}}, time.Hour))
+	second := b.mark
+	second.Account = "other"
+	must(t, pgx.BeginFunc(b.ctx, b.worker.Pool(), func(tx pgx.Tx) error {
+		return b.worker.SetStructureClaim(b.ctx, tx, second.StructureKey, 1)
+	}))
+	if _, err := b.worker.Follow(b.ctx, []store.Seen{s}, second); err != nil || b.strangers(t) != 2 {
+		t.Fatalf("%d strangers (%v)", b.strangers(t), err)
+	}
 	older := s
 	older.StatutDate, older.Statut = at.Add(-time.Hour), "ANCIEN"
 	b.follow(t, older)
 	var statut string
-	must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT statut FROM chorus.strangers`).Scan(&statut))
+	must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT statut FROM chorus.strangers WHERE account = 'default'`).Scan(&statut))
 	if statut != "DEPOSEE" {
 		t.Errorf("an older line made it %s", statut)
 	}

@@ -148,9 +148,10 @@ func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time, s
 		SELECT (SELECT count(*) FROM chorus.invoices
 		        WHERE fournisseur_siret = $3 AND identifiant_facture_cpp IS NOT NULL AND statut_courant_date >= $4 AND statut_courant_date < $5
 		          AND ($6::text[] IS NULL OR statut_courant = ANY ($6)))
-		     + (SELECT count(*) FROM chorus.strangers
+		     + (SELECT count(*) FROM chorus.strangers s
 		        WHERE account = $1 AND id_structure_cpp = $2 AND statut_date >= $4 AND statut_date < $5
-		          AND ($6::text[] IS NULL OR statut = ANY ($6)))`, st.Account, st.ID, st.Identifiant, from, to, statuts).Scan(&n)
+		          AND ($6::text[] IS NULL OR statut = ANY ($6))
+		          AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = s.identifiant_facture_cpp))`, st.Account, st.ID, st.Identifiant, from, to, statuts).Scan(&n)
 	return n, err
 }
 
