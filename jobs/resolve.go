@@ -100,7 +100,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		return search{later: f.later}, store.Seen{}, lookup, err
 	}
 	if j.Weather.Open(acct) { // as good as a probe
-		if err := j.Store.ProbeAnswered(ctx, []string{acct.Portal, acct.Application}); err != nil {
+		if err := j.answers(ctx, acct); err != nil {
 			return search{later: f.later}, store.Seen{}, lookup, err
 		}
 	}

@@ -101,6 +101,17 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 	}
 }
 
+// answers tells the breakers that the portal is there, and the fleet if deposits may go on.
+func (j *Jobs) answers(ctx context.Context, acct *Account) error {
+	closed, err := j.Store.ProbeAnswered(ctx, []string{acct.Portal, acct.Application})
+	if err == nil && closed {
+		j.Log.Info("deposits go on", "account", acct.Name)
+		err = j.Store.Wake(ctx)
+	}
+	j.Poke()
+	return err
+}
+
 // blame tells the rest of the fleet what the failure of a request that was no deposit means for it: to keep quiet, or to have the portal probed.
 func (j *Jobs) blame(ctx context.Context, acct *Account, failure error) {
 	j.heed(ctx, acct, failure)
@@ -158,8 +169,7 @@ func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
 	wait, held := busy(err)
 	switch fault := chorus.FaultOf(err); {
 	case err == nil:
-		j.Poke()
-		return j.Store.ProbeAnswered(ctx, []string{acct.Portal, acct.Application})
+		return j.answers(ctx, acct)
 	case held:
 		return j.Store.ProbeSilent(ctx, key, wait)
 	case fault == chorus.FaultQuota:

@@ -3,8 +3,8 @@
 
 -- +goose Up
 
--- closed: deposits go. open: nothing is asked but the health check, by one process at a time. trial: the health check is answered, and one deposit at a
--- time is let through until one of them is answered, too.
+-- closed: deposits go. open: nothing is asked but the health check, by one process at a time. trial: the health check is answered and deposits are not: one
+-- at a time is let through until one of them is.
 CREATE TABLE chorus.breakers (
     key            text PRIMARY KEY, -- names a portal or an application without naming it
     scope          text NOT NULL CHECK (scope IN ('portal', 'application')),
@@ -14,7 +14,8 @@ CREATE TABLE chorus.breakers (
     closed_at      timestamptz,      -- when it came back last
     fault          text,             -- of the last failure
     failed_at      timestamptz,      -- when that was seen
-    by_deposit     boolean NOT NULL DEFAULT false, -- a deposit has failed since it left closed: only a deposit that is answered closes it
+    answered       boolean NOT NULL DEFAULT true,  -- a deposit has been answered since the last one that failed
+    distrusted     boolean NOT NULL DEFAULT false, -- none was between two that failed: only a deposit that is answered closes it
     failed_sent_at timestamptz,      -- when the request that failed was committed to: a later one that is answered proves more
     next_at        timestamptz,      -- when a probe is due; null: none is wanted
     probing_until  timestamptz NOT NULL DEFAULT '-infinity',

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +50,7 @@ func (b Breaker) Text() string {
 	case b.State == "closed":
 		return "in order"
 	case b.State == "trial":
-		return "answers the health check since the failure of " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): one deposit at a time"
+		return "answers the health check, but no deposit since " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): one deposit at a time"
 	default:
 		return "fails since " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): deposits wait"
 	}
@@ -85,19 +86,20 @@ const (
 )
 
 // DepositFailed tells the breaker that a deposit failed because of what it stands for. A closed one opens, unless a deposit that was committed to later
-// has been answered: that proves more. A trial that failed makes the next one rarer. Either way a probe is due at once. It answers whether it opened.
+// has been answered, or a probe: that proves more. A trial that failed makes the next one rarer. Either way a probe is due at once; what follows a probe that is
+// answered depends on whether a deposit was, since the one before that failed. It answers whether it opened.
 func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt uuid.UUID, unit time.Duration) (opened bool, err error) {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'open', since = coalesce(since, clock_timestamp()), fault = $2, next_at = clock_timestamp(), ramp = NULL,
-		    failed_at = clock_timestamp(), failed_sent_at = a.claimed_at, by_deposit = true,
+		    failed_at = clock_timestamp(), failed_sent_at = a.claimed_at, distrusted = b.distrusted OR NOT b.answered, answered = false,
 		    trial = NULL,
 		    trial_spacing = CASE WHEN b.trial = a.id THEN least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_spacing END,
 		    trial_at = CASE WHEN b.trial = a.id THEN clock_timestamp() + least(greatest(2 * b.trial_spacing, $4::interval), $5::interval) ELSE b.trial_at END
 		FROM chorus.attempts a
 		WHERE b.key = $1 AND a.id = $3
 		  AND (b.trial = a.id
-		       OR b.state = 'closed' AND NOT EXISTS (
+		       OR b.state = 'closed' AND (b.closed_at IS NULL OR a.claimed_at > b.closed_at) AND NOT EXISTS (
 		           SELECT
 		           FROM chorus.attempts later
 		           JOIN chorus.invoices i ON i.id = later.invoice_id
@@ -118,16 +120,16 @@ func (s *Store) PrepareFailed(ctx context.Context, key, fault string) (opened bo
 }
 
 // DepositAnswered tells the breakers that the portal answered a deposit as it should. They close if it was the trial, or was committed to later than the
-// deposit that opened them; one that is recovering lets one more through at once. It answers whether one closed.
+// deposit that opened them; one that is recovering lets two more through at once. It answers whether one closed.
 func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid.UUID) (closed bool, err error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'closed', since = NULL, announced = false, next_at = NULL, probe_spacing = '0', trial = NULL, trial_at = NULL, trial_spacing = '0',
-		    by_deposit = false,
+		    answered = true, distrusted = false,
 		    closed_at = CASE WHEN b.state = 'closed' THEN b.closed_at ELSE clock_timestamp() END,
 		    ramp = CASE
 		        WHEN b.state <> 'closed' THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL)
-		        WHEN b.ramp + 1 < (SELECT count(*) FROM chorus.slots) THEN b.ramp + 1
+		        WHEN b.ramp + 2 < (SELECT count(*) FROM chorus.slots) THEN b.ramp + 2
 		    END
 		FROM chorus.attempts a, chorus.breakers old
 		WHERE a.id = $2 AND b.key = ANY ($1) AND old.key = b.key
@@ -136,11 +138,7 @@ func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid
 	if err != nil {
 		return false, err
 	}
-	was, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	for _, w := range was {
-		closed = closed || w
-	}
-	return closed, err
+	return anyOf(rows)
 }
 
 // DepositSilent tells the breakers that the deposit has shown nothing about what they stand for; if it was the trial, another may be tried.
@@ -170,15 +168,30 @@ func (s *Store) TakeProbes(ctx context.Context, keys []string, lease time.Durati
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// ProbeAnswered tells that the portal is there: reads go on, and one deposit at a time is let through. A search that is answered is as good a probe.
-func (s *Store) ProbeAnswered(ctx context.Context, keys []string) error {
-	_, err := s.pool.Exec(ctx, `
-		UPDATE chorus.breakers
-		SET state = CASE WHEN state = 'open' THEN 'trial' ELSE state END,
-		    trial_at = CASE WHEN state = 'open' THEN greatest(trial_at, clock_timestamp()) ELSE trial_at END,
+// ProbeAnswered tells that the portal is there. Deposits come back, two at first; or, where the last ones failed although it was there, one at a time is
+// tried. A search that is answered is as good a probe. It answers whether a breaker closed.
+func (s *Store) ProbeAnswered(ctx context.Context, keys []string) (closed bool, err error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE chorus.breakers b
+		SET state = CASE WHEN b.state = 'open' AND b.distrusted THEN 'trial' WHEN b.state = 'open' THEN 'closed' ELSE b.state END,
+		    since = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN NULL ELSE b.since END,
+		    closed_at = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN clock_timestamp() ELSE b.closed_at END,
+		    announced = b.announced AND (b.state <> 'open' OR b.distrusted),
+		    ramp = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL) ELSE b.ramp END,
+		    trial_at = CASE WHEN b.state = 'open' AND b.distrusted THEN greatest(b.trial_at, clock_timestamp()) ELSE b.trial_at END,
 		    next_at = NULL, probe_spacing = '0', probing_until = '-infinity'
-		WHERE key = ANY ($1) AND (state = 'open' OR next_at IS NOT NULL)`, keys)
-	return err
+		FROM chorus.breakers old
+		WHERE b.key = ANY ($1) AND old.key = b.key AND (b.state = 'open' OR b.next_at IS NOT NULL)
+		RETURNING old.state = 'open' AND NOT old.distrusted`, keys)
+	if err != nil {
+		return false, err
+	}
+	return anyOf(rows)
+}
+
+func anyOf(rows pgx.Rows) (bool, error) {
+	list, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	return slices.Contains(list, true), err
 }
 
 // ProbeFailed opens the breaker, or keeps it open and makes the next probe rarer. It answers whether it was closed.
@@ -206,8 +219,7 @@ func (s *Store) ProbeSilent(ctx context.Context, key string, wait time.Duration)
 }
 
 // Tend does what time does to breakers and closures: one that has been open, or has had its trials fail, for announceAfter is announced as an outage; one
-// that opened without a deposit, whose health check is answered, and that nobody has a deposit for is closed; one that has recovered limits nothing any
-// more. It returns the outages that it has announced.
+// that has recovered limits nothing any more. It returns the outages that it has announced.
 func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (announced []Breaker, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -218,11 +230,7 @@ func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (an
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			UPDATE chorus.breakers
-			SET state = 'closed', since = NULL, announced = false, trial_at = NULL, trial_spacing = '0', ramp = NULL,
-			    closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END
-			WHERE state = 'closed' AND ramp IS NOT NULL AND closed_at < clock_timestamp() - $1::interval
-			   OR state = 'trial' AND NOT by_deposit AND trial IS NULL AND trial_at < clock_timestamp() - $1::interval`, rampFor*unit)
+			UPDATE chorus.breakers SET ramp = NULL WHERE state = 'closed' AND ramp IS NOT NULL AND closed_at < clock_timestamp() - $1::interval`, rampFor*unit)
 		if err != nil {
 			return err
 		}

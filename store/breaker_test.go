@@ -96,19 +96,24 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	b.probes(t, 0) // not before a unit has passed
 	b.pass(t, unit)
 	b.probes(t, 1)
-	must(t, b.worker.ProbeAnswered(t.Context(), []string{portal, application}))
-	if b.state(t, portal) != "trial" {
-		t.Fatalf("after a healthy probe it is %s", b.state(t, portal))
+	b.answers(t, "closed")
+	b.ends(t, second, store.Ambiguous)
+	if opened, err := b.worker.DepositFailed(t.Context(), portal, "portal", second.ID, unit); err != nil || opened {
+		t.Errorf("one that was sent before the probe opened it again (%v)", err)
 	}
+	b.fails(t)
+	b.answers(t, "trial") // the second one that failed, with no answer in between
+	b.tries(t, 1)
 
+	b.pass(t, 15*unit)
 	trial := b.tries(t, 1)
 	b.ends(t, trial, store.Ambiguous)
 	_, err = b.worker.DepositFailed(t.Context(), portal, "portal", trial.ID, unit)
 	must(t, err)
 	b.probes(t, 1)
-	must(t, b.worker.ProbeAnswered(t.Context(), []string{portal, application}))
+	b.answers(t, "trial")
 	b.tries(t, 0) // spaced now
-	b.pass(t, unit)
+	b.pass(t, 2*unit)
 	trial = b.tries(t, 1)
 	b.ends(t, trial, store.Accepted)
 	closed, err := b.worker.DepositAnswered(t.Context(), []string{portal, application}, trial.ID)
@@ -116,7 +121,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 		t.Fatalf("after an accepted trial it is %s", b.state(t, portal))
 	}
 
-	// One of the eight slots is still taken by second: two more may go until something is answered.
+	// Two more than are in the air already may go, until something is answered.
 	third, err := b.begin(t)
 	must(t, err)
 	_, err = b.begin(t)
@@ -127,9 +132,32 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	b.ends(t, third, store.Accepted)
 	_, err = b.worker.DepositAnswered(t.Context(), []string{portal, application}, third.ID)
 	must(t, err)
-	for range 2 {
+	for range 3 {
 		_, err = b.begin(t)
 		must(t, err)
+	}
+	b.fails(t)
+	b.answers(t, "closed") // one that was answered is between them
+}
+
+// fails has a new deposit fail, which opens the breaker and has it probed.
+func (b *bench) fails(t *testing.T) {
+	t.Helper()
+	a, err := b.begin(t)
+	must(t, err)
+	b.ends(t, a, store.Ambiguous)
+	if opened, err := b.worker.DepositFailed(t.Context(), portal, "portal", a.ID, unit); err != nil || !opened {
+		t.Fatalf("it did not open: %v", err)
+	}
+	b.probes(t, 1)
+}
+
+// answers has the probe answered, and expects the portal's breaker to be in this state afterwards.
+func (b *bench) answers(t *testing.T, want string) {
+	t.Helper()
+	closed, err := b.worker.ProbeAnswered(t.Context(), []string{portal, application})
+	if must(t, err); b.state(t, portal) != want || closed != (want == "closed") {
+		t.Fatalf("after a healthy probe it is %s, want %s", b.state(t, portal), want)
 	}
 }
 
@@ -219,9 +247,10 @@ func TestALaterAnswerOutweighsAnEarlierFailure(t *testing.T) {
 // A trial whose worker has died, or that hangs, does not keep the next one away for ever; each such makes them rarer.
 func TestATrialThatSaysNothing(t *testing.T) {
 	b := newWeather(t)
-	_, err := b.worker.ProbeFailed(t.Context(), portal, "network", unit)
-	must(t, err)
-	must(t, b.worker.ProbeAnswered(t.Context(), []string{portal}))
+	b.fails(t)
+	b.answers(t, "closed")
+	b.fails(t)
+	b.answers(t, "trial")
 	b.tries(t, 1)
 	b.tries(t, 0)
 	b.pass(t, 15*unit)
@@ -253,19 +282,12 @@ func TestAnOutageIsOneEvent(t *testing.T) {
 		must(t, rows.Err())
 		return texts
 	}
-	answered := func() {
-		must(t, b.worker.ProbeAnswered(t.Context(), []string{portal}))
-		a := b.tries(t, 1)
-		b.ends(t, a, store.Accepted)
-		_, err := b.worker.DepositAnswered(t.Context(), []string{portal, application}, a.ID)
-		must(t, err)
-	}
 	_, err := b.worker.ProbeFailed(t.Context(), portal, "network", unit)
 	must(t, err)
 	if n := tend(); n != 0 {
 		t.Errorf("%d outages are announced at once", n)
 	}
-	answered()
+	b.answers(t, "closed")
 	if e := events(); len(e) != 0 {
 		t.Errorf("a short one is told: %v", e)
 	}
@@ -275,7 +297,7 @@ func TestAnOutageIsOneEvent(t *testing.T) {
 	if n, again := tend(), tend(); n != 1 || again != 0 {
 		t.Errorf("announced %d times, and %d times again", n, again)
 	}
-	answered()
+	b.answers(t, "closed")
 	got := events()
 	if len(got) != 2 || got[0][:len("OUTAGE_BEGAN portal network")] != "OUTAGE_BEGAN portal network" || got[1][:len("OUTAGE_ENDED portal network")] != "OUTAGE_ENDED portal network" {
 		t.Errorf("events: %v", got)
@@ -302,9 +324,9 @@ func TestMaintenance(t *testing.T) {
 		t.Error("an outage is announced")
 	}
 	must(t, b.worker.SetMaintenance(t.Context(), nil)) // a mistake, taken back
-	must(t, b.worker.ProbeAnswered(t.Context(), []string{portal}))
+	b.answers(t, "closed")
 	if claims := b.claim(t, store.StepSubmit, "default"); len(claims) != 1 {
-		t.Errorf("afterwards %d rows are given out, one as the trial was expected (first %d)", len(claims), id)
+		t.Errorf("afterwards %d rows are given out, %d was expected", len(claims), id)
 	}
 	var began int
 	must(t, b.worker.Pool().QueryRow(t.Context(), `SELECT count(*) FROM chorus.events WHERE reason_code = 'MAINTENANCE_BEGAN'`).Scan(&began))
