@@ -128,7 +128,7 @@ func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid
 		    answered = true, distrusted = false,
 		    closed_at = CASE WHEN b.state = 'closed' THEN b.closed_at ELSE clock_timestamp() END,
 		    ramp = CASE
-		        WHEN b.state <> 'closed' THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL)
+		        WHEN b.state <> 'closed' THEN 4 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL)
 		        WHEN b.ramp + 2 < (SELECT count(*) FROM chorus.slots) THEN b.ramp + 2
 		    END
 		FROM chorus.attempts a, chorus.breakers old
@@ -168,7 +168,7 @@ func (s *Store) TakeProbes(ctx context.Context, keys []string, lease time.Durati
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// ProbeAnswered tells that the portal is there. Deposits come back, two at first; or, where the last ones failed although it was there, one at a time is
+// ProbeAnswered tells that the portal is there. Deposits come back, four at first; or, where the last ones failed although it was there, one at a time is
 // tried. A search that is answered is as good a probe. It answers whether a breaker closed.
 func (s *Store) ProbeAnswered(ctx context.Context, keys []string) (closed bool, err error) {
 	rows, err := s.pool.Query(ctx, `
@@ -177,7 +177,7 @@ func (s *Store) ProbeAnswered(ctx context.Context, keys []string) (closed bool, 
 		    since = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN NULL ELSE b.since END,
 		    closed_at = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN clock_timestamp() ELSE b.closed_at END,
 		    announced = b.announced AND (b.state <> 'open' OR b.distrusted),
-		    ramp = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN 2 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL) ELSE b.ramp END,
+		    ramp = CASE WHEN b.state = 'open' AND NOT b.distrusted THEN 4 + (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL) ELSE b.ramp END,
 		    trial_at = CASE WHEN b.state = 'open' AND b.distrusted THEN greatest(b.trial_at, clock_timestamp()) ELSE b.trial_at END,
 		    next_at = NULL, probe_spacing = '0', probing_until = '-infinity'
 		FROM chorus.breakers old
