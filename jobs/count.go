@@ -48,7 +48,7 @@ func (f *feed) count(ctx context.Context) error {
 		f.Metrics.Missed.Add(float64(c.missed))
 		f.Log.Warn("counting found changes that the feed had not shown", "account", f.st.Account, "structure", f.st.ID, "count", c.missed)
 	}
-	next, deep := hour*f.Settings.SyncEvery, time.Duration(0)
+	next, deep := 2*hour*f.Settings.SyncEvery, time.Duration(0)
 	if c.left <= 0 {
 		next = 5 * f.Settings.SyncEvery
 	}
