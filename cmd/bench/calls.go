@@ -11,11 +11,11 @@ import (
 	"github.com/choriste/choriste/invoice/invoicetest"
 )
 
-// The load that the figures are for, and the part of it that is run: a twentieth of the invoices, with a twentieth of the rows on a page. What is asked for
+// The load that the figures are for, and the part of it that is run: a tenth of the invoices, with a tenth of the rows on a page. What is asked for
 // per minute, whatever the volume, is asked for as often as in reality, and each answer has as many pages.
 const (
 	perDay = 20_000
-	scale  = 20
+	scale  = 10
 	rows   = 100 // on a page of the real portal
 )
 
