@@ -81,7 +81,7 @@ func (s *Store) DueReconciliations(ctx context.Context, tx pgx.Tx, limit int, ac
 		WHERE state IN ('requested', 'running')
 		  AND due_at <= clock_timestamp()
 		  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL)
+		  AND account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name))
 		ORDER BY due_at, id
 		LIMIT greatest(0, $1 - (SELECT count(*) FROM chorus.reconciliations WHERE state IN ('requested', 'running') AND claimed_until > clock_timestamp()))
 		FOR UPDATE SKIP LOCKED`, limit, accounts)
