@@ -42,7 +42,7 @@ func permits(ctx context.Context, w *workshop) ([]figure, error) {
 	}
 	return append(figures,
 		bar("permits", "CPU of one, PostgreSQL and client, quota 5500", many.cost, "µs", 200),
-		fact("permits", "CPU of one, PostgreSQL and client, quota 200", counted.cost, "µs"),
+		bar("permits", "CPU of one, PostgreSQL and client, quota 200", counted.cost, "µs", 200),
 	), nil
 }
 
