@@ -221,7 +221,9 @@ func (c *Cluster) run(ctx context.Context) error {
 	if _, err := fmt.Fprintf(c.commands, "start %d\n", c.port); err != nil {
 		return c.failure("its supervisor is gone")
 	}
-	event, err := c.event(ctx, startWithin)
+	// Heard even when ctx is over: the supervisor says it at once, and unheard it would pass for the answer to the next
+	// command, given to a server nobody believes to be there.
+	event, err := c.event(context.WithoutCancel(ctx), startWithin)
 	if err != nil {
 		return err
 	}

@@ -193,6 +193,25 @@ func TestRestartWaitsForItsPort(t *testing.T) {
 	}
 }
 
+func TestAStartGivenUpIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, Options{}) // whose Stop, at the end, must find the server that runs
+	if err := c.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Restart(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("a start given up at once: %v", err)
+	}
+	if err := c.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := ping(c.URL("")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAGivenDirectoryIsKept(t *testing.T) {
 	t.Parallel()
 	given := openFolder(t)
