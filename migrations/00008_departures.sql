@@ -50,7 +50,7 @@ DROP FUNCTION chorus.reserve(text, integer);
 CREATE FUNCTION chorus.reserve(p_key text, p_lane integer, p_n integer, OUT granted boolean, OUT delay_us bigint, OUT every_us bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    depths  CONSTANT integer[] := '{16,8,3,1}';
+    depths  float8[] := '{16,8,3,1}'; -- at 20 a second; at a higher pace, what takes as long
     lane    CONSTANT integer := least(p_lane, 3);
     b       chorus.budgets%ROWTYPE;
     every   interval;
@@ -79,6 +79,7 @@ BEGIN
     IF b.daily > 0 AND b.today >= b.daily THEN
         open_at := greatest(open_at, (b.day + 1)::timestamp AT TIME ZONE 'Europe/Paris');
     END IF;
+    depths := ARRAY(SELECT d * greatest(1, 50000.0 / every_us) FROM unnest(depths) d);
     slot := greatest(b.tat, open_at);
     queue := extract(epoch FROM slot - open_at) / extract(epoch FROM every);
     -- Behind a closed gate nobody queues: the gate may open on somebody more important.

@@ -32,8 +32,11 @@ type line struct {
 	waiting atomic.Int32   // the one who asks included
 }
 
-// mostAtOnce bounds how many slots are asked for at once.
-const mostAtOnce = 16
+// mostAtOnce bounds how many slots are asked for at once, and atOnce how long they may last: others wait behind them.
+const (
+	mostAtOnce = 16
+	atOnce     = 50 * time.Millisecond
+)
 
 // Pace is the share of the quota that is spent. What is left of a second is for requests that take longer on their way than others.
 const Pace = 0.95
@@ -122,11 +125,8 @@ func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due t
 	case <-ctx.Done():
 		return due, ctx.Err()
 	}
-	for {
-		n := 1
-		if b.most == 0 {
-			n = min(int(l.waiting.Load()), mostAtOnce)
-		}
+	for refused := false; ; refused = true {
+		n := min(max(1, int(atOnce/b.every)), int(l.waiting.Load()), mostAtOnce)
 		var granted *bool
 		var delay, every *int64
 		err := b.store.pool.QueryRow(ctx, `SELECT granted, delay_us, every_us FROM chorus.reserve($1, $2, $3)`, b.key, int(lane), n).
@@ -142,9 +142,13 @@ func (b *Budget) reserve(ctx context.Context, lane Lane, began time.Time) (due t
 		}
 		wait := time.Duration(*delay) * time.Microsecond
 		if !*granted {
-			// Others are before this lane. Those who wait for the same room do not all ask at the same moment, but often enough for the lane to get its share.
+			// Others are before this lane. Those who wait for the same room do not all ask at the same moment, and no more often than it takes for the lane to get
+			// its share.
 			if wait < time.Second {
 				wait = max(min(wait, 2*b.every), shortestWait)
+				if refused {
+					wait = max(wait, 4*b.every)
+				}
 			}
 			wait += time.Duration(rand.Int64N(int64(b.every) + 1)) //nolint:gosec // not for secrets
 			if time.Since(began)+wait > b.limit {

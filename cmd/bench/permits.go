@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,29 +22,32 @@ const (
 	callers = 8 // in each
 )
 
-// permits asks for permits as fast as they are given, without a portal: at a quota at which each departure is counted, and at one of thousands a second.
+// permits asks for permits as fast as they are given, without a portal: at a quota of thousands a second, where the cost is of the work, and at two at which
+// each departure is counted, where most of it is of waking up.
 func permits(ctx context.Context, w *workshop) ([]figure, error) {
-	w.say("permits: two times %s …", w.size.permits)
-	counted, err := take(ctx, w, 200)
-	if err != nil {
-		return nil, err
-	}
+	w.say("permits: three times %s …", w.size.permits)
 	many, err := take(ctx, w, 5500)
 	if err != nil {
 		return nil, err
 	}
 	figures := []figure{
 		least("permits", "a second, quota 5500 (pace 5225)", many.rate, "permits/s", 5000),
-		fact("permits", "a second, quota 200 (pace 190)", counted.rate, "permits/s"),
+		bar("permits", "CPU of one, PostgreSQL and client, quota 5500", many.cost, "µs", 200),
+	}
+	for _, quota := range []float64{200, 20} {
+		counted, err := take(ctx, w, quota)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures,
+			fact("permits", fmt.Sprintf("a second, quota %g (pace %g)", quota, quota*store.Pace), counted.rate, "permits/s"),
+			fact("permits", fmt.Sprintf("CPU of one, PostgreSQL and client, quota %g", quota), counted.cost, "µs"))
 	}
 	if many.cost == 0 {
 		w.say("permits: this system does not say how long PostgreSQL's processes have worked: no cost")
-		return figures, nil
+		figures = slices.DeleteFunc(figures, func(f figure) bool { return f.Unit == "µs" })
 	}
-	return append(figures,
-		bar("permits", "CPU of one, PostgreSQL and client, quota 5500", many.cost, "µs", 200),
-		bar("permits", "CPU of one, PostgreSQL and client, quota 200", counted.cost, "µs", 200),
-	), nil
+	return figures, nil
 }
 
 type taken struct {
