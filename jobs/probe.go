@@ -26,7 +26,7 @@ func (f *feed) try(ctx context.Context) error {
 		return err
 	}
 	if honoured == store.HonouredUnknown {
-		return f.Store.Counted(ctx, f.mark.StructureKey, 0, 0, about(quiet*f.Settings.SyncEvery))
+		return f.Store.Counted(ctx, f.mark.StructureKey, 0, 0, about(10*f.Settings.SyncEvery))
 	}
 	said, err := f.Store.Honours(ctx, f.mark.StructureKey, honoured, offset)
 	if err != nil {

@@ -16,9 +16,8 @@ import (
 
 // By the default settings a feed is read once a minute; what is rarer is so many readings apart.
 const (
-	hour  = 60
-	day   = 24 * hour
-	quiet = 10 // of a feed in which nothing of ours is open
+	hour = 60
+	day  = 24 * hour
 )
 
 const (
@@ -84,7 +83,7 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	}
 	switch {
 	case st.Resting:
-		f.mark.Next = quiet * every
+		f.mark.Next = hour * every // nothing of ours is open; a deposit ends it
 	case loaded:
 		f.mark.Next = every + every/4
 	}
