@@ -41,7 +41,7 @@ func TestShow(t *testing.T) {
 	if err := show(&table, figures, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"8.12 ms", "at most 25.0: holds", "at most 100: DOES NOT HOLD", "210 invoices/s", "at least 99.0: DOES NOT HOLD", "at most 0: holds"} {
+	for _, want := range []string{"8.125 ms", "at most 25.0: holds", "at most 100: DOES NOT HOLD", "210 invoices/s", "at least 99.0: DOES NOT HOLD", "at most 0: holds"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("no %q in\n%s", want, &table)
 		}

@@ -82,11 +82,20 @@ var measurements = []struct {
 	{"open", open},
 }
 
+// interrupted is the exit status of a program that a person stopped, as shells have it.
+const interrupted = 130
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() { // the first signal asks, the second one kills
-		<-ctx.Done()
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// The first signal asks, the second one ends. Go's handler stays: to take it away while a child is being
+	// forked, which the same Ctrl-C has reached, crashes both.
+	go func() {
+		<-signals
 		stop()
+		<-signals
+		os.Exit(interrupted)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -121,7 +130,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if ctx.Err() != nil {
 		fmt.Fprintln(stderr, "bench: stopped")
-		return 130
+		return interrupted
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
@@ -217,7 +226,7 @@ func number(v float64) string {
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
-	default:
+	default: // bars have three
 		return fmt.Sprintf("%.4g", v)
 	}
 }

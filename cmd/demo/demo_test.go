@@ -244,7 +244,7 @@ func TestStopped(t *testing.T) {
 			_, _ = io.Copy(io.Discard, reader)
 			_ = cmd.Wait()
 			if got := cmd.ProcessState.ExitCode(); got != test.status {
-				t.Errorf("exit status %d, want %d", got, test.status)
+				t.Errorf("exit status %d (%s), want %d", got, cmd.ProcessState, test.status)
 			}
 			end := time.Now().Add(5 * time.Second)
 			for len(files(t, temp)) > 0 || server != 0 && !errors.Is(syscall.Kill(server, 0), syscall.ESRCH) {

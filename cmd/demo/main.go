@@ -37,10 +37,16 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() { // the first signal asks, the second one kills; PostgreSQL ends with us in any case
-		<-ctx.Done()
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// The first signal asks, the second one ends; PostgreSQL ends with us in any case. Go's handler stays: to take it away while a child is being
+	// forked, which the same Ctrl-C has reached, crashes both.
+	go func() {
+		<-signals
 		stop()
+		<-signals
+		os.Exit(interrupted)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
