@@ -13,7 +13,6 @@ import (
 	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/store"
-	"github.com/choriste/choriste/worker"
 )
 
 const (
@@ -21,41 +20,6 @@ const (
 	imprimerie = "99999998900010"
 	commune    = "99999999700023"
 )
-
-// run is a worker that the test stops before its end.
-func (h *house) run(change ...func(*worker.Config)) (stop func()) {
-	h.t.Helper()
-	cfg := h.config()
-	for _, c := range change {
-		c(&cfg)
-	}
-	pool, err := store.Connect(h.t.Context(), h.db.WorkerURL, "test", worker.Conns(16))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	cfg.Pool = pool
-	w, err := worker.New(cfg)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	stop = func() {
-		h.t.Helper()
-		if cancel == nil {
-			return
-		}
-		cancel()
-		cancel = nil
-		if err := <-done; err != nil {
-			h.t.Errorf("worker: %v", err)
-		}
-		pool.Close()
-	}
-	h.t.Cleanup(stop)
-	return stop
-}
 
 // drift does what no worker does, as the owner of the database.
 func (h *house) drift(sql string, args ...any) {

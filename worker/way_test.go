@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,8 +71,22 @@ func (h *house) config() worker.Config {
 	}
 }
 
-// start runs a worker as a login with a worker's rights and nothing more; the test stops it.
+// start runs a worker until the end of the test.
 func (h *house) start(change ...func(*worker.Config)) *worker.Worker {
+	h.t.Helper()
+	w, _ := h.launch(change)
+	return w
+}
+
+// run is a worker that the test stops before its end.
+func (h *house) run(change ...func(*worker.Config)) (stop func()) {
+	h.t.Helper()
+	_, stop = h.launch(change)
+	return stop
+}
+
+// launch runs a worker as a login with a worker's rights and nothing more.
+func (h *house) launch(change []func(*worker.Config)) (*worker.Worker, func()) {
 	h.t.Helper()
 	cfg := h.config()
 	for _, c := range change {
@@ -89,14 +104,15 @@ func (h *house) start(change ...func(*worker.Config)) *worker.Worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
-	h.t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			h.t.Errorf("worker: %v", err)
 		}
 		pool.Close()
 	})
-	return w
+	h.t.Cleanup(stop)
+	return w, stop
 }
 
 // app connects as an application does.

@@ -38,6 +38,9 @@ WHERE i.state IN ('rejected', 'invalid', 'cancelled', 'abandoned')
   AND (h.invoice_id = i.id OR i.state = 'rejected')
   -- refused by the recipient afterwards
   AND NOT EXISTS (SELECT FROM chaos.ledger s WHERE s.facture = h.facture AND s.type = 'statut' AND s.statut = 'REJETEE')
+  -- or typed in by a person, while the portal refused what this row sent for a reason of its own
+  AND NOT (h.type = 'portal' AND EXISTS (
+      SELECT FROM chaos.ledger r WHERE r.flux = i.numero_flux_depot AND r.type = 'accepted' AND r.refused_later AND r.refused_as <> 'duplicate'))
   -- or another row's
   AND NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.id <> i.id AND (o.id = h.invoice_id OR o.numero_flux_depot = h.flux OR o.identifiant_facture_cpp = h.facture));
 

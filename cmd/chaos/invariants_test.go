@@ -61,6 +61,7 @@ INSERT INTO chaos.ledger (seq, at, type, request, status, fault, sent) VALUES
     (14, now(), 'answer', 1, 200, NULL, true), (24, now(), 'answer', 2, NULL, 'drop_before_commit', false), (34, now(), 'answer', 3, 200, NULL, true),
     (44, now(), 'answer', 4, 200, NULL, true), (54, now(), 'answer', 5, NULL, 'drop_before_commit', false);
 INSERT INTO chaos.ledger (seq, at, type, flux, facture) VALUES (16, now(), 'integrated', 'F1', 11), (36, now(), 'integrated', 'F2', 12);
+INSERT INTO chaos.ledger (seq, at, type, key, facture) VALUES (5, now(), 'portal', '2026/999999998/G-3', 13); -- by a person; F3 was refused for a reason of its own
 `
 
 // bad lists, for each invariant, changes of the good world that break it.
@@ -79,7 +80,7 @@ var bad = map[string][]string{
 		`UPDATE chorus.invoices SET state = 'rejected' WHERE id = 1`,
 		`UPDATE chorus.invoices SET state = 'abandoned' WHERE id = 2`,
 		`UPDATE chaos.ledger SET refused_later = false, refused_as = NULL WHERE seq = 42`,
-		`INSERT INTO chaos.ledger (seq, at, type, key, facture) VALUES (90, now(), 'portal', '2026/999999998/G-3', 19)`,
+		`UPDATE chaos.ledger SET refused_as = 'duplicate' WHERE seq = 42`,
 	},
 	"I4": {
 		`UPDATE chorus.invoices SET state = 'ready' WHERE id = 1`,
