@@ -58,23 +58,22 @@ func (b Breaker) Text() string {
 
 // EnsureBreakers makes breakers known (key, scope and name), and which of them each account is behind.
 func (s *Store) EnsureBreakers(ctx context.Context, list []Breaker, behind map[string][]string) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		for _, b := range list {
-			_, err := tx.Exec(ctx, `
-				INSERT INTO chorus.breakers (key, scope, name)
-				VALUES ($1, $2, $3)
-				ON CONFLICT (key) DO UPDATE SET name = excluded.name WHERE breakers.name <> excluded.name`, b.Key, b.Scope, b.Name)
-			if err != nil {
-				return err
-			}
+	// Each by itself: the rows are being locked by deposits meanwhile, in another order.
+	for _, b := range list {
+		_, err := s.pool.Exec(ctx, `
+			INSERT INTO chorus.breakers (key, scope, name)
+			VALUES ($1, $2, $3)
+			ON CONFLICT (key) DO UPDATE SET name = excluded.name WHERE breakers.name <> excluded.name`, b.Key, b.Scope, b.Name)
+		if err != nil {
+			return err
 		}
-		for account, keys := range behind {
-			if _, err := tx.Exec(ctx, `UPDATE chorus.accounts SET behind = $2 WHERE name = $1 AND behind <> $2`, account, keys); err != nil {
-				return err
-			}
+	}
+	for account, keys := range behind {
+		if _, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET behind = $2 WHERE name = $1 AND behind <> $2`, account, keys); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // How probes and trials are spaced, in units; a unit is a second at the default T_http of a minute.

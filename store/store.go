@@ -102,6 +102,12 @@ func Away(err error) bool {
 	}
 }
 
+// Collided tells that the server undid what was asked because others did the same at that moment (class 40): asked again, it passes.
+func Collided(err error) bool {
+	state := SQLState(err)
+	return len(state) == 5 && state[:2] == "40"
+}
+
 // Message is what a person should read of an error: our own errors (class CH) word for word, everything else as PostgreSQL's code, because the
 // server's texts may quote values.
 func Message(err error) string {

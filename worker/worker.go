@@ -238,14 +238,14 @@ func (w *Worker) mark(ctx context.Context) error {
 	return w.store.Mark(ctx, w.cfg.Environment)
 }
 
-// insist repeats a step of the start while the database is away; any other failure is final. It returns nil when ctx ends first.
+// insist repeats a step of the start while the database is away or others are in its way; any other failure is final. It returns nil when ctx ends first.
 func (w *Worker) insist(ctx context.Context, step func(context.Context) error) error {
 	for said := false; ; {
 		err := step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil, !store.Away(err):
+		case err == nil, !store.Away(err) && !store.Collided(err):
 			return err
 		}
 		if !said {

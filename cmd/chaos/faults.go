@@ -210,7 +210,7 @@ func (h *harm) truncate(ctx context.Context, _ *rand.Rand) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
-		if _, err := h.admin.Exec(ctx, `SET lock_timeout = '1s'; TRUNCATE river.river_job`); err == nil {
+		if _, err := h.admin.Exec(ctx, `SET LOCAL lock_timeout = '1s'; TRUNCATE river.river_job`); err == nil {
 			return true
 		}
 		time.Sleep(50 * time.Millisecond)
