@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,14 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	case chorus.FluxIntegrated, chorus.FluxPartial:
 		return j.integrated(ctx, acct, inv, rep, flux)
 	case chorus.FluxRejected:
-		if rep.Duplicate() && !crash.Mutant(crash.DuplicateRejects) {
+		duplicate, sure, err := j.duplicate(ctx, acct, inv, rep)
+		if err != nil {
+			return j.readFailed(ctx, acct, inv, err)
+		}
+		if !sure { // asked again
+			return j.Store.Reported(ctx, inv, flux)
+		}
+		if duplicate && !crash.Mutant(crash.DuplicateRejects) {
 			flux.To, flux.ReasonCode, flux.Due = store.InDoubt, store.ReasonDuplicate, 0
 			flux.Reason = "the flux was rejected as a duplicate: looking for the original (" + reasons(rep) + ")"
 		} else {
@@ -57,6 +65,20 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("reported", "invoice", id, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
 	return j.Store.Reported(ctx, inv, flux)
+}
+
+// duplicate tells whether a flux was rejected because the invoice is at the portal already, and whether that is sure: one that was rejected without a reason
+// (docs/chorus-pro.md §7) is looked for there.
+func (j *Jobs) duplicate(ctx context.Context, acct *Account, inv store.Invoice, rep chorus.Report) (duplicate, sure bool, err error) {
+	if rep.Duplicate() || reasons(rep) != noReason {
+		return rep.Duplicate(), true, nil
+	}
+	listing, err := acct.Client.Search(ctx, chorus.LaneReport, chorus.Query{NumeroFacture: inv.NumeroFacture})
+	if err != nil {
+		return false, false, err
+	}
+	there := slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool { return sameKey(inv, f) })
+	return there, there || listing.Complete, nil
 }
 
 // early is how long to wait before a deposit is asked about for the first time: twice as long as the change feed usually takes to show an invoice, which
@@ -126,5 +148,7 @@ func reasons(rep chorus.Report) string {
 	if text := strings.TrimSpace(strings.Join(texts, "; ")); text != "" {
 		return text
 	}
-	return "Chorus Pro rejected the flux without saying why"
+	return noReason
 }
+
+const noReason = "Chorus Pro rejected the flux without saying why"

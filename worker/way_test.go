@@ -387,3 +387,25 @@ func TestWhatThePortalHoldsAlreadyIsNotSent(t *testing.T) {
 		}
 	}
 }
+
+// The portal refuses a deposit as a duplicate of what a person typed in, and its report does not say so: the invoice is adopted, not rejected.
+func TestARejectionWithoutAReasonIsLookedInto(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	stop := h.run()
+	h.await(h.insert(invoicetest.Invoice{Numero: "TYPED-0"}.UBL()), store.Settled)
+	stop()
+	h.blind()
+	facts := h.sim.Deposits("TYPED-0")[0].Facts
+	facts.Numero = "TYPED-1"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	h.sim.Faults(chorustest.Fault{Op: "consulterCRDetaille", Kind: "no_detail", Times: -1})
+	id := h.insert(invoicetest.Invoice{Numero: "TYPED-1"}.UBL())
+	h.start()
+	h.await(id, store.Integrated, store.Settled)
+	if path := h.path(id); !strings.HasPrefix(path, "received ready sending deposited in_doubt deposited integrated") {
+		t.Errorf("went through %s", path)
+	}
+}
