@@ -52,6 +52,9 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 		if duplicate && !crash.Mutant(crash.DuplicateRejects) {
 			flux.To, flux.ReasonCode, flux.Due = store.InDoubt, store.ReasonDuplicate, 0
 			flux.Reason = "the flux was rejected as a duplicate: looking for the original (" + reasons(rep) + ")"
+			if !rep.Duplicate() {
+				flux.Reason = noReason + ", and holds an invoice of this number: looking at it"
+			}
 		} else {
 			flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
 		}
