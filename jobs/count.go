@@ -2,7 +2,7 @@ package jobs
 
 import (
 	"context"
-	"math/rand/v2"
+	"math/bits"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -15,7 +15,7 @@ const mostCounts = 24
 // just been read, so that what changed since then makes the portal's number smaller, never larger: a larger one is proof.
 //
 // An invoice that changed twice counts once, so that missing its second change does not show. It does show when only changes to some of the statuts are
-// counted, with the one in it and not the other: each time, the statuts are divided anew into two halves, by chance, and both are counted.
+// counted, with the one in it and not the other: each time, the statuts are divided in another way, and both halves are counted.
 func (f *feed) count(ctx context.Context) error {
 	grain := min(time.Minute, f.Settings.SyncEvery) // on whole minutes it does not matter how exactly the portal compares
 	to := f.st.Now.Add(-f.overlap()).Truncate(grain)
@@ -28,14 +28,7 @@ func (f *feed) count(ctx context.Context) error {
 		from = since
 	}
 	c := &counting{feed: f, grain: grain, left: mostCounts}
-	var some, others []string
-	for _, s := range chorus.Statuts() {
-		if rand.IntN(2) == 0 { //nolint:gosec // not for secrets
-			some = append(some, s.Code)
-		} else {
-			others = append(others, s.Code)
-		}
-	}
+	some, others := halves(f.st.Counts)
 	for _, c.statuts = range [][]string{nil, some, others} {
 		if !from.Before(to) {
 			break
@@ -66,6 +59,20 @@ func (f *feed) count(ctx context.Context) error {
 		return err
 	}
 	return f.Store.LeaveStructure(ctx, f.mark.StructureKey, f.mark.Claim)
+}
+
+// halves divides the statuts by one bit of their place in the list, each time by the next one: of any two, a round of the bits (six counts) parts one from the other.
+func halves(count int) (some, others []string) {
+	all := chorus.Statuts()
+	bit := count % bits.Len(uint(len(all)-1))
+	for i, s := range all {
+		if i>>bit&1 == 1 {
+			some = append(some, s.Code)
+		} else {
+			others = append(others, s.Code)
+		}
+	}
+	return some, others
 }
 
 // counted ends a count that could not be made: the reading before it stands, and the count is due again at the next one.

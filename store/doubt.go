@@ -61,12 +61,14 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 }
 
 // Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
-// already, and whether there was any such deposit at all.
+// already, and whether there was any such deposit at all. What was adopted may be much older than its adoption, so that the witness's own attempts must have
+// begun later too.
 func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt) (visible, any bool, err error) {
 	const later = `
 		SELECT
-		FROM chorus.invoices
-		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4`
+		FROM chorus.invoices i
+		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4
+		  AND (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = i.id) > $4`
 	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND visible_at IS NOT NULL), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt).
 		Scan(&visible, &any)
 	return visible, any, err

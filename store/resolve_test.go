@@ -244,3 +244,33 @@ func TestAnAttemptIsNoOlderThanTheLastQuarantine(t *testing.T) {
 		t.Errorf("one that may have been sent in a forgotten history: %v", err)
 	}
 }
+
+// What was adopted is older than its adoption: it does not witness that what was sent before the adoption can be found.
+func TestWhatWasAdoptedIsNoWitness(t *testing.T) {
+	b := newBench(t)
+	must(t, b.worker.Slots(t.Context(), 3))
+	old := b.ready(t, "default")
+	b.sent(t, old, "default", false)
+	lost := b.ready(t, "default")
+	b.sent(t, lost, "default", false)
+	attempts, err := b.worker.Attempts(t.Context(), lost)
+	must(t, err)
+	inv, _, err := b.worker.Show(t.Context(), lost)
+	must(t, err)
+	asks := func(when string, wantVisible, wantAny bool) {
+		t.Helper()
+		visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0])
+		if must(t, err); visible != wantVisible || some != wantAny {
+			t.Errorf("%s: visible %v, any %v", when, visible, some)
+		}
+	}
+	asks("nothing came later", false, false)
+	force(t, b.owner, old, `state = 'deposited', deposited_at = clock_timestamp(), visible_at = clock_timestamp()`)
+	asks("an older one was adopted", false, false)
+	young := b.ready(t, "default")
+	c := b.sent(t, young, "default", false)
+	must(t, b.worker.Finish(t.Context(), c, store.Ending{Outcome: store.Accepted, NumeroFlux: "YOUNG", To: store.Deposited}))
+	asks("a younger one was acknowledged", false, true)
+	force(t, b.owner, young, `visible_at = clock_timestamp()`)
+	asks("and can be found", true, true)
+}

@@ -20,6 +20,7 @@ type Structure struct {
 	Lateness    time.Duration // how far behind the watermark changes lay when they were first seen; -1: nothing has been seen
 	Resting     bool          // nothing of ours was open lately
 	Count       bool          // the last day's changes are due to be counted
+	Counts      int           // how often they were
 	Deep        bool          // and the last month's
 	Probe       bool          // what the portal makes of the filter is due to be tried
 	Honoured    Honoured
@@ -68,9 +69,9 @@ func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64
 		SET claimed_until = clock_timestamp() + $4::interval
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3
 		RETURNING identifiant, coalesce(designation, ''), known_at, watermark, coalesce(extract(epoch FROM lateness), -1)::float8, resting,
-		          count_due_at <= clock_timestamp(), deep_due_at <= clock_timestamp(), probe_due_at <= clock_timestamp(),
+		          count_due_at <= clock_timestamp(), counts, deep_due_at <= clock_timestamp(), probe_due_at <= clock_timestamp(),
 		          filter_honoured, extract(epoch FROM filter_offset)::float8, depot_cursor, clock_timestamp()`, key.Account, key.ID, claim, lease).
-		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &late, &st.Resting, &st.Count, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
+		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &late, &st.Resting, &st.Count, &st.Counts, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return st, ErrGone
 	}
@@ -160,6 +161,7 @@ func (s *Store) Counted(ctx context.Context, key StructureKey, count, deep, prob
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.structures
 		SET count_due_at = CASE WHEN $3 = interval '0' THEN count_due_at ELSE clock_timestamp() + $3 END,
+		    counts = counts + ($3 > interval '0')::int,
 		    deep_due_at = CASE WHEN $4 = interval '0' THEN deep_due_at ELSE clock_timestamp() + $4 END,
 		    probe_due_at = CASE WHEN $5 = interval '0' THEN probe_due_at ELSE clock_timestamp() + $5 END
 		WHERE account = $1 AND id_structure_cpp = $2`, key.Account, key.ID, count, deep, probe)

@@ -109,7 +109,7 @@ func TestCountingFindsWhatTheFeedMissed(t *testing.T) {
 	if err := h.sim.Statut("COUNT-1", "SUSPENDUE", "Bon de livraison manquant"); err != nil {
 		t.Fatal(err)
 	}
-	// Each count divides the statuts by chance.
+	// Each count divides the statuts in another way.
 	for deadline := time.Now().Add(20 * time.Second); one[string](h, `SELECT statut_courant FROM chorus.invoices WHERE id = $1`, id) != "SUSPENDUE"; time.Sleep(300 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the change was not found")
