@@ -30,11 +30,18 @@ func (f *feed) count(ctx context.Context) error {
 	c := &counting{feed: f, grain: grain, left: mostCounts}
 	some, others := halves(f.st.Counts)
 	for _, c.statuts = range [][]string{nil, some, others} {
-		if !from.Before(to) {
+		if !from.Before(to) || c.left <= 0 {
 			break
 		}
-		if err := c.compare(ctx, from, to, -1); err != nil {
+		total, err := c.total(ctx, from, to)
+		if err == nil {
+			err = c.compare(ctx, from, to, total)
+		}
+		if err != nil {
 			return f.counted(ctx, err)
+		}
+		if total == 0 { // and so is each half
+			break
 		}
 	}
 	if c.missed > 0 {
@@ -97,17 +104,10 @@ type counting struct {
 	fewer     bool // it counts something else
 }
 
-// compare makes what we hold of [from, to) as much as the portal counts, total of it if that is known already: where there is too much to read at once, in
-// the halves that differ.
+// compare makes what we hold of [from, to) as much as the portal counts: where there is too much to read at once, in the halves that differ.
 func (c *counting) compare(ctx context.Context, from, to time.Time, total int) error {
 	if c.left <= 0 {
 		return nil
-	}
-	if total < 0 {
-		var err error
-		if total, err = c.total(ctx, from, to); err != nil {
-			return err
-		}
 	}
 	held, err := c.Store.Changes(ctx, c.st, from, to, c.statuts)
 	switch {
