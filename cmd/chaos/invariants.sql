@@ -209,13 +209,15 @@ WHERE coalesce(a.outcome, 'OWNER_LOST') = 'OWNER_LOST'
       WHERE o.ended > a.claimed_at - interval '1 second' AND o.began < least(coalesce(p.ended, clock_timestamp()), a.claimed_at + interval '20 seconds'));
 
 --! T always: the token endpoint is not stormed, and a refused token is not used on
-SELECT format('%s token requests in the second from %s on', n, at)
+-- Each token that the portal revokes has to be asked for again, once.
+SELECT format('%s token requests in the second from %s on, %s revoked', n, at, revoked)
 FROM (
-    SELECT at, count(*) OVER (ORDER BY at RANGE BETWEEN CURRENT ROW AND interval '999999 microseconds' FOLLOWING) AS n
+    SELECT at, type, count(*) FILTER (WHERE type = 'request') OVER (ORDER BY at RANGE BETWEEN CURRENT ROW AND interval '999999 microseconds' FOLLOWING) AS n,
+           count(*) FILTER (WHERE type = 'revoke') OVER (ORDER BY at RANGE BETWEEN interval '1 second' PRECEDING AND interval '999999 microseconds' FOLLOWING) AS revoked
     FROM chaos.ledger
-    WHERE type = 'request' AND op = 'token'
+    WHERE type = 'request' AND op = 'token' OR type = 'revoke'
 ) w
-WHERE n > (SELECT token_rate FROM chaos.settings)
+WHERE type = 'request' AND n > revoked + (SELECT token_rate FROM chaos.settings)
 UNION ALL
 -- When a token is revoked, every request in the air may carry it, and no later one.
 SELECT format('%s refusals of %s revoked tokens', refused, revoked)

@@ -62,6 +62,8 @@ INSERT INTO chaos.ledger (seq, at, type, request, status, fault, sent) VALUES
     (44, now(), 'answer', 4, 200, NULL, true), (54, now(), 'answer', 5, NULL, 'drop_before_commit', false);
 INSERT INTO chaos.ledger (seq, at, type, flux, facture) VALUES (16, now(), 'integrated', 'F1', 11), (36, now(), 'integrated', 'F2', 12);
 INSERT INTO chaos.ledger (seq, at, type, key, facture) VALUES (5, now(), 'portal', '2026/999999998/G-3', 13); -- by a person; F3 was refused for a reason of its own
+INSERT INTO chaos.ledger (seq, at, type, op) VALUES (61, now(), 'revoke', NULL); -- so that one more token may be asked for
+INSERT INTO chaos.ledger (seq, at, type, op) SELECT n, now(), 'request', 'token' FROM generate_series(62, 65) n;
 `
 
 // bad lists, for each invariant, changes of the good world that break it.
@@ -143,8 +145,8 @@ var bad = map[string][]string{
 		`UPDATE chaos.processes SET ended = NULL, how = NULL; UPDATE chorus.attempts SET claimed_at = now() - interval '1 min' WHERE nom_fichier = 'n41'`,
 	},
 	"T": {
-		`INSERT INTO chaos.ledger (seq, at, type, op) SELECT 100 + n, now(), 'request', 'token' FROM generate_series(1, 4) n`,
-		`INSERT INTO chaos.ledger (seq, at, type, status) VALUES (90, now(), 'answer', 401)`,
+		`INSERT INTO chaos.ledger (seq, at, type, op) VALUES (101, now(), 'request', 'token')`,
+		`INSERT INTO chaos.ledger (seq, at, type, status) SELECT 100 + n, now(), 'answer', 401 FROM generate_series(1, 61) n`,
 	},
 }
 
