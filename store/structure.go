@@ -156,6 +156,23 @@ func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time, s
 	return n, err
 }
 
+// Odd tells in which spans of time, of a length that divides a day, rows of the structure changed last whose statut the portal showed without a name, or
+// with one that is not in the official list: the latest ones, at most so many, of those within [from, to).
+func (s *Store) Odd(ctx context.Context, st Structure, from, to time.Time, span time.Duration, most int) ([]time.Time, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT DISTINCT date_bin($5::interval, statut_courant_date, timestamptz 'epoch') AS begins
+		FROM chorus.invoices
+		WHERE account = $1 AND fournisseur_siret = $2 AND statut_courant_date >= $3 AND statut_courant_date < $4
+		  AND identifiant_facture_cpp IS NOT NULL AND state = 'integrated'
+		  AND NOT EXISTS (SELECT FROM chorus.statuts WHERE code = statut_courant)
+		ORDER BY begins DESC
+		LIMIT $6`, st.Account, st.Identifiant, from, to, span, most)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[time.Time])
+}
+
 // Counted sets when a feed's changes are counted, and its filter tried, again. A zero duration leaves that time as it is.
 func (s *Store) Counted(ctx context.Context, key StructureKey, count, deep, probe time.Duration) error {
 	_, err := s.pool.Exec(ctx, `

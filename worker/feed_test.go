@@ -125,6 +125,38 @@ func TestCountingFindsWhatTheFeedMissed(t *testing.T) {
 	}
 }
 
+// A line that named no statut that is known may have been wrong: what surrounds it is read again, even where the numbers agree.
+func TestAnOddStatutIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	for name, held := range map[string]*string{"unknown": new("STATUT_FUTUR"), "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{Step: time.Hour})
+			h.start()
+			id := h.insert(invoicetest.Invoice{Numero: "ODD-1"}.UBL())
+			h.await(id, store.Integrated)
+			shown := one[string](h, `SELECT statut_courant FROM chorus.invoices WHERE id = $1`, id)
+			// The feed does not show it again, and to the portal's count a stranger that is not there makes up for it.
+			for _, sql := range []string{
+				`UPDATE chorus.structures SET watermark = clock_timestamp() + interval '1 hour' WHERE $1 > 0`,
+				`INSERT INTO chorus.strangers (account, id_structure_cpp, identifiant_facture_cpp, statut, statut_date)
+				 SELECT account, 26300991, -id, statut_courant, statut_courant_date FROM chorus.invoices WHERE id = $1`,
+			} {
+				if _, err := h.db.Pool.Exec(t.Context(), sql, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.invoices SET statut_courant = $2 WHERE id = $1`, id, held); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.db.Pool.Exec(t.Context(), `UPDATE chorus.structures SET count_due_at = '-infinity'`); err != nil {
+				t.Fatal(err)
+			}
+			h.until("it is right again", `SELECT count(*) = 1 FROM chorus.invoices WHERE id = $1 AND statut_courant = $2`, id, shown)
+		})
+	}
+}
+
 func TestADepositWakesARestingFeed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
