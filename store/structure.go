@@ -156,7 +156,7 @@ func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time, s
 	return n, err
 }
 
-// Odd tells in which spans of time, of a length that divides a day, rows of the structure changed last whose statut the portal showed without a name, or
+// Odd tells in which spans of time, each of that length, rows of the structure changed last whose statut the portal showed without a name, or
 // with one that is not in the official list: the latest ones, at most so many, of those within [from, to).
 func (s *Store) Odd(ctx context.Context, st Structure, from, to time.Time, span time.Duration, most int) ([]time.Time, error) {
 	rows, err := s.pool.Query(ctx, `
