@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -58,7 +58,7 @@ var (
 )
 
 // plan makes the n-th insert of a seed: the same bytes each time.
-func plan(cfg config, n int) (insert, error) {
+func plan(cfg Config, n int) (insert, error) {
 	chance := rand.New(rand.NewPCG(cfg.Seed, uint64(n)))
 	numero := func(n int) string { return fmt.Sprintf("C%d-%06d", cfg.Seed, n) }
 	i := insert{
@@ -116,7 +116,7 @@ func plan(cfg config, n int) (insert, error) {
 
 // inserter is the application: its own connection, its own memory of what it was promised.
 type inserter struct {
-	cfg    config
+	cfg    Config
 	url    string
 	file   string
 	portal *portal

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func horizon() time.Duration { return tSend + 2*delay }
 
 // trial is one run of the harness.
 type trial struct {
-	cfg      config
+	cfg      Config
 	dir      string
 	progress io.Writer
 	secrets  credentials
@@ -58,7 +58,7 @@ type trial struct {
 }
 
 // execute runs one trial and keeps its artefacts if it fails, or if asked to.
-func execute(ctx context.Context, cfg config, progress io.Writer) (*report, error) {
+func execute(ctx context.Context, cfg Config, progress io.Writer) (*report, error) {
 	dir, err := directory(cfg.Keep)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -19,7 +19,7 @@ var faultNames = []string{"kill", "term", "stop", "crash", "backend", "truncate"
 // harm does them, each kind at its own times, which the seed draws. What it hits depends on what is there: two runs of a seed try the same, and do not
 // meet exactly the same.
 type harm struct {
-	cfg     config
+	cfg     Config
 	fleet   *fleet
 	cluster cluster
 	data    string // the cluster's directory

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"bytes"
@@ -49,7 +49,7 @@ func TestSecretsAreFoundInEveryEncoding(t *testing.T) {
 }
 
 func TestPlansFollowFromTheSeed(t *testing.T) {
-	cfg := config{Seed: 4, Uniqueness: "on", Portal: "simulator"}
+	cfg := Config{Seed: 4, Uniqueness: "on", Portal: "simulator"}
 	kinds, keys, hashes := map[string]int{}, map[string]string{}, map[string]bool{}
 	for n := range 1500 {
 		a, err := plan(cfg, n)

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 )
 
 // A mutant is a mistake that is put into the product on purpose (package crash), the circumstances in which it does harm, and the invariants that show it.
-// In the same circumstances without the mistake every invariant holds: runTeeth tries both.
+// In the same circumstances without the mistake every invariant holds: Teeth tries both.
 type mutant struct {
 	Name    string
 	About   string
 	Shown   []string // one of these suffices
-	arrange func(*config)
+	arrange func(*Config)
 	outside bool // the mistake is not in the product but in the world: there is nothing to try without it
 }
 
@@ -31,60 +31,60 @@ func times(n int, kind string) fault { return fault{"kind": kind, "times": n} }
 
 var mutants = []mutant{
 	{Name: crash.NoIntent, About: "deposits before it has written so", Shown: []string{"I7"}},
-	{Name: crash.PlainRetry, About: "sends again whatever the outcome was", Shown: []string{"I1", "I4", "I11"}, arrange: func(c *config) {
+	{Name: crash.PlainRetry, About: "sends again whatever the outcome was", Shown: []string{"I1", "I4", "I11"}, arrange: func(c *Config) {
 		c.script = []fault{times(20, "commit_then_500")}
 	}},
-	{Name: crash.NoFence, About: "sends however late it is", Shown: []string{"I1", "I10"}, arrange: func(c *config) {
+	{Name: crash.NoFence, About: "sends however late it is", Shown: []string{"I1", "I10"}, arrange: func(c *Config) {
 		c.crash = "afterT1=pause:20:12s"
 	}},
-	{Name: crash.HorizonShort, About: "sends again before the horizon", Shown: []string{"I1", "I11"}, arrange: func(c *config) {
+	{Name: crash.HorizonShort, About: "sends again before the horizon", Shown: []string{"I1", "I11"}, arrange: func(c *Config) {
 		// Looked up often enough to have three empty searches long before it.
 		c.script, c.lookAfter = []fault{times(20, "drop_before_commit")}, 20*time.Millisecond
 	}},
-	{Name: crash.FirstEmpty, About: "takes the first empty search for a proof", Shown: []string{"I1", "I11"}, arrange: func(c *config) {
+	{Name: crash.FirstEmpty, About: "takes the first empty search for a proof", Shown: []string{"I1", "I11"}, arrange: func(c *Config) {
 		c.script = []fault{times(20, "drop_before_commit")}
 	}},
-	{Name: crash.TimeoutNotSent, About: "takes silence for 'not sent'", Shown: []string{"I1", "I4", "I11"}, arrange: func(c *config) {
+	{Name: crash.TimeoutNotSent, About: "takes silence for 'not sent'", Shown: []string{"I1", "I4", "I11"}, arrange: func(c *Config) {
 		c.script = []fault{times(20, "commit_then_drop")}
 	}},
-	{Name: crash.NoCompareAndSet, About: "claims a row without looking whether it is still ready", Shown: []string{"I1", "I11"}, arrange: func(c *config) {
+	{Name: crash.NoCompareAndSet, About: "claims a row without looking whether it is still ready", Shown: []string{"I1", "I11"}, arrange: func(c *Config) {
 		// The first job dozes off before T1 until its lease is over and another one has the row in the air.
 		c.Workers, c.Invoices, c.crash = 1, 1, "beforeT1=pause:1:5500ms"
 		c.script = []fault{times(1, "hang_after_commit")}
 	}},
-	{Name: crash.NoQuarantine, About: "trusts a database that has forgotten", Shown: []string{"I1"}, arrange: func(c *config) {
+	{Name: crash.NoQuarantine, About: "trusts a database that has forgotten", Shown: []string{"I1"}, arrange: func(c *Config) {
 		c.Faults, c.Invoices, c.Duration = "failover", 1500, 20*time.Second
 	}},
-	{Name: crash.LateLanding, About: "D does not hold, and nothing else protects", Shown: []string{"I1"}, outside: true, arrange: func(c *config) {
+	{Name: crash.LateLanding, About: "D does not hold, and nothing else protects", Shown: []string{"I1"}, outside: true, arrange: func(c *Config) {
 		c.script, c.Duration = []fault{times(10, "late_after_D")}, 25*time.Second
 	}},
-	{Name: crash.DuplicateRejects, About: "takes the refusal of a duplicate for the refusal of the invoice", Shown: []string{"I3"}, arrange: func(c *config) {
+	{Name: crash.DuplicateRejects, About: "takes the refusal of a duplicate for the refusal of the invoice", Shown: []string{"I3"}, arrange: func(c *Config) {
 		c.Uniqueness, c.special = "on", kindTyped
 	}},
 	{Name: crash.DefaultTransport, About: "Go's HTTP client as it comes", Shown: []string{"I8"}},
-	{Name: crash.LooseDecode, About: "takes any 200 for success", Shown: []string{"I2"}, arrange: func(c *config) {
+	{Name: crash.LooseDecode, About: "takes any 200 for success", Shown: []string{"I2"}, arrange: func(c *Config) {
 		c.script = []fault{times(3, "html_200"), times(3, "commit_then_empty_json")}
 	}},
-	{Name: crash.NoUniqueIndex, About: "two rows for one number: the index is dropped", Shown: []string{"I1"}, arrange: func(c *config) {
+	{Name: crash.NoUniqueIndex, About: "two rows for one number: the index is dropped", Shown: []string{"I1"}, arrange: func(c *Config) {
 		c.special = kindTwin
 	}},
 	{Name: crash.T2Swallowed, About: "forgets the result of a deposit now and then", Shown: []string{"W"}},
-	{Name: crash.PlainTokens, About: "x/oauth2's own source of tokens: a refused one is used on", Shown: []string{"T", "L"}, arrange: func(c *config) {
+	{Name: crash.PlainTokens, About: "x/oauth2's own source of tokens: a refused one is used on", Shown: []string{"T", "L"}, arrange: func(c *Config) {
 		c.script = []fault{times(1, "401_token")}
 	}},
-	{Name: crash.ErrorNotSnooze, About: "an outage burns attempts until the row is given up", Shown: []string{"L"}, arrange: func(c *config) {
+	{Name: crash.ErrorNotSnooze, About: "an outage burns attempts until the row is given up", Shown: []string{"L"}, arrange: func(c *Config) {
 		c.outage, c.Duration = 15*time.Second, 20*time.Second
 	}},
-	{Name: crash.NoReaper, About: "nobody looks after silent deposits", Shown: []string{"I5", "I12", "L"}, arrange: func(c *config) {
+	{Name: crash.NoReaper, About: "nobody looks after silent deposits", Shown: []string{"I5", "I12", "L"}, arrange: func(c *Config) {
 		c.Faults, c.Duration, c.Invoices = "kill", 15*time.Second, 1000
 	}},
-	{Name: crash.NoWitness, About: "an empty search counts whatever it can see", Shown: []string{"I11"}, arrange: func(c *config) {
+	{Name: crash.NoWitness, About: "an empty search counts whatever it can see", Shown: []string{"I11"}, arrange: func(c *Config) {
 		c.script, c.integration, c.patience = []fault{times(20, "drop_before_commit")}, 24*time.Second, 100*time.Second
 	}},
-	{Name: crash.EvidenceConditional, About: "drops what a late owner knows", Shown: []string{"W"}, arrange: func(c *config) {
+	{Name: crash.EvidenceConditional, About: "drops what a late owner knows", Shown: []string{"W"}, arrange: func(c *Config) {
 		c.crash = "beforeT2=pause:20:8s"
 	}},
-	{Name: crash.NoDrain, About: "exits without waiting for answers", Shown: []string{"W"}, arrange: func(c *config) {
+	{Name: crash.NoDrain, About: "exits without waiting for answers", Shown: []string{"W"}, arrange: func(c *Config) {
 		c.Faults, c.Duration, c.Invoices = "term", 25*time.Second, 2000
 	}},
 }
@@ -97,7 +97,8 @@ func mutantNamed(name string) *mutant {
 	return &mutants[k]
 }
 
-func printMutants(out io.Writer) {
+// PrintMutants lists the mistakes and what shows each.
+func PrintMutants(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, m := range mutants {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", m.Name, m.About, strings.Join(m.Shown, " or "))
@@ -106,7 +107,7 @@ func printMutants(out io.Writer) {
 }
 
 // as arranges the circumstances in which a mutant does harm: a calm portal, nothing but what the mutant needs.
-func (c config) as(m *mutant) config {
+func (c Config) as(m *mutant) Config {
 	c.Mutant, c.shown = m.Name, m.Shown
 	c.Profile, c.Policy, c.Uniqueness, c.Portal, c.Faults, c.Invoices, c.Duration = "calm", "once", "off", "simulator", "none", 400, 0
 	c.floor, c.patience, c.special = 0, 60*time.Second, kindGood
@@ -116,9 +117,9 @@ func (c config) as(m *mutant) config {
 	return c
 }
 
-// runTeeth runs every mutant, or the one of -mutant, and the same circumstances without it, and prints the table of docs/reliability.md. It returns 0 when
+// Teeth runs every mutant, or the one of -mutant, and the same circumstances without it, and prints the table of docs/reliability.md. It returns 0 when
 // all were noticed, each by an invariant that is meant to, and none of the circumstances alone was.
-func runTeeth(ctx context.Context, cfg config, stdout, stderr io.Writer) int {
+func Teeth(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 	caught, wrong, tried := 0, 0, 0
 	if cfg.Bin == "" {
 		bin, err := os.MkdirTemp("", "choriste-chaos-bin-")

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"bufio"
@@ -34,7 +34,7 @@ type credentials struct {
 }
 
 // startPortal starts the simulator, or the foreign portal.
-func startPortal(ctx context.Context, cfg config, dir, bin string, c credentials) (*portal, error) {
+func startPortal(ctx context.Context, cfg Config, dir, bin string, c credentials) (*portal, error) {
 	p := &portal{ledger: filepath.Join(dir, "ledger.jsonl")}
 	var args []string
 	program := filepath.Join(bin, "chorus-sim")

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ const (
 )
 
 // verdict says whether the run passed. A run without enough load proves nothing and does not pass.
-func (r *report) verdict(cfg config) {
+func (r *report) verdict(cfg Config) {
 	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
 	if !cfg.Untimed && cfg.floor > 0 && r.DepositsPerSecond < cfg.floor {
 		problem("void: %.0f deposits a second, at least %.0f are needed", r.DepositsPerSecond, cfg.floor)
