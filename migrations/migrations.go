@@ -20,7 +20,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-//go:embed *.sql
+//go:embed 0*.sql
 var files embed.FS
 
 // RiverSchema is the PostgreSQL schema that holds River's tables.

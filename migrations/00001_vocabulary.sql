@@ -1,7 +1,88 @@
--- The life cycle at Chorus Pro as data: what each status means and who acts next, moves that are unusual, reasons that are asked for, and recipients that
--- never report a payment.
+-- Roles, and the words of the schema as data: states and the ways between them, Chorus Pro's statuts, what a reconciliation can find.
+-- SQLSTATEs of our own (class CH) are listed in docs/sql.md; applications may rely on them.
 
 -- +goose Up
+
+-- Roles are shared by the whole server: another database of it, or another process at this very moment, may have made them.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    r text;
+BEGIN
+    FOREACH r IN ARRAY ARRAY['chorus_app', 'chorus_worker', 'chorus_operator', 'chorus_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', r);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
+CREATE TABLE chorus.states (
+    name  text PRIMARY KEY,
+    final boolean NOT NULL,
+    about text NOT NULL
+);
+INSERT INTO chorus.states (name, final, about) VALUES
+    ('received',   false, 'inserted, not read yet'),
+    ('invalid',    true,  'refused before sending: the document cannot be sent as it is'),
+    ('ready',      false, 'read and in order, waiting for its turn'),
+    ('sending',    false, 'a deposit is committed to and may be in the air'),
+    ('in_doubt',   false, 'a deposit may have arrived: being looked up'),
+    ('parked',     false, 'needs a person'),
+    ('deposited',  false, 'Chorus Pro gave a flux number'),
+    ('integrated', false, 'Chorus Pro holds the invoice and the recipient deals with it'),
+    ('rejected',   true,  'refused by Chorus Pro or by the recipient'),
+    ('settled',    true,  'nothing more is expected'),
+    ('cancelled',  true,  'cancelled by the application before it was sent'),
+    ('abandoned',  true,  'given up by an operator');
+
+CREATE TABLE chorus.transitions (
+    from_state text NOT NULL REFERENCES chorus.states,
+    to_state   text NOT NULL REFERENCES chorus.states,
+    about      text NOT NULL,
+    PRIMARY KEY (from_state, to_state)
+);
+INSERT INTO chorus.transitions (from_state, to_state, about) VALUES
+    ('received',   'ready',      'the document was read and is in order'),
+    ('received',   'invalid',    'the document cannot be sent'),
+    ('received',   'cancelled',  'the application asked for it'),
+    ('invalid',    'received',   'an operator has it read again'),
+    ('ready',      'sending',    'a deposit begins (T1)'),
+    ('ready',      'cancelled',  'the application asked for it'),
+    ('ready',      'in_doubt',   'quarantine: the database may have forgotten a deposit'),
+    ('ready',      'parked',     'contradicting evidence, or it breaks the worker'),
+    ('sending',    'deposited',  'accepted (T2)'),
+    ('sending',    'ready',      'proven not sent, or not landed'),
+    ('sending',    'rejected',   'refused for good'),
+    ('sending',    'in_doubt',   'the answer is lost or says nothing'),
+    ('sending',    'parked',     'the gateway refuses the request itself'),
+    ('in_doubt',   'deposited',  'found, or acknowledged late'),
+    ('in_doubt',   'ready',      'proven absent, or a late answer says it did not land'),
+    ('in_doubt',   'rejected',   'a late answer refuses it'),
+    ('in_doubt',   'parked',     'several, mismatch, policy, budget, too old'),
+    ('deposited',  'integrated', 'Chorus Pro took the invoice in'),
+    ('deposited',  'rejected',   'the flux was rejected'),
+    ('deposited',  'in_doubt',   'the flux was rejected as a duplicate: the original is looked for'),
+    ('deposited',  'parked',     'an incident at the portal, or contradicting evidence'),
+    ('integrated', 'settled',    'paid, or nothing more will be reported'),
+    ('integrated', 'rejected',   'the recipient refused it'),
+    ('integrated', 'parked',     'contradicting evidence'),
+    ('settled',    'integrated', 'the portal reports a new status'),
+    ('settled',    'rejected',   'the recipient refused it after all'),
+    ('settled',    'parked',     'contradicting evidence'),
+    ('rejected',   'integrated', 'the portal reports a new status'),
+    ('rejected',   'parked',     'contradicting evidence'),
+    ('rejected',   'ready',      'an operator sends it again after its flux was rejected'),
+    ('rejected',   'in_doubt',   'an operator has it sent again: it is looked up first'),
+    ('cancelled',  'parked',     'contradicting evidence'),
+    ('parked',     'deposited',  'an operator accepts the evidence'),
+    ('parked',     'in_doubt',   'an operator has it looked up again'),
+    ('parked',     'ready',      'an operator has it sent again'),
+    ('parked',     'abandoned',  'an operator gives it up');
 
 -- chorus/statuts.go as a table, for applications to join and for the rules below; a test compares the two.
 CREATE TABLE chorus.statuts (
@@ -186,105 +267,20 @@ INSERT INTO chorus.statuts (code, next_actor, terminal, state, stage, awaits_pay
      '{}',
      'unknown to the portal itself', 'statut technique inconnu');
 
--- What the recipients of open invoices demand and report (docs/chorus-pro.md §5.3), asked for seldom.
-CREATE TABLE chorus.recipients (
-    id                    bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-    siret                 text PRIMARY KEY,
-    id_structure_cpp      bigint,
-    never_reports_payment boolean, -- null: not known
-    service_required      boolean,
-    engagement_required   boolean,
-    either_required       boolean, -- a service or a commitment
-    checked_at            timestamptz,
-    due_at                timestamptz NOT NULL DEFAULT '-infinity'
+-- What can be found. Texts are for people; the codes are stable.
+CREATE TABLE chorus.finding_codes (
+    code  text PRIMARY KEY,
+    about text NOT NULL
 );
-
--- When the history of an invoice is due to be read for the reason of its status; null = no need.
-ALTER TABLE chorus.invoices ADD COLUMN reason_due_at timestamptz;
-
-CREATE INDEX invoices_reason ON chorus.invoices (account, reason_due_at) WHERE reason_due_at IS NOT NULL;
-CREATE INDEX invoices_recipient ON chorus.invoices (destinataire_siret) WHERE state = 'integrated';
-CREATE INDEX events_unusual ON chorus.events (reason_code, at) WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS');
-
--- Whoever writes the status: one that is of no use without its reason has the reason asked for when it came without. Runs after invoices_before_update.
--- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_reason() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NEW.state NOT IN ('integrated', 'rejected') OR NEW.identifiant_facture_cpp IS NULL OR coalesce(NEW.statut_commentaire, '') <> ''
-        OR NOT EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.needs_reason) THEN
-        NEW.reason_due_at := NULL;
-    ELSE
-        NEW.reason_due_at := clock_timestamp();
-        NEW.looks := 0;
-    END IF;
-    RETURN NEW;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.statut_courant IS NOT NULL
-        AND (NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
-            IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
-    EXECUTE FUNCTION chorus.invoices_reason();
-
--- Beside the history of each change: a status that is not known, a move that goes back (from a final status, or to an earlier stage, and not a usual
--- one), and a reason that came after its status. They say so; they decide nothing.
--- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_statut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    code text;
-BEGIN
-    IF NEW.statut_courant IS DISTINCT FROM OLD.statut_courant THEN
-        SELECT CASE
-                   WHEN coalesce(s.next_actor, 'unknown') = 'unknown' THEN 'UNKNOWN_STATUT'
-                   WHEN s.code <> ALL (b.successors) AND (b.terminal OR s.stage BETWEEN 1 AND b.stage - 1) THEN 'BACKWARDS'
-               END
-        INTO code
-        FROM (VALUES (1)) one
-        LEFT JOIN chorus.statuts s ON s.code = NEW.statut_courant
-        LEFT JOIN chorus.statuts b ON b.code = OLD.statut_courant;
-    ELSIF NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
-        code := 'REASON';
-    END IF;
-    IF code IS NOT NULL THEN
-        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
-        VALUES (NEW.id, chorus.actor(), NEW.state, NEW.state, nullif(NEW.attempt_no, 0), code, jsonb_strip_nulls(jsonb_build_object(
-            'statut_courant', NEW.statut_courant,
-            'statut_precedent', nullif(OLD.statut_courant, NEW.statut_courant),
-            'statut_courant_date', NEW.statut_courant_date,
-            'statut_commentaire', NEW.statut_commentaire)));
-    END IF;
-    RETURN NULL;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.statut_courant IS NOT NULL
-        AND (NEW.statut_courant, NEW.statut_commentaire) IS DISTINCT FROM (OLD.statut_courant, OLD.statut_commentaire))
-    EXECUTE FUNCTION chorus.invoices_statut();
-
--- Adds to the history of an invoice the earlier statuses that the portal's own history shows and that were never seen here, for the job that has claimed it.
--- +goose StatementBegin
-CREATE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamptz[], p_comments text[]) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH added AS (
-        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
-        SELECT i.id, chorus.actor(), i.state, i.state, nullif(i.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
-                   'statut_courant', h.code,
-                   'statut_courant_date', h.at,
-                   'statut_commentaire', nullif(h.comment, ''),
-                   'from_history', true))
-        FROM chorus.invoices i, unnest(p_codes, p_dates, p_comments) WITH ORDINALITY AS h (code, at, comment, k)
-        WHERE i.id = p_id AND i.claim = p_claim
-          AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
-        ORDER BY h.k
-        RETURNING 1
-    )
-    SELECT count(*) FROM added
-$$;
--- +goose StatementEnd
-
-REVOKE ALL ON FUNCTION chorus.invoices_reason(), chorus.invoices_statut(), chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]) TO chorus_worker;
-GRANT SELECT ON chorus.statuts, chorus.recipients TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
-GRANT SELECT (reason_due_at) ON chorus.invoices TO chorus_operator, chorus_reader;
-GRANT UPDATE (reason_due_at) ON chorus.invoices TO chorus_worker;
-GRANT INSERT, UPDATE ON chorus.recipients TO chorus_worker;
+INSERT INTO chorus.finding_codes (code, about) VALUES
+    ('AT_PORTAL_ONLY', 'the portal holds an invoice that no row of ours stands for'),
+    ('HERE_ONLY',      'a row of ours was deposited, and the portal shows nothing of it'),
+    ('NO_MESSAGE',     'a flux was reported integrated, and no search shows its invoice: rejected without a message'),
+    ('AMOUNT',         'the amounts differ'),
+    ('STATUS',         'the statuses differ, and the change feed has had its time'),
+    ('RECIPIENT',      'the recipients differ'),
+    ('FLUX',           'the portal names another flux, or none'),
+    ('NUMBER',         'the invoice numbers differ'),
+    ('DATE',           'the dates of issue differ'),
+    ('DOUBLE',         'the portal holds more than one invoice of one supplier, year and number'),
+    ('PARKED',         'the portal holds an invoice of a row that is parked here');

@@ -134,12 +134,3 @@ BEGIN
     VALUES (chorus.actor(), 'WEBHOOK_FORGOTTEN', jsonb_build_object('webhook', p_name, 'cursor', at));
 END $$;
 -- +goose StatementEnd
-
-REVOKE ALL ON FUNCTION chorus.event_type(bigint, text, text, text, jsonb), chorus.pause_webhook(text, text), chorus.replay_webhook(text, bigint),
-    chorus.skip_webhook(text, text), chorus.test_webhook(text), chorus.forget_webhook(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.event_type(bigint, text, text, text, jsonb) TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
-GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text, text) TO chorus_operator, chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.replay_webhook(text, bigint), chorus.skip_webhook(text, text), chorus.test_webhook(text), chorus.forget_webhook(text)
-    TO chorus_operator;
-GRANT SELECT ON chorus.webhooks TO chorus_worker, chorus_operator, chorus_reader;
-GRANT INSERT, UPDATE ON chorus.webhooks TO chorus_worker;

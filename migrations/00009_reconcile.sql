@@ -1,24 +1,33 @@
--- Reconciliation: whether the portal and this database say the same of what was deposited in a period, and what was found to differ.
+-- Reconciliation: whether the portal and this database say the same of what was deposited in a period, and what was found to differ. Strangers: what the
+-- portal holds and no row stands for.
 
 -- +goose Up
 
--- What can be found. Texts are for people; the codes are stable.
-CREATE TABLE chorus.finding_codes (
-    code  text PRIMARY KEY,
-    about text NOT NULL
+-- What a feed shows and no row of ours stands for: typed in at the portal, sent by another system, or lost here. A row of ours that turns out to be
+-- it takes its place.
+CREATE TABLE chorus.strangers (
+    account                 text NOT NULL,
+    id_structure_cpp        bigint NOT NULL,
+    identifiant_facture_cpp bigint NOT NULL,
+    numero_facture          text,
+    fournisseur_siret       text,
+    date_facture            date,
+    destinataire_siret      text,
+    montant_ttc             numeric,
+    devise                  text,
+    numero_flux_depot       text,
+    date_depot              timestamptz,
+    mode_depot              text,
+    statut                  text,
+    statut_date             timestamptz,
+    double_of               bigint REFERENCES chorus.invoices, -- the row that was parked because the portal holds both
+    first_seen_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_seen_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (account, identifiant_facture_cpp)
 );
-INSERT INTO chorus.finding_codes (code, about) VALUES
-    ('AT_PORTAL_ONLY', 'the portal holds an invoice that no row of ours stands for'),
-    ('HERE_ONLY',      'a row of ours was deposited, and the portal shows nothing of it'),
-    ('NO_MESSAGE',     'a flux was reported integrated, and no search shows its invoice: rejected without a message'),
-    ('AMOUNT',         'the amounts differ'),
-    ('STATUS',         'the statuses differ, and the change feed has had its time'),
-    ('RECIPIENT',      'the recipients differ'),
-    ('FLUX',           'the portal names another flux, or none'),
-    ('NUMBER',         'the invoice numbers differ'),
-    ('DATE',           'the dates of issue differ'),
-    ('DOUBLE',         'the portal holds more than one invoice of one supplier, year and number'),
-    ('PARKED',         'the portal holds an invoice of a row that is parked here');
+CREATE INDEX strangers_identifiant ON chorus.strangers (identifiant_facture_cpp);
+CREATE INDEX strangers_numero ON chorus.strangers (numero_facture);
+CREATE INDEX strangers_changed ON chorus.strangers (account, id_structure_cpp, statut_date);
 
 -- One run: a supplier structure, and the days of deposit (in Paris) that are compared.
 CREATE TABLE chorus.reconciliations (
@@ -70,6 +79,7 @@ CREATE TABLE chorus.reconciled (
     PRIMARY KEY (reconciliation_id, identifiant_facture_cpp)
 );
 CREATE INDEX reconciled_invoice ON chorus.reconciled (reconciliation_id, invoice_id);
+
 CREATE TABLE chorus.suspects (
     id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     reconciliation_id bigint NOT NULL REFERENCES chorus.reconciliations,
@@ -107,13 +117,6 @@ CREATE UNIQUE INDEX findings_subject ON chorus.findings (account, code, subject)
 CREATE INDEX findings_last ON chorus.findings (last_reconciliation_id);
 CREATE INDEX findings_open ON chorus.findings (account, id_structure_cpp, deposit_day) WHERE state <> 'closed';
 CREATE INDEX findings_invoice ON chorus.findings (invoice_id);
-
--- When a structure's next nightly runs are made; null: never seen by the scheduler.
-ALTER TABLE chorus.structures ADD COLUMN next_reconcile_at timestamptz;
-
--- The rows that a supplier's deposits of a day should show at the portal: the portal's day where it said one, else ours, in Paris.
-CREATE INDEX invoices_deposit_day ON chorus.invoices (account, fournisseur_siret, ((coalesce(date_depot, deposited_at) AT TIME ZONE 'Europe/Paris')::date))
-    WHERE deposited_at IS NOT NULL;
 
 -- A finding without its event cannot exist, nor can one that is closed without one.
 -- +goose StatementBegin
@@ -214,10 +217,3 @@ BEGIN
     UPDATE chorus.findings SET state = 'accepted', resolved_at = clock_timestamp(), resolved_by = chorus.actor(), resolution = p_reason WHERE id = p_id;
 END $$;
 -- +goose StatementEnd
-
-REVOKE ALL ON FUNCTION chorus.findings_history(), chorus.reconcile(text, text, date, date), chorus.accept_finding(bigint, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.reconcile(text, text, date, date), chorus.accept_finding(bigint, text) TO chorus_operator;
-GRANT SELECT ON chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
-GRANT SELECT ON chorus.reconciliations, chorus.findings TO chorus_worker, chorus_operator, chorus_reader;
-GRANT INSERT, UPDATE ON chorus.reconciliations, chorus.findings TO chorus_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON chorus.reconciled, chorus.suspects TO chorus_worker;

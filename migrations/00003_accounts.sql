@@ -1,0 +1,218 @@
+-- The installation, the technical accounts, the structures that they see and the recipients that they write to.
+
+-- +goose Up
+
+-- One row. Which portal this database belongs to, so that sandbox credentials never meet production rows; and what the fleet knows of the database itself.
+CREATE TABLE chorus.installation (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    environment text CHECK (environment IN ('sandbox', 'production')),
+    -- Which history the database was living when it was last looked at, and how often it turned out to have forgotten something (docs/protocol.md §3.5).
+    db_epoch       text,
+    quarantines    integer NOT NULL DEFAULT 0,
+    quarantined_at timestamptz,
+    suspect_until  timestamptz NOT NULL DEFAULT '-infinity', -- until then, what is inserted may have been sent before and forgotten
+    -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
+    assumption_broken_at timestamptz,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO chorus.installation DEFAULT VALUES;
+
+-- The technical accounts that invoices may name. Workers add the ones they are configured with.
+CREATE TABLE chorus.accounts (
+    name                text PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9_.-]{1,64}$'),
+    paused_at           timestamptz,
+    pause_reason        text,
+    -- May the account search its suppliers' invoices? Without that, doubt cannot be settled by looking (docs/chorus-pro.md §3.6).
+    can_search          boolean,
+    structures_at       timestamptz, -- when its structures were listed last
+    next_at             timestamptz NOT NULL DEFAULT '-infinity', -- when they are due to be listed again
+    behind              text[] NOT NULL DEFAULT '{}', -- the breakers that it is behind, as the workers' settings say
+    -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
+    -- account forgets them.
+    refused             bytea[] NOT NULL DEFAULT '{}',
+    accepted            bytea,       -- the password that was accepted last, likewise
+    probing_until       timestamptz NOT NULL DEFAULT '-infinity', -- one process tries whether the account is accepted
+    password_expires    date,
+    password_checked_at timestamptz,
+    password_said       integer,     -- how many days before the end was said last
+    created_at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO chorus.accounts (name) VALUES ('default');
+
+-- The client secrets that this fleet has used, by a fingerprint, and since when.
+CREATE TABLE chorus.secrets (
+    key   text NOT NULL, -- names a PISTE application without naming it, as in chorus.tokens
+    hash  bytea NOT NULL,
+    name  text NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    said  integer,       -- the age in days that was said last
+    PRIMARY KEY (key, hash)
+);
+
+-- The supplier structures an account may see, how far each one's change feed has been read, and what has been learned of that feed.
+CREATE TABLE chorus.structures (
+    account           text NOT NULL REFERENCES chorus.accounts,
+    id_structure_cpp  bigint NOT NULL,
+    identifiant       text NOT NULL,
+    designation       text,
+    known_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+    watermark         timestamptz, -- changes up to here have been read
+    synced_at         timestamptz,
+    next_sync_at      timestamptz NOT NULL DEFAULT '-infinity',
+    wide_at           timestamptz, -- when the feed was last read with a day more than needed
+    -- How far behind the watermark a change lay when it was first seen, lately; and how long after the acknowledgement of a deposit its invoice was.
+    lateness          interval,
+    usual_wait        interval,
+    -- Nothing of ours is open: read now and then only. A deposit wakes it.
+    resting           boolean NOT NULL DEFAULT false,
+    count_due_at      timestamptz NOT NULL DEFAULT '-infinity', -- the last day's changes are counted
+    deep_due_at       timestamptz NOT NULL DEFAULT '-infinity', -- the last month's
+    -- How often changes have been counted. Counting divides the statuts by the bits of their place in the list, each time by the next one
+    -- (docs/operating.md, "The change feed").
+    counts            int NOT NULL DEFAULT 0,
+    probe_due_at      timestamptz NOT NULL DEFAULT '-infinity', -- what the portal makes of the filter is tried
+    filter_honoured   text NOT NULL DEFAULT 'unknown' CHECK (filter_honoured IN ('unknown', 'hours', 'days', 'ignored')),
+    filter_offset     interval NOT NULL DEFAULT '0', -- what is asked for must be so much later than what is meant
+    depot_cursor      date, -- without the filter: the day of deposit that was read last
+    next_reconcile_at timestamptz, -- when its next nightly runs are made; null: never seen by the scheduler
+
+    -- Which job has it: as for an invoice.
+    claim             bigint,
+    claimed_until     timestamptz,
+    PRIMARY KEY (account, id_structure_cpp)
+);
+CREATE INDEX structures_identifiant ON chorus.structures (account, identifiant);
+
+-- What the recipients of open invoices demand and report (docs/chorus-pro.md §5.3), asked for seldom.
+CREATE TABLE chorus.recipients (
+    id                    bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    siret                 text PRIMARY KEY,
+    id_structure_cpp      bigint,
+    never_reports_payment boolean, -- null: not known
+    service_required      boolean,
+    engagement_required   boolean,
+    either_required       boolean, -- a service or a commitment
+    checked_at            timestamptz,
+    due_at                timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+-- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.pause(p_account text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE chorus.accounts
+    SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
+        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
+    WHERE name = p_account;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE WHEN p_reason IS NULL THEN 'RESUMED' ELSE 'PAUSED' END,
+            jsonb_strip_nulls(jsonb_build_object('account', p_account, 'reason', p_reason)));
+END $$;
+-- +goose StatementEnd
+
+-- Chorus Pro refused the account with this password: nobody uses it again, and, if p_pause, the account is stopped unless it is already. The ten latest
+-- are kept.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.refuse_password(p_account text, p_hash bytea, p_pause boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    a chorus.accounts%ROWTYPE;
+BEGIN
+    SELECT * INTO a FROM chorus.accounts WHERE name = p_account FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    a.refused := array_append(array_remove(a.refused, p_hash), p_hash);
+    UPDATE chorus.accounts SET refused = a.refused[greatest(1, cardinality(a.refused) - 9):] WHERE name = p_account;
+    IF p_pause AND a.paused_at IS NULL THEN
+        UPDATE chorus.accounts
+        SET probing_until = '-infinity', paused_at = clock_timestamp(), pause_reason = 'ACCOUNT_REFUSED'
+        WHERE name = p_account;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), 'PAUSED', jsonb_build_object('account', p_account, 'reason', 'ACCOUNT_REFUSED'));
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Lets an account go on that was stopped because a password was refused, for a process that has another one. An operator's pause stays.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.other_password(p_account text, p_hash bytea) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE chorus.accounts
+    SET paused_at = NULL, pause_reason = NULL
+    WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'RESUMED', jsonb_build_object('account', p_account, 'reason', 'another password is configured'));
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
+-- Says, once for each step, that a password of these accounts ends soon (60, 30, 15, 7 days) or that one of these client secrets is old (80, 90 days:
+-- PISTE advises a new one every three months).
+-- +goose StatementBegin
+CREATE FUNCTION chorus.remind(p_accounts text[], p_secrets bytea[]) RETURNS TABLE (code text, what text, days integer)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    today date := (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date;
+    a     chorus.accounts%ROWTYPE;
+    s     chorus.secrets%ROWTYPE;
+    step  integer;
+BEGIN
+    FOR a IN SELECT * FROM chorus.accounts WHERE name = ANY (p_accounts) AND password_expires <= today + 60 ORDER BY name FOR UPDATE LOOP
+        days := a.password_expires - today;
+        step := (SELECT min(t) FROM unnest('{60,30,15,7}'::integer[]) t WHERE t >= days);
+        CONTINUE WHEN a.password_said <= step;
+        UPDATE chorus.accounts SET password_said = step WHERE name = a.name;
+        code := 'PASSWORD_EXPIRES';
+        what := a.name;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), code, jsonb_build_object('account', a.name, 'days', days, 'expires', a.password_expires));
+        RETURN NEXT;
+    END LOOP;
+    FOR s IN SELECT * FROM chorus.secrets WHERE hash = ANY (p_secrets) AND since <= clock_timestamp() - interval '80 days' ORDER BY key, hash FOR UPDATE LOOP
+        days := extract(day FROM clock_timestamp() - s.since);
+        step := CASE WHEN days >= 90 THEN 90 ELSE 80 END;
+        CONTINUE WHEN s.said >= step;
+        UPDATE chorus.secrets SET said = step WHERE key = s.key AND hash = s.hash;
+        code := 'SECRET_AGES';
+        what := s.name;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), code, jsonb_build_object('application', s.name, 'days', days, 'since', s.since));
+        RETURN NEXT;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- Writes down what the portal makes of a feed's filter. That it does not do as it should is said once, and that it does so again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.feed_honours(p_account text, p_structure bigint, p_honoured text, p_offset interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s    chorus.structures%ROWTYPE;
+    good CONSTANT boolean := p_honoured IN ('unknown', 'hours') AND p_offset = interval '0';
+BEGIN
+    SELECT * INTO s FROM chorus.structures WHERE account = p_account AND id_structure_cpp = p_structure FOR UPDATE;
+    IF NOT FOUND OR (s.filter_honoured, s.filter_offset) = (p_honoured, p_offset) THEN
+        RETURN false;
+    END IF;
+    UPDATE chorus.structures
+    SET filter_honoured = p_honoured, filter_offset = p_offset, depot_cursor = NULL
+    WHERE account = p_account AND id_structure_cpp = p_structure;
+    IF good AND s.filter_honoured IN ('unknown', 'hours') AND s.filter_offset = interval '0' THEN
+        RETURN false;
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE WHEN good THEN 'FEED_RESTORED' ELSE 'FEED_DEGRADED' END, jsonb_build_object(
+        'account', p_account, 'structure', p_structure, 'identifiant', s.identifiant,
+        'what', CASE p_honoured WHEN 'days' THEN 'the period of the last change honours days only'
+                                WHEN 'ignored' THEN 'the period of the last change is ignored'
+                                ELSE CASE WHEN good THEN 'the period of the last change is honoured' ELSE 'the period of the last change is shifted by ' || p_offset END END));
+    RETURN true;
+END $$;
+-- +goose StatementEnd

@@ -1,0 +1,303 @@
+-- Invoices: what applications insert, what the worker knows, and the rules that hold whoever writes.
+
+-- +goose Up
+
+CREATE TABLE chorus.invoices (
+    id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+
+    -- What the application writes; never changed afterwards.
+    external_ref        text NOT NULL DEFAULT gen_random_uuid()::text CHECK (external_ref <> '' AND length(external_ref) <= 200),
+    account             text NOT NULL DEFAULT 'default',
+    document            bytea,
+    syntaxe_flux        text,
+    not_before          timestamptz,
+    priority            smallint NOT NULL DEFAULT 0,
+    metadata            jsonb,
+    replaces            bigint REFERENCES chorus.invoices, -- a new invoice, under a new number, for one that its recipient refused
+    cancel_requested_at timestamptz,
+
+    -- What the worker writes.
+    state               text NOT NULL DEFAULT 'received' REFERENCES chorus.states,
+    reason_code         text,
+    reason              text,
+    document_sha256     bytea NOT NULL,
+    document_bytes      integer NOT NULL,
+    syntaxe             text,
+    numero_facture      text,
+    date_facture        date,
+    type_facture        text,
+    fournisseur_siret   text,
+    fournisseur_nom     text,
+    destinataire_siret  text,
+    destinataire_nom    text,
+    montant_ht          numeric,
+    montant_tva         numeric,
+    montant_ttc         numeric,
+    montant_a_payer     numeric,
+    devise              text,
+    cadre_facturation   text,
+    code_service        text,
+    numero_engagement   text,
+    attempt_no          integer NOT NULL DEFAULT 0,
+    resubmits           integer NOT NULL DEFAULT 0,
+    refusals            integer NOT NULL DEFAULT 0,
+    panics              integer NOT NULL DEFAULT 0,
+    lookup_first        boolean NOT NULL DEFAULT false, -- it may have been sent in a history that the database has forgotten
+    numero_flux_depot   text UNIQUE,
+    date_depot          timestamptz,
+    etat_flux           text,
+    etat_flux_date      timestamptz,
+    identifiant_facture_cpp bigint UNIQUE,
+    mode_depot          text,
+    statut_courant      text,
+    statut_courant_date timestamptz,
+    statut_commentaire  text,
+    deposited_at        timestamptz,
+    visible_at          timestamptz,
+    in_doubt_since      timestamptz,
+
+    -- When the next step is due (null = none), and which job has it: a job that finds another claim than its own number goes away. Until the job has
+    -- taken the row over, claimed_until is infinity.
+    due_at              timestamptz,
+    reason_due_at       timestamptz, -- when the history at the portal is due to be read for the reason of the status (null = no need)
+    looks               integer NOT NULL DEFAULT 0,
+    claim               bigint,
+    claimed_until       timestamptz,
+
+    version             bigint NOT NULL DEFAULT 0,
+    created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+    CONSTRAINT invoices_external_ref_key UNIQUE (account, external_ref)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+-- Chorus Pro's own uniqueness (docs/chorus-pro.md §10): year of issue, supplier SIREN, number. Rows that hold no claim on the number are left out.
+CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices (left(fournisseur_siret, 9), numero_facture, (extract(year FROM date_facture)))
+    WHERE numero_facture IS NOT NULL AND state NOT IN ('received', 'invalid', 'rejected', 'cancelled', 'abandoned');
+-- One at a time: a replacement that Chorus Pro never took makes room for another.
+CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices (replaces)
+    WHERE replaces IS NOT NULL AND state NOT IN ('invalid', 'cancelled') AND NOT (state = 'rejected' AND identifiant_facture_cpp IS NULL);
+
+-- One small index per kind of claim: each holds only the rows that wait for it.
+CREATE INDEX invoices_received ON chorus.invoices (account, priority DESC, id) WHERE state = 'received';
+CREATE INDEX invoices_ready ON chorus.invoices (account, priority DESC, id) WHERE state = 'ready';
+CREATE INDEX invoices_cancel ON chorus.invoices (id) WHERE state = 'ready' AND cancel_requested_at IS NOT NULL;
+CREATE INDEX invoices_in_doubt ON chorus.invoices (account, due_at) WHERE state = 'in_doubt';
+CREATE INDEX invoices_deposited ON chorus.invoices (account, due_at) WHERE state = 'deposited';
+CREATE INDEX invoices_claimed ON chorus.invoices (state, claimed_until) WHERE claimed_until IS NOT NULL;
+CREATE INDEX invoices_sending ON chorus.invoices (id) WHERE state = 'sending';
+CREATE INDEX invoices_reason ON chorus.invoices (account, reason_due_at) WHERE reason_due_at IS NOT NULL;
+
+CREATE INDEX invoices_open ON chorus.invoices (statut_courant_date) WHERE state = 'integrated';
+CREATE INDEX invoices_updated ON chorus.invoices (updated_at, id);
+CREATE INDEX invoices_numero ON chorus.invoices (numero_facture);
+CREATE INDEX invoices_state ON chorus.invoices (state, id);
+CREATE INDEX invoices_recipient ON chorus.invoices (destinataire_siret) WHERE state = 'integrated';
+-- For counting changes; state says whether anything is open.
+CREATE INDEX invoices_changed ON chorus.invoices (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE identifiant_facture_cpp IS NOT NULL;
+CREATE INDEX invoices_deposited_at ON chorus.invoices (account, deposited_at) WHERE deposited_at IS NOT NULL;
+-- The rows that a supplier's deposits of a day should show at the portal: the portal's day where it said one, else ours, in Paris.
+CREATE INDEX invoices_deposit_day ON chorus.invoices (account, fournisseur_siret, ((coalesce(date_depot, deposited_at) AT TIME ZONE 'Europe/Paris')::date))
+    WHERE deposited_at IS NOT NULL;
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- Before a row is written
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
+        RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
+    END IF;
+    -- 30 MB is the portal's own limit for a flux (docs/chorus-pro.md §6.1).
+    IF octet_length(NEW.document) > 30000000 THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+            USING ERRCODE = 'CH011', COLUMN = 'document';
+    END IF;
+    IF NEW.syntaxe_flux IS NOT NULL AND NEW.syntaxe_flux NOT IN (
+        'IN_DP_E1_UBL_INVOICE', 'IN_DP_E1_CII', 'IN_DP_E1_PES_FACTURE', 'IN_DP_E1_XCBL', 'IN_DP_E1_CII_16B', 'IN_DP_E2_UBL_INVOICE_MIN',
+        'IN_DP_E2_CII_MIN', 'IN_DP_E2_CII_MIN_16B', 'IN_DP_E2_PES_FACTURE_MIN', 'IN_DP_E2_CPP_FACTURE_MIN', 'IN_DP_E2_CII_FACTURX',
+        'IN_DP_PDFARCHIVE_UBL_INVOICE_MUG', 'IN_DP_PDFARCHIVE_CII_MUG') THEN
+        RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
+            USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
+    END IF;
+    IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
+    END IF;
+    IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
+        OR NEW.cancel_requested_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a new invoice starts in state received, never sent: leave the worker''s columns alone' USING ERRCODE = 'CH002', COLUMN = 'state';
+    END IF;
+    NEW.document_sha256 := sha256(NEW.document);
+    NEW.document_bytes := octet_length(NEW.document);
+    NEW.due_at := clock_timestamp();
+    NEW.lookup_first := EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp());
+    NEW.claim := NULL;
+    NEW.claimed_until := NULL;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_before_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
+        OR NEW.document IS DISTINCT FROM OLD.document
+        OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
+        OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
+        OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
+        RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF NEW.attempt_no < OLD.attempt_no THEN
+        RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
+    END IF;
+
+    IF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
+        IF OLD.cancel_requested_at IS NOT NULL THEN
+            RAISE EXCEPTION 'invoice %: cancellation has been asked for already', OLD.id USING ERRCODE = 'CH004', COLUMN = 'cancel_requested_at';
+        END IF;
+        IF OLD.state NOT IN ('received', 'ready', 'sending', 'in_doubt', 'cancelled') THEN
+            RAISE EXCEPTION 'invoice % is % and cannot be cancelled any more', OLD.id, OLD.state
+                USING ERRCODE = 'CH004', COLUMN = 'cancel_requested_at';
+        END IF;
+        NEW.cancel_requested_at := clock_timestamp();
+        -- Not sent yet: cancelled at once. In the air: honoured only if it turns out that nothing left.
+        IF NEW.state = OLD.state AND OLD.state IN ('received', 'ready') THEN
+            NEW.state := 'cancelled';
+        END IF;
+    END IF;
+
+    IF NEW.state <> OLD.state THEN
+        IF NOT EXISTS (SELECT FROM chorus.transitions t WHERE t.from_state = OLD.state AND t.to_state = NEW.state) THEN
+            RAISE EXCEPTION 'invoice %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'CH002', COLUMN = 'state';
+        END IF;
+        -- A step that was claimed for the old state is over.
+        NEW.claim := NULL;
+        NEW.claimed_until := NULL;
+        NEW.looks := 0;
+        IF NEW.state = 'in_doubt' THEN
+            NEW.in_doubt_since := clock_timestamp();
+        ELSE
+            NEW.in_doubt_since := NULL;
+        END IF;
+        IF NEW.state IN ('invalid', 'rejected', 'settled', 'cancelled', 'abandoned', 'parked', 'integrated', 'sending') THEN
+            NEW.due_at := NULL;
+        END IF;
+        IF NEW.state IN ('ready', 'sending', 'deposited', 'integrated', 'settled', 'cancelled')
+            AND NEW.reason_code IS NOT DISTINCT FROM OLD.reason_code AND NEW.reason IS NOT DISTINCT FROM OLD.reason THEN
+            NEW.reason_code := NULL;
+            NEW.reason := NULL;
+        END IF;
+        IF NEW.state = 'deposited' AND NEW.deposited_at IS NULL THEN
+            NEW.deposited_at := clock_timestamp();
+        END IF;
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+
+-- Whoever writes the status: one that is of no use without its reason has the reason asked for when it came without. Runs after invoices_before_update.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_reason() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.state NOT IN ('integrated', 'rejected') OR NEW.identifiant_facture_cpp IS NULL OR coalesce(NEW.statut_commentaire, '') <> ''
+        OR NOT EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.needs_reason) THEN
+        NEW.reason_due_at := NULL;
+    ELSE
+        NEW.reason_due_at := clock_timestamp();
+        NEW.looks := 0;
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant IS NOT NULL
+        AND (NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+            IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
+    EXECUTE FUNCTION chorus.invoices_reason();
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_replaces() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    o chorus.invoices%ROWTYPE;
+    n bigint;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
+    END IF;
+    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces FOR UPDATE;
+    IF NOT FOUND OR o.account <> NEW.account THEN
+        RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    IF o.state <> 'rejected' OR o.identifiant_facture_cpp IS NULL THEN
+        RAISE EXCEPTION 'column "replaces": invoice % is % (%), and only one that its recipient refused is replaced', o.id, o.state, coalesce(o.statut_courant, 'no status')
+            USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    SELECT id INTO n FROM chorus.invoices r
+    WHERE r.replaces = o.id AND r.state NOT IN ('invalid', 'cancelled') AND NOT (r.state = 'rejected' AND r.identifiant_facture_cpp IS NULL);
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "replaces": invoice % is replaced by invoice % already', o.id, n USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN (NEW.replaces IS NOT NULL) EXECUTE FUNCTION chorus.invoices_replaces();
+CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.replaces IS DISTINCT FROM OLD.replaces) EXECUTE FUNCTION chorus.invoices_replaces();
+
+-- An invoice that an operator gave up after it was sent may be at the portal all the same: another one of its number is looked up before it is sent.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_after_abandoned() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.lookup_first := NEW.lookup_first OR EXISTS (
+        SELECT
+        FROM chorus.invoices o
+        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
+          AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.state = 'received' AND NEW.state = 'ready') EXECUTE FUNCTION chorus.invoices_after_abandoned();
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- After a row was written
+
+-- The wake-up. A NOTIFY makes every commit of the cluster queue behind one lock, so only one transaction at a time sends one; a wake-up that is
+-- lost this way costs one poll of the dispatcher at most.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_wake() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_try_advisory_xact_lock(820001, 1) THEN
+        PERFORM pg_notify('chorus_wake', '');
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
+
+-- A deposit wakes the feed that will show it.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE chorus.structures
+    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp())
+    WHERE account = NEW.account AND identifiant = NEW.fournisseur_siret AND resting;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices
+    FOR EACH ROW WHEN (NEW.state = 'deposited' AND OLD.state <> 'deposited') EXECUTE FUNCTION chorus.invoices_watch();
+
+CREATE VIEW chorus.invoice_status AS
+SELECT
+    id, external_ref, account, state, reason_code, reason,
+    numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
+    numero_flux_depot, date_depot, identifiant_facture_cpp,
+    statut_courant, statut_courant_date, statut_commentaire,
+    attempt_no AS attempts, metadata, created_at, updated_at
+FROM chorus.invoices;

@@ -1,0 +1,174 @@
+-- What happened: each attempt to deposit, and each event. Nothing here is deleted or rewritten.
+
+-- +goose Up
+
+CREATE TABLE chorus.attempts (
+    id                uuid PRIMARY KEY,
+    invoice_id        bigint NOT NULL REFERENCES chorus.invoices,
+    n                 integer NOT NULL CHECK (n > 0),
+    worker            text NOT NULL,
+    nom_fichier       text NOT NULL UNIQUE CHECK (nom_fichier ~ '^[A-Za-z0-9_.-]{1,50}$'),
+    sha256            bytea NOT NULL,
+    db_epoch          text NOT NULL,
+    claimed_at        timestamptz NOT NULL,
+    send_deadline     timestamptz NOT NULL,
+    finished_at       timestamptz,
+    outcome           text CHECK (outcome IN ('NOT_SENT', 'NOT_LANDED', 'ACCEPTED', 'REFUSED', 'DUPLICATE', 'AMBIGUOUS', 'OWNER_LOST')),
+    numero_flux_depot text UNIQUE,
+    evidence          jsonb NOT NULL DEFAULT '{}',
+    UNIQUE (invoice_id, n)
+);
+CREATE INDEX attempts_open ON chorus.attempts (send_deadline) WHERE outcome IS NULL;
+-- For the question whether a deposit that was committed to later has been answered.
+CREATE INDEX attempts_claimed ON chorus.attempts (claimed_at);
+
+CREATE TABLE chorus.events (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seq         bigint UNIQUE,
+    invoice_id  bigint,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor       text NOT NULL,
+    from_state  text,
+    to_state    text,
+    attempt     integer,
+    reason_code text,
+    detail      jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX events_invoice ON chorus.events (invoice_id, id);
+CREATE INDEX events_unsequenced ON chorus.events (id) WHERE seq IS NULL;
+CREATE INDEX events_unusual ON chorus.events (reason_code, at) WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS');
+
+-- Who is acting: the login, which nobody can forge, and what the program says of itself (a worker's name, an operator's).
+-- +goose StatementBegin
+CREATE FUNCTION chorus.actor() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT session_user || coalesce('/' || nullif(left(current_setting('chorus.actor', true), 100), ''), '')
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', TG_TABLE_NAME USING ERRCODE = 'CH003';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+-- An attempt says once how it ended. Only a lost owner may still be heard of, and evidence only grows.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.attempts_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.id <> OLD.id OR NEW.invoice_id <> OLD.invoice_id OR NEW.n <> OLD.n OR NEW.worker <> OLD.worker OR NEW.nom_fichier <> OLD.nom_fichier
+        OR NEW.sha256 <> OLD.sha256 OR NEW.db_epoch <> OLD.db_epoch OR NEW.claimed_at <> OLD.claimed_at OR NEW.send_deadline <> OLD.send_deadline
+        OR (OLD.outcome IS NOT NULL AND OLD.outcome <> 'OWNER_LOST' AND NEW.outcome IS DISTINCT FROM OLD.outcome)
+        OR (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot)
+        OR NOT (NEW.evidence ?& ARRAY(SELECT jsonb_object_keys(OLD.evidence))) THEN
+        RAISE EXCEPTION 'attempt %: what is written of an attempt stays', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.events_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF OLD.seq IS NOT NULL OR NEW.seq IS NULL OR (NEW.id, NEW.at, NEW.actor, NEW.detail) IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.detail)
+        OR (NEW.invoice_id, NEW.from_state, NEW.to_state, NEW.attempt, NEW.reason_code)
+           IS DISTINCT FROM (OLD.invoice_id, OLD.from_state, OLD.to_state, OLD.attempt, OLD.reason_code) THEN
+        RAISE EXCEPTION 'event %: history is not rewritten', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
+
+-- History is written here and nowhere else, so that a change without its event cannot exist.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO chorus.events (invoice_id, actor, to_state) VALUES (NEW.id, chorus.actor(), NEW.state);
+    ELSIF NEW.state <> OLD.state THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), NEW.reason_code, jsonb_strip_nulls(jsonb_build_object(
+            'reason', NEW.reason,
+            'numero_flux_depot', NEW.numero_flux_depot,
+            'etat_flux', NEW.etat_flux,
+            'identifiant_facture_cpp', NEW.identifiant_facture_cpp,
+            'statut_courant', NEW.statut_courant)));
+    ELSIF NEW.statut_courant IS DISTINCT FROM OLD.statut_courant OR NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
+            'statut_courant', NEW.statut_courant,
+            'statut_precedent', OLD.statut_courant,
+            'statut_courant_date', NEW.statut_courant_date,
+            'statut_commentaire', NEW.statut_commentaire)));
+    ELSIF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), 'CANCEL_REQUESTED');
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+
+-- Beside the history of each change: a status that is not known, a move that goes back (from a final status, or to an earlier stage, and not a usual
+-- one), and a reason that came after its status. They say so; they decide nothing.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_statut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    code text;
+BEGIN
+    IF NEW.statut_courant IS DISTINCT FROM OLD.statut_courant THEN
+        SELECT CASE
+                   WHEN coalesce(s.next_actor, 'unknown') = 'unknown' THEN 'UNKNOWN_STATUT'
+                   WHEN s.code <> ALL (b.successors) AND (b.terminal OR s.stage BETWEEN 1 AND b.stage - 1) THEN 'BACKWARDS'
+               END
+        INTO code
+        FROM (VALUES (1)) one
+        LEFT JOIN chorus.statuts s ON s.code = NEW.statut_courant
+        LEFT JOIN chorus.statuts b ON b.code = OLD.statut_courant;
+    ELSIF NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
+        code := 'REASON';
+    END IF;
+    IF code IS NOT NULL THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), NEW.state, NEW.state, nullif(NEW.attempt_no, 0), code, jsonb_strip_nulls(jsonb_build_object(
+            'statut_courant', NEW.statut_courant,
+            'statut_precedent', nullif(OLD.statut_courant, NEW.statut_courant),
+            'statut_courant_date', NEW.statut_courant_date,
+            'statut_commentaire', NEW.statut_commentaire)));
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant IS NOT NULL
+        AND (NEW.statut_courant, NEW.statut_commentaire) IS DISTINCT FROM (OLD.statut_courant, OLD.statut_commentaire))
+    EXECUTE FUNCTION chorus.invoices_statut();
+
+-- Adds to the history of an invoice the earlier statuses that the portal's own history shows and that were never seen here, for the job that has claimed it.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamptz[], p_comments text[]) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH added AS (
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        SELECT i.id, chorus.actor(), i.state, i.state, nullif(i.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
+                   'statut_courant', h.code,
+                   'statut_courant_date', h.at,
+                   'statut_commentaire', nullif(h.comment, ''),
+                   'from_history', true))
+        FROM chorus.invoices i, unnest(p_codes, p_dates, p_comments) WITH ORDINALITY AS h (code, at, comment, k)
+        WHERE i.id = p_id AND i.claim = p_claim
+          AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
+        ORDER BY h.k
+        RETURNING 1
+    )
+    SELECT count(*) FROM added
+$$;
+-- +goose StatementEnd

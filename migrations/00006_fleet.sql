@@ -1,0 +1,278 @@
+-- What the workers share: the budget of requests, the slots of deposits in flight, the token, breakers and announced closures; and what
+-- they do when the database turns out to have forgotten something.
+
+-- +goose Up
+
+-- The fleet's shared budget: one row for each PISTE application. Emptied by a crash of the server, which takes longer than any window.
+CREATE UNLOGGED TABLE chorus.budgets (
+    key          text PRIMARY KEY,
+    every_us     bigint NOT NULL CHECK (every_us > 0),
+    tat          timestamptz NOT NULL DEFAULT '-infinity',
+    paused_until timestamptz NOT NULL DEFAULT '-infinity',
+    -- When each lane would have used its guaranteed share up, in the order resolve, submit, follow (sync and report together).
+    lanes        timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity}',
+    learned_us   bigint NOT NULL DEFAULT 0, -- a slower pace that answers 429 have taught
+    learned_at   timestamptz,
+    daily        bigint NOT NULL DEFAULT 0, -- requests a day, 0 = without limit
+    day          date,
+    today        bigint NOT NULL DEFAULT 0,
+    -- So many requests may leave within as many intervals; 0 = they are not counted one by one, because the pace is too high for it.
+    most         integer NOT NULL DEFAULT 0 CHECK (most BETWEEN 0 AND 1000),
+    -- When the latest of them left, oldest first. After a crash that emptied the table nobody knows what left just before: a new row is as if all had
+    -- left a moment ago.
+    departures   timestamptz[] NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 10);
+
+-- The deposits in flight over the whole fleet: an attempt holds one slot from T1 to T2.
+CREATE TABLE chorus.slots (
+    n          integer PRIMARY KEY,
+    attempt_id uuid
+) WITH (fillfactor = 50);
+
+-- One OAuth token for the whole fleet, sealed: the key that opens it is derived from the client secret, which is never in the database.
+CREATE UNLOGGED TABLE chorus.tokens (
+    key           text PRIMARY KEY,       -- names a PISTE application without naming it
+    generation    bigint NOT NULL DEFAULT 0,
+    rejected      bigint NOT NULL DEFAULT 0, -- the latest generation that the portal refused
+    sealed        bytea,
+    expires_at    timestamptz NOT NULL DEFAULT '-infinity',
+    refreshed_at  timestamptz,
+    refreshed_by  text,
+    failures      integer NOT NULL DEFAULT 0, -- in a row
+    failure       text,                    -- the last one's code
+    failed_secret bytea,                   -- only those wait before they ask again who have the same client secret
+    retry_at      timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+-- Breakers: what the whole fleet knows of a portal or a PISTE application that fails, so that an outage is one incident (docs/protocol.md §2.3 H5).
+-- closed: deposits go. open: nothing is asked but the health check, by one process at a time. trial: the health check is answered and deposits are not: one
+-- at a time is let through until one of them is.
+CREATE TABLE chorus.breakers (
+    key            text PRIMARY KEY, -- names a portal or an application without naming it
+    scope          text NOT NULL CHECK (scope IN ('portal', 'application')),
+    name           text NOT NULL,    -- for people
+    state          text NOT NULL DEFAULT 'closed' CHECK (state IN ('closed', 'open', 'trial')),
+    since          timestamptz,      -- when it left closed
+    closed_at      timestamptz,      -- when it came back last
+    fault          text,             -- of the last failure
+    failed_at      timestamptz,      -- when that was seen
+    answered       boolean NOT NULL DEFAULT true,  -- a deposit has been answered since the last one that failed
+    distrusted     boolean NOT NULL DEFAULT false, -- none was between two that failed: only a deposit that is answered closes it
+    failed_sent_at timestamptz,      -- when the request that failed was committed to: a later one that is answered proves more
+    next_at        timestamptz,      -- when a probe is due; null: none is wanted
+    probing_until  timestamptz NOT NULL DEFAULT '-infinity',
+    probe_spacing  interval NOT NULL DEFAULT '0',
+    trial          uuid,             -- the attempt that is let through
+    trial_at       timestamptz,      -- when the next one may be
+    trial_spacing  interval NOT NULL DEFAULT '0',
+    ramp           integer,          -- deposits at once while it recovers; null: as many as there are slots
+    announced      boolean NOT NULL DEFAULT false,
+    CHECK ((state = 'closed') = (since IS NULL))
+);
+
+-- Closures that were announced.
+CREATE TABLE chorus.maintenance (
+    starts_at timestamptz NOT NULL,
+    ends_at   timestamptz NOT NULL,
+    state     text NOT NULL DEFAULT 'ahead' CHECK (state IN ('ahead', 'running', 'over')),
+    PRIMARY KEY (starts_at, ends_at),
+    CHECK (ends_at > starts_at)
+);
+
+-- Reserves the next slot of the budget for a lane, or several at once (p_n, every_us apart) where the pace is too high to ask for each, as the generic cell
+-- rate algorithm does without a burst: the answer is how long to wait for it, counted from now. Lanes come in order of importance, 1 resolve, 2 submit,
+-- 3 sync, 4 report: each may join a queue of slots up to its own depth only, so that what is more important finds room; but a lane that has had less than a
+-- fifth of the pace lately always may. Not granted: nothing is reserved, and it is worth asking again after the delay. Null: there is no such budget (yet,
+-- or after a crash): insert it and ask again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.reserve(p_key text, p_lane integer, p_n integer, OUT granted boolean, OUT delay_us bigint, OUT every_us bigint)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    depths  float8[] := '{16,8,3,1}'; -- at 20 a second; at a higher pace, what takes as long
+    lane    CONSTANT integer := least(p_lane, 3);
+    b       chorus.budgets%ROWTYPE;
+    every   interval;
+    cur     timestamptz;
+    open_at timestamptz;
+    slot    timestamptz;
+    queue   float8;
+BEGIN
+    SELECT * INTO b FROM chorus.budgets WHERE key = p_key FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    cur := clock_timestamp(); -- after the lock was granted
+    -- What 429 have taught is unlearned slowly.
+    IF b.learned_us > b.every_us AND b.learned_at < cur - interval '1 minute' THEN
+        b.learned_us := b.learned_us * 9 / 10;
+        b.learned_at := cur;
+    END IF;
+    IF b.day IS DISTINCT FROM (cur AT TIME ZONE 'Europe/Paris')::date THEN
+        b.day := (cur AT TIME ZONE 'Europe/Paris')::date;
+        b.today := 0;
+    END IF;
+    every_us := greatest(b.every_us, b.learned_us);
+    every := make_interval(secs => every_us / 1e6);
+    open_at := greatest(cur, b.paused_until);
+    IF b.daily > 0 AND b.today >= b.daily THEN
+        open_at := greatest(open_at, (b.day + 1)::timestamp AT TIME ZONE 'Europe/Paris');
+    END IF;
+    depths := ARRAY(SELECT d * greatest(1, 50000.0 / every_us) FROM unnest(depths) d);
+    slot := greatest(b.tat, open_at);
+    queue := extract(epoch FROM slot - open_at) / extract(epoch FROM every);
+    -- Behind a closed gate nobody queues: the gate may open on somebody more important.
+    IF open_at > cur + interval '1 second' THEN
+        granted := false;
+        delay_us := (extract(epoch FROM open_at - cur) * 1e6)::bigint;
+        RETURN;
+    END IF;
+    IF queue > depths[p_lane] AND (b.lanes[lane] > slot OR queue > 2 * depths[1]) THEN
+        granted := false;
+        delay_us := (extract(epoch FROM every) * (queue - depths[p_lane]) * 1e6)::bigint;
+        RETURN;
+    END IF;
+    granted := true;
+    delay_us := greatest(0, (extract(epoch FROM slot - cur) * 1e6)::bigint);
+    b.lanes[lane] := greatest(b.lanes[lane], slot) + 5 * p_n * every;
+    UPDATE chorus.budgets
+    SET tat = slot + p_n * every, lanes = b.lanes, learned_us = b.learned_us, learned_at = b.learned_at, day = b.day, today = b.today + p_n
+    WHERE key = p_key;
+END $$;
+-- +goose StatementEnd
+
+-- The last word before a request's first byte: when it may leave, and how long that is from now. What happens between its turn (chorus.reserve) and this
+-- may take its time, and no second at the receiver holds more than the quota for it. A fiftieth more than the pace may leave, so that those that were
+-- kept up catch up; the rest of the distance between pace and quota is for the way to the receiver. Null instead of a moment: not before so long.
+-- No delay either: there is no such budget.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.depart(p_key text, OUT leaves_at timestamptz, OUT delay_us bigint)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b   chorus.budgets%ROWTYPE;
+    cur timestamptz;
+    n   integer;
+BEGIN
+    SELECT * INTO b FROM chorus.budgets WHERE key = p_key FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    cur := clock_timestamp(); -- after the lock was granted
+    n := cardinality(b.departures);
+    leaves_at := greatest(cur, b.paused_until,
+        b.departures[greatest(1, n + 1 - b.most)] + make_interval(secs => greatest(b.every_us, b.learned_us) * b.most * 0.98 / 1e6));
+    delay_us := (extract(epoch FROM leaves_at - cur) * 1e6)::bigint;
+    IF b.paused_until > cur + interval '2 seconds' THEN
+        leaves_at := NULL;
+        RETURN;
+    END IF;
+    UPDATE chorus.budgets SET departures = (b.departures || leaves_at)[greatest(1, n + 2 - b.most):] WHERE key = p_key;
+END $$;
+-- +goose StatementEnd
+
+-- Whether the account's portal may be asked for anything now.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.reachable(p_account text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT EXISTS (
+            SELECT
+            FROM chorus.accounts a
+            JOIN chorus.breakers b ON b.key = ANY (a.behind)
+            WHERE a.name = p_account AND b.state = 'open'
+        )
+        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
+$$;
+-- +goose StatementEnd
+
+-- One event when an outage is announced, one when it is over, with what it held up.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.breakers_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    SELECT chorus.actor(), CASE WHEN NEW.announced THEN 'OUTAGE_BEGAN' ELSE 'OUTAGE_ENDED' END, jsonb_strip_nulls(jsonb_build_object(
+        'scope', NEW.scope,
+        'name', NEW.name,
+        'fault', coalesce(NEW.fault, OLD.fault),
+        'since', OLD.since,
+        'seconds', round(extract(epoch FROM clock_timestamp() - OLD.since)),
+        'waiting', count(*) FILTER (WHERE i.state IN ('received', 'ready')),
+        'in_doubt', count(*) FILTER (WHERE i.state IN ('sending', 'in_doubt'))))
+    FROM chorus.accounts a
+    LEFT JOIN chorus.invoices i ON i.account = a.name AND i.state IN ('received', 'ready', 'sending', 'in_doubt')
+    WHERE NEW.key = ANY (a.behind);
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN (OLD.announced <> NEW.announced)
+    EXECUTE FUNCTION chorus.breakers_history();
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.maintenance_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE NEW.state WHEN 'running' THEN 'MAINTENANCE_BEGAN' ELSE 'MAINTENANCE_ENDED' END,
+            jsonb_build_object('starts_at', NEW.starts_at, 'ends_at', NEW.ends_at));
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN (OLD.state <> NEW.state)
+    EXECUTE FUNCTION chorus.maintenance_history();
+
+-- The database is living another history than a worker remembers: a standby was promoted, or a backup was brought back. What may have been sent in the
+-- forgotten one is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is
+-- not final, and what is inserted within p_window. Rows that are to be looked up get an attempt that stands for the one which may be forgotten.
+-- Returns the new number of quarantines; one that another worker has begun already (p_seen is behind) is not begun again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_known text[], p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
+    inst chorus.installation%ROWTYPE;
+BEGIN
+    -- Every transaction that moves rows holds this lock shared.
+    PERFORM pg_advisory_xact_lock(820001, 4);
+    SELECT * INTO inst FROM chorus.installation FOR UPDATE;
+    quarantines := inst.quarantines;
+    moved := 0;
+    IF inst.quarantines > p_seen THEN
+        RETURN;
+    END IF;
+    quarantines := p_seen + 1;
+    UPDATE chorus.installation i
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = clock_timestamp(),
+        suspect_until = CASE WHEN p_kind = 'restore' THEN clock_timestamp() + p_window ELSE i.suspect_until END;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'QUARANTINE', jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'unknown_attempts', p_known));
+
+    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
+    FROM chorus.invoices i
+    WHERE i.state = 'sending' AND a.invoice_id = i.id AND a.n = i.attempt_no AND a.outcome IS NULL;
+    UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
+    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    WHERE state = 'sending';
+    -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
+    UPDATE chorus.invoices
+    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
+        claim = NULL, claimed_until = NULL
+    WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
+    WITH head AS (
+        SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
+        FROM chorus.invoices
+        WHERE state = 'ready'
+        ORDER BY priority DESC, id
+        LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
+        FOR UPDATE
+    ), stand_in AS (
+        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+        SELECT attempt, id, attempt_no + 1, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
+               clock_timestamp(), clock_timestamp(), clock_timestamp(), 'OWNER_LOST'
+        FROM head
+    )
+    UPDATE chorus.invoices i
+    SET state = 'in_doubt', attempt_no = i.attempt_no + 1, reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    FROM head
+    WHERE i.id = head.id;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF p_kind = 'restore' THEN
+        UPDATE chorus.invoices SET lookup_first = true WHERE state = 'received';
+    END IF;
+END $$;
+-- +goose StatementEnd

@@ -1,0 +1,97 @@
+-- Rights: who may read, write and call what. Nobody has any right that is not granted here; a test holds the whole matrix.
+
+-- +goose Up
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA chorus FROM PUBLIC;
+GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- Everybody
+
+GRANT EXECUTE ON FUNCTION chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb)
+    TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.recipients, chorus.remedies,
+    chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- The application
+
+GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app, chorus_operator;
+GRANT SELECT (id, external_ref, account, state, replaces) ON chorus.invoices TO chorus_app;
+GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.complete(bigint, text), chorus.attach(bigint, text, bytea, text), chorus.recycle(bigint, text, text, text, text)
+    TO chorus_app, chorus_operator;
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- People: the reader looks, the operator looks and acts
+
+-- Every column of an invoice but the document.
+GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason,
+    document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
+    destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
+    numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
+    identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since,
+    due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
+    chorus.maintenance, chorus.strangers, chorus.reconciliations, chorus.findings, chorus.webhooks TO chorus_operator, chorus_reader;
+GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;
+GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator, chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint) TO chorus_operator, chorus_reader;
+
+GRANT SELECT (key, generation, rejected, expires_at, refreshed_at, refreshed_by, failures, failure, retry_at) ON chorus.tokens TO chorus_operator;
+GRANT EXECUTE ON FUNCTION
+    chorus.cancel(bigint),
+    chorus.retry(bigint, text),
+    chorus.resolve(bigint, text, text, text, boolean),
+    chorus.pause(text, text),
+    chorus.allow_resubmit(text),
+    chorus.reconcile(text, text, date, date),
+    chorus.accept_finding(bigint, text),
+    chorus.pause_webhook(text, text),
+    chorus.replay_webhook(text, bigint),
+    chorus.skip_webhook(text, text),
+    chorus.test_webhook(text),
+    chorus.forget_webhook(text)
+    TO chorus_operator;
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- The worker
+
+GRANT SELECT ON chorus.invoices, chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation,
+    chorus.breakers, chorus.maintenance, chorus.strangers, chorus.reconciliations, chorus.reconciled, chorus.suspects, chorus.findings,
+    chorus.remedy_files, chorus.webhooks, chorus.tokens, chorus.secrets TO chorus_worker;
+GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
+    destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
+    numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
+    identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks,
+    claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT INSERT, UPDATE ON chorus.attempts, chorus.accounts, chorus.structures, chorus.recipients, chorus.budgets, chorus.tokens, chorus.breakers,
+    chorus.reconciliations, chorus.findings, chorus.webhooks TO chorus_worker;
+GRANT INSERT ON chorus.secrets TO chorus_worker;
+GRANT INSERT, UPDATE, DELETE ON chorus.slots, chorus.maintenance, chorus.strangers, chorus.reconciled, chorus.suspects TO chorus_worker;
+GRANT UPDATE ON chorus.installation TO chorus_worker;
+GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
+GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
+GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;
+GRANT EXECUTE ON FUNCTION
+    chorus.reserve(text, integer, integer),
+    chorus.depart(text),
+    chorus.reachable(text),
+    chorus.pause(text, text),
+    chorus.refuse_password(text, bytea, boolean),
+    chorus.other_password(text, bytea),
+    chorus.remind(text[], bytea[]),
+    chorus.feed_honours(text, bigint, text, interval),
+    chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]),
+    chorus.quarantine(text, integer, text[], interval, integer),
+    chorus.pause_webhook(text, text)
+    TO chorus_worker;
+
+-- River's tables live in their own schema; only the worker touches them.
+GRANT USAGE ON SCHEMA river TO chorus_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA river TO chorus_worker;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA river TO chorus_worker;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA river TO chorus_worker;
+
+-- Jobs live for seconds and are rewritten twice: vacuum them by number, not by share.
+ALTER TABLE river.river_job SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

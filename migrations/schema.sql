@@ -1,0 +1,2007 @@
+-- The schema chorus as the migrations make it, to read. Generated: go test ./migrations -run TestSchemaFile -update
+
+CREATE TABLE chorus.accounts (
+    name text NOT NULL,
+    paused_at timestamp with time zone,
+    pause_reason text,
+    can_search boolean,
+    structures_at timestamp with time zone,
+    next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    behind text[] DEFAULT '{}'::text[] NOT NULL,
+    refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
+    accepted bytea,
+    probing_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    password_expires date,
+    password_checked_at timestamp with time zone,
+    password_said integer,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT accounts_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
+    CONSTRAINT accounts_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE chorus.attempts (
+    id uuid NOT NULL,
+    invoice_id bigint NOT NULL,
+    n integer NOT NULL,
+    worker text NOT NULL,
+    nom_fichier text NOT NULL,
+    sha256 bytea NOT NULL,
+    db_epoch text NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    send_deadline timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    outcome text,
+    numero_flux_depot text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT attempts_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT attempts_invoice_id_n_key UNIQUE (invoice_id, n),
+    CONSTRAINT attempts_n_check CHECK ((n > 0)),
+    CONSTRAINT attempts_nom_fichier_check CHECK ((nom_fichier ~ '^[A-Za-z0-9_.-]{1,50}$'::text)),
+    CONSTRAINT attempts_nom_fichier_key UNIQUE (nom_fichier),
+    CONSTRAINT attempts_numero_flux_depot_key UNIQUE (numero_flux_depot),
+    CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['NOT_SENT'::text, 'NOT_LANDED'::text, 'ACCEPTED'::text, 'REFUSED'::text, 'DUPLICATE'::text, 'AMBIGUOUS'::text, 'OWNER_LOST'::text]))),
+    CONSTRAINT attempts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX attempts_claimed ON chorus.attempts USING btree (claimed_at);
+CREATE INDEX attempts_open ON chorus.attempts USING btree (send_deadline) WHERE (outcome IS NULL);
+CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
+CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+CREATE TABLE chorus.breakers (
+    key text NOT NULL,
+    scope text NOT NULL,
+    name text NOT NULL,
+    state text DEFAULT 'closed'::text NOT NULL,
+    since timestamp with time zone,
+    closed_at timestamp with time zone,
+    fault text,
+    failed_at timestamp with time zone,
+    answered boolean DEFAULT true NOT NULL,
+    distrusted boolean DEFAULT false NOT NULL,
+    failed_sent_at timestamp with time zone,
+    next_at timestamp with time zone,
+    probing_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    probe_spacing interval DEFAULT '00:00:00'::interval NOT NULL,
+    trial uuid,
+    trial_at timestamp with time zone,
+    trial_spacing interval DEFAULT '00:00:00'::interval NOT NULL,
+    ramp integer,
+    announced boolean DEFAULT false NOT NULL,
+    CONSTRAINT breakers_check CHECK (((state = 'closed'::text) = (since IS NULL))),
+    CONSTRAINT breakers_pkey PRIMARY KEY (key),
+    CONSTRAINT breakers_scope_check CHECK ((scope = ANY (ARRAY['portal'::text, 'application'::text]))),
+    CONSTRAINT breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'trial'::text])))
+);
+CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN ((old.announced <> new.announced)) EXECUTE FUNCTION chorus.breakers_history();
+
+CREATE UNLOGGED TABLE chorus.budgets (
+    key text NOT NULL,
+    every_us bigint NOT NULL,
+    tat timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    paused_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    lanes timestamp with time zone[] DEFAULT '{-infinity,-infinity,-infinity}'::timestamp with time zone[] NOT NULL,
+    learned_us bigint DEFAULT 0 NOT NULL,
+    learned_at timestamp with time zone,
+    daily bigint DEFAULT 0 NOT NULL,
+    day date,
+    today bigint DEFAULT 0 NOT NULL,
+    most integer DEFAULT 0 NOT NULL,
+    departures timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    CONSTRAINT budgets_every_us_check CHECK ((every_us > 0)),
+    CONSTRAINT budgets_most_check CHECK (((most >= 0) AND (most <= 1000))),
+    CONSTRAINT budgets_pkey PRIMARY KEY (key)
+) WITH (fillfactor=10);
+
+CREATE TABLE chorus.events (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    seq bigint,
+    invoice_id bigint,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    from_state text,
+    to_state text,
+    attempt integer,
+    reason_code text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY (id),
+    CONSTRAINT events_seq_key UNIQUE (seq)
+);
+CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
+CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
+CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
+CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
+CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+CREATE TABLE chorus.finding_codes (
+    code text NOT NULL,
+    about text NOT NULL,
+    CONSTRAINT finding_codes_pkey PRIMARY KEY (code)
+);
+
+CREATE TABLE chorus.findings (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    reconciliation_id bigint NOT NULL,
+    last_reconciliation_id bigint NOT NULL,
+    account text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    deposit_day date NOT NULL,
+    code text NOT NULL,
+    subject text NOT NULL,
+    invoice_id bigint,
+    identifiant_facture_cpp bigint,
+    numero_facture text,
+    here jsonb,
+    portal jsonb,
+    text text NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    first_found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    resolved_at timestamp with time zone,
+    resolved_by text,
+    resolution text,
+    CONSTRAINT findings_code_fkey FOREIGN KEY (code) REFERENCES chorus.finding_codes(code),
+    CONSTRAINT findings_last_reconciliation_id_fkey FOREIGN KEY (last_reconciliation_id) REFERENCES chorus.reconciliations(id),
+    CONSTRAINT findings_pkey PRIMARY KEY (id),
+    CONSTRAINT findings_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES chorus.reconciliations(id),
+    CONSTRAINT findings_state_check CHECK ((state = ANY (ARRAY['open'::text, 'accepted'::text, 'closed'::text])))
+);
+CREATE INDEX findings_invoice ON chorus.findings USING btree (invoice_id);
+CREATE INDEX findings_last ON chorus.findings USING btree (last_reconciliation_id);
+CREATE INDEX findings_open ON chorus.findings USING btree (account, id_structure_cpp, deposit_day) WHERE (state <> 'closed'::text);
+CREATE UNIQUE INDEX findings_subject ON chorus.findings USING btree (account, code, subject) WHERE (state <> 'closed'::text);
+CREATE TRIGGER findings_history AFTER INSERT OR UPDATE ON chorus.findings FOR EACH ROW EXECUTE FUNCTION chorus.findings_history();
+CREATE TRIGGER findings_refuse BEFORE DELETE ON chorus.findings FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER findings_refuse_truncate BEFORE TRUNCATE ON chorus.findings FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+CREATE TABLE chorus.installation (
+    one boolean DEFAULT true NOT NULL,
+    environment text,
+    db_epoch text,
+    quarantines integer DEFAULT 0 NOT NULL,
+    quarantined_at timestamp with time zone,
+    suspect_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    assumption_broken_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT installation_environment_check CHECK ((environment = ANY (ARRAY['sandbox'::text, 'production'::text]))),
+    CONSTRAINT installation_one_check CHECK (one),
+    CONSTRAINT installation_pkey PRIMARY KEY (one)
+);
+
+CREATE TABLE chorus.invoices (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    external_ref text DEFAULT (gen_random_uuid())::text NOT NULL,
+    account text DEFAULT 'default'::text NOT NULL,
+    document bytea,
+    syntaxe_flux text,
+    not_before timestamp with time zone,
+    priority smallint DEFAULT 0 NOT NULL,
+    metadata jsonb,
+    replaces bigint,
+    cancel_requested_at timestamp with time zone,
+    state text DEFAULT 'received'::text NOT NULL,
+    reason_code text,
+    reason text,
+    document_sha256 bytea NOT NULL,
+    document_bytes integer NOT NULL,
+    syntaxe text,
+    numero_facture text,
+    date_facture date,
+    type_facture text,
+    fournisseur_siret text,
+    fournisseur_nom text,
+    destinataire_siret text,
+    destinataire_nom text,
+    montant_ht numeric,
+    montant_tva numeric,
+    montant_ttc numeric,
+    montant_a_payer numeric,
+    devise text,
+    cadre_facturation text,
+    code_service text,
+    numero_engagement text,
+    attempt_no integer DEFAULT 0 NOT NULL,
+    resubmits integer DEFAULT 0 NOT NULL,
+    refusals integer DEFAULT 0 NOT NULL,
+    panics integer DEFAULT 0 NOT NULL,
+    lookup_first boolean DEFAULT false NOT NULL,
+    numero_flux_depot text,
+    date_depot timestamp with time zone,
+    etat_flux text,
+    etat_flux_date timestamp with time zone,
+    identifiant_facture_cpp bigint,
+    mode_depot text,
+    statut_courant text,
+    statut_courant_date timestamp with time zone,
+    statut_commentaire text,
+    deposited_at timestamp with time zone,
+    visible_at timestamp with time zone,
+    in_doubt_since timestamp with time zone,
+    due_at timestamp with time zone,
+    reason_due_at timestamp with time zone,
+    looks integer DEFAULT 0 NOT NULL,
+    claim bigint,
+    claimed_until timestamp with time zone,
+    version bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT invoices_external_ref_check CHECK (((external_ref <> ''::text) AND (length(external_ref) <= 200))),
+    CONSTRAINT invoices_external_ref_key UNIQUE (account, external_ref),
+    CONSTRAINT invoices_identifiant_facture_cpp_key UNIQUE (identifiant_facture_cpp),
+    CONSTRAINT invoices_numero_flux_depot_key UNIQUE (numero_flux_depot),
+    CONSTRAINT invoices_pkey PRIMARY KEY (id),
+    CONSTRAINT invoices_replaces_fkey FOREIGN KEY (replaces) REFERENCES chorus.invoices(id),
+    CONSTRAINT invoices_state_fkey FOREIGN KEY (state) REFERENCES chorus.states(name)
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000);
+CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices USING btree ("left"(fournisseur_siret, 9), numero_facture, EXTRACT(year FROM date_facture)) WHERE ((numero_facture IS NOT NULL) AND (state <> ALL (ARRAY['received'::text, 'invalid'::text, 'rejected'::text, 'cancelled'::text, 'abandoned'::text])));
+CREATE INDEX invoices_cancel ON chorus.invoices USING btree (id) WHERE ((state = 'ready'::text) AND (cancel_requested_at IS NOT NULL));
+CREATE INDEX invoices_changed ON chorus.invoices USING btree (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE (identifiant_facture_cpp IS NOT NULL);
+CREATE INDEX invoices_claimed ON chorus.invoices USING btree (state, claimed_until) WHERE (claimed_until IS NOT NULL);
+CREATE INDEX invoices_deposit_day ON chorus.invoices USING btree (account, fournisseur_siret, (((COALESCE(date_depot, deposited_at) AT TIME ZONE 'Europe/Paris'::text))::date)) WHERE (deposited_at IS NOT NULL);
+CREATE INDEX invoices_deposited ON chorus.invoices USING btree (account, due_at) WHERE (state = 'deposited'::text);
+CREATE INDEX invoices_deposited_at ON chorus.invoices USING btree (account, deposited_at) WHERE (deposited_at IS NOT NULL);
+CREATE INDEX invoices_in_doubt ON chorus.invoices USING btree (account, due_at) WHERE (state = 'in_doubt'::text);
+CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture);
+CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
+CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
+CREATE INDEX invoices_reason ON chorus.invoices USING btree (account, reason_due_at) WHERE (reason_due_at IS NOT NULL);
+CREATE INDEX invoices_received ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'received'::text);
+CREATE INDEX invoices_recipient ON chorus.invoices USING btree (destinataire_siret) WHERE (state = 'integrated'::text);
+CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replaces) WHERE ((replaces IS NOT NULL) AND (state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((state = 'rejected'::text) AND (identifiant_facture_cpp IS NULL))));
+CREATE INDEX invoices_sending ON chorus.invoices USING btree (id) WHERE (state = 'sending'::text);
+CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
+CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
+CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_after_abandoned();
+CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
+CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
+CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_replaces();
+CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS DISTINCT FROM old.replaces)) EXECUTE FUNCTION chorus.invoices_replaces();
+CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
+CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
+CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
+
+CREATE TABLE chorus.maintenance (
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'ahead'::text NOT NULL,
+    CONSTRAINT maintenance_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT maintenance_pkey PRIMARY KEY (starts_at, ends_at),
+    CONSTRAINT maintenance_state_check CHECK ((state = ANY (ARRAY['ahead'::text, 'running'::text, 'over'::text])))
+);
+CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION chorus.maintenance_history();
+
+CREATE TABLE chorus.recipients (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    siret text NOT NULL,
+    id_structure_cpp bigint,
+    never_reports_payment boolean,
+    service_required boolean,
+    engagement_required boolean,
+    either_required boolean,
+    checked_at timestamp with time zone,
+    due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT recipients_id_key UNIQUE (id),
+    CONSTRAINT recipients_pkey PRIMARY KEY (siret)
+);
+
+CREATE TABLE chorus.reconciled (
+    reconciliation_id bigint NOT NULL,
+    identifiant_facture_cpp bigint NOT NULL,
+    invoice_id bigint,
+    key text,
+    montant_ttc numeric,
+    devise text,
+    CONSTRAINT reconciled_pkey PRIMARY KEY (reconciliation_id, identifiant_facture_cpp),
+    CONSTRAINT reconciled_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES chorus.reconciliations(id)
+);
+CREATE INDEX reconciled_invoice ON chorus.reconciled USING btree (reconciliation_id, invoice_id);
+
+CREATE TABLE chorus.reconciliations (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    account text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    siret text NOT NULL,
+    period daterange NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    reason text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    portal_count integer,
+    portal_sums jsonb,
+    here_count integer,
+    here_sums jsonb,
+    found integer,
+    opened integer,
+    closed integer,
+    calls integer DEFAULT 0 NOT NULL,
+    page integer DEFAULT 0 NOT NULL,
+    pages integer DEFAULT '-1'::integer NOT NULL,
+    total integer DEFAULT '-1'::integer NOT NULL,
+    doubt text,
+    listed boolean DEFAULT false NOT NULL,
+    read_at timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    claim bigint,
+    claimed_until timestamp with time zone,
+    CONSTRAINT reconciliations_account_id_structure_cpp_fkey FOREIGN KEY (account, id_structure_cpp) REFERENCES chorus.structures(account, id_structure_cpp),
+    CONSTRAINT reconciliations_period_check CHECK (((NOT isempty(period)) AND (lower(period) IS NOT NULL) AND (upper(period) IS NOT NULL))),
+    CONSTRAINT reconciliations_pkey PRIMARY KEY (id),
+    CONSTRAINT reconciliations_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'running'::text, 'done'::text, 'incomplete'::text, 'failed'::text])))
+);
+CREATE INDEX reconciliations_due ON chorus.reconciliations USING btree (due_at) WHERE (state = ANY (ARRAY['requested'::text, 'running'::text]));
+CREATE UNIQUE INDEX reconciliations_open ON chorus.reconciliations USING btree (account, id_structure_cpp, period) WHERE (state = ANY (ARRAY['requested'::text, 'running'::text]));
+
+CREATE TABLE chorus.remedies (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    invoice_id bigint NOT NULL,
+    kind text NOT NULL,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    requested_by text NOT NULL,
+    comment text,
+    destinataire_siret text,
+    code_service text,
+    numero_engagement text,
+    state text DEFAULT 'requested'::text NOT NULL,
+    reason text,
+    sent_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    finished_at timestamp with time zone,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    claim bigint,
+    claimed_until timestamp with time zone,
+    CONSTRAINT remedies_code_service_check CHECK ((length(code_service) <= 100)),
+    CONSTRAINT remedies_comment_check CHECK ((length(comment) <= 2000)),
+    CONSTRAINT remedies_destinataire_siret_check CHECK ((destinataire_siret ~ '^[0-9]{14}$'::text)),
+    CONSTRAINT remedies_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT remedies_kind_check CHECK ((kind = ANY (ARRAY['complete'::text, 'recycle'::text]))),
+    CONSTRAINT remedies_numero_engagement_check CHECK ((length(numero_engagement) <= 50)),
+    CONSTRAINT remedies_pkey PRIMARY KEY (id),
+    CONSTRAINT remedies_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'sending'::text, 'done'::text, 'refused'::text, 'unknown'::text])))
+);
+CREATE INDEX remedies_due ON chorus.remedies USING btree (due_at) WHERE (state <> ALL (ARRAY['done'::text, 'refused'::text]));
+CREATE INDEX remedies_invoice ON chorus.remedies USING btree (invoice_id, id);
+CREATE UNIQUE INDEX remedies_open ON chorus.remedies USING btree (invoice_id) WHERE (state <> ALL (ARRAY['done'::text, 'refused'::text]));
+CREATE TRIGGER remedies_before_update BEFORE UPDATE ON chorus.remedies FOR EACH ROW EXECUTE FUNCTION chorus.remedies_before_update();
+CREATE TRIGGER remedies_history AFTER INSERT OR UPDATE ON chorus.remedies FOR EACH ROW EXECUTE FUNCTION chorus.remedies_history();
+CREATE TRIGGER remedies_refuse BEFORE DELETE ON chorus.remedies FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER remedies_refuse_truncate BEFORE TRUNCATE ON chorus.remedies FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+CREATE TABLE chorus.remedy_files (
+    remedy_id bigint NOT NULL,
+    n integer NOT NULL,
+    nom text NOT NULL,
+    mime text NOT NULL,
+    contenu bytea NOT NULL,
+    octets integer GENERATED ALWAYS AS (octet_length(contenu)) STORED NOT NULL,
+    piece_id bigint,
+    CONSTRAINT remedy_files_pkey PRIMARY KEY (remedy_id, n),
+    CONSTRAINT remedy_files_remedy_id_fkey FOREIGN KEY (remedy_id) REFERENCES chorus.remedies(id)
+);
+
+CREATE TABLE chorus.secrets (
+    key text NOT NULL,
+    hash bytea NOT NULL,
+    name text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    said integer,
+    CONSTRAINT secrets_pkey PRIMARY KEY (key, hash)
+);
+
+CREATE TABLE chorus.slots (
+    n integer NOT NULL,
+    attempt_id uuid,
+    CONSTRAINT slots_pkey PRIMARY KEY (n)
+) WITH (fillfactor=50);
+
+CREATE TABLE chorus.states (
+    name text NOT NULL,
+    final boolean NOT NULL,
+    about text NOT NULL,
+    CONSTRAINT states_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE chorus.statuts (
+    code text NOT NULL,
+    next_actor text NOT NULL,
+    terminal boolean NOT NULL,
+    state text NOT NULL,
+    stage integer NOT NULL,
+    awaits_payment boolean NOT NULL,
+    needs_reason boolean NOT NULL,
+    successors text[] NOT NULL,
+    en text NOT NULL,
+    fr text NOT NULL,
+    CONSTRAINT statuts_pkey PRIMARY KEY (code),
+    CONSTRAINT statuts_state_fkey FOREIGN KEY (state) REFERENCES chorus.states(name)
+);
+
+CREATE TABLE chorus.strangers (
+    account text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    identifiant_facture_cpp bigint NOT NULL,
+    numero_facture text,
+    fournisseur_siret text,
+    date_facture date,
+    destinataire_siret text,
+    montant_ttc numeric,
+    devise text,
+    numero_flux_depot text,
+    date_depot timestamp with time zone,
+    mode_depot text,
+    statut text,
+    statut_date timestamp with time zone,
+    double_of bigint,
+    first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT strangers_double_of_fkey FOREIGN KEY (double_of) REFERENCES chorus.invoices(id),
+    CONSTRAINT strangers_pkey PRIMARY KEY (account, identifiant_facture_cpp)
+);
+CREATE INDEX strangers_changed ON chorus.strangers USING btree (account, id_structure_cpp, statut_date);
+CREATE INDEX strangers_identifiant ON chorus.strangers USING btree (identifiant_facture_cpp);
+CREATE INDEX strangers_numero ON chorus.strangers USING btree (numero_facture);
+
+CREATE TABLE chorus.structures (
+    account text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    identifiant text NOT NULL,
+    designation text,
+    known_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    watermark timestamp with time zone,
+    synced_at timestamp with time zone,
+    next_sync_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    wide_at timestamp with time zone,
+    lateness interval,
+    usual_wait interval,
+    resting boolean DEFAULT false NOT NULL,
+    count_due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    deep_due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    counts integer DEFAULT 0 NOT NULL,
+    probe_due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    filter_honoured text DEFAULT 'unknown'::text NOT NULL,
+    filter_offset interval DEFAULT '00:00:00'::interval NOT NULL,
+    depot_cursor date,
+    next_reconcile_at timestamp with time zone,
+    claim bigint,
+    claimed_until timestamp with time zone,
+    CONSTRAINT structures_account_fkey FOREIGN KEY (account) REFERENCES chorus.accounts(name),
+    CONSTRAINT structures_filter_honoured_check CHECK ((filter_honoured = ANY (ARRAY['unknown'::text, 'hours'::text, 'days'::text, 'ignored'::text]))),
+    CONSTRAINT structures_pkey PRIMARY KEY (account, id_structure_cpp)
+);
+CREATE INDEX structures_identifiant ON chorus.structures USING btree (account, identifiant);
+
+CREATE TABLE chorus.suspects (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    reconciliation_id bigint NOT NULL,
+    subject text NOT NULL,
+    invoice_id bigint,
+    portal jsonb,
+    tries integer DEFAULT 0 NOT NULL,
+    CONSTRAINT suspects_pkey PRIMARY KEY (id),
+    CONSTRAINT suspects_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES chorus.reconciliations(id),
+    CONSTRAINT suspects_reconciliation_id_subject_key UNIQUE (reconciliation_id, subject)
+);
+
+CREATE UNLOGGED TABLE chorus.tokens (
+    key text NOT NULL,
+    generation bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL,
+    sealed bytea,
+    expires_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    refreshed_at timestamp with time zone,
+    refreshed_by text,
+    failures integer DEFAULT 0 NOT NULL,
+    failure text,
+    failed_secret bytea,
+    retry_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT tokens_pkey PRIMARY KEY (key)
+);
+
+CREATE TABLE chorus.transitions (
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    about text NOT NULL,
+    CONSTRAINT transitions_from_state_fkey FOREIGN KEY (from_state) REFERENCES chorus.states(name),
+    CONSTRAINT transitions_pkey PRIMARY KEY (from_state, to_state),
+    CONSTRAINT transitions_to_state_fkey FOREIGN KEY (to_state) REFERENCES chorus.states(name)
+);
+
+CREATE TABLE chorus.webhooks (
+    name text NOT NULL,
+    account text,
+    events text[],
+    cursor bigint NOT NULL,
+    delivered bigint DEFAULT 0 NOT NULL,
+    last_success_at timestamp with time zone,
+    paused_at timestamp with time zone,
+    pause_reason text,
+    stuck bigint,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_status integer,
+    last_error text,
+    due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    claim bigint,
+    claimed_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhooks_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
+    CONSTRAINT webhooks_pkey PRIMARY KEY (name)
+) WITH (fillfactor=50);
+
+CREATE VIEW chorus.invoice_status AS
+ SELECT id,
+    external_ref,
+    account,
+    state,
+    reason_code,
+    reason,
+    numero_facture,
+    date_facture,
+    fournisseur_siret,
+    destinataire_siret,
+    montant_ttc,
+    devise,
+    numero_flux_depot,
+    date_depot,
+    identifiant_facture_cpp,
+    statut_courant,
+    statut_courant_date,
+    statut_commentaire,
+    attempt_no AS attempts,
+    metadata,
+    created_at,
+    updated_at
+   FROM chorus.invoices;
+
+CREATE OR REPLACE FUNCTION chorus.accept_finding(p_id bigint, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    f chorus.findings%ROWTYPE;
+BEGIN
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'accepting a finding needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    SELECT * INTO f FROM chorus.findings WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no finding %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF f.state <> 'open' THEN
+        RAISE EXCEPTION 'finding % is % already', p_id, f.state USING ERRCODE = 'CH041';
+    END IF;
+    UPDATE chorus.findings SET state = 'accepted', resolved_at = clock_timestamp(), resolved_by = chorus.actor(), resolution = p_reason WHERE id = p_id;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.actor()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT session_user || coalesce('/' || nullif(left(current_setting('chorus.actor', true), 100), ''), '')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.allow_resubmit(p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'allowing resubmission again needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    UPDATE chorus.installation SET assumption_broken_at = NULL;
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'RESUBMIT_ALLOWED', jsonb_build_object('reason', p_reason));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.attach(p_remedy bigint, p_nom text, p_contenu bytea, p_mime text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r chorus.remedies%ROWTYPE;
+BEGIN
+    SELECT * INTO r FROM chorus.remedies WHERE id = p_remedy FOR UPDATE;
+    IF NOT FOUND OR r.kind <> 'complete' THEN
+        RAISE EXCEPTION 'there is no completion %', p_remedy USING ERRCODE = 'CH020';
+    END IF;
+    IF r.state <> 'requested' OR r.attempts > 0 OR r.claim IS NOT NULL THEN
+        RAISE EXCEPTION 'completion % has begun: attach files in the transaction that asks for it', p_remedy USING ERRCODE = 'CH022';
+    END IF;
+    IF p_nom IS NULL OR length(p_nom) > 50 OR p_nom ~ '[[:cntrl:]/\\]' OR p_nom !~ '^.+\.[A-Za-z0-9]+$' THEN
+        RAISE EXCEPTION 'the name of an attachment has at most 50 characters, with its extension, and no path' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF upper(substring(p_nom FROM '[^.]*$')) <> ALL (string_to_array('BMP BZ2 CSV DOC DOCX FAX GIF GZ GZIP HTM HTML JPEG JPG ODP ODS ODT P7S PDF PNG PPS PPT PPTX '
+        'RTF SVG TGZ TIF TIFF TXT XHTML XLC XLM XLS XLSX XML ZIP', ' ')) THEN
+        RAISE EXCEPTION 'an attachment''s extension must be one that Chorus Pro takes, as PDF' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF p_contenu IS NULL OR octet_length(p_contenu) = 0 OR octet_length(p_contenu) >= 10485760 THEN
+        RAISE EXCEPTION 'an attachment holds more than nothing and less than 10 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+    INSERT INTO chorus.remedy_files (remedy_id, n, nom, mime, contenu)
+    SELECT p_remedy, count(*) + 1, p_nom, coalesce(nullif(left(p_mime, 100), ''), 'application/octet-stream'), p_contenu
+    FROM chorus.remedy_files
+    WHERE remedy_id = p_remedy;
+    IF (SELECT count(*) > 50 OR sum(octets) > 118000000 FROM chorus.remedy_files WHERE remedy_id = p_remedy) THEN
+        RAISE EXCEPTION 'the attachments of one completion are at most 50, with 118 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.attempts_before_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.id <> OLD.id OR NEW.invoice_id <> OLD.invoice_id OR NEW.n <> OLD.n OR NEW.worker <> OLD.worker OR NEW.nom_fichier <> OLD.nom_fichier
+        OR NEW.sha256 <> OLD.sha256 OR NEW.db_epoch <> OLD.db_epoch OR NEW.claimed_at <> OLD.claimed_at OR NEW.send_deadline <> OLD.send_deadline
+        OR (OLD.outcome IS NOT NULL AND OLD.outcome <> 'OWNER_LOST' AND NEW.outcome IS DISTINCT FROM OLD.outcome)
+        OR (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot)
+        OR NOT (NEW.evidence ?& ARRAY(SELECT jsonb_object_keys(OLD.evidence))) THEN
+        RAISE EXCEPTION 'attempt %: what is written of an attempt stays', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.breakers_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    SELECT chorus.actor(), CASE WHEN NEW.announced THEN 'OUTAGE_BEGAN' ELSE 'OUTAGE_ENDED' END, jsonb_strip_nulls(jsonb_build_object(
+        'scope', NEW.scope,
+        'name', NEW.name,
+        'fault', coalesce(NEW.fault, OLD.fault),
+        'since', OLD.since,
+        'seconds', round(extract(epoch FROM clock_timestamp() - OLD.since)),
+        'waiting', count(*) FILTER (WHERE i.state IN ('received', 'ready')),
+        'in_doubt', count(*) FILTER (WHERE i.state IN ('sending', 'in_doubt'))))
+    FROM chorus.accounts a
+    LEFT JOIN chorus.invoices i ON i.account = a.name AND i.state IN ('received', 'ready', 'sending', 'in_doubt')
+    WHERE NEW.key = ANY (a.behind);
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.cancel(p_id bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s text;
+BEGIN
+    UPDATE chorus.invoices SET cancel_requested_at = clock_timestamp() WHERE id = p_id RETURNING state INTO s;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    RETURN s;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.complete(p_id bigint, p_comment text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r bigint;
+BEGIN
+    PERFORM chorus.remediable(p_id, 'SUSPENDUE');
+    INSERT INTO chorus.remedies (invoice_id, kind, requested_by, comment)
+    VALUES (p_id, 'complete', chorus.actor(), nullif(left(btrim(p_comment), 2000), ''))
+    RETURNING id INTO r;
+    RETURN r;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.depart(p_key text, OUT leaves_at timestamp with time zone, OUT delay_us bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    b   chorus.budgets%ROWTYPE;
+    cur timestamptz;
+    n   integer;
+BEGIN
+    SELECT * INTO b FROM chorus.budgets WHERE key = p_key FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    cur := clock_timestamp(); -- after the lock was granted
+    n := cardinality(b.departures);
+    leaves_at := greatest(cur, b.paused_until,
+        b.departures[greatest(1, n + 1 - b.most)] + make_interval(secs => greatest(b.every_us, b.learned_us) * b.most * 0.98 / 1e6));
+    delay_us := (extract(epoch FROM leaves_at - cur) * 1e6)::bigint;
+    IF b.paused_until > cur + interval '2 seconds' THEN
+        leaves_at := NULL;
+        RETURN;
+    END IF;
+    UPDATE chorus.budgets SET departures = (b.departures || leaves_at)[greatest(1, n + 2 - b.most):] WHERE key = p_key;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamp with time zone[], p_comments text[])
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH added AS (
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        SELECT i.id, chorus.actor(), i.state, i.state, nullif(i.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
+                   'statut_courant', h.code,
+                   'statut_courant_date', h.at,
+                   'statut_commentaire', nullif(h.comment, ''),
+                   'from_history', true))
+        FROM chorus.invoices i, unnest(p_codes, p_dates, p_comments) WITH ORDINALITY AS h (code, at, comment, k)
+        WHERE i.id = p_id AND i.claim = p_claim
+          AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
+        ORDER BY h.k
+        RETURNING 1
+    )
+    SELECT count(*) FROM added
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.event_type(p_invoice bigint, p_from text, p_to text, p_code text, p_detail jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT CASE
+        WHEN p_invoice IS NOT NULL AND p_to IS DISTINCT FROM p_from THEN 'invoice.' || p_to
+        WHEN p_invoice IS NOT NULL THEN 'invoice.' || lower(coalesce(p_code, 'changed'))
+        WHEN p_code LIKE 'WEBHOOK\_%' THEN 'webhook.' || lower(substr(p_code, 9))
+        WHEN p_detail ? 'account' THEN 'account.' || lower(coalesce(p_code, 'changed'))
+        ELSE 'system.' || lower(coalesce(p_code, 'changed'))
+    END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.events_before_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF OLD.seq IS NOT NULL OR NEW.seq IS NULL OR (NEW.id, NEW.at, NEW.actor, NEW.detail) IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.detail)
+        OR (NEW.invoice_id, NEW.from_state, NEW.to_state, NEW.attempt, NEW.reason_code)
+           IS DISTINCT FROM (OLD.invoice_id, OLD.from_state, OLD.to_state, OLD.attempt, OLD.reason_code) THEN
+        RAISE EXCEPTION 'event %: history is not rewritten', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.feed_honours(p_account text, p_structure bigint, p_honoured text, p_offset interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s    chorus.structures%ROWTYPE;
+    good CONSTANT boolean := p_honoured IN ('unknown', 'hours') AND p_offset = interval '0';
+BEGIN
+    SELECT * INTO s FROM chorus.structures WHERE account = p_account AND id_structure_cpp = p_structure FOR UPDATE;
+    IF NOT FOUND OR (s.filter_honoured, s.filter_offset) = (p_honoured, p_offset) THEN
+        RETURN false;
+    END IF;
+    UPDATE chorus.structures
+    SET filter_honoured = p_honoured, filter_offset = p_offset, depot_cursor = NULL
+    WHERE account = p_account AND id_structure_cpp = p_structure;
+    IF good AND s.filter_honoured IN ('unknown', 'hours') AND s.filter_offset = interval '0' THEN
+        RETURN false;
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE WHEN good THEN 'FEED_RESTORED' ELSE 'FEED_DEGRADED' END, jsonb_build_object(
+        'account', p_account, 'structure', p_structure, 'identifiant', s.identifiant,
+        'what', CASE p_honoured WHEN 'days' THEN 'the period of the last change honours days only'
+                                WHEN 'ignored' THEN 'the period of the last change is ignored'
+                                ELSE CASE WHEN good THEN 'the period of the last change is honoured' ELSE 'the period of the last change is shifted by ' || p_offset END END));
+    RETURN true;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.findings_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    what text := CASE WHEN TG_OP = 'INSERT' THEN 'FINDING'
+                      WHEN NEW.state = OLD.state THEN NULL
+                      WHEN NEW.state = 'open' THEN 'FINDING' -- it was accepted, and has become another
+                      WHEN NEW.state = 'closed' THEN 'FINDING_CLOSED'
+                      WHEN NEW.state = 'accepted' THEN 'FINDING_ACCEPTED' END;
+    row_state text := (SELECT state FROM chorus.invoices WHERE id = NEW.invoice_id);
+BEGIN
+    IF what IS NOT NULL THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+        VALUES (NEW.invoice_id, chorus.actor(), row_state, row_state, what, jsonb_strip_nulls(jsonb_build_object(
+            'finding', NEW.id,
+            'code', NEW.code,
+            'text', NEW.text,
+            'account', NEW.account,
+            'numero_facture', NEW.numero_facture,
+            'identifiant_facture_cpp', NEW.identifiant_facture_cpp,
+            'resolution', NEW.resolution)));
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.forget_webhook(p_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at bigint;
+BEGIN
+    DELETE FROM chorus.webhooks WHERE name = p_name RETURNING cursor INTO at;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'WEBHOOK_FORGOTTEN', jsonb_build_object('webhook', p_name, 'cursor', at));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_after_abandoned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    NEW.lookup_first := NEW.lookup_first OR EXISTS (
+        SELECT
+        FROM chorus.invoices o
+        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
+          AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_before_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
+        RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
+    END IF;
+    -- 30 MB is the portal's own limit for a flux (docs/chorus-pro.md §6.1).
+    IF octet_length(NEW.document) > 30000000 THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+            USING ERRCODE = 'CH011', COLUMN = 'document';
+    END IF;
+    IF NEW.syntaxe_flux IS NOT NULL AND NEW.syntaxe_flux NOT IN (
+        'IN_DP_E1_UBL_INVOICE', 'IN_DP_E1_CII', 'IN_DP_E1_PES_FACTURE', 'IN_DP_E1_XCBL', 'IN_DP_E1_CII_16B', 'IN_DP_E2_UBL_INVOICE_MIN',
+        'IN_DP_E2_CII_MIN', 'IN_DP_E2_CII_MIN_16B', 'IN_DP_E2_PES_FACTURE_MIN', 'IN_DP_E2_CPP_FACTURE_MIN', 'IN_DP_E2_CII_FACTURX',
+        'IN_DP_PDFARCHIVE_UBL_INVOICE_MUG', 'IN_DP_PDFARCHIVE_CII_MUG') THEN
+        RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
+            USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
+    END IF;
+    IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
+    END IF;
+    IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
+        OR NEW.cancel_requested_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a new invoice starts in state received, never sent: leave the worker''s columns alone' USING ERRCODE = 'CH002', COLUMN = 'state';
+    END IF;
+    NEW.document_sha256 := sha256(NEW.document);
+    NEW.document_bytes := octet_length(NEW.document);
+    NEW.due_at := clock_timestamp();
+    NEW.lookup_first := EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp());
+    NEW.claim := NULL;
+    NEW.claimed_until := NULL;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_before_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
+        OR NEW.document IS DISTINCT FROM OLD.document
+        OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
+        OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
+        OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
+        RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF NEW.attempt_no < OLD.attempt_no THEN
+        RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
+    END IF;
+
+    IF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
+        IF OLD.cancel_requested_at IS NOT NULL THEN
+            RAISE EXCEPTION 'invoice %: cancellation has been asked for already', OLD.id USING ERRCODE = 'CH004', COLUMN = 'cancel_requested_at';
+        END IF;
+        IF OLD.state NOT IN ('received', 'ready', 'sending', 'in_doubt', 'cancelled') THEN
+            RAISE EXCEPTION 'invoice % is % and cannot be cancelled any more', OLD.id, OLD.state
+                USING ERRCODE = 'CH004', COLUMN = 'cancel_requested_at';
+        END IF;
+        NEW.cancel_requested_at := clock_timestamp();
+        -- Not sent yet: cancelled at once. In the air: honoured only if it turns out that nothing left.
+        IF NEW.state = OLD.state AND OLD.state IN ('received', 'ready') THEN
+            NEW.state := 'cancelled';
+        END IF;
+    END IF;
+
+    IF NEW.state <> OLD.state THEN
+        IF NOT EXISTS (SELECT FROM chorus.transitions t WHERE t.from_state = OLD.state AND t.to_state = NEW.state) THEN
+            RAISE EXCEPTION 'invoice %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'CH002', COLUMN = 'state';
+        END IF;
+        -- A step that was claimed for the old state is over.
+        NEW.claim := NULL;
+        NEW.claimed_until := NULL;
+        NEW.looks := 0;
+        IF NEW.state = 'in_doubt' THEN
+            NEW.in_doubt_since := clock_timestamp();
+        ELSE
+            NEW.in_doubt_since := NULL;
+        END IF;
+        IF NEW.state IN ('invalid', 'rejected', 'settled', 'cancelled', 'abandoned', 'parked', 'integrated', 'sending') THEN
+            NEW.due_at := NULL;
+        END IF;
+        IF NEW.state IN ('ready', 'sending', 'deposited', 'integrated', 'settled', 'cancelled')
+            AND NEW.reason_code IS NOT DISTINCT FROM OLD.reason_code AND NEW.reason IS NOT DISTINCT FROM OLD.reason THEN
+            NEW.reason_code := NULL;
+            NEW.reason := NULL;
+        END IF;
+        IF NEW.state = 'deposited' AND NEW.deposited_at IS NULL THEN
+            NEW.deposited_at := clock_timestamp();
+        END IF;
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := clock_timestamp();
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO chorus.events (invoice_id, actor, to_state) VALUES (NEW.id, chorus.actor(), NEW.state);
+    ELSIF NEW.state <> OLD.state THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), NEW.reason_code, jsonb_strip_nulls(jsonb_build_object(
+            'reason', NEW.reason,
+            'numero_flux_depot', NEW.numero_flux_depot,
+            'etat_flux', NEW.etat_flux,
+            'identifiant_facture_cpp', NEW.identifiant_facture_cpp,
+            'statut_courant', NEW.statut_courant)));
+    ELSIF NEW.statut_courant IS DISTINCT FROM OLD.statut_courant OR NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
+            'statut_courant', NEW.statut_courant,
+            'statut_precedent', OLD.statut_courant,
+            'statut_courant_date', NEW.statut_courant_date,
+            'statut_commentaire', NEW.statut_commentaire)));
+    ELSIF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code)
+        VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), 'CANCEL_REQUESTED');
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_reason()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.state NOT IN ('integrated', 'rejected') OR NEW.identifiant_facture_cpp IS NULL OR coalesce(NEW.statut_commentaire, '') <> ''
+        OR NOT EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.needs_reason) THEN
+        NEW.reason_due_at := NULL;
+    ELSE
+        NEW.reason_due_at := clock_timestamp();
+        NEW.looks := 0;
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_replaces()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    o chorus.invoices%ROWTYPE;
+    n bigint;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
+    END IF;
+    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces FOR UPDATE;
+    IF NOT FOUND OR o.account <> NEW.account THEN
+        RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    IF o.state <> 'rejected' OR o.identifiant_facture_cpp IS NULL THEN
+        RAISE EXCEPTION 'column "replaces": invoice % is % (%), and only one that its recipient refused is replaced', o.id, o.state, coalesce(o.statut_courant, 'no status')
+            USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    SELECT id INTO n FROM chorus.invoices r
+    WHERE r.replaces = o.id AND r.state NOT IN ('invalid', 'cancelled') AND NOT (r.state = 'rejected' AND r.identifiant_facture_cpp IS NULL);
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "replaces": invoice % is replaced by invoice % already', o.id, n USING ERRCODE = 'CH014', COLUMN = 'replaces';
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_statut()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    code text;
+BEGIN
+    IF NEW.statut_courant IS DISTINCT FROM OLD.statut_courant THEN
+        SELECT CASE
+                   WHEN coalesce(s.next_actor, 'unknown') = 'unknown' THEN 'UNKNOWN_STATUT'
+                   WHEN s.code <> ALL (b.successors) AND (b.terminal OR s.stage BETWEEN 1 AND b.stage - 1) THEN 'BACKWARDS'
+               END
+        INTO code
+        FROM (VALUES (1)) one
+        LEFT JOIN chorus.statuts s ON s.code = NEW.statut_courant
+        LEFT JOIN chorus.statuts b ON b.code = OLD.statut_courant;
+    ELSIF NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
+        code := 'REASON';
+    END IF;
+    IF code IS NOT NULL THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.id, chorus.actor(), NEW.state, NEW.state, nullif(NEW.attempt_no, 0), code, jsonb_strip_nulls(jsonb_build_object(
+            'statut_courant', NEW.statut_courant,
+            'statut_precedent', nullif(OLD.statut_courant, NEW.statut_courant),
+            'statut_courant_date', NEW.statut_courant_date,
+            'statut_commentaire', NEW.statut_commentaire)));
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_wake()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF pg_try_advisory_xact_lock(820001, 1) THEN
+        PERFORM pg_notify('chorus_wake', '');
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_watch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE chorus.structures
+    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp())
+    WHERE account = NEW.account AND identifiant = NEW.fournisseur_siret AND resting;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.known_fluxes(p_id bigint)
+ RETURNS TABLE(flux text, source text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH last AS (
+        SELECT n, evidence -> 'lookups' -> -1 AS look
+        FROM chorus.attempts
+        WHERE invoice_id = p_id AND evidence ? 'lookups'
+        ORDER BY n DESC
+        LIMIT 1
+    ), known AS (
+        SELECT numero_flux_depot AS flux, 'attempt ' || n AS source, n::integer AS rank
+        FROM chorus.attempts
+        WHERE invoice_id = p_id AND numero_flux_depot IS NOT NULL
+        UNION ALL
+        SELECT x, 'last look-up', 1000000
+        FROM last, jsonb_array_elements_text(coalesce(nullif(look -> 'fluxes', 'null'), jsonb_build_array(look -> 'flux'))) x
+        WHERE x <> ''
+        UNION ALL
+        SELECT numero_flux_depot, 'the row', 1000001 FROM chorus.invoices WHERE id = p_id AND numero_flux_depot IS NOT NULL
+    )
+    SELECT k.flux, string_agg(k.source, ', ' ORDER BY k.rank)
+    FROM known k
+    WHERE NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.numero_flux_depot = k.flux AND o.id <> p_id)
+    GROUP BY k.flux
+    ORDER BY min(k.rank), k.flux
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.maintenance_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE NEW.state WHEN 'running' THEN 'MAINTENANCE_BEGAN' ELSE 'MAINTENANCE_ENDED' END,
+            jsonb_build_object('starts_at', NEW.starts_at, 'ends_at', NEW.ends_at));
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE chorus.accounts
+    SET paused_at = NULL, pause_reason = NULL
+    WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'RESUMED', jsonb_build_object('account', p_account, 'reason', 'another password is configured'));
+    RETURN true;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.pause(p_account text, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE chorus.accounts
+    SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
+        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
+    WHERE name = p_account;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE WHEN p_reason IS NULL THEN 'RESUMED' ELSE 'PAUSED' END,
+            jsonb_strip_nulls(jsonb_build_object('account', p_account, 'reason', p_reason)));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.pause_webhook(p_name text, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE chorus.webhooks
+    SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
+        failures = CASE WHEN p_reason IS NULL THEN 0 ELSE failures END,
+        failing_since = CASE WHEN p_reason IS NULL THEN NULL ELSE failing_since END,
+        due_at = CASE WHEN p_reason IS NULL THEN clock_timestamp() ELSE due_at END
+    WHERE name = p_name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE WHEN p_reason IS NULL THEN 'WEBHOOK_RESUMED' ELSE 'WEBHOOK_PAUSED' END,
+            jsonb_strip_nulls(jsonb_build_object('webhook', p_name, 'reason', p_reason)));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_known text[], p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
+    inst chorus.installation%ROWTYPE;
+BEGIN
+    -- Every transaction that moves rows holds this lock shared.
+    PERFORM pg_advisory_xact_lock(820001, 4);
+    SELECT * INTO inst FROM chorus.installation FOR UPDATE;
+    quarantines := inst.quarantines;
+    moved := 0;
+    IF inst.quarantines > p_seen THEN
+        RETURN;
+    END IF;
+    quarantines := p_seen + 1;
+    UPDATE chorus.installation i
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = clock_timestamp(),
+        suspect_until = CASE WHEN p_kind = 'restore' THEN clock_timestamp() + p_window ELSE i.suspect_until END;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'QUARANTINE', jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'unknown_attempts', p_known));
+
+    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
+    FROM chorus.invoices i
+    WHERE i.state = 'sending' AND a.invoice_id = i.id AND a.n = i.attempt_no AND a.outcome IS NULL;
+    UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
+    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    WHERE state = 'sending';
+    -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
+    UPDATE chorus.invoices
+    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
+        claim = NULL, claimed_until = NULL
+    WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
+    WITH head AS (
+        SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
+        FROM chorus.invoices
+        WHERE state = 'ready'
+        ORDER BY priority DESC, id
+        LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
+        FOR UPDATE
+    ), stand_in AS (
+        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+        SELECT attempt, id, attempt_no + 1, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
+               clock_timestamp(), clock_timestamp(), clock_timestamp(), 'OWNER_LOST'
+        FROM head
+    )
+    UPDATE chorus.invoices i
+    SET state = 'in_doubt', attempt_no = i.attempt_no + 1, reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    FROM head
+    WHERE i.id = head.id;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF p_kind = 'restore' THEN
+        UPDATE chorus.invoices SET lookup_first = true WHERE state = 'received';
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.reachable(p_account text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT NOT EXISTS (
+            SELECT
+            FROM chorus.accounts a
+            JOIN chorus.breakers b ON b.key = ANY (a.behind)
+            WHERE a.name = p_account AND b.state = 'open'
+        )
+        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.reconcile(p_account text, p_siret text, p_from date, p_to date)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    last_day  date := coalesce(p_to, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date);
+    first_day date := coalesce(p_from, last_day - 6);
+    s         chorus.structures%ROWTYPE;
+    day       date;
+    days      daterange;
+    run       bigint;
+BEGIN
+    IF last_day < first_day OR last_day - first_day >= 366 THEN
+        RAISE EXCEPTION 'the period from % to % is empty or longer than a year', first_day, last_day USING ERRCODE = 'CH040';
+    END IF;
+    IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret)) THEN
+        RAISE EXCEPTION 'no account sees such a supplier structure: check the account and the SIRET' USING ERRCODE = 'CH020';
+    END IF;
+    FOR s IN
+        SELECT *
+        FROM chorus.structures x
+        WHERE (p_account IS NULL OR x.account = p_account)
+          AND (p_siret IS NULL OR x.identifiant = p_siret)
+          AND (p_siret IS NOT NULL
+               OR EXISTS (SELECT FROM chorus.invoices i WHERE i.account = x.account AND i.fournisseur_siret = x.identifiant AND i.deposited_at IS NOT NULL))
+        ORDER BY x.account, x.identifiant
+    LOOP
+        day := first_day;
+        WHILE day <= last_day LOOP
+            days := daterange(day, least(day + 7, last_day + 1));
+            INSERT INTO chorus.reconciliations (account, id_structure_cpp, siret, period, requested_by)
+            VALUES (s.account, s.id_structure_cpp, s.identifiant, days, chorus.actor())
+            ON CONFLICT DO NOTHING
+            RETURNING id INTO run;
+            IF run IS NULL THEN
+                SELECT r.id INTO run
+                FROM chorus.reconciliations r
+                WHERE r.account = s.account AND r.id_structure_cpp = s.id_structure_cpp AND r.period = days AND r.state IN ('requested', 'running');
+            END IF;
+            IF run IS NOT NULL THEN
+                RETURN NEXT run;
+            END IF;
+            run := NULL;
+            day := day + 7;
+        END LOOP;
+    END LOOP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.recycle(p_id bigint, p_destinataire text DEFAULT NULL::text, p_service text DEFAULT NULL::text, p_engagement text DEFAULT NULL::text, p_comment text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i      chorus.invoices%ROWTYPE := chorus.remediable(p_id, 'A_RECYCLER');
+    before chorus.remedies%ROWTYPE;
+    r      bigint;
+BEGIN
+    IF coalesce(p_destinataire, p_service, p_engagement, '') = '' THEN
+        RAISE EXCEPTION 'recycling needs another recipient, service or commitment' USING ERRCODE = 'CH024';
+    END IF;
+    IF p_destinataire !~ '^[0-9]{14}$' OR length(p_service) > 100 OR length(p_engagement) > 50 THEN
+        RAISE EXCEPTION 'a recipient is a SIRET of 14 digits, a service has at most 100 characters, a commitment at most 50' USING ERRCODE = 'CH024';
+    END IF;
+    SELECT * INTO before FROM chorus.remedies WHERE invoice_id = p_id AND kind = 'recycle' AND state = 'done' ORDER BY id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        before.destinataire_siret := i.destinataire_siret;
+        before.code_service := i.code_service;
+        before.numero_engagement := i.numero_engagement;
+    END IF;
+    INSERT INTO chorus.remedies (invoice_id, kind, requested_by, comment, destinataire_siret, code_service, numero_engagement)
+    VALUES (p_id, 'recycle', chorus.actor(), nullif(left(btrim(p_comment), 2000), ''),
+            coalesce(p_destinataire, before.destinataire_siret),
+            coalesce(p_service, CASE WHEN coalesce(p_destinataire = before.destinataire_siret, true) THEN before.code_service END),
+            coalesce(p_engagement, before.numero_engagement))
+    RETURNING id INTO r;
+    RETURN r;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.refuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', TG_TABLE_NAME USING ERRCODE = 'CH003';
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.refuse_password(p_account text, p_hash bytea, p_pause boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    a chorus.accounts%ROWTYPE;
+BEGIN
+    SELECT * INTO a FROM chorus.accounts WHERE name = p_account FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    a.refused := array_append(array_remove(a.refused, p_hash), p_hash);
+    UPDATE chorus.accounts SET refused = a.refused[greatest(1, cardinality(a.refused) - 9):] WHERE name = p_account;
+    IF p_pause AND a.paused_at IS NULL THEN
+        UPDATE chorus.accounts
+        SET probing_until = '-infinity', paused_at = clock_timestamp(), pause_reason = 'ACCOUNT_REFUSED'
+        WHERE name = p_account;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), 'PAUSED', jsonb_build_object('account', p_account, 'reason', 'ACCOUNT_REFUSED'));
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.remediable(p_id bigint, p_statut text)
+ RETURNS chorus.invoices
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i     chorus.invoices%ROWTYPE;
+    wants CONSTANT text := CASE p_statut WHEN 'SUSPENDUE' THEN 'completed' ELSE 'recycled' END;
+BEGIN
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF i.state <> 'integrated' OR i.identifiant_facture_cpp IS NULL OR i.statut_courant IS DISTINCT FROM p_statut THEN
+        RAISE EXCEPTION 'invoice % is % (%): only what is % at Chorus Pro can be %', p_id, i.state, coalesce(i.statut_courant, 'no status'), p_statut, wants
+            USING ERRCODE = 'CH022';
+    END IF;
+    IF EXISTS (SELECT FROM chorus.remedies r WHERE r.invoice_id = p_id AND r.state NOT IN ('done', 'refused')) THEN
+        RAISE EXCEPTION 'invoice %: a remedy is under way already', p_id USING ERRCODE = 'CH022';
+    END IF;
+    RETURN i;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.remedies_before_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF OLD.state IN ('done', 'refused')
+        OR (NEW.id, NEW.invoice_id, NEW.kind, NEW.requested_at, NEW.requested_by) IS DISTINCT FROM (OLD.id, OLD.invoice_id, OLD.kind, OLD.requested_at, OLD.requested_by)
+        OR (NEW.comment, NEW.destinataire_siret, NEW.code_service, NEW.numero_engagement)
+           IS DISTINCT FROM (OLD.comment, OLD.destinataire_siret, OLD.code_service, OLD.numero_engagement) THEN
+        RAISE EXCEPTION 'remedy %: what was asked for, and what has ended, stays', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    IF NEW.state IN ('done', 'refused') THEN
+        NEW.finished_at := clock_timestamp();
+        NEW.claim := NULL;
+        NEW.claimed_until := NULL;
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.remedies_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    code text := CASE
+        WHEN TG_OP = 'INSERT' THEN 'REMEDY_REQUESTED'
+        WHEN NEW.state = OLD.state THEN NULL
+        WHEN NEW.state = 'done' THEN 'REMEDY_DONE'
+        WHEN NEW.state = 'refused' THEN 'REMEDY_REFUSED'
+    END;
+BEGIN
+    IF code IS NOT NULL THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+        SELECT i.id, chorus.actor(), i.state, i.state, code, jsonb_strip_nulls(jsonb_build_object(
+            'remedy', NEW.id, 'kind', NEW.kind, 'reason', NEW.reason, 'comment', NEW.comment, 'destinataire_siret', NEW.destinataire_siret,
+            'code_service', NEW.code_service, 'numero_engagement', NEW.numero_engagement,
+            'files', nullif((SELECT count(*) FROM chorus.remedy_files f WHERE f.remedy_id = NEW.id), 0)))
+        FROM chorus.invoices i
+        WHERE i.id = NEW.invoice_id;
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.remind(p_accounts text[], p_secrets bytea[])
+ RETURNS TABLE(code text, what text, days integer)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    today date := (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date;
+    a     chorus.accounts%ROWTYPE;
+    s     chorus.secrets%ROWTYPE;
+    step  integer;
+BEGIN
+    FOR a IN SELECT * FROM chorus.accounts WHERE name = ANY (p_accounts) AND password_expires <= today + 60 ORDER BY name FOR UPDATE LOOP
+        days := a.password_expires - today;
+        step := (SELECT min(t) FROM unnest('{60,30,15,7}'::integer[]) t WHERE t >= days);
+        CONTINUE WHEN a.password_said <= step;
+        UPDATE chorus.accounts SET password_said = step WHERE name = a.name;
+        code := 'PASSWORD_EXPIRES';
+        what := a.name;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), code, jsonb_build_object('account', a.name, 'days', days, 'expires', a.password_expires));
+        RETURN NEXT;
+    END LOOP;
+    FOR s IN SELECT * FROM chorus.secrets WHERE hash = ANY (p_secrets) AND since <= clock_timestamp() - interval '80 days' ORDER BY key, hash FOR UPDATE LOOP
+        days := extract(day FROM clock_timestamp() - s.since);
+        step := CASE WHEN days >= 90 THEN 90 ELSE 80 END;
+        CONTINUE WHEN s.said >= step;
+        UPDATE chorus.secrets SET said = step WHERE key = s.key AND hash = s.hash;
+        code := 'SECRET_AGES';
+        what := s.name;
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), code, jsonb_build_object('application', s.name, 'days', days, 'since', s.since));
+        RETURN NEXT;
+    END LOOP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.replay_webhook(p_name text, p_from bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w chorus.webhooks%ROWTYPE;
+BEGIN
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
+    END IF;
+    IF p_from < 1 OR p_from > w.cursor THEN
+        RAISE EXCEPTION 'webhook %: a replay begins at an event from 1 to %, which it is done with', p_name, w.cursor USING ERRCODE = 'CH050';
+    END IF;
+    UPDATE chorus.webhooks
+    SET cursor = p_from - 1, stuck = NULL, failures = 0, failing_since = NULL, due_at = clock_timestamp(), claim = NULL, claimed_until = NULL
+    WHERE name = p_name;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'WEBHOOK_REPLAYED', jsonb_build_object('webhook', p_name, 'from', p_from, 'to', w.cursor));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.reserve(p_key text, p_lane integer, p_n integer, OUT granted boolean, OUT delay_us bigint, OUT every_us bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    depths  float8[] := '{16,8,3,1}'; -- at 20 a second; at a higher pace, what takes as long
+    lane    CONSTANT integer := least(p_lane, 3);
+    b       chorus.budgets%ROWTYPE;
+    every   interval;
+    cur     timestamptz;
+    open_at timestamptz;
+    slot    timestamptz;
+    queue   float8;
+BEGIN
+    SELECT * INTO b FROM chorus.budgets WHERE key = p_key FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    cur := clock_timestamp(); -- after the lock was granted
+    -- What 429 have taught is unlearned slowly.
+    IF b.learned_us > b.every_us AND b.learned_at < cur - interval '1 minute' THEN
+        b.learned_us := b.learned_us * 9 / 10;
+        b.learned_at := cur;
+    END IF;
+    IF b.day IS DISTINCT FROM (cur AT TIME ZONE 'Europe/Paris')::date THEN
+        b.day := (cur AT TIME ZONE 'Europe/Paris')::date;
+        b.today := 0;
+    END IF;
+    every_us := greatest(b.every_us, b.learned_us);
+    every := make_interval(secs => every_us / 1e6);
+    open_at := greatest(cur, b.paused_until);
+    IF b.daily > 0 AND b.today >= b.daily THEN
+        open_at := greatest(open_at, (b.day + 1)::timestamp AT TIME ZONE 'Europe/Paris');
+    END IF;
+    depths := ARRAY(SELECT d * greatest(1, 50000.0 / every_us) FROM unnest(depths) d);
+    slot := greatest(b.tat, open_at);
+    queue := extract(epoch FROM slot - open_at) / extract(epoch FROM every);
+    -- Behind a closed gate nobody queues: the gate may open on somebody more important.
+    IF open_at > cur + interval '1 second' THEN
+        granted := false;
+        delay_us := (extract(epoch FROM open_at - cur) * 1e6)::bigint;
+        RETURN;
+    END IF;
+    IF queue > depths[p_lane] AND (b.lanes[lane] > slot OR queue > 2 * depths[1]) THEN
+        granted := false;
+        delay_us := (extract(epoch FROM every) * (queue - depths[p_lane]) * 1e6)::bigint;
+        RETURN;
+    END IF;
+    granted := true;
+    delay_us := greatest(0, (extract(epoch FROM slot - cur) * 1e6)::bigint);
+    b.lanes[lane] := greatest(b.lanes[lane], slot) + 5 * p_n * every;
+    UPDATE chorus.budgets
+    SET tat = slot + p_n * every, lanes = b.lanes, learned_us = b.learned_us, learned_at = b.learned_at, day = b.day, today = b.today + p_n
+    WHERE key = p_key;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.resolutions(p_id bigint)
+ RETURNS TABLE(action text, refusal text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a, chorus.why_not_resolve(p_id, a, NULL, false)
+    FROM unnest(ARRAY['accept', 'lookup', 'resubmit', 'abandon']) a
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL::text, p_override boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i        chorus.invoices%ROWTYPE;
+    refusal  text;
+    accepted text;
+    s        text;
+    why      CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    IF p_action IS NULL OR p_action NOT IN ('accept', 'lookup', 'resubmit', 'abandon') THEN
+        RAISE EXCEPTION 'an invoice is resolved by accept, lookup, resubmit or abandon' USING ERRCODE = 'CH023';
+    END IF;
+    IF p_flux IS NOT NULL AND p_action <> 'accept' THEN
+        RAISE EXCEPTION 'a flux is named to accept it, and for nothing else' USING ERRCODE = 'CH023';
+    END IF;
+    IF p_override AND p_action NOT IN ('resubmit', 'abandon') THEN
+        RAISE EXCEPTION 'override goes with resubmit and abandon only' USING ERRCODE = 'CH023';
+    END IF;
+    IF coalesce(why, '') = '' THEN
+        RAISE EXCEPTION 'resolving a parked invoice needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    refusal := chorus.why_not_resolve(p_id, p_action, p_flux, p_override);
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal USING ERRCODE = 'CH022';
+    END IF;
+    CASE p_action
+    WHEN 'accept' THEN
+        accepted := coalesce(p_flux, (SELECT k.flux FROM chorus.known_fluxes(p_id) k));
+        -- When it was deposited, or at least not later: as a witness (docs/protocol.md §3.4) it must not look younger than it is.
+        UPDATE chorus.invoices
+        SET state = 'deposited', reason_code = 'OPERATOR', reason = why, due_at = clock_timestamp(), etat_flux = NULL, etat_flux_date = NULL,
+            numero_flux_depot = accepted,
+            deposited_at = coalesce(
+                (SELECT finished_at FROM chorus.attempts WHERE invoice_id = p_id AND numero_flux_depot = accepted),
+                (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = p_id))
+        WHERE id = p_id
+        RETURNING state INTO s;
+    WHEN 'lookup' THEN
+        UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'OPERATOR', reason = why, due_at = clock_timestamp() WHERE id = p_id RETURNING state INTO s;
+    WHEN 'resubmit' THEN
+        UPDATE chorus.invoices
+        SET state = 'in_doubt', reason = why, due_at = clock_timestamp(), refusals = 0, panics = 0,
+            reason_code = CASE WHEN p_override THEN 'RESUBMIT_OVERRIDE' ELSE 'RESUBMIT_WANTED' END,
+            numero_flux_depot = NULL, date_depot = NULL, etat_flux = NULL, etat_flux_date = NULL, deposited_at = NULL -- the attempts remember
+        WHERE id = p_id
+        RETURNING state INTO s;
+    WHEN 'abandon' THEN
+        UPDATE chorus.invoices
+        SET state = 'abandoned', reason_code = 'OPERATOR', reason = CASE WHEN p_override THEN 'override: ' ELSE '' END || why
+        WHERE id = p_id
+        RETURNING state INTO s;
+    END CASE;
+    RETURN s;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.retry(p_id bigint, p_reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i chorus.invoices%ROWTYPE;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'a retry needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    IF i.state = 'invalid' THEN
+        BEGIN
+            UPDATE chorus.invoices SET state = 'received', reason_code = 'RETRY', reason = p_reason, panics = 0, due_at = clock_timestamp() WHERE id = p_id;
+        EXCEPTION WHEN unique_violation THEN
+            RAISE EXCEPTION 'invoice %: another one replaces the same invoice since', p_id USING ERRCODE = 'CH022';
+        END;
+        RETURN 'received';
+    END IF;
+    IF i.state = 'rejected' AND i.identifiant_facture_cpp IS NULL THEN
+        BEGIN
+            UPDATE chorus.invoices
+            SET state = 'in_doubt', reason_code = 'RETRY', reason = p_reason, refusals = 0, panics = 0,
+                numero_flux_depot = NULL, date_depot = NULL, etat_flux = NULL, etat_flux_date = NULL, deposited_at = NULL, due_at = clock_timestamp()
+            WHERE id = p_id;
+        EXCEPTION WHEN unique_violation THEN
+            RAISE EXCEPTION 'invoice %: another invoice has its number, or its place, since', p_id USING ERRCODE = 'CH022';
+        END;
+        RETURN 'in_doubt';
+    END IF;
+    IF i.state = 'rejected' THEN
+        RAISE EXCEPTION 'invoice % was refused by its recipient: its number is used up, replace it', p_id USING ERRCODE = 'CH022';
+    END IF;
+    IF i.state = 'parked' THEN
+        RAISE EXCEPTION 'invoice % is parked: it is resolved, not retried', p_id USING ERRCODE = 'CH022';
+    END IF;
+    RAISE EXCEPTION 'invoice % is %: only invalid invoices and rejected fluxes can be retried', p_id, i.state USING ERRCODE = 'CH022';
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.schema_version()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+		         BEGIN
+		             RETURN (SELECT max(version_id) FROM chorus.goose_db_version WHERE is_applied);
+		         EXCEPTION WHEN undefined_table THEN
+		             RETURN 0;
+		         END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.skip_webhook(p_name text, p_reason text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w chorus.webhooks%ROWTYPE;
+BEGIN
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'to skip an event needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
+    END IF;
+    IF w.stuck IS NULL THEN
+        RAISE EXCEPTION 'webhook %: no event is held up, there is nothing to skip', p_name USING ERRCODE = 'CH050';
+    END IF;
+    UPDATE chorus.webhooks
+    SET cursor = w.stuck, stuck = NULL, failures = 0, failing_since = NULL, due_at = clock_timestamp(), claim = NULL, claimed_until = NULL
+    WHERE name = p_name;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'WEBHOOK_SKIPPED', jsonb_build_object('webhook', p_name, 'seq', w.stuck, 'reason', p_reason));
+    RETURN w.stuck;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.test_webhook(p_name text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    event bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM chorus.webhooks WHERE name = p_name) THEN
+        RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'WEBHOOK_TEST', jsonb_build_object('webhook', p_name))
+    RETURNING id INTO event;
+    RETURN event;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.why_not_resolve(p_id bigint, p_action text, p_flux text, p_override boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i      chorus.invoices%ROWTYPE;
+    fluxes text[];
+    ours   text;
+BEGIN
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id;
+    IF i.state <> 'parked' THEN
+        RETURN format('invoice %s is %s: only parked invoices are resolved', p_id, i.state);
+    END IF;
+    fluxes := ARRAY(SELECT k.flux FROM chorus.known_fluxes(p_id) k);
+    CASE p_action
+    WHEN 'accept' THEN
+        IF cardinality(fluxes) = 0 THEN
+            RETURN format('invoice %s: there is no flux to accept; neither a deposit was acknowledged nor did the last look-up find one', p_id);
+        END IF;
+        IF p_flux IS NULL AND (cardinality(fluxes) > 1 OR i.reason_code IN ('CONTRADICTION', 'SEVERAL', 'MISMATCH')) THEN
+            RETURN format('invoice %s: say which flux is meant: %s', p_id, array_to_string(fluxes, ' or '));
+        END IF;
+        IF p_flux <> ALL (fluxes) THEN
+            RETURN format('invoice %s: nothing here says that this flux is the invoice''s; known: %s', p_id, array_to_string(fluxes, ', '));
+        END IF;
+    WHEN 'lookup' THEN
+        IF i.attempt_no = 0 THEN
+            RETURN format('invoice %s was never sent: there is nothing to look for', p_id);
+        END IF;
+    WHEN 'resubmit' THEN
+        IF i.identifiant_facture_cpp IS NOT NULL THEN
+            RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
+        END IF;
+        IF i.attempt_no = 0 AND EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp()) THEN
+            RETURN format('invoice %s may have been sent before the database was restored: wait until the horizon has passed', p_id);
+        END IF;
+        IF i.reason_code = 'CONTRADICTION' THEN
+            RETURN format('invoice %s was accepted against expectation, so it cannot be sent again; accept the flux that counts', p_id);
+        END IF;
+    WHEN 'abandon' THEN
+        SELECT format('attempt %s was accepted as %s', n, numero_flux_depot) INTO ours
+        FROM chorus.attempts
+        WHERE invoice_id = p_id AND outcome = 'ACCEPTED'
+        ORDER BY n DESC
+        LIMIT 1;
+        IF ours IS NOT NULL AND i.reason_code IS DISTINCT FROM 'INCIDENT' AND NOT coalesce(p_override, false) THEN
+            RETURN format('invoice %s: %s; accept it, or abandon it with override', p_id, ours);
+        END IF;
+    END CASE;
+    RETURN NULL;
+END $function$
+;
+
+-- Rights
+GRANT USAGE ON SCHEMA chorus TO chorus_app;
+GRANT USAGE ON SCHEMA chorus TO chorus_operator;
+GRANT USAGE ON SCHEMA chorus TO chorus_reader;
+GRANT USAGE ON SCHEMA chorus TO chorus_worker;
+GRANT USAGE ON SCHEMA river TO chorus_worker;
+GRANT SELECT ON chorus.accounts TO chorus_operator;
+GRANT SELECT ON chorus.accounts TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.accounts TO chorus_worker;
+GRANT SELECT ON chorus.attempts TO chorus_operator;
+GRANT SELECT ON chorus.attempts TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.attempts TO chorus_worker;
+GRANT SELECT ON chorus.breakers TO chorus_operator;
+GRANT SELECT ON chorus.breakers TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.breakers TO chorus_worker;
+GRANT SELECT ON chorus.budgets TO chorus_operator;
+GRANT SELECT ON chorus.budgets TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.budgets TO chorus_worker;
+GRANT SELECT ON chorus.events TO chorus_app;
+GRANT SELECT ON chorus.events TO chorus_operator;
+GRANT SELECT ON chorus.events TO chorus_reader;
+GRANT SELECT ON chorus.events TO chorus_worker;
+GRANT SELECT ON chorus.finding_codes TO chorus_app;
+GRANT SELECT ON chorus.finding_codes TO chorus_operator;
+GRANT SELECT ON chorus.finding_codes TO chorus_reader;
+GRANT SELECT ON chorus.finding_codes TO chorus_worker;
+GRANT SELECT ON chorus.findings TO chorus_operator;
+GRANT SELECT ON chorus.findings TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.findings TO chorus_worker;
+GRANT SELECT ON chorus.installation TO chorus_operator;
+GRANT SELECT ON chorus.installation TO chorus_reader;
+GRANT SELECT, UPDATE ON chorus.installation TO chorus_worker;
+GRANT SELECT ON chorus.invoice_status TO chorus_app;
+GRANT SELECT ON chorus.invoice_status TO chorus_operator;
+GRANT SELECT ON chorus.invoice_status TO chorus_reader;
+GRANT SELECT ON chorus.invoice_status TO chorus_worker;
+GRANT SELECT ON chorus.invoices TO chorus_worker;
+GRANT SELECT ON chorus.maintenance TO chorus_operator;
+GRANT SELECT ON chorus.maintenance TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.maintenance TO chorus_worker;
+GRANT SELECT ON chorus.recipients TO chorus_app;
+GRANT SELECT ON chorus.recipients TO chorus_operator;
+GRANT SELECT ON chorus.recipients TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.recipients TO chorus_worker;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.reconciled TO chorus_worker;
+GRANT SELECT ON chorus.reconciliations TO chorus_operator;
+GRANT SELECT ON chorus.reconciliations TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.reconciliations TO chorus_worker;
+GRANT SELECT ON chorus.remedies TO chorus_app;
+GRANT SELECT ON chorus.remedies TO chorus_operator;
+GRANT SELECT ON chorus.remedies TO chorus_reader;
+GRANT SELECT ON chorus.remedies TO chorus_worker;
+GRANT SELECT ON chorus.remedy_files TO chorus_worker;
+GRANT INSERT, SELECT ON chorus.secrets TO chorus_worker;
+GRANT SELECT ON chorus.slots TO chorus_operator;
+GRANT SELECT ON chorus.slots TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.slots TO chorus_worker;
+GRANT SELECT ON chorus.states TO chorus_app;
+GRANT SELECT ON chorus.states TO chorus_operator;
+GRANT SELECT ON chorus.states TO chorus_reader;
+GRANT SELECT ON chorus.states TO chorus_worker;
+GRANT SELECT ON chorus.statuts TO chorus_app;
+GRANT SELECT ON chorus.statuts TO chorus_operator;
+GRANT SELECT ON chorus.statuts TO chorus_reader;
+GRANT SELECT ON chorus.statuts TO chorus_worker;
+GRANT SELECT ON chorus.strangers TO chorus_operator;
+GRANT SELECT ON chorus.strangers TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.strangers TO chorus_worker;
+GRANT SELECT ON chorus.structures TO chorus_operator;
+GRANT SELECT ON chorus.structures TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.structures TO chorus_worker;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.suspects TO chorus_worker;
+GRANT INSERT, SELECT, UPDATE ON chorus.tokens TO chorus_worker;
+GRANT SELECT ON chorus.transitions TO chorus_app;
+GRANT SELECT ON chorus.transitions TO chorus_operator;
+GRANT SELECT ON chorus.transitions TO chorus_reader;
+GRANT SELECT ON chorus.transitions TO chorus_worker;
+GRANT SELECT ON chorus.webhooks TO chorus_operator;
+GRANT SELECT ON chorus.webhooks TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
+GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
+GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
+GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
+GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator;
+GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_reader;
+GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;
+GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator;
+GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_reader;
+GRANT SELECT (key, generation, rejected, expires_at, refreshed_at, refreshed_by, failures, failure, retry_at) ON chorus.tokens TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.accept_finding(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint,bigint,text[],timestamp with time zone[],text[]) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,text[],interval,integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.reconcile(text,text,date,date) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.refuse_password(text,bytea,boolean) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.remind(text[],bytea[]) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.replay_webhook(text,bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.reserve(text,integer,integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.resolve(bigint,text,text,text,boolean) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.retry(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
