@@ -25,9 +25,9 @@ import (
 //	scheduled  request, flux, due, documents: a deposit that will land later
 //	accepted   request, flux, n, facts, key, refused_later, refused_as, reason, report_at, due (integration),
 //	           search_at: one line per document, n counts the documents of a flux from 0
-//	integrated flux, n, identifiantFactureCPP
+//	integrated flux, n, identifiantFactureCPP, search_at (when the search shows it, if it lags)
 //	rejected   flux, n, refused_as, reason
-//	statut     identifiantFactureCPP, numero, statut, commentaire
+//	statut     identifiantFactureCPP, numero, statut, commentaire, search_at (likewise)
 //	recycled   identifiantFactureCPP, facts: the recipient or references of a recycled invoice
 //	portal     identifiantFactureCPP, facts: an invoice typed in at the portal by a person
 //	edited     identifiantFactureCPP, flux, facts: changed at the portal by nobody's request, as it stands afterwards

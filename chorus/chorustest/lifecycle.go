@@ -113,7 +113,7 @@ func (s *Sim) integrate(fl *flux, at time.Time) {
 			continue
 		}
 		id++
-		lines = append(lines, Entry{At: at, Type: "integrated", Flux: fl.numero, N: n, Facture: id})
+		lines = append(lines, Entry{At: at, Type: "integrated", Flux: fl.numero, N: n, Facture: id, SearchAt: s.lagged(id, 0, at)})
 	}
 	s.record(lines...)
 }
@@ -127,7 +127,32 @@ func (s *Sim) step(f *facture, at time.Time) {
 }
 
 func (s *Sim) moveTo(f *facture, m Move, at time.Time) {
-	s.record(Entry{At: at, Type: "statut", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Statut: m.Statut, Commentaire: m.Commentaire})
+	s.record(Entry{At: at, Type: "statut", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Statut: m.Statut, Commentaire: m.Commentaire, SearchAt: s.lagged(f.id, f.moves, at)})
+}
+
+// lagged draws when the search shows a change; nil when it does not lag.
+func (s *Sim) lagged(facture int64, move int, at time.Time) *time.Time {
+	if s.cfg.Lag <= 0 {
+		return nil
+	}
+	from := min(s.cfg.LagFrom, s.cfg.Lag)
+	shown := at.Add(from + between(s.draw("lag", facture<<16+int64(move)), s.cfg.Lag-from)).Truncate(time.Microsecond)
+	return &shown
+}
+
+// shown is since when the search knows the change of this line.
+func (e *Entry) shown() time.Time {
+	if e.SearchAt != nil {
+		return *e.SearchAt
+	}
+	return e.At
+}
+
+// SetLag changes, for the changes to come, how late the search shows them, as Config says it at the start. Nothing to any: they are shown at once.
+func (s *Sim) SetLag(from, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.LagFrom, s.cfg.Lag = from, lag
 }
 
 // waits says whether an invoice in this statut stays there until its supplier acts.

@@ -41,6 +41,7 @@ func (s *Sim) manageHandler() http.Handler {
 	post("/accounts", s.postAccount)
 	post("/profile", s.postProfile)
 	post("/outage", s.postOutage)
+	post("/lag", s.postLag)
 	get("/violations", func(*http.Request) (any, error) { return s.Violations(), nil })
 	return mux
 }
@@ -151,7 +152,7 @@ func (s *Sim) getInvoice(r *http.Request) (any, error) {
 	for _, f := range s.byNumero[numero] {
 		past := make([]any, 0)
 		for _, p := range f.histoire {
-			past = append(past, object{"statut": p.Statut, "commentaire": p.Commentaire, "at": p.at})
+			past = append(past, object{"statut": p.Statut, "commentaire": p.Commentaire, "at": p.at, "searchable_at": p.shown})
 		}
 		invoices = append(invoices, object{"identifiantFactureCPP": f.id, "numeroFluxDepot": f.flux, "searchable_at": f.searchAt, "statuts": past, "facts": f.Facts})
 	}
@@ -193,8 +194,11 @@ func (s *Sim) TypeIn(f Facts) (identifiantFactureCPP int64, err error) {
 		return 0, fmt.Errorf("the portal holds %s already", f.key())
 	}
 	now := s.now()
-	id := s.nextFacture + 1
-	s.record(Entry{At: now, Type: "portal", Facts: &f, Key: f.key(), Facture: id, SearchAt: &now})
+	id, search := s.nextFacture+1, &now
+	if at := s.lagged(id, 0, now); at != nil {
+		search = at
+	}
+	s.record(Entry{At: now, Type: "portal", Facts: &f, Key: f.key(), Facture: id, SearchAt: search})
 	return id, nil
 }
 
@@ -371,4 +375,25 @@ func (s *Sim) postOutage(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return in, s.Outage(in.On, in.Scope, in.Kind)
+}
+
+// POST /lag {"from":"0s","to":"90s"}
+func (s *Sim) postLag(r *http.Request) (any, error) {
+	in := struct {
+		From string `json:"from"`
+		To   string `json:"to"`
+	}{From: "0s"}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	from, err := time.ParseDuration(in.From)
+	if err != nil || from < 0 {
+		return nil, fmt.Errorf("from: %q is not a positive duration as 0s or 30s", in.From)
+	}
+	to, err := time.ParseDuration(in.To)
+	if err != nil || to < from {
+		return nil, fmt.Errorf("to: %q is not a duration as 90s, and not below from", in.To)
+	}
+	s.SetLag(from, to)
+	return in, nil
 }

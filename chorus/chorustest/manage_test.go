@@ -103,6 +103,9 @@ func TestManagementDoor(t *testing.T) {
 		}},
 		{method: "POST", path: "/outage", body: `{"on":false,"scope":"api"}`, status: 200},
 		{method: "POST", path: "/outage", body: `{"on":true,"scope":"moon"}`, status: 400, want: "moon"},
+		{method: "POST", path: "/lag", body: `{"from":"1s","to":"90s"}`, status: 200, want: `"to":"90s"`},
+		{method: "POST", path: "/lag", body: `{"to":"0s"}`, status: 200, want: `"to":"0s"`},
+		{method: "POST", path: "/lag", body: `{"from":"2s","to":"1s"}`, status: 400, want: "below from"},
 		{method: "POST", path: "/invoices/F-1/edit", body: `{"montantTTC":"12.00","numeroFluxDepot":"CPP9"}`, status: 200, then: func() {
 			if row := c.search(m{"numeroFacture": "F-1"}).found()[0]; fmt.Sprint(row["montantTTC"], row["numeroFluxDepot"], row["dateFacture"]) != "12.00CPP92026-01-15" {
 				t.Errorf("edited: %v", row)
@@ -218,7 +221,7 @@ func TestManualNamesEveryFaultAndPath(t *testing.T) {
 			t.Errorf("docs/simulator.md does not list the fault %s", kind)
 		}
 	}
-	for _, path := range []string{"faults", "clock", "invoices", "ledger", "open", "stats", "violations", "outage", "accounts", "revoke", "profile"} {
+	for _, path := range []string{"faults", "clock", "invoices", "ledger", "open", "stats", "violations", "outage", "accounts", "revoke", "profile", "lag"} {
 		if !bytes.Contains(manual, []byte("$MANAGE/"+path)) {
 			t.Errorf("docs/simulator.md shows no call of /%s", path)
 		}

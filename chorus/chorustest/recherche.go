@@ -19,22 +19,22 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 		}
 	}
 	now := s.now()
-	keep := s.filter(c)
+	keep := s.filter(c, now)
 	var found []*facture
 	for _, f := range s.candidates(c.body) {
-		if !now.Before(f.searchAt) && !f.hidden && c.account.sees(f.Fournisseur) && keep(f) {
+		if _, known := f.shown(now); known && c.account.sees(f.Fournisseur) && keep(f) {
 			found = append(found, f)
 		}
 	}
 	in := c.body.object("rechercheFactureParFournisseur")
-	sortFactures(found, in.text("triColonne"), in.text("triSens"))
+	sortFactures(found, in.text("triColonne"), in.text("triSens"), now)
 	if limit := int(in.integer("nbResultatsMaximum")); limit > 0 && limit < len(found) {
 		found = found[:limit]
 	}
 	p := s.paging(in, "pageResultatDemandee", "nbResultatsParPage")
 	rows := make([]any, 0)
 	for _, f := range page(p, found) {
-		rows = append(rows, s.row(f))
+		rows = append(rows, s.row(f, now))
 	}
 	return s.list(c, "listeFactures", rows, p, len(found))
 }
@@ -66,8 +66,9 @@ func (s *Sim) candidates(in object) []*facture {
 }
 
 // filter makes the test of one request. An invoice has to pass every part that was asked.
-func (s *Sim) filter(c *call) func(*facture) bool {
+func (s *Sim) filter(c *call, now time.Time) func(*facture) bool {
 	in := c.body
+	shown := func(f *facture) passage { p, _ := f.shown(now); return p }
 	var tests []func(*facture) bool
 	add := func(asked bool, test func(*facture) bool) {
 		if asked {
@@ -106,7 +107,7 @@ func (s *Sim) filter(c *call) func(*facture) bool {
 		return s.structuresByID[in.integer("idFournisseur")].SIRET == f.Fournisseur
 	})
 	statuts := in.list("statutCourant")
-	add(len(statuts) > 0, func(f *facture) bool { return slices.Contains(statuts, any(f.statut().Statut)) })
+	add(len(statuts) > 0, func(f *facture) bool { return slices.Contains(statuts, any(shown(f).Statut)) })
 	rejetTraite, asked := in.boolean("rejetTraite")
 	add(asked && rejetTraite, func(*facture) bool { return false }) // nobody can mark a rejection as handled here
 	recipients := in.list("listeDestinataire")
@@ -115,7 +116,7 @@ func (s *Sim) filter(c *call) func(*facture) bool {
 	within("periodeDateDepot", true, func(f *facture) time.Time { return f.deposeLe })
 	within("periodeDateFacture", true, func(f *facture) time.Time { t, _, _ := parseDate(f.Date); return t })
 	if !s.cfg.PeriodsIgnored {
-		within("periodeDateHeureEtatCourant", s.cfg.PeriodsByDay, func(f *facture) time.Time { return f.statut().at.Add(s.cfg.PeriodsShift) })
+		within("periodeDateHeureEtatCourant", s.cfg.PeriodsByDay, func(f *facture) time.Time { return shown(f).at.Add(s.cfg.PeriodsShift) })
 	}
 	sums("montantHT", func(f *facture) string { return f.HT })
 	sums("montantTTC", func(f *facture) string { return f.TTC })
@@ -194,11 +195,11 @@ func (s *Sim) serviceOf(f *facture) Service {
 
 // sortFactures orders by a column and then by identifiantFactureCPP, so that pages never overlap. What the
 // portal does without a column is not known: here the newest deposit comes first [G].
-func sortFactures(all []*facture, column, sense string) {
+func sortFactures(all []*facture, column, sense string, now time.Time) {
 	texts := map[string]func(*facture) string{
 		"NumeroFacture":        func(f *facture) string { return f.Numero },
 		"DateFacture":          func(f *facture) string { return f.Date },
-		"Statut":               func(f *facture) string { return f.statut().Statut },
+		"Statut":               func(f *facture) string { p, _ := f.shown(now); return p.Statut },
 		"NumeroFluxDepot":      func(f *facture) string { return f.flux },
 		"TypeFacture":          func(f *facture) string { return f.Type },
 		"CodeFournisseur":      func(f *facture) string { return f.Fournisseur },
@@ -233,8 +234,8 @@ func sortFactures(all []*facture, column, sense string) {
 }
 
 // row is one invoice of a search answer.
-func (s *Sim) row(f *facture) object {
-	now := f.statut()
+func (s *Sim) row(f *facture, now time.Time) object {
+	last, _ := f.shown(now)
 	supplier, recipient := "", ""
 	var idRecipient any
 	if st := s.structures[f.Fournisseur]; st != nil {
@@ -249,8 +250,8 @@ func (s *Sim) row(f *facture) object {
 		"typeIdentifiantFournisseur": "SIRET", "designationFournisseur": supplier, "idDestinataire": idRecipient,
 		"codeDestinataire": f.Destinataire, "designationDestinataire": orNil(recipient), "codeServiceExecutant": orNil(f.Service),
 		"montantHT": amount(f.HT), "montantTTC": amount(f.TTC), "montantAPayer": amount(f.APayer), "devise": f.Devise,
-		"statut": now.Statut, "numeroBonCommande": orNil(f.Engagement), "numeroFluxDepot": orNil(f.flux), "modeDepot": f.Mode,
-		"rejetTraite": false, "dateHeureEtatCourant": isoDate(now.at), "commentaireEtatCourant": orNil(now.Commentaire),
+		"statut": last.Statut, "numeroBonCommande": orNil(f.Engagement), "numeroFluxDepot": orNil(f.flux), "modeDepot": f.Mode,
+		"rejetTraite": false, "dateHeureEtatCourant": isoDate(last.at), "commentaireEtatCourant": orNil(last.Commentaire),
 	}
 	if sv := s.serviceOf(f); sv.ID != 0 && f.Service != "" {
 		row["idServiceExecutant"], row["nomServiceExecutant"] = sv.ID, sv.Libelle

@@ -136,6 +136,54 @@ func TestVisibilityLag(t *testing.T) {
 	}
 }
 
+// Each change is shown after a time of its own, in any order, and then what is newest of all that is shown.
+func TestChangesShowLate(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, LagFrom: 10 * time.Second, Lag: 60 * time.Second, Empty: "0"})
+	const n = 40
+	for i := range n {
+		c.integrated(c.accepted(facture(fmt.Sprintf("F-%02d", i))))
+	}
+	s.Advance(9 * time.Second)
+	all := m{"rechercheFactureParFournisseur": m{"nbResultatsParPage": 100}}
+	if found := c.search(all).found(); len(found) != 0 {
+		t.Errorf("%d of %d show before they may", len(found), n)
+	}
+	s.Advance(52 * time.Second)
+	if found := c.search(all).found(); len(found) != n {
+		t.Errorf("%d of %d show after all must", len(found), n)
+	}
+	before := s.Now()
+	for _, statut := range []string{"SUSPENDUE", "COMPLETEE"} {
+		for i := range n {
+			if err := s.Statut(fmt.Sprintf("F-%02d", i), statut, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	shown := func(statut string) int {
+		return len(c.search(m{
+			"statutCourant": []any{statut}, "periodeDateHeureEtatCourantDu": before.Format(time.RFC3339),
+			"rechercheFactureParFournisseur": m{"nbResultatsParPage": 100},
+		}).found())
+	}
+	if old := shown("SUSPENDUE") + shown("COMPLETEE"); old != 0 {
+		t.Errorf("%d changes show at once", old)
+	}
+	s.Advance(35 * time.Second)
+	first, second := shown("SUSPENDUE"), shown("COMPLETEE")
+	if first == 0 || second == 0 || first+second == n {
+		t.Errorf("half-way %d show the first change, %d the second, of %d", first, second, n)
+	}
+	s.Advance(26 * time.Second)
+	if second := shown("COMPLETEE"); second != n {
+		t.Errorf("%d of %d show the second change after all must", second, n)
+	}
+	s.SetLag(0, 0)
+	if err := s.Statut("F-00", "MANDATEE", ""); err != nil || shown("MANDATEE") != 1 {
+		t.Errorf("a change that does not lag does not show: %v", err)
+	}
+}
+
 func TestGuessesThatCanBeSwitched(t *testing.T) {
 	s, c := start(t, &chorustest.Config{Quota: -1, SubstringNumbers: true, PeriodsByDay: true, Empty: "0"})
 	c.integrated(c.accepted(facture("FAC-12")))

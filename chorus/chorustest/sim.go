@@ -46,6 +46,8 @@ type Config struct {
 	Hidden      time.Duration // a report is "introuvable" for so long after the deposit; default 2 ms
 	Integration time.Duration // a deposit is integrated within (half of it at least); default 8 ms
 	Visibility  time.Duration // V: search lags the deposit by up to this, drawn for each; default 0
+	LagFrom     time.Duration // the search shows each integration and each statut so much later at least,
+	Lag         time.Duration // and so much at most, drawn for each: a later one may show before an earlier one; see also Sim.SetLag
 	Step        time.Duration // from one statut to the next; 0 = only when moved by hand
 	Late        time.Duration // commit_late lands between half of this and this after arrival; default 2 min
 	LateAfterD  time.Duration // late_after_D lands so long after arrival; default 20 min

@@ -76,8 +76,9 @@ type Move struct {
 // passage is a statut reached.
 type passage struct {
 	Move
-	id int64
-	at time.Time
+	id    int64
+	at    time.Time
+	shown time.Time // since when the search knows it
 }
 
 // facture is an invoice that the portal holds.
@@ -94,6 +95,19 @@ type facture struct {
 }
 
 func (f *facture) statut() passage { return f.histoire[len(f.histoire)-1] }
+
+// shown is the newest statut that the search knows by now; false while it does not know the invoice.
+func (f *facture) shown(now time.Time) (passage, bool) {
+	if now.Before(f.searchAt) || f.hidden {
+		return passage{}, false
+	}
+	for k := len(f.histoire) - 1; k >= 0; k-- {
+		if !now.Before(f.histoire[k].shown) {
+			return f.histoire[k], true
+		}
+	}
+	return passage{}, false
+}
 
 // apply changes the state by one line. It is the only place that does, for lines that are new and for lines
 // read again after a restart. It takes no decision: those are in the line.
@@ -134,7 +148,7 @@ func (s *Sim) apply(e *Entry) {
 	case "statut":
 		f := s.factures[e.Facture]
 		s.passages++
-		f.histoire = append(f.histoire, passage{Move{e.Statut, e.Commentaire}, s.passages, e.At})
+		f.histoire = append(f.histoire, passage{Move{e.Statut, e.Commentaire}, s.passages, e.At, e.shown()})
 		f.moves++
 		if e.Statut != "COMPLETEE" { // a completed invoice goes on where it was suspended
 			f.path = s.pathAfter(f, e.Statut)
@@ -188,7 +202,7 @@ func (s *Sim) addFacture(e *Entry, facts *Facts, numeroFlux string, depose, sear
 	s.passages++
 	s.nextFacture = max(s.nextFacture, e.Facture)
 	f := &facture{Facts: facts, id: e.Facture, flux: numeroFlux, deposeLe: depose, searchAt: search}
-	f.histoire = []passage{{Move{Statut: "DEPOSEE"}, s.passages, e.At}}
+	f.histoire = []passage{{Move{Statut: "DEPOSEE"}, s.passages, e.At, e.shown()}}
 	f.moves = 1
 	s.factures[f.id] = f
 	s.order = append(s.order, f)

@@ -90,6 +90,8 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 	f.DurationVar(&cfg.Hidden, "hidden", 0, "a new flux is \"introuvable\" for so long (default 2ms)")
 	f.DurationVar(&cfg.Integration, "integration", 0, "a deposit is integrated within (default 8ms)")
 	f.DurationVar(&cfg.Visibility, "visibility", 0, "V: the search shows an invoice up to so long after its deposit")
+	f.DurationVar(&cfg.LagFrom, "lag-from", 0, "the search shows each integration and each statut so much later at least, if there is a -lag")
+	f.DurationVar(&cfg.Lag, "lag", 0, "and so much at most, drawn for each: a later one may show before an earlier one")
 	f.DurationVar(&cfg.Step, "step", 0, "from one statut to the next; 0: only by the management door")
 	f.DurationVar(&cfg.Late, "late", 0, "fault commit_late: lands within (default 2m)")
 	f.DurationVar(&cfg.LateAfterD, "late-after-d", 0, "fault late_after_D: lands after (default 20m)")
