@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,70 +77,6 @@ type Gate interface {
 	// returned error's chain. leave is called once, as soon as the answer is read: with the fault, "" for success, and with
 	// whether it was a 401 that does not say what it refuses, which is laid on the token the first time.
 	Enter(ctx context.Context) (leave func(fault Fault, unclear bool), err error)
-}
-
-// The hosts of the two environments, docs/chorus-pro.md §2.
-const (
-	sandboxAPI      = "https://sandbox-api.piste.gouv.fr"
-	sandboxToken    = "https://sandbox-oauth.piste.gouv.fr/api/oauth/token" //nolint:gosec // an address, not a credential
-	productionAPI   = "https://api.piste.gouv.fr"
-	productionToken = "https://oauth.piste.gouv.fr/api/oauth/token" //nolint:gosec // an address, not a credential
-)
-
-// URLs gives the API's root and the token endpoint of an environment, "sandbox" or "production".
-func URLs(env string) (api, token string, err error) {
-	switch env {
-	case "sandbox":
-		return sandboxAPI, sandboxToken, nil
-	case "production":
-		return productionAPI, productionToken, nil
-	}
-	return "", "", fmt.Errorf("environment is %q, want sandbox or production", env)
-}
-
-// Check refuses a pair of addresses that cannot be meant: one of the sandbox and one of production, a state host without
-// TLS, or something that is not an address.
-func Check(api, token string) error {
-	envA, errA := environment("API", api)
-	envT, errT := environment("token", token)
-	if err := errors.Join(errA, errT); err != nil {
-		return err
-	}
-	if envA != "" && envT != "" && envA != envT {
-		return fmt.Errorf("the API address is of %s and the token address of %s", envA, envT)
-	}
-	if u, _ := url.Parse(api); strings.Trim(u.Path, "/") != "" {
-		return errors.New("the API address has a path: give the root, without /cpro")
-	}
-	return nil
-}
-
-// environment tells whose host an address names: sandbox, production or, for a simulator or another network, "".
-func environment(what, address string) (string, error) {
-	u, err := url.Parse(address)
-	// The address itself is not repeated in errors: it may hold a password.
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return "", fmt.Errorf("the %s address is not an absolute http(s) address", what)
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("the %s address must have no user, query or fragment", what)
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if !isState(host) {
-		return "", nil
-	}
-	if u.Scheme != "https" {
-		return "", fmt.Errorf("the %s address must be https", what)
-	}
-	if strings.HasPrefix(host, "sandbox") {
-		return "sandbox", nil
-	}
-	return "production", nil
-}
-
-// isState recognises PISTE's public hosts.
-func isState(host string) bool {
-	return host == "piste.gouv.fr" || strings.HasSuffix(host, ".piste.gouv.fr")
 }
 
 func (cfg Config) withDefaults() Config {
@@ -214,6 +149,11 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("chorus: %w", err)
 	}
+	hosts, err := ReadHosts(cfg.APIURL, cmp.Or(cfg.TokenURL, cfg.APIURL))
+	if err != nil {
+		return nil, fmt.Errorf("chorus: %w", err)
+	}
+	cfg.APIURL = hosts.API
 	tokens := cfg.Tokens
 	if tokens == nil {
 		endpoint, err := NewTokenEndpoint(cfg)
@@ -227,7 +167,7 @@ func New(cfg Config) (*Client, error) {
 		account = base64.StdEncoding.EncodeToString([]byte(cfg.Login + ":" + cfg.Password.Reveal()))
 	}
 	return &Client{
-		api:            strings.TrimRight(cfg.APIURL, "/"),
+		api:            hosts.API,
 		deposits:       depositClient(cfg),
 		reads:          readClient(cfg),
 		depositTimeout: cfg.DepositTimeout,

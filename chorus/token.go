@@ -68,13 +68,17 @@ type application struct {
 // NewTokenEndpoint uses TokenURL, ClientID, ClientSecret, Scope, ReadTimeout and RootCAs of cfg.
 func NewTokenEndpoint(cfg Config) (*TokenEndpoint, error) {
 	cfg = cfg.withDefaults()
-	_, err := environment("token", cfg.TokenURL)
-	if err := errors.Join(err, cfg.validateApplication()); err != nil {
+	url, _, text := readAddress(cfg.TokenURL)
+	err := cfg.validateApplication()
+	if text != "" {
+		err = errors.Join(&AddressError{"token", text}, err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("chorus: %w", err)
 	}
-	cfg.APIURL = cfg.TokenURL // the host that newTransport looks at
+	cfg.APIURL = url // the host that newTransport looks at
 	return &TokenEndpoint{
-		url:     cfg.TokenURL,
+		url:     url,
 		http:    depositClient(cfg), // rare requests: no connection is worth keeping
 		timeout: cfg.ReadTimeout,
 		private: &application{cfg.ClientID, cfg.ClientSecret.Reveal(), cfg.Scope, newRedactor(cfg.ClientSecret.Reveal())},

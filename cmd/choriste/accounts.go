@@ -104,10 +104,10 @@ func (f *accountsFile) application(n *yaml.Node, s *settings) {
 	before := len(f.problems)
 	f.fields(n, "an application", map[string]func(*yaml.Node){
 		"name":               f.text("name", &name),
-		"client_id":          f.text("client_id", &app.clientID),
+		"client_id":          f.formed("client_id", &app.clientID, identifier),
 		"client_secret_file": f.secret("client_secret_file", &app.secret),
-		"scope":              f.text("scope", &app.scope),
-		"quota":              f.number("quota", &app.quota, 0.1, 100000),
+		"scope":              f.formed("scope", &app.scope, scopes),
+		"quota":              f.number("quota", &app.quota, leastQuota, mostQuota),
 	})
 	if len(f.problems) == before {
 		_, twice := f.applications[name]
@@ -143,7 +143,7 @@ func (f *accountsFile) account(n *yaml.Node) {
 	f.fields(n, "an account", map[string]func(*yaml.Node){
 		"name":          f.text("name", &a.Name),
 		"application":   f.text("application", &a.Application),
-		"login":         f.text("login", &a.Chorus.Login),
+		"login":         f.formed("login", &a.Chorus.Login, login),
 		"password_file": f.secret("password_file", &a.Chorus.Password),
 		"weight":        f.number("weight", &a.Weight, 0.01, 1000),
 		"cpro_account": func(n *yaml.Node) {
@@ -172,8 +172,6 @@ func (f *accountsFile) account(n *yaml.Node) {
 			f.wrong(n, "account %s: there is no application %s", a.Name, cmp.Or(a.Application, "named"))
 		case a.Chorus.Login == "" && !a.Chorus.NoAccount:
 			f.wrong(n, "account %s has no login", a.Name)
-		case strings.ContainsAny(a.Chorus.Login, ": \t"):
-			f.wrong(n, "account %s: a login has neither colon nor white space", a.Name)
 		case a.Chorus.Password == "" && !a.Chorus.NoAccount:
 			f.wrong(n, "account %s has no password_file", a.Name)
 		}

@@ -57,7 +57,11 @@ func TestComposeSetsOnlyWhatChoristeKnows(t *testing.T) {
 			if strings.HasSuffix(variable, "_FILE") {
 				return ""
 			}
-			if given(variable+"_FILE") != "" {
+			switch {
+			case given(variable+"_FILE") == "":
+			case variable == "DATABASE_URL":
+				return "postgres:///from_a_file"
+			default:
 				return "from a file"
 			}
 			return given(variable)

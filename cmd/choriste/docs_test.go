@@ -170,7 +170,7 @@ func TestSettingsOfTheOtherPortal(t *testing.T) {
 		{"", "https://API.piste.gouv.fr.", "https://oauth.piste.gouv.fr/api/oauth/token", false},
 		{"production", "https://sandbox-api.piste.gouv.fr", "https://sandbox-oauth.piste.gouv.fr/api/oauth/token", false},
 		{"production", "https://api.piste.gouv.fr", "https://sandbox-oauth.piste.gouv.fr/api/oauth/token", false},
-		{"production", "https://portail.example", "https://portail.example/token", true},
+		{"production", "https://portail.example", "https://portail.example/token", false},
 	} {
 		env := map[string]string{
 			"DATABASE_URL": "postgres:///x", "PISTE_CLIENT_ID": "x", "PISTE_CLIENT_SECRET": "x", "CHORUS_LOGIN": "x", "CHORUS_PASSWORD": "x",

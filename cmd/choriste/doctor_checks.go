@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,26 +31,25 @@ func (d *doctor) settings() (s settings, ok bool) {
 			continue
 		case v == "" && t.required && !(t.orFile && d.getenv(accountsFileVariable) != ""):
 			missing = append(missing, t.name)
-		case badlyCopied(v):
-			copied = append(copied, t.name)
 		case v != "":
-			if err := t.set(&s, v); err != nil {
-				wrong = append(wrong, t.name+" "+err.Error())
+			var copy copyError
+			if err := t.set(&s, v); errors.As(err, &copy) {
+				copied = append(copied, t.source(d.getenv)+" "+copy.text)
+			} else if err != nil {
+				wrong = append(wrong, t.source(d.getenv)+" "+err.Error())
 			}
 		}
 		if byEnvironment && (t.name != "DATABASE_URL" || hasPassword(v)) {
 			exposed = append(exposed, t.name)
 		}
 	}
-	if s.DatabaseURL != "" {
-		if _, err := pgxpool.ParseConfig(s.DatabaseURL); err != nil { // whose text may hold the password
-			wrong = append(wrong, "DATABASE_URL should look like postgres://user@host:5432/database")
-		}
-	}
 	api, token := s.APIURL, s.TokenURL
 	hosts := s.hosts() // before the accounts, which get them
 	accounts, alsoCopied := accountsOf(&s, d.getenv)
 	copied = append(copied, alsoCopied...)
+	for _, err := range s.relations() {
+		wrong = append(wrong, err.Error())
+	}
 
 	before := len(d.results)
 	d.list(statusFail, "SETTINGS_MISSING", missing)
@@ -65,7 +61,7 @@ func (d *doctor) settings() (s settings, ok bool) {
 	d.list(statusFail, "SECRET_WHITESPACE", copied)
 	d.list(statusWarn, "SECRET_IN_ENVIRONMENT", exposed)
 	d.okUnless(before, layerSecrets)
-	d.hosts(api, token, s.Env, hosts)
+	d.hosts(s, api, token, hosts)
 	return s, d.summary().Healthy
 }
 
@@ -74,23 +70,14 @@ const accountsFileVariable = "CHORISTE_ACCOUNTS_FILE"
 // accountsOf reads the accounts file, too, and tells what is wrong with it apart from what was badly copied.
 func accountsOf(s *settings, getenv func(string) string) (wrong, copied []string) {
 	for _, p := range s.configure(getenv) {
-		if strings.HasSuffix(p.Error(), "white space") {
+		if errors.As(p, new(copyError)) {
 			copied = append(copied, p.Error())
 			continue
 		}
 		wrong = append(wrong, p.Error())
 	}
-	for _, a := range s.Accounts {
-		if badlyCopied(a.Chorus.Password.Reveal()) || badlyCopied(a.Chorus.Login) {
-			copied = append(copied, "account "+a.Name)
-		}
-		if badlyCopied(a.Chorus.ClientSecret.Reveal()) || badlyCopied(a.Chorus.ClientID) {
-			copied = append(copied, "application "+a.Application)
-		}
-	}
-	return wrong, slices.Compact(copied)
+	return wrong, copied
 }
-
 func (d *doctor) list(status, code string, problems []string) {
 	if len(problems) > 0 {
 		d.add(found(status, code, strings.Join(problems, "; ")))
@@ -103,31 +90,27 @@ func (d *doctor) okUnless(before int, layer string) {
 	}
 }
 
-// badlyCopied tells white space at either end, and characters that nobody can see or type.
-func badlyCopied(v string) bool {
-	return v != strings.TrimSpace(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) })
-}
-
 // hosts judges the pair as it was given, and what is wrong with it.
-func (d *doctor) hosts(api, token, env string, problems []error) {
+func (d *doctor) hosts(s settings, api, token string, problems []error) {
 	switch {
+	case len(problems) == 0 && len(s.foreign) > 0:
+		d.add(found(statusWarn, "HOSTS_FOREIGN", "CHORISTE_FOREIGN_HOSTS allows "+strings.Join(s.foreign, ", ")+" in production"))
 	case len(problems) == 0:
 		d.ok(layerHosts, "")
 	case (api == "") != (token == ""):
 		d.add(found(statusFail, "HOSTS_HALF"))
-	case chorus.Check(api, api) == nil && chorus.Check(rootOf(token), token) == nil:
-		d.add(found(statusFail, "HOSTS_MIXED", hostOf(api), hostOf(token), env))
 	default:
-		d.add(found(statusFail, "HOSTS_INVALID", problems[0].Error()))
+		h, err := chorus.ReadHosts(api, token)
+		var wrong *chorus.AddressError
+		switch known := err == nil || errors.As(err, &wrong) && wrong.Which == ""; {
+		case !known:
+			d.add(found(statusFail, "HOSTS_INVALID", problems[0].Error()))
+		case len(h.Foreign()) > 0:
+			d.add(found(statusFail, "HOSTS_FOREIGN", problems[0].Error()))
+		default:
+			d.add(found(statusFail, "HOSTS_MIXED", hostOf(api), hostOf(token), s.Env))
+		}
 	}
-}
-
-func rootOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	return u.Scheme + "://" + u.Host
 }
 
 // accountFacts is what the database tells of an account.

@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
@@ -86,6 +88,20 @@ var scenarios = []scenario{
 	{name: "a pair that CHORUS_ENV contradicts", codes: "HOSTS_MIXED", broken: func(c *clinic) {
 		c.env["CHORUS_API_URL"], c.env["CHORUS_TOKEN_URL"] = "https://api.piste.gouv.fr", "https://oauth.piste.gouv.fr/api/oauth/token"
 	}},
+	{name: "the sandbox's API and somebody else's tokens", codes: "HOSTS_FOREIGN", broken: func(c *clinic) { c.env["CHORUS_API_URL"] = "https://sandbox-api.piste.gouv.fr" }},
+	{name: "production at the simulator", codes: "HOSTS_FOREIGN", broken: func(c *clinic) { c.env["CHORUS_ENV"] = "production" }},
+	{name: "production by way of a gate that is allowed", codes: "?HOSTS_FOREIGN NETWORK_DNS", broken: func(c *clinic) {
+		c.env["CHORUS_ENV"], c.env["CHORISTE_FOREIGN_HOSTS"] = "production", "allow"
+		c.env["CHORUS_API_URL"], c.env["CHORUS_TOKEN_URL"] = "https://gate.invalid", "https://gate.invalid/token"
+	}},
+	{name: "a byte-order mark before the password", codes: "SECRET_WHITESPACE", broken: func(c *clinic) { c.secret("CHORUS_PASSWORD", "\ufeff"+accountPassword) }},
+	{name: "a pipe for a secret's file", codes: "SECRET_FILE", broken: func(c *clinic) {
+		c.env["CHORUS_PASSWORD_FILE"] = filepath.Join(c.dir, "pipe")
+		if err := syscall.Mkfifo(c.env["CHORUS_PASSWORD_FILE"], 0o600); err != nil {
+			c.Fatal(err)
+		}
+	}},
+	{name: "a JDBC address", codes: "SETTINGS_INVALID", broken: func(c *clinic) { c.secret("DATABASE_URL", "jdbc:postgresql://127.0.0.1/x") }},
 	{name: "an API address with /cpro", codes: "HOSTS_INVALID", broken: func(c *clinic) { c.env["CHORUS_API_URL"] += "/cpro" }},
 
 	{name: "no server", codes: "DATABASE_UNREACHABLE", broken: func(c *clinic) { c.secret("DATABASE_URL", "postgres://x@127.0.0.1:1/x") }},
@@ -107,7 +123,7 @@ var scenarios = []scenario{
 	{name: "the portal five minutes behind", codes: "CLOCK_PORTAL", broken: func(c *clinic) { c.portalAhead(-5 * time.Minute) }},
 	{name: "the portal ten seconds ahead", codes: "?CLOCK_PORTAL", broken: func(c *clinic) { c.portalAhead(10 * time.Second) }},
 
-	{name: "a name that nobody knows", codes: "NETWORK_DNS", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = "http://piste.invalid/api/oauth/token" }},
+	{name: "a name that nobody knows", codes: "NETWORK_DNS", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = "https://piste.invalid/api/oauth/token" }},
 	{name: "a closed port", codes: "NETWORK_TCP", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = "http://127.0.0.1:1/api/oauth/token" }},
 	{name: "no TLS there", codes: "NETWORK_TLS", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = strings.Replace(c.sim.TokenURL(), "http:", "https:", 1) }},
 	{name: "a certificate of nobody's", codes: "NETWORK_TLS", broken: func(c *clinic) {

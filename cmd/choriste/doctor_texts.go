@@ -68,8 +68,8 @@ var diagnoses = map[string]diagnosis{
 	},
 	"SECRET_WHITESPACE": {
 		layerSecrets,
-		words{"White space at an end, or an invisible character, in: %s. It came along when the value was copied.", "Copy the value again without it; a file may end with one line break."},
-		words{"Espace au début ou à la fin, ou caractère invisible, dans : %s. Il a été copié avec la valeur.", "Recopier la valeur sans lui ; un fichier peut finir par un seul retour à la ligne."},
+		words{"White space, or a character that nobody sees or types, came along when a value was copied: %s.", "Copy the value again without it; a file may end with one line break."},
+		words{"Un espace, ou un caractère que personne ne voit ni ne tape, a été copié avec la valeur : %s.", "Recopier la valeur sans lui ; un fichier peut finir par un seul retour à la ligne."},
 	},
 	"SECRET_IN_ENVIRONMENT": {
 		layerSecrets,
@@ -85,6 +85,11 @@ var diagnoses = map[string]diagnosis{
 		layerHosts,
 		words{"Sandbox and production are mixed: API %s, token endpoint %s, CHORUS_ENV=%s.", "Unset CHORUS_API_URL and CHORUS_TOKEN_URL: CHORUS_ENV alone picks the right pair."},
 		words{"Bac à sable et production sont mélangés : API %s, jetons %s, CHORUS_ENV=%s.", "Effacer CHORUS_API_URL et CHORUS_TOKEN_URL : CHORUS_ENV suffit à choisir la bonne paire."},
+	},
+	"HOSTS_FOREIGN": {
+		layerHosts,
+		words{"A host is not PISTE's: %s.", "Unset CHORUS_API_URL and CHORUS_TOKEN_URL. If this is your own way to PISTE, or a simulator, give both of its addresses and set CHORISTE_FOREIGN_HOSTS=allow; production needs https all the same."},
+		words{"Un hôte n'est pas celui de PISTE : %s.", "Effacer CHORUS_API_URL et CHORUS_TOKEN_URL. S'il s'agit de votre propre accès à PISTE, ou d'un simulateur, donner ses deux adresses et CHORISTE_FOREIGN_HOSTS=allow ; la production exige https dans tous les cas."},
 	},
 	"HOSTS_INVALID": {
 		layerHosts,

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -43,6 +41,9 @@ func (workCmd) Run(a *app) error {
 	if len(s.exposed) > 0 {
 		log.Warn("secrets in environment variables can be read by other programs of this user: prefer files", "use", strings.Join(s.exposed, "_FILE, ")+"_FILE")
 	}
+	if len(s.foreign) > 0 {
+		log.Warn("production is reached by hosts that are not PISTE's, as CHORISTE_FOREIGN_HOSTS allows", "hosts", strings.Join(s.foreign, ", "))
+	}
 	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", worker.Conns(s.Workers))
 	if err != nil {
 		return err
@@ -71,23 +72,23 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Listen)
+	listener, err := listenOn(s.Listen)
 	if err != nil {
-		return fmt.Errorf("CHORISTE_LISTEN: cannot listen on %s: the address is in use or not this machine's", s.Listen)
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", console.Handler(st))
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle("GET "+path, w.Handler(registry))
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{Handler: console.CheckHost(s.names(), mux), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the HTTP server ended", "error", err)
 		}
 	}()
 	defer func() { _ = server.Close() }()
-	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env)
+	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env, "api", hostOf(s.APIURL), "token", hostOf(s.TokenURL))
 
 	go reload(a.ctx, a.getenv, s.files, hup, reloadEvery, log, func(s settings) error {
 		if err := w.SetAccounts(s.Accounts); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,14 +29,19 @@ func (f *yamlFile) wrong(n *yaml.Node, format string, args ...any) {
 	f.problems = append(f.problems, fmt.Errorf("%s:%d: %s", f.path, n.Line, fmt.Sprintf(format, args...)))
 }
 
+// refuse notes what is wrong with a key's value, and where it is.
+func (f *yamlFile) refuse(n *yaml.Node, key string, err error) {
+	f.problems = append(f.problems, fmt.Errorf("%s:%d: %s %w", f.path, n.Line, key, err))
+}
+
 // mostYAML is more than any of these files has.
 const mostYAML = 1 << 20
 
 // document reads the file, which setting names, and hands each value at its top to the function for its key.
 func (f *yamlFile) document(setting string, known map[string]func(*yaml.Node)) {
-	in, err := os.Open(f.path)
+	in, _, err := openRegular(f.path)
 	if err != nil {
-		f.problems = append(f.problems, fmt.Errorf("%s: %s cannot be opened: check its name and that this user may read it", setting, f.path))
+		f.problems = append(f.problems, fmt.Errorf("%s: %s: %w", setting, f.path, err))
 		return
 	}
 	defer func() { _ = in.Close() }()
@@ -95,6 +99,21 @@ func (f *yamlFile) list(n *yaml.Node, what string) []*yaml.Node {
 	return n.Content
 }
 
+// formed reads a text that form lets through.
+func (f *yamlFile) formed(key string, into *string, form func(string) error) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		var v string
+		if f.text(key, &v)(n); v == "" {
+			return
+		}
+		if err := form(v); err != nil {
+			f.refuse(n, key, err)
+			return
+		}
+		*into = v
+	}
+}
+
 // text reads a value that is not empty.
 func (f *yamlFile) text(key string, into *string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
@@ -138,11 +157,13 @@ func (f *yamlFile) secret(key string, into *chorus.Secret) func(*yaml.Node) {
 		}
 		f.files = append(f.files, watch(name))
 		v, err := readSecret(name, mostMode(f.getenv, name))
-		if err == nil && v != strings.TrimSpace(v) {
-			err = errors.New("the secret begins or ends with white space")
+		if err == nil {
+			if err = copiedWell(v, true); err != nil {
+				err = fmt.Errorf("the secret %w", err)
+			}
 		}
 		if err != nil {
-			f.wrong(n, "%s: %s", key, err)
+			f.refuse(n, key+":", err)
 			return
 		}
 		*into = chorus.Secret(v)

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+)
+
+var table = []setting{
+	{name: "DATABASE_URL", required: true, secret: true, about: "PostgreSQL. `work` needs a login that is a member of chorus_worker, `migrate` an owner, the operator's commands a member of chorus_operator.", set: text(func(s *settings) *string { return &s.DatabaseURL }, databaseURL)},
+	{name: "CHORUS_ENV", def: "sandbox", about: "sandbox or production: picks both hosts, and must be the one the database is marked with.", set: oneOf(func(s *settings) *string { return &s.Env }, "sandbox", "production")},
+	{name: "CHORUS_API_URL", about: "The API's root without /cpro, instead of the one of CHORUS_ENV. Only together with CHORUS_TOKEN_URL.", set: text(func(s *settings) *string { return &s.APIURL }, anyText)},
+	{name: "CHORUS_TOKEN_URL", about: "The full address of the token endpoint. Only together with CHORUS_API_URL.", set: text(func(s *settings) *string { return &s.TokenURL }, anyText)},
+	{name: "CHORISTE_FOREIGN_HOSTS", about: "allow: the two addresses may lead to hosts that are not PISTE's, in production (by https alone), and by http to another machine outside production.", set: func(s *settings, v string) error {
+		if v != "allow" {
+			return errors.New("must be allow, or not set")
+		}
+		s.ForeignHosts = true
+		return nil
+	}},
+	{name: "PISTE_CLIENT_ID", required: true, orFile: true, about: "The PISTE application's client id.", set: text(func(s *settings) *string { return &s.ClientID }, identifier)},
+	{name: "PISTE_CLIENT_SECRET", required: true, orFile: true, secret: true, about: "Its secret.", set: secret(func(s *settings) *chorus.Secret { return &s.ClientSecret })},
+	{name: "PISTE_SCOPE", def: "openid", about: "The OAuth scope asked for.", set: text(func(s *settings) *string { return &s.Scope }, scopes)},
+	{name: "CHORUS_LOGIN", required: true, orFile: true, about: "The technical account called default, as TECH_…@cpro.fr.", set: text(func(s *settings) *string { return &s.Login }, login)},
+	{name: "CHORUS_PASSWORD", required: true, orFile: true, secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Password })},
+	{name: "CHORISTE_ACCOUNTS_FILE", about: "A YAML file with more accounts and PISTE applications, when there are several suppliers. The four settings above may then be left out.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_WEBHOOKS_FILE", about: "A YAML file with the endpoints that are told of events by signed webhooks.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: quota},
+	{name: "CHORISTE_LISTEN", def: "127.0.0.1:8080", about: "Where /healthz, /readyz, /metrics and the console are served.", set: text(func(s *settings) *string { return &s.Listen }, listen)},
+	{name: "CHORISTE_HOSTS", about: "Names by which a browser or Prometheus asks for the console and /metrics, separated by commas. IP addresses and localhost need no name.", set: hostNames},
+	{name: "CHORISTE_HTTP_TIMEOUT", def: "60s", about: "T_http: one deposit, from connect to the last byte of the answer.", set: duration(func(s *settings) *time.Duration { return &s.HTTPTimeout }, 15*time.Minute)},
+	{name: "CHORISTE_SEND_WITHIN", def: "10s", about: "T_send: a deposit leaves so soon after it was committed to, or not at all.", set: duration(func(s *settings) *time.Duration { return &s.SendWithin }, time.Minute)},
+	{name: "CHORISTE_LANDING_DELAY", def: "15m", about: "D: a request lands within this of being sent, or never.", set: duration(func(s *settings) *time.Duration { return &s.LandingDelay }, 7*24*time.Hour)},
+	{name: "CHORISTE_VISIBILITY_DELAY", def: "4h", about: "V: what has landed is found by a search within this.", set: duration(func(s *settings) *time.Duration { return &s.VisibilityDelay }, 30*24*time.Hour)},
+	{name: "CHORISTE_INDOUBT_RESUBMIT", def: "once", about: "once or never: send once more what is proven absent, or ask a person.", set: func(s *settings, v string) error {
+		if v != "once" && v != "never" {
+			return errors.New("must be once or never")
+		}
+		s.Never = v == "never"
+		return nil
+	}},
+	{name: "CHORISTE_REAP_EVERY", def: "5s", about: "How often silent deposits are taken to in_doubt.", set: duration(func(s *settings) *time.Duration { return &s.ReapEvery }, 10*time.Minute)},
+	{name: "CHORISTE_SWEEP_EVERY", def: "5s", about: "How often rows without a job get one again.", set: duration(func(s *settings) *time.Duration { return &s.SweepEvery }, 10*time.Minute)},
+	{name: "CHORISTE_SYNC_EVERY", def: "1m", about: "How often each supplier structure's changes of status are read.", set: duration(func(s *settings) *time.Duration { return &s.SyncEvery }, 24*time.Hour)},
+	{name: "CHORISTE_REPORT_AFTER", def: "2m", about: "First look at a deposit's integration report, unless the change feed usually takes longer.", set: duration(func(s *settings) *time.Duration { return &s.ReportAfter }, 7*24*time.Hour)},
+	{name: "CHORISTE_RESOLVE_AFTER", def: "30s", about: "First look-up of an invoice in doubt; each next one four times later, at most 120 times this apart, and one exactly when the horizon has passed.", set: duration(func(s *settings) *time.Duration { return &s.ResolveAfter }, 24*time.Hour)},
+	{name: "CHORISTE_QUIET_PERIOD", def: "2160h", about: "Without news for so long after the last status that was to be expected, an invoice is settled.", set: duration(func(s *settings) *time.Duration { return &s.QuietPeriod }, 3650*24*time.Hour)},
+	{name: "CHORISTE_TOKEN_MARGIN", def: "2m", about: "A token is renewed so long before it expires.", set: duration(func(s *settings) *time.Duration { return &s.TokenMargin }, 30*time.Minute)},
+	{name: "CHORISTE_DATABASE_WAIT", def: "60s", about: "How long `work` waits for PostgreSQL at its start; while running it waits for ever.", set: duration(func(s *settings) *time.Duration { return &s.DatabaseWait }, 24*time.Hour)},
+	{name: "CHORISTE_DEPOSITS_IN_FLIGHT", def: "32", about: "Deposits in the air at once, over the whole fleet.", set: count(func(s *settings) *int { return &s.InFlight }, 10000)},
+	{name: "CHORISTE_WORKERS", def: "16", about: "Jobs at once in this process.", set: count(func(s *settings) *int { return &s.Workers }, 1000)},
+	{name: "CHORISTE_SHUTDOWN_TIMEOUT", def: "25s", about: "How long SIGTERM waits for deposits in the air. A second signal ends at once.", set: duration(func(s *settings) *time.Duration { return &s.ShutdownTimeout }, time.Hour)},
+	{name: "CHORISTE_MAINTENANCE", about: "Announced closures of Chorus Pro, during which nothing is asked: START/END, as 2026-12-05T20:00:00+01:00/2026-12-06T02:00:00+01:00, several separated by commas.", set: windows},
+	{name: "CHORISTE_LOG", about: "text or json, and a least level after a colon, as json:warn. By itself: text on a terminal, JSON otherwise, from info on.", set: func(s *settings, v string) error {
+		if _, _, err := parseLog(v); err != nil {
+			return err
+		}
+		s.Log = v
+		return nil
+	}},
+}
