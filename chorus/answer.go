@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -17,39 +18,119 @@ import (
 // believable: one whole JSON object, no key twice, the essential keys in their own letter case. encoding/json alone takes
 // {"CODERETOUR":1,"codeRetour":0} for a success.
 
-// object is a JSON object whose keys are as they were sent, each once.
-type object map[string]json.RawMessage
+// Limits within one answer. A real one comes nowhere near them; beyond them it is unreadable, not cut.
+const (
+	maxNesting = 32    // objects and lists within one another
+	maxKeys    = 1_000 // keys of one object: the widest documented one has sixty
+	maxRows    = 2_000 // rows of one list: a page has a thousand at most
+	maxString  = 32 << 10
+)
 
-var errNotObject = errors.New("not one JSON object with distinct keys")
+// object is a JSON object whose keys are as they were sent, each once. Its values are parts of the answer itself, read when they are asked for: what
+// nobody asks for costs nothing, and an answer costs no more memory than its bytes.
+type object struct {
+	fields map[string]json.RawMessage // nil: there is no object
+	hide   redactor                   // for every text that is read from it
+}
 
-func parseObject(data []byte) (object, error) {
+var errNotObject = errors.New("not one JSON object with distinct keys, or beyond the limits of an answer")
+
+// parseAnswer reads a whole answer.
+func parseAnswer(data []byte, hide redactor) (object, error) {
+	if tooDeep(data) || !json.Valid(data) { // Valid refuses anything after the object
+		return object{}, errNotObject
+	}
+	return parseObject(data, hide)
+}
+
+// tooDeep tells whether data nests deeper than maxNesting, and keeps the decoder's own stack of such things small.
+func tooDeep(data []byte) bool {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i = stringEnd(data, i) - 1
+		case '{', '[':
+			if depth++; depth > maxNesting {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// stringEnd is where the string that begins at i ends: after its closing quote.
+func stringEnd(data []byte, i int) int {
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+// parts calls yield with each part between the commas of a valid object or list, without its braces, until it returns false.
+func parts(data []byte, yield func(part []byte) bool) {
+	begin, depth := 1, 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i = stringEnd(data, i) - 1
+			continue
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			depth--
+		}
+		if depth == 1 && data[i] == ',' || depth == 0 && i > 0 {
+			if part := bytes.TrimSpace(data[begin:min(i, len(data))]); len(part) > 0 && !yield(part) {
+				return
+			}
+			begin = i + 1
+		}
+	}
+}
+
+// parseObject splits one valid JSON object into its keys and values.
+func parseObject(data []byte, hide redactor) (object, error) {
 	data = bytes.TrimSpace(data)
-	if len(data) == 0 || data[0] != '{' || !json.Valid(data) { // Valid refuses anything after the object
-		return nil, errNotObject
+	if len(data) < 2 || data[0] != '{' {
+		return object{}, errNotObject
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if _, err := dec.Token(); err != nil {
-		return nil, errNotObject
-	}
-	o := object{}
-	for dec.More() {
-		key, err := dec.Token()
-		name, isString := key.(string)
-		var value json.RawMessage
-		if err != nil || !isString || dec.Decode(&value) != nil {
-			return nil, errNotObject
+	o, good := object{map[string]json.RawMessage{}, hide}, true
+	parts(data, func(part []byte) bool {
+		end := stringEnd(part, 0)
+		var key string
+		good = end <= maxString && json.Unmarshal(part[:end], &key) == nil && len(o.fields) < maxKeys
+		if _, twice := o.fields[key]; twice || !good {
+			good = false
+			return false
 		}
-		if _, twice := o[name]; twice {
-			return nil, errNotObject
-		}
-		o[name] = value
+		value := bytes.TrimSpace(part[end:])
+		o.fields[key] = json.RawMessage(bytes.TrimSpace(value[1:])) // after the colon
+		return true
+	})
+	if !good {
+		return object{}, errNotObject
 	}
 	return o, nil
 }
 
+// none tells that there is no object.
+func (o object) none() bool { return o.fields == nil }
+
+// holds tells whether a key is there, be it null.
+func (o object) holds(key string) bool { _, there := o.fields[key]; return there }
+
 // otherCase tells whether a key of o differs from one of keys by letter case alone.
 func (o object) otherCase(keys ...string) bool {
-	for k := range o {
+	for k := range o.fields {
 		for _, want := range keys {
 			if k != want && strings.EqualFold(k, want) {
 				return true
@@ -59,14 +140,17 @@ func (o object) otherCase(keys ...string) bool {
 	return false
 }
 
-func (o object) absent(key string) bool { return len(o[key]) == 0 || string(o[key]) == "null" }
+func (o object) absent(key string) bool {
+	return len(o.fields[key]) == 0 || string(o.fields[key]) == "null"
+}
 
-// text gives a string or the digits of a number; "" for anything else. It is cleaned and at most 2 KiB.
-func (o object) text(key string) string { return clean(o.raw(key), maxText) }
+// text gives a string or the digits of a number; "" for anything else. It is free of our secrets, cleaned, and at most 2 KiB.
+func (o object) text(key string) string { return clean(o.hide.hide(o.raw(key)), maxText) }
 
+// raw gives the same as it was sent. Only what is compared or counted is taken from it, never what is kept. What is longer than maxString is no text.
 func (o object) raw(key string) string {
-	v := o[key]
-	if len(v) == 0 {
+	v := o.fields[key]
+	if len(v) == 0 || len(v) > maxString {
 		return ""
 	}
 	switch c := v[0]; {
@@ -80,15 +164,10 @@ func (o object) raw(key string) string {
 	return ""
 }
 
-// free is a text written for people, in which a secret of ours could be repeated.
-func (o object) free(key string, hide redactor) string {
-	return clean(hide.hide(o.raw(key)), maxText)
-}
-
 // siret is an identifier that AIFE has shown as a number, which loses leading zeros.
 func (o object) siret(key string) string {
 	s := o.text(key)
-	if v := o[key]; len(v) > 0 && v[0] != '"' && len(s) >= 11 && len(s) < 14 && strings.Trim(s, "0123456789") == "" {
+	if v := o.fields[key]; len(v) > 0 && v[0] != '"' && len(s) >= 11 && len(s) < 14 && strings.Trim(s, "0123456789") == "" {
 		s = strings.Repeat("0", 14-len(s)) + s
 	}
 	return s
@@ -119,7 +198,7 @@ func (o object) count(key string) int {
 }
 
 func (o object) boolean(key string) bool {
-	switch strings.ToUpper(strings.Trim(string(o[key]), `"`)) {
+	switch strings.ToUpper(strings.Trim(string(o.fields[key]), `"`)) {
 	case "TRUE", "OUI", "O", "1":
 		return true
 	}
@@ -139,36 +218,46 @@ func (o object) money(key string) decimal.NullDecimal {
 
 // child gives a nested object; an empty one when there is none.
 func (o object) child(key string) object {
-	c, err := parseObject(o[key])
+	c, err := parseObject(o.fields[key], o.hide)
 	if err != nil {
 		return object{}
 	}
 	return c
 }
 
-// list gives the objects of a list, of a single object standing for a list of one, or of nothing. An element that is not
-// an object is an error: what it stood for would silently be missing.
-func (o object) list(key string) ([]object, error) {
-	v := o[key]
+// each goes through the objects of a list, of a single object standing for a list of one, or of nothing. An element that is not an object is an error:
+// what it stood for would silently be missing. So is a list that is longer than any page.
+func (o object) each(key string, do func(object)) error {
+	v := o.fields[key]
 	if o.absent(key) {
-		return nil, nil
+		return nil
 	}
-	elements := []json.RawMessage{v}
-	if v[0] == '[' {
-		if err := json.Unmarshal(v, &elements); err != nil {
-			return nil, errNotObject
-		}
-	}
-	list := make([]object, 0, len(elements))
-	for _, e := range elements {
-		item, err := parseObject(e)
+	if v[0] != '[' {
+		item, err := parseObject(v, o.hide)
 		if err != nil {
-			return nil, errNotObject
+			return err
 		}
-		list = append(list, item)
+		do(item)
+		return nil
 	}
-	return list, nil
+	n := 0
+	parts(v, func([]byte) bool { n++; return n <= maxRows })
+	if n > maxRows {
+		return errTooManyRows
+	}
+	var err error
+	parts(v, func(part []byte) bool {
+		var item object
+		if item, err = parseObject(part, o.hide); err != nil {
+			return false
+		}
+		do(item)
+		return true
+	})
+	return err
 }
+
+var errTooManyRows = fmt.Errorf("more than %d entries", maxRows)
 
 // The keys on which belief in an answer rests.
 const (
@@ -189,7 +278,7 @@ func (o object) code() *int {
 // flux gives numeroFluxDepot, which must be a printable text that a database gives back unchanged; else "".
 func (o object) flux() string {
 	s := o.raw(keyFlux)
-	if len(s) > 100 || s != clean(s, maxText) || strings.ContainsAny(s, " \uFFFD") {
+	if len(s) > 100 || s != o.text(keyFlux) || strings.ContainsAny(s, " \uFFFD") {
 		return ""
 	}
 	return s
@@ -207,6 +296,15 @@ func message(libelle string) string {
 	return m[1] + "." + m[2]
 }
 
+// correlationID is what a correlation id looks like: dashes, dots, letters, digits.
+var correlationID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`)
+
+// correlation keeps the header that PISTE's support asks for. No other header's text is kept, and of this one only what can be an id: a gateway may echo
+// anything in it.
 func correlation(h http.Header, hide redactor) string {
-	return clean(hide.hide(h.Get("X-CorrelationID")), 200)
+	id := h.Get("X-CorrelationID")
+	if !correlationID.MatchString(id) || hide.hide(id) != id {
+		return ""
+	}
+	return id
 }

@@ -10,12 +10,19 @@ import (
 
 // verdict is what an answer is worth.
 type verdict struct {
-	object   // nil unless the answer is one JSON object
+	object   // none unless the answer is one JSON object
 	Exchange Exchange
 	rule
 	retryAfter time.Duration
 	err        error
-	hide       redactor // for what is read from object
+	done       func() // with the answer's bytes; nil: they are few
+}
+
+// free gives back the room that a large answer takes, once what is needed of it has been read.
+func (v verdict) free() {
+	if v.done != nil {
+		v.done()
+	}
 }
 
 // failed makes the error of a verdict that is none of success.
@@ -29,7 +36,7 @@ func (v verdict) failed(op operation) *Error {
 
 // read judges one reply. It is the only place where an answer becomes knowledge.
 func read(op operation, r reply, hide redactor) verdict {
-	v := verdict{Exchange: r.Exchange, retryAfter: -1, err: r.err, hide: hide}
+	v := verdict{Exchange: r.Exchange, retryAfter: -1, err: r.err, done: r.free}
 	if r.Status == 0 {
 		v.rule = rule{outcome: Ambiguous, fault: r.fault, detail: r.why}
 		if !r.Connected {
@@ -46,15 +53,15 @@ func read(op operation, r reply, hide redactor) verdict {
 		return v
 	}
 
-	o, err := parseObject(r.body)
+	o, err := parseAnswer(r.body, hide)
 	if err == nil && !o.otherCase(keyCode, keyFlux) {
 		v.object = o
 		v.Exchange.CodeRetour = o.code()
-		v.Exchange.Libelle = o.free("libelle", hide)
+		v.Exchange.Libelle = o.text("libelle")
 		v.Exchange.Message = message(o.raw("libelle"))
 		s |= bodySigns(o, v.Exchange)
 	}
-	if len(bytes.TrimSpace(r.body)) == 0 && v.Exchange.CorrelationID != "" {
+	if len(bytes.TrimSpace(r.body)) == 0 && r.header.Get("X-CorrelationID") != "" {
 		s |= gateway
 	}
 	v.rule = judge(op.kind, r.Status, v.Exchange.CodeRetour, v.Exchange.Message, s)
@@ -68,7 +75,7 @@ func bodySigns(o object, ex Exchange) (s signs) {
 			s |= zero
 		}
 	}
-	if !o.absent(keyFlux) && string(o[keyFlux]) != `""` {
+	if !o.absent(keyFlux) && string(o.fields[keyFlux]) != `""` {
 		s |= named
 	}
 	if o.flux() != "" {
@@ -81,9 +88,7 @@ func bodySigns(o object, ex Exchange) (s signs) {
 	if o.text("statusCode") == "OK" && (!said || value == 200) {
 		s |= healthy
 	}
-	_, one := o["error"]
-	_, many := o["errors"]
-	if _, code := o[keyCode]; (one || many) && !code {
+	if (o.holds("error") || o.holds("errors")) && !o.holds(keyCode) {
 		s |= gateway
 	}
 	return s
@@ -115,16 +120,19 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err != nil {
 			return verdict{}, err
 		}
+		// A verdict that is returned with an error has no answer to be read any more.
 		v := c.weigh(read(op, send(ctx, hc, req, s, c.depart, timeout, maxRead), c.private.with(token.Value.Reveal())), token)
 		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)
 			if first {
+				v.free()
 				continue
 			}
 		}
 		if v.fault != "" {
-			return v, v.failed(op)
+			v.free()
+			return verdict{Exchange: v.Exchange}, v.failed(op)
 		}
 		return v, nil
 	}

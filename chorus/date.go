@@ -46,7 +46,10 @@ func parseDate(raw string) Date {
 	d := Date{Raw: raw}
 	for _, layout := range dateLayouts {
 		if t, err := time.ParseInLocation(layout, raw, paris); err == nil {
-			d.Time = t
+			// Beyond these years a moment is a mistake, and neither JSON nor every database can hold it.
+			if y := t.Year(); y >= 1900 && y <= 2200 {
+				d.Time = t
+			}
 			break
 		}
 	}

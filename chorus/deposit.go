@@ -128,6 +128,7 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 	}
 	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer)
 	v := c.weigh(read(opDeposit, r, c.private.with(d.token.Value.Reveal())), *d.token)
+	defer v.free()
 	leave(v.fault, v.detail == unclear401)
 	if v.fault == FaultToken {
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -86,6 +86,7 @@ func (c *Client) Report(ctx context.Context, lane Lane, numeroFlux string) (Repo
 	v, err := c.call(ctx, opReport, lane, struct {
 		Numero string `json:"numeroFluxDepot"`
 	}{numeroFlux})
+	defer v.free()
 	if err != nil {
 		return Report{}, err
 	}
@@ -104,28 +105,26 @@ func readReport(v verdict) (Report, error) {
 	if r.EtatCourantDepotFlux == "" {
 		return Report{}, unusable(opReport, v, "report without etatCourantDepotFlux")
 	}
-	technical, err := v.list("listeErreurTechnique")
-	if err != nil {
-		return Report{}, unusable(opReport, v, "listeErreurTechnique is not a list")
-	}
-	for _, o := range technical {
+	err := v.each("listeErreurTechnique", func(o object) {
 		r.ErreursTechniques = append(r.ErreursTechniques, ErreurTechnique{
 			NatureErreur:  o.text("natureErreur"),
 			CodeErreur:    o.text("codeErreur"),
-			LibelleErreur: o.free("libelleErreur", v.hide),
+			LibelleErreur: o.text("libelleErreur"),
 		})
-	}
-	refused, err := v.list("listeErreurDP")
+	})
 	if err != nil {
-		return Report{}, unusable(opReport, v, "listeErreurDP is not a list")
+		return Report{}, unusable(opReport, v, "listeErreurTechnique is not a list of errors: "+err.Error())
 	}
-	for _, o := range refused {
+	err = v.each("listeErreurDP", func(o object) {
 		r.ErreursDP = append(r.ErreursDP, ErreurDP{
 			IdentifiantFournisseur:  o.siret("identifiantFournisseur"),
 			IdentifiantDestinataire: o.siret("identifiantDestinataire"),
 			NumeroDP:                o.text("numeroDP"),
-			LibelleErreurDP:         o.free("libelleErreurDP", v.hide),
+			LibelleErreurDP:         o.text("libelleErreurDP"),
 		})
+	})
+	if err != nil {
+		return Report{}, unusable(opReport, v, "listeErreurDP is not a list of errors: "+err.Error())
 	}
 	return r, nil
 }

@@ -78,7 +78,7 @@ func FuzzAPIAnswer(f *testing.F) {
 			if v.fault != "" {
 				continue
 			}
-			if status != 200 || v.object == nil || op.kind != health && (v.Exchange.CodeRetour == nil || *v.Exchange.CodeRetour != 0) {
+			if status != 200 || v.none() || op.kind != health && (v.Exchange.CodeRetour == nil || *v.Exchange.CodeRetour != 0) {
 				t.Fatalf("%s: success of %d %q", op.name, status, body)
 			}
 		}

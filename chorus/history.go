@@ -44,6 +44,7 @@ func (c *Client) History(ctx context.Context, lane Lane, identifiantFactureCPP i
 			return h, err
 		}
 		page, pages, err := readHistory(v, identifiantFactureCPP)
+		v.free()
 		if err != nil {
 			return h, err
 		}
@@ -79,17 +80,16 @@ func readHistory(v verdict, asked int64) (h History, pages int, err error) {
 		return History{}, 0, unusable(opHistory, v, "history without statutCourantCode")
 	}
 	statuts := v.child("historiquesDesStatuts")
-	rows, err := statuts.list("histoStatut")
-	if err != nil {
-		return History{}, 0, unusable(opHistory, v, "histoStatut is not a list")
-	}
-	for _, o := range rows {
+	err = statuts.each("histoStatut", func(o object) {
 		h.Statuts = append(h.Statuts, HistoStatut{
 			ID:          o.id("histoStatutId"),
 			Code:        o.text("histoStatutCode"),
 			DatePassage: o.date("histoStatutDatePassage"),
-			Commentaire: o.free("histoStatutCommentaire", v.hide),
+			Commentaire: o.text("histoStatutCommentaire"),
 		})
+	})
+	if err != nil {
+		return History{}, 0, unusable(opHistory, v, "histoStatut is not a list of statuts: "+err.Error())
 	}
 	return h, statuts.count("pagesHistoStatut"), nil
 }

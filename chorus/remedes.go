@@ -63,6 +63,7 @@ func (c *Client) AjouterFichier(ctx context.Context, lane Lane, p Piece) (int64,
 		TypeMime  string `json:"pieceJointeTypeMime"`
 		Extension string `json:"pieceJointeExtension"`
 	}{base64.StdEncoding.EncodeToString(p.Contenu), p.Nom, mime, p.Extension()})
+	defer v.free()
 	if err != nil {
 		return 0, err
 	}
@@ -141,6 +142,7 @@ func (c *Client) Recycler(ctx context.Context, lane Lane, in Recyclage) error {
 
 // done holds a success against the invoice it should be about.
 func done(op operation, v verdict, err error, asked int64) error {
+	defer v.free()
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strconv"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -63,8 +62,7 @@ type Page struct {
 	Doubt    string // why the pages so far do not add up; "" while they do
 	Exchange Exchange
 
-	keys  []string // one per row, to recognise repeated rows
-	vague bool     // neither a list nor a count: empty, perhaps
+	vague bool // neither a list nor a count: empty, perhaps
 }
 
 // Listing is the result of a search over all its pages.
@@ -73,13 +71,18 @@ type Listing struct {
 	Pages    int // read
 	Total    int // as said by the portal; -1 when not said
 	// Complete: absence from Factures means absence from the portal's own answer. Every page was a success or one of
-	// the known "no result" answers, the page counts agreed, no row came twice (repeated rows are dropped), and the rows are as many as announced.
+	// the known "no result" answers, the page counts agreed, no row came twice (repeated rows are dropped), the rows are
+	// as many as announced, and not more than maxListing.
 	Complete  bool
 	Exchanges []Exchange // one a page
 }
 
-// maxPages bounds a search whose pages never end.
-const maxPages = 10_000
+// The bounds of a search whose pages never end.
+const (
+	maxPages    = 10_000
+	maxSearched = 1_000_000 // invoices, of which the numbers are remembered
+	maxListing  = 50_000    // invoices that Search gives at once
+)
 
 // Search reads all pages. With an error it gives what was read until then, never Complete.
 func (c *Client) Search(ctx context.Context, lane Lane, q Query) (Listing, error) {
@@ -94,6 +97,9 @@ func (c *Client) Search(ctx context.Context, lane Lane, q Query) (Listing, error
 		l.Pages, l.Total = p.Number, p.Total
 		l.Factures = append(l.Factures, p.Factures...)
 		l.Exchanges = append(l.Exchanges, p.Exchange)
+		if len(l.Factures) > maxListing {
+			return l, nil
+		}
 	}
 	l.Complete = true
 	return l, nil
@@ -117,9 +123,9 @@ type Read struct {
 // SearchPagesAfter gives the pages after those that have been read, as SearchPages would have.
 func (c *Client) SearchPagesAfter(ctx context.Context, lane Lane, q Query, read Read) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
-		sum := tally{pages: read.Pages, total: read.Total, rows: len(read.IDs), seen: make(map[string]bool, len(read.IDs)), first: read.Doubt}
+		sum := tally{pages: read.Pages, total: read.Total, rows: len(read.IDs), seen: make(map[int64]struct{}, len(read.IDs)), first: read.Doubt}
 		for _, id := range read.IDs {
-			sum.seen[strconv.FormatInt(id, 10)] = true
+			sum.seen[id] = struct{}{}
 		}
 		for n := read.Page + 1; ; n++ {
 			p, err := c.searchPage(ctx, lane, q, n)
@@ -149,7 +155,7 @@ func (c *Client) SearchPagesAfter(ctx context.Context, lane Lane, q Query, read 
 type tally struct {
 	pages, total int
 	rows         int
-	seen         map[string]bool
+	seen         map[int64]struct{}
 	first        string // doubt
 }
 
@@ -162,7 +168,7 @@ func (t *tally) doubtful(format string, args ...any) {
 // add takes page n, drops the rows that came before, and tells whether another page is to be read.
 func (t *tally) add(p *Page, n int) bool {
 	if n == 1 {
-		t.pages, t.total, t.seen = p.Pages, p.Total, map[string]bool{}
+		t.pages, t.total, t.seen = p.Pages, p.Total, map[int64]struct{}{}
 	}
 	if p.Number != n {
 		t.doubtful("asked for page %d, got %d", n, p.Number)
@@ -174,18 +180,26 @@ func (t *tally) add(p *Page, n int) bool {
 		t.doubtful("page %d has neither a list nor a count", n)
 	}
 	var fresh []Facture
-	for i, k := range p.keys {
-		if !t.seen[k] {
-			fresh = append(fresh, p.Factures[i])
+	for _, f := range p.Factures {
+		id := f.IdentifiantFactureCPP
+		if _, again := t.seen[id]; again {
+			continue
 		}
-		t.seen[k] = true
+		fresh = append(fresh, f)
+		if id != 0 { // one without cannot be told from another
+			t.seen[id] = struct{}{}
+		}
 	}
-	if len(fresh) < len(p.keys) {
+	rows := len(p.Factures)
+	if len(fresh) < rows {
 		t.doubtful("page %d repeats rows", n)
 	}
 	p.Factures = fresh
-	t.rows += len(p.keys)
+	t.rows += rows
 	switch {
+	case t.rows > maxSearched:
+		t.doubtful("more than %d invoices", maxSearched)
+		return false
 	case n >= maxPages:
 		t.doubtful("more than %d pages", maxPages)
 		return false
@@ -252,6 +266,7 @@ func (q Query) request(page int) searchRequest {
 
 func (c *Client) searchPage(ctx context.Context, lane Lane, q Query, n int) (Page, error) {
 	v, err := c.call(ctx, opSearch, lane, q.request(n))
+	defer v.free()
 	if FaultOf(err) == FaultEmpty {
 		p := Page{Number: n, Pages: 0, Total: 0, Exchange: v.Exchange}
 		if n > 1 { // the end of pages that nobody counted; beside counters it contradicts them
@@ -268,39 +283,32 @@ func (c *Client) searchPage(ctx context.Context, lane Lane, q Query, n int) (Pag
 // readPage reads a successful answer. The counters stand in parametresRetour, or at the root in older operations.
 func readPage(v verdict, n int) (Page, error) {
 	counters := v.child("parametresRetour")
-	if len(counters) == 0 {
+	if counters.none() {
 		counters = v.object
-	}
-	rows, err := v.list("listeFactures")
-	if err != nil {
-		return Page{}, unusable(opSearch, v, "listeFactures is not a list of invoices")
 	}
 	p := Page{Number: n, Pages: counters.count("pages"), Total: counters.count("total"), Granted: counters.count("nbResultatsParPage"), Exchange: v.Exchange}
 	if at := counters.count("pageCourante"); at > 0 {
 		p.Number = at
 	}
-	_, listed := v.object["listeFactures"]
-	p.vague = !listed && p.Total != 0 && p.Pages != 0
-	for i, row := range rows {
-		f := readFacture(row, v.hide)
-		key := strconv.FormatInt(f.IdentifiantFactureCPP, 10)
-		if f.IdentifiantFactureCPP == 0 {
-			key = fmt.Sprint(n, "/", i)
-			p.vague = true // a row that cannot be told from another
-		}
+	p.vague = !v.holds("listeFactures") && p.Total != 0 && p.Pages != 0
+	err := v.each("listeFactures", func(row object) {
+		f := readFacture(row)
+		p.vague = p.vague || f.IdentifiantFactureCPP == 0 // a row that cannot be told from another
 		p.Factures = append(p.Factures, f)
-		p.keys = append(p.keys, key)
+	})
+	if err != nil {
+		return Page{}, unusable(opSearch, v, "listeFactures is not a list of invoices: "+err.Error())
 	}
 	return p, nil
 }
 
-func readFacture(o object, hide redactor) Facture {
+func readFacture(o object) Facture {
 	return Facture{
 		IdentifiantFactureCPP:   o.id("identifiantFactureCPP"),
 		NumeroFacture:           o.text("numeroFacture"),
 		Statut:                  o.text("statut"),
 		DateHeureEtatCourant:    o.date("dateHeureEtatCourant"),
-		CommentaireEtatCourant:  o.free("commentaireEtatCourant", hide),
+		CommentaireEtatCourant:  o.text("commentaireEtatCourant"),
 		DateDepot:               o.date("dateDepot"),
 		DateFacture:             o.date("dateFacture"),
 		NumeroFluxDepot:         o.text(keyFlux),
@@ -308,10 +316,10 @@ func readFacture(o object, hide redactor) Facture {
 		TypeFacture:             o.text("typeFacture"),
 		TypeDemandePaiement:     o.text("typeDemandePaiement"),
 		CodeFournisseur:         o.siret("codeFournisseur"),
-		DesignationFournisseur:  o.free("designationFournisseur", hide),
+		DesignationFournisseur:  o.text("designationFournisseur"),
 		IDDestinataire:          o.id("idDestinataire"),
 		CodeDestinataire:        o.siret("codeDestinataire"),
-		DesignationDestinataire: o.free("designationDestinataire", hide),
+		DesignationDestinataire: o.text("designationDestinataire"),
 		CodeServiceExecutant:    o.text("codeServiceExecutant"),
 		NumeroBonCommande:       o.text("numeroBonCommande"),
 		NumeroMarche:            o.text("numeroMarche"),

@@ -1,16 +1,9 @@
 package chorus
 
 import (
-	"cmp"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"html"
 	"io"
 	"log/slog"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,43 +38,6 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue implements slog.LogValuer.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// redactor takes known secrets out of the portal's free texts, in the encodings in which a gateway could echo them.
-type redactor struct{ needles []string }
-
-// shortestSecret keeps a one-letter password of a test from blacking out whole texts.
-const shortestSecret = 4
-
-func newRedactor(secrets ...string) redactor {
-	var needles []string
-	for _, s := range secrets {
-		if len(s) < shortestSecret {
-			continue
-		}
-		quoted, _ := json.Marshal(s)
-		needles = append(
-			needles, s,
-			base64.RawStdEncoding.EncodeToString([]byte(s)), // the padded form begins with it
-			base64.RawURLEncoding.EncodeToString([]byte(s)),
-			url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s),
-			hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
-			string(quoted[1:len(quoted)-1]), strings.Trim(strconv.Quote(s), `"`), strings.Trim(strconv.QuoteToASCII(s), `"`),
-		)
-	}
-	slices.SortFunc(needles, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	return redactor{slices.Compact(needles)}
-}
-
-func (r redactor) with(secret string) redactor {
-	return redactor{slices.Concat(newRedactor(secret).needles, r.needles)}
-}
-
-func (r redactor) hide(s string) string {
-	for _, n := range r.needles {
-		s = strings.ReplaceAll(s, n, redacted)
-	}
-	return s
-}
 
 // maxText is the most that is kept of any text the portal sends, in bytes (docs/chorus-pro.md §4.2).
 const maxText = 2 << 10

@@ -31,27 +31,28 @@ type StructureDetail struct {
 
 // Health asks whether the portal is there for this account; it proves token and account, too.
 func (c *Client) Health(ctx context.Context) error {
-	_, err := c.call(ctx, opHealth, LaneSubmit, nil)
+	v, err := c.call(ctx, opHealth, LaneSubmit, nil)
+	v.free()
 	return err
 }
 
 // Structures lists the supplier structures of the technical account.
 func (c *Client) Structures(ctx context.Context, lane Lane) ([]Structure, error) {
 	v, err := c.call(ctx, opStructures, lane, struct{}{})
+	defer v.free()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := v.list("listeStructures")
-	if err != nil {
-		return nil, unusable(opStructures, v, "listeStructures is not a list")
-	}
 	var structures []Structure
-	for _, o := range rows {
+	err = v.each("listeStructures", func(o object) {
 		structures = append(structures, Structure{
 			IDStructureCPP:       o.id("idStructureCPP"),
 			Identifiant:          o.siret("identifiant"),
-			DesignationStructure: o.free("designationStructure", v.hide),
+			DesignationStructure: o.text("designationStructure"),
 		})
+	})
+	if err != nil {
+		return nil, unusable(opStructures, v, "listeStructures is not a list of structures: "+err.Error())
 	}
 	return structures, nil
 }
@@ -62,11 +63,12 @@ func (c *Client) Structure(ctx context.Context, lane Lane, idStructureCPP int64)
 		ID     int64  `json:"idStructureCPP"`
 		Langue string `json:"codeLangue"`
 	}{idStructureCPP, "fr"})
+	defer v.free()
 	if err != nil {
 		return StructureDetail{}, err
 	}
 	demands, general := v.child("parametres"), v.child("informationGenerales")
-	if len(demands) == 0 && len(general) == 0 {
+	if len(demands.fields) == 0 && len(general.fields) == 0 {
 		return StructureDetail{}, unusable(opStructure, v, "a structure without content")
 	}
 	id := general.id("idStructureCPP")
@@ -80,7 +82,7 @@ func (c *Client) Structure(ctx context.Context, lane Lane, idStructureCPP int64)
 		IDStructureCPP:           id,
 		IdentifiantStructure:     general.siret("identifiantStructure"),
 		TypeIdentifiantStructure: general.text("typeIdentifiantStructure"),
-		RaisonSocialeStructure:   general.free("raisonSocialeStructure", v.hide),
+		RaisonSocialeStructure:   general.text("raisonSocialeStructure"),
 		NumeroTVA:                general.text("numeroTVA"),
 
 		CodeServiceDoitEtreRenseigne:       demands.boolean("codeServiceDoitEtreRenseigne"),
@@ -111,20 +113,21 @@ func (c *Client) FindStructure(ctx context.Context, lane Lane, siret string) (in
 	q.Structure.Identifiant, q.Structure.Type = siret, "SIRET"
 	q.Paging.Page, q.Paging.Size = 1, 10
 	v, err := c.call(ctx, opFind, lane, q)
+	defer v.free()
 	if FaultOf(err) == FaultEmpty {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	rows, err := v.list("listeStructures")
-	if err != nil {
-		return 0, unusable(opFind, v, "listeStructures is not a list")
-	}
-	for _, o := range rows {
-		if o.siret("identifiantStructure") == siret {
-			return o.id("idStructureCPP"), nil
+	var found int64
+	err = v.each("listeStructures", func(o object) {
+		if found == 0 && o.siret("identifiantStructure") == siret {
+			found = o.id("idStructureCPP")
 		}
+	})
+	if err != nil {
+		return 0, unusable(opFind, v, "listeStructures is not a list of structures: "+err.Error())
 	}
-	return 0, nil
+	return found, nil
 }

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,9 +28,31 @@ import (
 // Limits of what is accepted from the portal. An answer beyond them is unreadable, not cut.
 const (
 	maxHeader = 64 << 10
-	maxAnswer = 1 << 20  // a deposit's answer, decompressed
-	maxRead   = 16 << 20 // a page of a search may hold a thousand invoices
+	maxAnswer = 1 << 20 // a deposit's answer, decompressed
+	maxRead   = 8 << 20 // a page of a search may hold a thousand invoices, of 2 to 3 KiB each
+
+	smallAnswer = 256 << 10
 )
+
+// largeAnswers bounds the memory that all answers of this process take at once: one larger than smallAnswer is read to its end by a few requests at a
+// time. The others wait for their turn within their own deadlines. Deposits' answers are small, so nothing that is sent waits here.
+var largeAnswers = make(chan struct{}, 4)
+
+// readAnswer reads up to limit bytes and one more, and returns how the room that they take is given back; nil when they are few.
+func readAnswer(ctx context.Context, body io.Reader, limit int) ([]byte, func(), error) {
+	b, err := io.ReadAll(io.LimitReader(body, int64(min(limit, smallAnswer)+1)))
+	if err != nil || len(b) <= smallAnswer {
+		return b, nil, err
+	}
+	select {
+	case largeAnswers <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	all := bytes.NewBuffer(b)
+	_, err = all.ReadFrom(io.LimitReader(body, int64(limit+1-len(b))))
+	return all.Bytes(), sync.OnceFunc(func() { <-largeAnswers }), err
+}
 
 // contentType is sent exactly so: the gateway refused anything else when it was introduced (docs/chorus-pro.md §3.5).
 const contentType = "application/json;charset=utf-8"
@@ -156,6 +179,7 @@ type reply struct {
 	why    string // "" when the whole answer was read
 	fault  Fault  // beside why
 	err    error  // the caller's context, when it ended
+	free   func() // gives back the body's room; nil when it is small
 }
 
 // send makes one round trip within timeout, dialling and reading included. depart is asked when there is a connection, before anything is written to it.
@@ -184,7 +208,7 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depa
 	r.Status, r.header = resp.StatusCode, resp.Header
 	err = crash.Point(crash.BeforeRead)
 	if err == nil {
-		r.body, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+		r.body, r.free, err = readAnswer(limited, resp.Body, limit)
 	}
 	if err == nil {
 		err = crash.Point(crash.MidRead)
