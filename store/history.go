@@ -57,12 +57,18 @@ func (s *Store) Knows(ctx context.Context, m Memory) (Memory, error) {
 	return now, nil
 }
 
+// quarantineWithin is how long a quarantine may take, which may move every row.
+const quarantineWithin = time.Minute
+
 // Quarantine takes every row that may have been sent in a forgotten history to in_doubt, unless another worker has done so already, and returns what to
 // remember from now on. head bounds the ready rows that a promoted standby may not know to have been sent; window is how long after a restore
 // new rows are looked up first.
 func (s *Store) Quarantine(ctx context.Context, m Memory, window time.Duration, head int) (Memory, int, error) {
 	var moved int
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := allow(ctx, tx, quarantineWithin); err != nil {
+			return err
+		}
 		var epoch string
 		var known int
 		err := tx.QueryRow(ctx, `SELECT `+epochSQL+`, (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1))`, m.Attempts).Scan(&epoch, &known)

@@ -42,10 +42,10 @@ func Connect(ctx context.Context, databaseURL, actor string, maxConns int) (*pgx
 	run["application_name"] = "choriste"
 	run["chorus.actor"] = actor
 	run["synchronous_commit"] = "on"
-	run["statement_timeout"] = "30s"
+	run["statement_timeout"] = statementTimeout.String()
 	run["lock_timeout"] = "10s"
 	run["idle_in_transaction_session_timeout"] = "60s"
-	return pgxpool.NewWithConfig(ctx, config)
+	return NewPool(ctx, config, Waits{})
 }
 
 // Pool is the pool that the store works on.
