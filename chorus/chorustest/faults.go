@@ -116,6 +116,12 @@ var kinds = map[string]faultKind{
 	"html_200":   {optional, say(html(http.StatusOK, unavailable)), "200 with a page (sample 18)"},
 	"reset":      {optional, on(wireReset), "connection reset (RST)"},
 
+	"many_rows":     {optional, lazily(manyRows), "4,000,000 empty rows, 12 MB"},
+	"deep_json":     {optional, lazily(deepJSON), "a list in a list, 200,000 deep"},
+	"long_texts":    {optional, lazily(longTexts), "an unknown codeRetour, texts of 1 MB"},
+	"hostile_texts": {optional, say(answer{status: http.StatusOK, text: hostileTexts}), "an unknown codeRetour, texts with NUL, invalid UTF-8 and escape sequences"},
+	"echo_token":    {optional, echoToken, "500 that echoes token and account in headers and page, plain, in base64 and in hexadecimal"},
+
 	"short_page":       {always, shortPage, "search: fewer rows than the counters say"},
 	"repeated_page":    {always, kept, "search: the page before the one asked"},
 	"missing_invoice":  {always, missingInvoice, "search: one invoice (numero, or the first) is not there"},

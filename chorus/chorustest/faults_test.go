@@ -68,6 +68,11 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"gzip_bomb":              {want: seen{status: 200, contains: "\x00\x00"}},
 		"html_200":               {want: seen{status: 200, contains: "<html>"}},
 		"reset":                  {chorustest.Fault{Commit: true}, seen{committed: 1}},
+		"many_rows":              {want: seen{status: 200, contains: "{},{},{}"}},
+		"deep_json":              {want: seen{status: 200, contains: "[[[["}},
+		"long_texts":             {chorustest.Fault{Commit: true}, seen{status: 200, contains: "éééé", committed: 1}},
+		"hostile_texts":          {chorustest.Fault{Commit: true}, seen{status: 200, contains: "\xff\xfe", committed: 1}},
+		"echo_token":             {chorustest.Fault{Commit: true}, seen{status: 500, contains: "QXV0aG9yaXphdGlvbjogQmVhcmVy", committed: 1}},
 
 		// Kinds that concern other operations leave a deposit as it is; their own tests follow.
 		"short_page": {want: seen{status: 200, committed: 1}}, "repeated_page": {want: seen{status: 200, committed: 1}},
