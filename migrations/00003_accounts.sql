@@ -31,6 +31,7 @@ CREATE TABLE chorus.accounts (
     -- account forgets them.
     refused             bytea[] NOT NULL DEFAULT '{}',
     accepted            bytea,       -- the password that was accepted last, likewise
+    accepted_at         timestamptz, -- when a password was
     probing_until       timestamptz NOT NULL DEFAULT '-infinity', -- one process tries whether the account is accepted
     password_expires    date,
     password_checked_at timestamptz,

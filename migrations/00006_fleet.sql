@@ -70,6 +70,33 @@ CREATE TABLE chorus.breakers (
     CHECK ((state = 'closed') = (since IS NULL))
 );
 
+-- What workers are configured with, and when one of them said so last; each says it every few seconds. What none has said for a while, though others have
+-- spoken, belongs to a configuration that is gone.
+CREATE TABLE chorus.configured (
+    kind    text NOT NULL CHECK (kind IN ('account', 'breaker', 'webhook')),
+    key     text NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (kind, key)
+) WITH (fillfactor = 50);
+
+-- Takes away what belongs to a configuration that has been gone for ten minutes. An outage of a portal that nobody uses any more is over. A worker that
+-- comes back with it finds it unknown and makes it known again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.forget_gone() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    since CONSTANT timestamptz := (SELECT max(seen_at) FROM chorus.configured) - interval '10 minutes';
+    gone  CONSTANT text[] := ARRAY (SELECT key FROM chorus.configured WHERE kind = 'breaker' AND seen_at < since);
+BEGIN
+    IF cardinality(gone) > 0 THEN
+        UPDATE chorus.breakers SET announced = false WHERE key = ANY (gone) AND announced;
+        DELETE FROM chorus.breakers WHERE key = ANY (gone);
+        DELETE FROM chorus.tokens WHERE 'application/' || key = ANY (gone);
+        DELETE FROM chorus.budgets WHERE 'application/' || key = ANY (gone);
+    END IF;
+    DELETE FROM chorus.configured WHERE seen_at < since;
+END $$;
+-- +goose StatementEnd
+
 -- Closures that were announced.
 CREATE TABLE chorus.maintenance (
     starts_at timestamptz NOT NULL,

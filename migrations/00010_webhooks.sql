@@ -120,12 +120,17 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Takes away an endpoint that is configured no more, and its place. Configured again, it begins with the next event.
+-- Takes away an endpoint that is configured no more, and its place. Configured again, it begins with the next event. While a worker is configured with it, its
+-- deliveries would stop, and what happens until the worker's next start would be told to nobody: that is refused.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.forget_webhook(p_name text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at bigint;
 BEGIN
+    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '20 seconds') THEN
+        RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 20 seconds later it can be forgotten', p_name
+            USING ERRCODE = 'CH022';
+    END IF;
     DELETE FROM chorus.webhooks WHERE name = p_name RETURNING cursor INTO at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';

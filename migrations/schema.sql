@@ -10,6 +10,7 @@ CREATE TABLE chorus.accounts (
     behind text[] DEFAULT '{}'::text[] NOT NULL,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
+    accepted_at timestamp with time zone,
     probing_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     password_expires date,
     password_checked_at timestamp with time zone,
@@ -92,6 +93,14 @@ CREATE UNLOGGED TABLE chorus.budgets (
     CONSTRAINT budgets_most_check CHECK (((most >= 0) AND (most <= 1000))),
     CONSTRAINT budgets_pkey PRIMARY KEY (key)
 ) WITH (fillfactor=10);
+
+CREATE TABLE chorus.configured (
+    kind text NOT NULL,
+    key text NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT configured_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'breaker'::text, 'webhook'::text]))),
+    CONSTRAINT configured_pkey PRIMARY KEY (kind, key)
+) WITH (fillfactor=50);
 
 CREATE TABLE chorus.events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -857,6 +866,26 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.forget_gone()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    since CONSTANT timestamptz := (SELECT max(seen_at) FROM chorus.configured) - interval '10 minutes';
+    gone  CONSTANT text[] := ARRAY (SELECT key FROM chorus.configured WHERE kind = 'breaker' AND seen_at < since);
+BEGIN
+    IF cardinality(gone) > 0 THEN
+        UPDATE chorus.breakers SET announced = false WHERE key = ANY (gone) AND announced;
+        DELETE FROM chorus.breakers WHERE key = ANY (gone);
+        DELETE FROM chorus.tokens WHERE 'application/' || key = ANY (gone);
+        DELETE FROM chorus.budgets WHERE 'application/' || key = ANY (gone);
+    END IF;
+    DELETE FROM chorus.configured WHERE seen_at < since;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.forget_webhook(p_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -866,6 +895,10 @@ AS $function$
 DECLARE
     at bigint;
 BEGIN
+    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '20 seconds') THEN
+        RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 20 seconds later it can be forgotten', p_name
+            USING ERRCODE = 'CH022';
+    END IF;
     DELETE FROM chorus.webhooks WHERE name = p_name RETURNING cursor INTO at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
@@ -1883,6 +1916,9 @@ GRANT INSERT, SELECT, UPDATE ON chorus.breakers TO chorus_worker;
 GRANT SELECT ON chorus.budgets TO chorus_operator;
 GRANT SELECT ON chorus.budgets TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.budgets TO chorus_worker;
+GRANT SELECT ON chorus.configured TO chorus_operator;
+GRANT SELECT ON chorus.configured TO chorus_reader;
+GRANT INSERT, SELECT, UPDATE ON chorus.configured TO chorus_worker;
 GRANT SELECT ON chorus.events TO chorus_app;
 GRANT SELECT ON chorus.events TO chorus_operator;
 GRANT SELECT ON chorus.events TO chorus_reader;
@@ -1978,6 +2014,7 @@ GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chor
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;

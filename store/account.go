@@ -92,7 +92,7 @@ func (s *Store) Accepted(ctx context.Context, account string, hash []byte) error
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE chorus.accounts
-			SET probing_until = '-infinity', accepted = $2,
+			SET probing_until = '-infinity', accepted = $2, accepted_at = clock_timestamp(),
 			    next_at = CASE WHEN accepted IS DISTINCT FROM $2 THEN '-infinity' ELSE next_at END,
 			    password_checked_at = CASE WHEN accepted IS DISTINCT FROM $2 THEN NULL ELSE password_checked_at END
 			WHERE name = $1`, account, hash)
@@ -169,14 +169,26 @@ type AccountView struct {
 	PasswordDays    *int       `json:"password_days"` // left; below zero when it is over
 	Structures      int        `json:"structures"`    // supplier structures whose invoices are followed
 	MaySearch       *bool      `json:"may_search"`    // null: not known
+	Configured      bool       `json:"configured"`    // some worker is configured with it
+	Open            int        `json:"open"`          // invoices that are not final, if it is not; at most 1000 are counted
 }
 
-// Accounts lists all accounts that invoices may name.
+// Accounts lists the accounts that some worker is configured with, and those whose invoices wait for one.
 func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT name, paused_at, pause_reason, password_expires, password_expires - (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date,
-		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search
+		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search, used, waiting
 		FROM chorus.accounts a
+		CROSS JOIN LATERAL (SELECT `+inUse("account", "a.name")+` AS used) u
+		CROSS JOIN LATERAL (
+		    SELECT count(*) AS waiting
+		    FROM (
+		        SELECT FROM chorus.invoices i
+		        WHERE NOT used AND i.account = a.name AND i.state IN (SELECT s.name FROM chorus.states s WHERE NOT s.final)
+		        LIMIT 1000
+		    ) x
+		) w
+		WHERE used OR waiting > 0
 		ORDER BY name`)
 	if err != nil {
 		return nil, err
@@ -186,6 +198,9 @@ func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 
 // Text is the account's state in one line.
 func (a AccountView) Text() string {
+	if !a.Configured {
+		return fmt.Sprintf("no worker is configured with it: %d invoices wait", a.Open)
+	}
 	text := "in use"
 	if a.PausedAt != nil {
 		text = "paused since " + a.PausedAt.Local().Format(time.DateTime)

@@ -33,9 +33,9 @@ const (
 
 const breakerColumns = `key, scope, name, state, since, coalesce(fault, ''), announced, ramp IS NOT NULL`
 
-// Breakers lists all of them, the ones that are not closed first.
+// Breakers lists those that some worker is configured with, the ones that are not closed first.
 func (s *Store) Breakers(ctx context.Context) ([]Breaker, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+breakerColumns+` FROM chorus.breakers ORDER BY state = 'closed', scope DESC, name`)
+	rows, err := s.pool.Query(ctx, `SELECT `+breakerColumns+` FROM chorus.breakers WHERE `+inUse("breaker", "breakers.key")+` ORDER BY state = 'closed', scope DESC, name`)
 	if err != nil {
 		return nil, err
 	}
@@ -237,6 +237,7 @@ func (s *Store) Tend(ctx context.Context, unit, announceAfter time.Duration) (an
 			UPDATE chorus.breakers
 			SET announced = true
 			WHERE (state = 'open' OR trial_spacing > 4 * $2::interval) AND NOT announced AND since < clock_timestamp() - $1::interval
+			  AND `+inUse("breaker", "breakers.key")+`
 			  AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
 			RETURNING `+breakerColumns, announceAfter, unit)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,8 +90,14 @@ func (w *Worker) build(list []Account) (*roster, map[string]*jobs.Account, error
 			problems = append(problems, fmt.Errorf("account %s is configured twice", a.Name))
 			continue
 		}
+		// Addresses are written in one way, so that what is kept by their hashes is found again.
+		hosts, err := chorus.ReadHosts(a.Chorus.APIURL, a.Chorus.TokenURL)
+		a.Chorus.APIURL, a.Chorus.TokenURL = hosts.API, hosts.Token
 		next.accounts[a.Name] = a
-		app, err := w.application(next, a)
+		var app *application
+		if err == nil {
+			app, err = w.application(next, a)
+		}
 		if err == nil {
 			built[a.Name], err = w.account(a, app)
 		}
@@ -174,9 +181,9 @@ func guard(quota float64) time.Duration {
 	return min(250*time.Millisecond, time.Duration(1.5/(quota*store.Pace)*float64(time.Second)))
 }
 
-// budgetKey names a PISTE application without naming it.
+// budgetKey names a PISTE application without naming it, however its address is written.
 func budgetKey(c chorus.Config) string {
-	sum := sha256.Sum256([]byte(c.TokenURL + "\n" + c.ClientID))
+	sum := sha256.Sum256([]byte(strings.TrimRight(c.TokenURL, "/") + "\n" + c.ClientID))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -218,6 +225,9 @@ func (w *Worker) share(ctx context.Context) (err error) {
 	if err := w.store.EnsureBreakers(ctx, list, behind); err != nil {
 		return err
 	}
+	if _, err := w.store.SayConfigured(ctx, w.configured()); err != nil {
+		return err
+	}
 	if err := w.store.SetMaintenance(ctx, w.cfg.Maintenance); err != nil {
 		return err
 	}
@@ -231,6 +241,31 @@ func (w *Worker) share(ctx context.Context) (err error) {
 	}
 	w.recall()
 	return nil
+}
+
+// configured is what this process is configured with.
+func (w *Worker) configured() store.Configured {
+	c := store.Configured{Accounts: w.names()}
+	breakers, _ := w.breakers()
+	for _, b := range breakers {
+		c.Breakers = append(c.Breakers, b.Key)
+	}
+	for _, h := range w.webhooks() {
+		c.Webhooks = append(c.Webhooks, h.Name)
+	}
+	return c
+}
+
+// say tells the fleet what this process is configured with. What is not known any more, because this process was silent for long, is shared anew.
+func (w *Worker) say(ctx context.Context) error {
+	unknown, err := w.store.SayConfigured(ctx, w.configured())
+	if err != nil {
+		return err
+	}
+	if unknown {
+		w.unshared.Store(true)
+	}
+	return w.store.ForgetGone(ctx)
 }
 
 // names are all accounts that this process is configured with.
@@ -251,7 +286,12 @@ func (w *Worker) keep(ctx context.Context) {
 	defer busy.Wait()
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
+	var said time.Time
 	for ctx.Err() == nil {
+		if time.Since(said) > store.SayEvery {
+			said = time.Now()
+			w.try(ctx, "say what is configured", w.say)
+		}
 		w.try(ctx, "look after the accounts", func(ctx context.Context) error { return w.keepOnce(ctx, &busy) })
 		select {
 		case <-ctx.Done():

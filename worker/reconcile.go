@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 
 	"github.com/choriste/choriste/jobs"
@@ -41,17 +40,4 @@ func (w *Worker) nightly(ctx context.Context) {
 		_, err := w.store.Nightly(ctx, w.names(), jobs.Nightly)
 		return err
 	})
-}
-
-var foundDesc = prometheus.NewDesc("choriste_findings", "Open findings of reconciliations, by code.", []string{"code"}, nil)
-
-func (g gauges) findings(ctx context.Context, ch chan<- prometheus.Metric) {
-	counts, err := g.w.store.OpenFindings(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(foundDesc, err)
-		return
-	}
-	for code, n := range counts {
-		ch <- prometheus.MustNewConstMetric(foundDesc, prometheus.GaugeValue, float64(n), code)
-	}
 }

@@ -57,9 +57,9 @@ func (w *Worker) tend(ctx context.Context) error {
 	return err
 }
 
-// portalKey names a portal without naming it.
+// portalKey names a portal without naming it, however its address is written.
 func portalKey(c chorus.Config) string {
-	sum := sha256.Sum256([]byte(c.APIURL))
+	sum := sha256.Sum256([]byte(c.APIURL)) // in the one way in which build writes it
 	return "portal/" + hex.EncodeToString(sum[:8])
 }
 

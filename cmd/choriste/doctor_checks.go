@@ -78,6 +78,7 @@ func accountsOf(s *settings, getenv func(string) string) (wrong, copied []string
 	}
 	return wrong, copied
 }
+
 func (d *doctor) list(status, code string, problems []string) {
 	if len(problems) > 0 {
 		d.add(found(status, code, strings.Join(problems, "; ")))

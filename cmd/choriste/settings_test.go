@@ -200,8 +200,10 @@ func TestAddressesNameTheirVariable(t *testing.T) {
 		wrong(t, map[string]string{"CHORUS_API_URL": "https://gate.example", "CHORUS_TOKEN_URL": v}, "CHORUS_TOKEN_URL ")
 	}
 	wrong(t, map[string]string{"CHORUS_API_URL": "x", "CHORUS_TOKEN_URL": "y"}, "CHORUS_API_URL ", "CHORUS_TOKEN_URL ")
-	for _, v := range []string{"jdbc:postgresql://host/db", "mysql://u@h/db", "postgres://u:canary#1@host/db", "postgres://u:1#canary@host/db", "postgres://u:can/ary@host/db", "postgres://u:ca?nary@host/db",
-		"postgres://u:canary%@host/db", "postgres://u:ca[nary@host/db", "localhost", "postgres://host:port/db"} {
+	for _, v := range []string{
+		"jdbc:postgresql://host/db", "mysql://u@h/db", "postgres://u:canary#1@host/db", "postgres://u:1#canary@host/db", "postgres://u:can/ary@host/db", "postgres://u:ca?nary@host/db",
+		"postgres://u:canary%@host/db", "postgres://u:ca[nary@host/db", "localhost", "postgres://host:port/db",
+	} {
 		wrong(t, map[string]string{"DATABASE_URL": v}, "DATABASE_URL ", "postgres://user@host:5432/database")
 	}
 	for _, v := range []string{"jdbc:postgresql://host/db", "postgres://u:canary#1@host/db", "postgres://u:canary%@host/db"} {

@@ -283,6 +283,7 @@ func TestKilledWorkerTellsEachEventAtLeastOnce(t *testing.T) {
 	try(0, `"name":"bi"`, "--json")
 	try(0, "webhook bi is forgotten", "forget", "bi")
 	try(1, "there is no webhook bi", "forget", "bi")
+	try(1, "a worker is configured with the webhook erp: take it out", "forget", "erp")
 	before := len(got())
 	try(0, "are delivered again to erp", "replay", "erp", "--from", "1")
 	await("told again", func() bool { return len(got()) >= before+2*invoices })

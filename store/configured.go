@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Configured is what a worker is configured with, by the keys of the rows.
+type Configured struct {
+	Accounts, Breakers, Webhooks []string
+}
+
+// SayConfigured writes down that this process is configured so. Each worker says it every few seconds (SayEvery), and one write serves all that are configured
+// alike. It answers whether something was unknown: then its row may be gone, too, and is to be made anew.
+func (s *Store) SayConfigured(ctx context.Context, c Configured) (unknown bool, err error) {
+	rows, err := s.pool.Query(ctx, `
+		INSERT INTO chorus.configured AS c (kind, key)
+		SELECT * FROM (
+		    SELECT 'account', unnest($1::text[]) UNION ALL SELECT 'breaker', unnest($2::text[]) UNION ALL SELECT 'webhook', unnest($3::text[])
+		) x
+		ORDER BY 1, 2
+		ON CONFLICT (kind, key) DO UPDATE SET seen_at = clock_timestamp() WHERE c.seen_at < clock_timestamp() - $4::interval
+		RETURNING c.xmax = 0`, c.Accounts, c.Breakers, c.Webhooks, SayEvery/2)
+	if err != nil {
+		return false, err
+	}
+	return anyOf(rows)
+}
+
+// SayEvery is how often a worker says what it is configured with. What was not said for four times as long is of no worker that lives.
+const SayEvery = 5 * time.Second
+
+// ForgetGone takes away what belongs to a configuration that is gone.
+func (s *Store) ForgetGone(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `SELECT chorus.forget_gone()`)
+	return err
+}
+
+// AnyWorker tells whether a worker lives that is configured with the account.
+func (s *Store) AnyWorker(ctx context.Context, account string) (bool, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT seen_at > clock_timestamp() - $2::interval FROM chorus.configured WHERE kind = 'account' AND key = $1`, account, 4*SayEvery)
+	if err != nil {
+		return false, err
+	}
+	return anyOf(rows)
+}
+
+// inUse selects the rows whose key, an SQL expression, some worker is configured with: lately, or, when all are stopped, when the last one was. Where no
+// worker has ever said anything, all are.
+func inUse(kind, key string) string {
+	return `(NOT EXISTS (SELECT FROM chorus.configured)
+	         OR EXISTS (SELECT FROM chorus.configured c WHERE c.kind = '` + kind + `' AND c.key = ` + key + `
+	                    AND c.seen_at > (SELECT max(seen_at) FROM chorus.configured) - interval '20 seconds'))`
+}
