@@ -1,5 +1,6 @@
 // Package migrations brings a database to the schema that this binary needs: choriste's own tables in the schema chorus, by goose, and River's
-// in the schema river, by River's own migrator.
+// in the schema river, by River's own migrator. It refuses a database that is not fit for it, or whose schemas belong to something else, before it
+// changes anything.
 package migrations
 
 import (
@@ -11,16 +12,17 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/choriste/choriste/store"
 )
 
-//go:embed 0*.sql
+//go:embed *.sql
 var files embed.FS
 
 // RiverSchema is the PostgreSQL schema that holds River's tables.
@@ -33,9 +35,6 @@ const riverVersion = 8
 // The version numbers of the migrations written in Go; the others are the .sql files beside this one.
 const riverMigration = 2
 
-// ErrBehind says that the database has not been migrated to the schema that this binary needs.
-var ErrBehind = errors.New("the database schema is older than this program needs: run `choriste migrate up` first")
-
 // Migration is one step of the schema's history.
 type Migration struct {
 	Version int64     `json:"version"`
@@ -45,56 +44,86 @@ type Migration struct {
 
 // Up applies every pending migration. Several processes may call it at once: they wait for each other. The login of databaseURL must own the
 // database (or be able to create schemas in it) and be allowed to create roles, unless the four chorus_ roles exist already.
-// A nil log is silent.
-func Up(ctx context.Context, databaseURL string, log *slog.Logger) error {
-	return with(ctx, databaseURL, func(p *goose.Provider) error {
-		applied, err := p.Up(ctx)
-		if err != nil {
-			return explain(err)
-		}
-		for _, m := range applied {
-			if log != nil {
-				log.InfoContext(ctx, "migrated", "version", m.Source.Version, "took", m.Duration)
-			}
-		}
-		return nil
-	})
-}
-
-// Status lists all migrations, oldest first.
-func Status(ctx context.Context, databaseURL string) ([]Migration, error) {
-	var list []Migration
-	err := with(ctx, databaseURL, func(p *goose.Provider) error {
-		status, err := p.Status(ctx)
-		if err != nil {
-			return explain(err)
-		}
-		for _, s := range status {
-			m := Migration{Version: s.Source.Version, Name: name(s.Source)}
-			if s.State == goose.StateApplied {
-				m.Applied = s.AppliedAt
-			}
-			list = append(list, m)
-		}
-		return nil
-	})
-	return list, err
-}
-
-// Check returns ErrBehind when a migration that this binary knows has not been applied. It needs no more rights than to read.
-func Check(ctx context.Context, pool *pgxpool.Pool) error {
-	var at int64
-	err := pool.QueryRow(ctx, `SELECT chorus.schema_version()`).Scan(&at)
-	if state := sqlState(err); state == "3F000" || state == "42883" { // no such schema, no such function
-		return ErrBehind
+//
+// Each step waits for a lock for two seconds at most, and is undone and tried again when it does not get it: what waits behind it, an application's
+// insert above all, goes on in between. say is told of every step and of who is in the way; it may be nil.
+func Up(ctx context.Context, databaseURL string, say func(string)) error {
+	if say == nil {
+		say = func(string) {}
 	}
+	pool, err := open(ctx, databaseURL)
 	if err != nil {
 		return err
 	}
-	if at < latest() {
-		return ErrBehind
+	defer pool.Close()
+	h, err := fit(ctx, pool)
+	if err != nil {
+		return err
 	}
-	return nil
+	if h.version == latest() {
+		return nil
+	}
+	if err := mayMigrate(ctx, pool, h); err != nil {
+		return err
+	}
+	if err := insist(ctx, pool, say, "the first step", func() error { return createSchemas(ctx, pool) }); err != nil {
+		return explain(err, h)
+	}
+	provider, closeDB, err := provide(pool)
+	if err != nil {
+		return err
+	}
+	defer closeDB()
+	for {
+		var done *goose.MigrationResult
+		err := insist(ctx, pool, say, "the next step", func() (err error) {
+			done, err = provider.UpByOne(ctx)
+			return err
+		})
+		switch {
+		case errors.Is(err, goose.ErrNoNextVersion):
+			return nil
+		case err != nil:
+			return explain(err, h)
+		}
+		say(fmt.Sprintf("%d %s: done in %s", done.Source.Version, name(done.Source), done.Duration.Round(time.Millisecond)))
+	}
+}
+
+// Status lists all migrations, oldest first. It changes nothing.
+func Status(ctx context.Context, databaseURL string) (list []Migration, err error) {
+	pool, err := open(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	h, err := fit(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	provider, closeDB, err := provide(pool)
+	if err != nil {
+		return nil, err
+	}
+	defer closeDB()
+	if !h.counted {
+		for _, s := range provider.ListSources() {
+			list = append(list, Migration{Version: s.Version, Name: name(s)})
+		}
+		return list, nil
+	}
+	status, err := provider.Status(ctx)
+	if err != nil {
+		return nil, explain(err, h)
+	}
+	for _, s := range status {
+		m := Migration{Version: s.Source.Version, Name: name(s.Source)}
+		if s.State == goose.StateApplied {
+			m.Applied = s.AppliedAt
+		}
+		list = append(list, m)
+	}
+	return list, nil
 }
 
 func latest() int64 {
@@ -111,38 +140,67 @@ func latest() int64 {
 	return last
 }
 
-// with opens the database and hands over a goose provider that holds a lock on the database while it works.
-func with(ctx context.Context, databaseURL string, do func(*goose.Provider) error) error {
-	config, err := pgxpool.ParseConfig(databaseURL)
+// application is the name of our sessions, by which what they wait for is found.
+const application = "choriste migrate"
+
+// conns: one that holds goose's lock, those of a step, one that looks who is in the way.
+const conns = 5
+
+// open connects, and says why if it cannot.
+func open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	config, err := store.PoolConfig(databaseURL, map[string]string{
+		"chorus.actor": "migrate", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "2s",
+	})
 	if err != nil {
-		return errors.New("the database URL cannot be read") // pgx's own text may quote the password
+		return nil, err
 	}
-	config.MaxConns = 4
+	config.MaxConns = conns
+	config.ConnConfig.RuntimeParams["application_name"] = application
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer pool.Close()
-	db := stdlib.OpenDBFromPool(pool)
-	defer func() { _ = db.Close() }()
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, store.Unreachable(err, conns)
+	}
+	return pool, nil
+}
 
-	if err := createSchemas(ctx, pool); err != nil {
-		return explain(err)
+// fit refuses a database in which nothing may be changed.
+func fit(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
+	switch unfit, err := store.Examine(ctx, pool); {
+	case err != nil:
+		return h, err
+	case unfit != nil:
+		return h, unfit
 	}
+	if h, err = look(ctx, pool); err != nil {
+		return h, err
+	}
+	if f := h.foreign(); f != nil {
+		return h, f
+	}
+	if h.version > latest() {
+		return h, store.NewFault("MIGRATION_NEWER", h.version, latest())
+	}
+	return h, nil
+}
+
+// provide makes a goose provider, which holds a lock on the database while it works.
+func provide(pool *pgxpool.Pool) (p *goose.Provider, closeDB func(), err error) {
 	// Five minutes of asking once a second: another process may be migrating a large database.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+	db := stdlib.OpenDBFromPool(pool)
+	p, err = goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName("chorus.goose_db_version"),
 		goose.WithSessionLocker(locker),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithGoMigrations(riverTo(pool, riverMigration, riverVersion)))
-	if err != nil {
-		return err
-	}
-	return do(provider)
+	return p, func() { _ = db.Close() }, err
 }
 
 // createSchemas makes room for goose's own table and for River. CREATE SCHEMA IF NOT EXISTS is not safe against a second process doing the same
@@ -168,6 +226,10 @@ func createSchemas(ctx context.Context, pool *pgxpool.Pool) error {
 		             RETURN 0;
 		         END $$;
 		     END IF;
+		     -- An empty schema becomes ours. Another application's was refused before.
+		     IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'river'::regnamespace) THEN
+		         COMMENT ON SCHEMA river IS $$` + mark + `$$;
+		     END IF;
 		 END $do$`,
 	} {
 		if _, err := tx.Exec(ctx, q); err != nil {
@@ -178,7 +240,8 @@ func createSchemas(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // riverTo is the goose migration that brings River's tables to one version. River's migrator takes no lock of its own and cannot run in one
-// transaction, so it runs outside of goose's, on the pool, while goose holds the lock.
+// transaction, so it runs outside of goose's, on the pool, while goose holds the lock. Each of its versions is a transaction, and those that are there are
+// passed over when it is called again.
 func riverTo(pool *pgxpool.Pool, version int64, to int) *goose.Migration {
 	return goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
 		m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: RiverSchema, Logger: slog.New(slog.DiscardHandler)})
@@ -188,22 +251,6 @@ func riverTo(pool *pgxpool.Pool, version int64, to int) *goose.Migration {
 		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
 		return err
 	}}, nil)
-}
-
-// explain puts what an administrator has to do before what PostgreSQL said.
-func explain(err error) error {
-	if sqlState(err) == "42501" {
-		return fmt.Errorf("the login may not do this: migrate as the owner of the database, with the right to create roles: %w", err)
-	}
-	return err
-}
-
-func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return pgErr.Code
-	}
-	return ""
 }
 
 func name(s *goose.Source) string {

@@ -28,26 +28,6 @@ func New(pool *pgxpool.Pool) *Store {
 	return &Store{pool: pool}
 }
 
-// Connect opens a pool whose connections name actor in the history they write, commit synchronously whatever the server's default is (a deposit
-// must not leave before its attempt is on disk), and give up on statements and locks that hang. maxConns 0 leaves pgx's default.
-func Connect(ctx context.Context, databaseURL, actor string, maxConns int) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(databaseURL)
-	if err != nil {
-		return nil, errors.New("the database URL cannot be read: it should look like postgres://user@host:5432/database") // pgx may quote the password
-	}
-	if maxConns > 0 {
-		config.MaxConns = int32(maxConns) //nolint:gosec // a handful
-	}
-	run := config.ConnConfig.RuntimeParams
-	run["application_name"] = "choriste"
-	run["chorus.actor"] = actor
-	run["synchronous_commit"] = "on"
-	run["statement_timeout"] = statementTimeout.String()
-	run["lock_timeout"] = "10s"
-	run["idle_in_transaction_session_timeout"] = "60s"
-	return NewPool(ctx, config, Waits{})
-}
-
 // Pool is the pool that the store works on.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
@@ -93,6 +73,10 @@ func SQLState(err error) string {
 
 // Away tells that an error is about reaching the server, or the server's own state, and not about what was asked: it will pass.
 func Away(err error) bool {
+	var known *Fault
+	if errors.As(err, &known) {
+		return known.Passes()
+	}
 	switch state := SQLState(err); {
 	case state == "":
 		var network net.Error
@@ -111,6 +95,10 @@ func Collided(err error) bool {
 // Message is what a person should read of an error: our own errors (class CH) word for word, everything else as PostgreSQL's code, because the
 // server's texts may quote values.
 func Message(err error) string {
+	var known *Fault
+	if errors.As(err, &known) {
+		return known.Error()
+	}
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return err.Error()

@@ -1,4 +1,4 @@
-package store
+package store_test
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/internal/lab/tcpproxy"
+	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
 
 // behind is a pool of impatient connections that go through a proxy.
-func behind(t *testing.T, w Waits) (*tcpproxy.Proxy, *pgxpool.Pool) {
+func behind(t *testing.T, w store.Waits) (*tcpproxy.Proxy, *pgxpool.Pool) {
 	t.Helper()
 	address, err := url.Parse(storetest.New(t).WorkerURL)
 	if err != nil {
@@ -32,15 +33,15 @@ func behind(t *testing.T, w Waits) (*tcpproxy.Proxy, *pgxpool.Pool) {
 		t.Fatal(err)
 	}
 	config.MaxConns = 8
-	pool, err := NewPool(t.Context(), config, w)
+	pool, err := store.NewPool(t.Context(), config, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ClosePool(pool, 5*time.Second) })
+	t.Cleanup(func() { store.ClosePool(pool, 5*time.Second) })
 	return proxy, pool
 }
 
-var impatient = Waits{Connect: 2 * time.Second, Ping: 500 * time.Millisecond, Answer: time.Second}
+var impatient = store.Waits{Connect: 2 * time.Second, Ping: 500 * time.Millisecond, Answer: time.Second}
 
 // fill opens every connection of the pool and leaves all of them idle.
 func fill(t *testing.T, pool *pgxpool.Pool) {
@@ -72,7 +73,7 @@ func TestDeadConnectionsAreGivenUp(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if !Away(err) {
+			if !store.Away(err) {
 				t.Errorf("not taken for an outage: %v", err)
 			}
 			if try == 3 {
@@ -88,20 +89,20 @@ func TestDeadConnectionsAreGivenUp(t *testing.T) {
 // A caller that has had enough is not held up by a connection that does not answer.
 func TestCancelledOnADeadConnection(t *testing.T) {
 	t.Parallel()
-	proxy, pool := behind(t, Waits{})
+	proxy, pool := behind(t, store.Waits{})
 	fill(t, pool)
 	proxy.BlackHoleAll()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := pool.Exec(ctx, `SELECT 1`); !errors.Is(err, context.DeadlineExceeded) && !Away(err) {
+	if _, err := pool.Exec(ctx, `SELECT 1`); !errors.Is(err, context.DeadlineExceeded) && !store.Away(err) {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("the caller was held up for %s", took)
 	}
 	began = time.Now()
-	ClosePool(pool, time.Second)
+	store.ClosePool(pool, time.Second)
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("closing took %s", took)
 	}
@@ -153,7 +154,7 @@ func TestAllow(t *testing.T) {
 		return err
 	}
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		if err := allow(t.Context(), tx, 10*time.Second); err != nil {
+		if err := store.Allow(t.Context(), tx, 10*time.Second); err != nil {
 			return err
 		}
 		return long(tx)
@@ -162,7 +163,7 @@ func TestAllow(t *testing.T) {
 		t.Errorf("what was allowed: %v", err)
 	}
 	pool.Reset() // the same connection would be allowed what it was allowed
-	if err := pgx.BeginFunc(t.Context(), pool, long); err == nil || !Away(err) {
+	if err := pgx.BeginFunc(t.Context(), pool, long); err == nil || !store.Away(err) {
 		t.Errorf("what was not allowed: %v", err)
 	}
 }
@@ -178,7 +179,7 @@ func TestDeadAtCommit(t *testing.T) {
 		proxy.Freeze(tcpproxy.Every)
 		return nil
 	})
-	if err == nil || !Away(err) {
+	if err == nil || !store.Away(err) {
 		t.Errorf("the commit was confirmed by nobody: %v", err)
 	}
 	if _, err := pool.Exec(t.Context(), `SELECT 1`); err != nil {
@@ -189,7 +190,7 @@ func TestDeadAtCommit(t *testing.T) {
 // A slow network is no dead one.
 func TestSlowNetwork(t *testing.T) {
 	t.Parallel()
-	proxy, pool := behind(t, Waits{})
+	proxy, pool := behind(t, store.Waits{})
 	proxy.Slow(200*time.Millisecond, 0)
 	fill(t, pool)
 	before := pool.Stat().NewConnsCount()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/choriste/choriste/migrations"
 )
 
@@ -14,7 +16,7 @@ func (c migrateCmd) Run(a *app) error {
 		return err
 	}
 	if c.Action == "up" {
-		if err := migrations.Up(a.ctx, s.DatabaseURL, nil); err != nil {
+		if err := migrations.Up(a.ctx, s.DatabaseURL, func(text string) { _, _ = fmt.Fprintln(a.err, text) }); err != nil {
 			return err
 		}
 	}

@@ -114,8 +114,8 @@ func found(status, code string, args ...any) result {
 		panic("doctor: no such code: " + code) // every code is tested
 	}
 	r := result{Layer: d.layer, Status: status, Code: code}
-	r.Means = &bilingual{fmt.Sprintf(d.en.means, args...), fmt.Sprintf(d.fr.means, args...)}
-	r.Next = &bilingual{d.en.next, d.fr.next}
+	r.Means = &bilingual{fmt.Sprintf(d.en.Means, args...), fmt.Sprintf(d.fr.Means, args...)}
+	r.Next = &bilingual{d.en.Next, d.fr.Next}
 	if status == statusFail {
 		r.Exit = exitOf(d.layer)
 	}

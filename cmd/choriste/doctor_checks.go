@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
 )
 
 // settings checks what can be seen without asking anybody: the settings, the secrets, the pair of hosts. All three are told even if the first is wrong.
@@ -124,22 +123,20 @@ type accountFacts struct {
 	waiting  []string   // SIRETs of the suppliers whose invoices are under way
 }
 
-// databasePatience bounds each conversation with PostgreSQL.
-const databasePatience = 10 * time.Second
+// databasePatience bounds each conversation with PostgreSQL: several hosts may be tried in it.
+const databasePatience = 30 * time.Second
 
 // database checks PostgreSQL from the connection up to the environment's mark and the clock, in a session that cannot write. right is false when the
 // database is marked for the other portal.
 func (d *doctor) database(s settings) (known map[string]accountFacts, right bool) {
-	config, err := pgxpool.ParseConfig(s.DatabaseURL)
+	config, err := store.PoolConfig(s.DatabaseURL, map[string]string{
+		"chorus.actor": "doctor", "default_transaction_read_only": "on", "statement_timeout": "10s", "lock_timeout": "2s",
+	})
 	if err != nil {
 		panic("doctor: checked before") // without err, which may hold the password
 	}
 	config.MaxConns = 1
-	run := config.ConnConfig.RuntimeParams
-	run["application_name"] = "choriste doctor"
-	run["default_transaction_read_only"] = "on"
-	run["statement_timeout"] = "10s"
-	run["lock_timeout"] = "2s"
+	config.ConnConfig.RuntimeParams["application_name"] = "choriste doctor"
 	ctx, cancel := context.WithTimeout(d.ctx, databasePatience)
 	defer cancel()
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -147,29 +144,39 @@ func (d *doctor) database(s settings) (known map[string]accountFacts, right bool
 		defer pool.Close()
 		err = pool.Ping(ctx)
 	}
+	conns := worker.Conns(s.Workers) + 1
 	if err != nil {
-		d.add(noDatabase(err, net.JoinHostPort(config.ConnConfig.Host, strconv.Itoa(int(config.ConnConfig.Port)))))
+		d.add(faulty(store.Unreachable(err, conns)))
 		d.unchecked(databaseLines[1:]...)
 		return nil, true
 	}
-	d.ok(layerDatabase, "")
+	unfit, err := store.Examine(ctx, pool)
+	switch {
+	case err != nil:
+		unfit = unanswered(err)
+		fallthrough
+	case unfit != nil:
+		d.add(faulty(unfit))
+		d.unchecked(databaseLines[1:]...)
+		return nil, true
+	}
+	if tight, err := store.Room(ctx, pool, conns); err == nil && tight != nil {
+		d.add(faulty(tight))
+	} else {
+		d.ok(layerDatabase, "")
+	}
 
 	known, right = d.schema(ctx, pool, s.Env)
 	d.databaseClock(ctx, pool)
 	return known, right
 }
 
-func noDatabase(err error, address string) result {
-	switch state := store.SQLState(err); {
-	case state == "":
-		return found(statusFail, "DATABASE_UNREACHABLE", address)
-	case state == "3D000":
-		return found(statusFail, "DATABASE_MISSING")
-	case strings.HasPrefix(state, "28") || state == "42501":
-		return found(statusFail, "DATABASE_LOGIN", state)
-	default:
-		return found(statusFail, "DATABASE_UNREACHABLE", address+", SQLSTATE "+state)
+// faulty is a fault of the database as a line of the report.
+func faulty(f *store.Fault) result {
+	if f.Warns() {
+		return found(statusWarn, f.Code, f.Args...)
 	}
+	return found(statusFail, f.Code, f.Args...)
 }
 
 // schema checks role, migration and mark, and reads what is known of the accounts.
@@ -180,24 +187,27 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 		d.unchecked(rest...)
 		return nil, true
 	}
-	var exists, member bool
-	err := pool.QueryRow(ctx, `
-		SELECT count(*) > 0, coalesce(bool_or(pg_has_role(current_user, oid, 'USAGE')), false) FROM pg_roles WHERE rolname = 'chorus_worker'`).Scan(&exists, &member)
+	var exists bool
+	err := pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chorus_worker')`).Scan(&exists)
+	var outsider *store.Fault
+	if err == nil && exists {
+		outsider, err = store.Member(ctx, pool, "chorus_worker")
+	}
 	switch {
 	case err != nil:
-		return stop(unanswered(err), lines)
+		return stop(faulty(unanswered(err)), lines)
 	case !exists: // the migration makes it
 		d.unchecked(lines[0])
-	case !member:
-		return stop(found(statusFail, "DATABASE_ROLE"), lines[1:])
+	case outsider != nil:
+		return stop(faulty(outsider), lines[1:])
 	default:
 		d.ok(layerRole, "")
 	}
-	switch err := migrations.Check(ctx, pool); {
-	case errors.Is(err, migrations.ErrBehind):
-		return stop(found(statusFail, "MIGRATION_PENDING"), lines[2:])
+	switch unfit, err := migrations.Examine(ctx, pool); {
 	case err != nil:
-		return stop(unanswered(err), lines[1:])
+		return stop(faulty(unanswered(err)), lines[1:])
+	case unfit != nil:
+		return stop(faulty(unfit), lines[2:])
 	}
 	d.ok(layerMigration, "")
 
@@ -208,7 +218,7 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	}
 	switch {
 	case err != nil:
-		return stop(unanswered(err), lines[2:])
+		return stop(faulty(unanswered(err)), lines[2:])
 	case mark != "" && mark != env:
 		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, env))
 		return nil, false
@@ -218,8 +228,12 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 }
 
 // unanswered is a question that PostgreSQL did not answer, although it answered others.
-func unanswered(err error) result {
-	return found(statusFail, "DATABASE_ANSWER", cmp.Or(store.SQLState(err), "-"))
+func unanswered(err error) *store.Fault {
+	var known *store.Fault
+	if errors.As(err, &known) {
+		return known
+	}
+	return store.NewFault("DATABASE_ANSWER", cmp.Or(store.SQLState(err), "-"))
 }
 
 func readAccounts(ctx context.Context, pool *pgxpool.Pool) (map[string]accountFacts, error) {

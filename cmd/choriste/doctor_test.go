@@ -218,7 +218,7 @@ func TestDoctor(t *testing.T) {
 			})
 		}
 	})
-	for code := range diagnoses {
+	for code := range setupDiagnoses { // the database's: TestDatabases
 		if !seen[code] {
 			t.Errorf("no scenario leads to %s", code)
 		}
@@ -289,17 +289,17 @@ func TestDoctorTexts(t *testing.T) {
 	for code, d := range diagnoses {
 		exitOf(d.layer)
 		for lang, w := range map[string]words{"English": d.en, "French": d.fr} {
-			if w.means == "" || w.next == "" || strings.Contains(w.next, "%") || !strings.HasSuffix(w.next, ".") || !strings.HasSuffix(w.means, ".") {
-				t.Errorf("%s in %s: %q, %q", code, lang, w.means, w.next)
+			if w.Means == "" || w.Next == "" || strings.Contains(w.Next, "%s") || !strings.HasSuffix(w.Next, ".") || !strings.HasSuffix(w.Means, ".") {
+				t.Errorf("%s in %s: %q, %q", code, lang, w.Means, w.Next)
 			}
 		}
-		if d.en.means == d.fr.means || d.en.next == d.fr.next {
+		if d.en.Means == d.fr.Means || d.en.Next == d.fr.Next {
 			t.Errorf("%s says the same in both languages", code)
 		}
-		if en, fr := verbs.FindAllString(d.en.means, -1), verbs.FindAllString(d.fr.means, -1); !slices.Equal(en, fr) {
+		if en, fr := verbs.FindAllString(d.en.Means, -1), verbs.FindAllString(d.fr.Means, -1); !slices.Equal(en, fr) {
 			t.Errorf("%s takes %v in English and %v in French", code, en, fr)
 		}
-		if strings.ContainsAny(strings.ReplaceAll(d.en.means+d.en.next, "Factures émises", ""), "éèàù«") {
+		if strings.ContainsAny(strings.ReplaceAll(d.en.Means+d.en.Next, "Factures émises", ""), "éèàù«") {
 			t.Errorf("%s: the English is French", code)
 		}
 	}
@@ -319,7 +319,7 @@ func TestDoctorManual(t *testing.T) {
 		for _, code := range slices.Sorted(maps.Keys(diagnoses)) {
 			if d := diagnoses[code]; d.layer == layer {
 				fmt.Fprintf(&b, "| %d | %s | `%s` | %s<br>*%s* | %s<br>*%s* |\n", exitOf(layer), layer, code,
-					shown(d.en.means), shown(d.fr.means), d.en.next, d.fr.next)
+					shown(d.en.Means), shown(d.fr.Means), d.en.Next, d.fr.Next)
 			}
 		}
 	}

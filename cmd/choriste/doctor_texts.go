@@ -1,5 +1,11 @@
 package main
 
+import (
+	"maps"
+
+	"github.com/choriste/choriste/store"
+)
+
 // The layers, from the bottom up. docs/doctor.md has them in the same words.
 const (
 	layerSettings     = "settings"
@@ -42,10 +48,18 @@ type diagnosis struct {
 	en, fr words
 }
 
-type words struct{ means, next string }
+type words struct{ Means, Next string }
 
-// diagnoses are the codes, which are stable: scripts may rely on them.
-var diagnoses = map[string]diagnosis{
+// diagnoses are the codes, which are stable: scripts may rely on them. Those of the database are shared with the other commands.
+var diagnoses = func() map[string]diagnosis {
+	all := maps.Clone(setupDiagnoses)
+	for code, t := range store.Faults {
+		all[code] = diagnosis{t.Layer, words(t.English), words(t.French)}
+	}
+	return all
+}()
+
+var setupDiagnoses = map[string]diagnosis{
 	"SETTINGS_MISSING": {
 		layerSettings,
 		words{"Not set: %s.", "Set them. `choriste help env` says what each one is for."},
@@ -97,36 +111,6 @@ var diagnoses = map[string]diagnosis{
 		words{"Adresse inutilisable : %s.", "Donner CHORUS_API_URL sans chemin ni /cpro (https://api.piste.gouv.fr) et CHORUS_TOKEN_URL en entier (https://oauth.piste.gouv.fr/api/oauth/token), ou aucun des deux."},
 	},
 
-	"DATABASE_UNREACHABLE": {
-		layerDatabase,
-		words{"PostgreSQL gives no connection (%s).", "Check host and port in DATABASE_URL, that the server runs and takes connections from this machine, and sslmode."},
-		words{"PostgreSQL n'accorde pas de connexion (%s).", "Vérifier l'hôte et le port dans DATABASE_URL, que le serveur tourne et accepte cette machine, et sslmode."},
-	},
-	"DATABASE_LOGIN": {
-		layerDatabase,
-		words{"PostgreSQL refuses the login (SQLSTATE %s).", "Check user and password in DATABASE_URL, and pg_hba.conf."},
-		words{"PostgreSQL refuse l'utilisateur (SQLSTATE %s).", "Vérifier l'utilisateur et le mot de passe dans DATABASE_URL, et pg_hba.conf."},
-	},
-	"DATABASE_MISSING": {
-		layerDatabase,
-		words{"The server runs, but has no database of that name.", "Check the name in DATABASE_URL, or create the database and run `choriste migrate up`."},
-		words{"Le serveur tourne, mais n'a pas de base de ce nom.", "Vérifier le nom dans DATABASE_URL, ou créer la base puis lancer « choriste migrate up »."},
-	},
-	"DATABASE_ANSWER": {
-		layerDatabase,
-		words{"The connection is there, but PostgreSQL did not answer a question (SQLSTATE %s).", "Look at the server's log: it may be overloaded, restarting, or its schema changed by hand."},
-		words{"La connexion existe, mais PostgreSQL n'a pas répondu à une question (SQLSTATE %s).", "Regarder le journal du serveur : surcharge, redémarrage, ou schéma modifié à la main."},
-	},
-	"DATABASE_ROLE": {
-		layerRole,
-		words{"The login is not a member of chorus_worker.", "As the administrator of PostgreSQL: GRANT chorus_worker TO the login. An application's or operator's login is another one."},
-		words{"L'utilisateur n'est pas membre de chorus_worker.", "En administrateur de PostgreSQL : GRANT chorus_worker TO cet utilisateur. Celui d'une application ou d'un opérateur en est un autre."},
-	},
-	"MIGRATION_PENDING": {
-		layerMigration,
-		words{"The schema is missing, or older than this program.", "Run `choriste migrate up` with the login that owns the database."},
-		words{"Le schéma est absent, ou plus ancien que ce programme.", "Lancer « choriste migrate up » avec l'utilisateur propriétaire de la base."},
-	},
 	"ENVIRONMENT_MISMATCH": {
 		layerEnvironment,
 		words{"The database belongs to %s, and CHORUS_ENV is %s. The portal was not asked anything.", "Correct CHORUS_ENV with the credentials, or DATABASE_URL. Do not change the mark: make a new database for the other portal."},

@@ -21,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 )
 
@@ -134,25 +135,22 @@ func (a *app) store() (*store.Store, func(), error) {
 	if u, err := user.Current(); err == nil {
 		who = u.Username
 	}
-	pool, err := store.Connect(a.ctx, s.DatabaseURL, "choriste:"+who, 2)
+	const conns = 2
+	pool, err := store.Connect(a.ctx, s.DatabaseURL, "choriste:"+who, conns)
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(a.ctx, 30*time.Second) // several hosts take their time
 	defer cancel()
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, nil, unreachable(err)
+		return nil, nil, store.Unreachable(err, conns)
+	}
+	if err := migrations.Check(ctx, pool); err != nil {
+		pool.Close()
+		return nil, nil, err
 	}
 	return store.New(pool), pool.Close, nil
-}
-
-// unreachable says in one line why PostgreSQL cannot be used, without the address's password.
-func unreachable(err error) error {
-	if state := store.SQLState(err); state != "" {
-		return fmt.Errorf("PostgreSQL refuses the login of DATABASE_URL (SQLSTATE %s)", state)
-	}
-	return errors.New("PostgreSQL cannot be reached: check DATABASE_URL and that the server runs")
 }
 
 // print writes v as one line of JSON.

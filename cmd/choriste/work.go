@@ -20,6 +20,7 @@ import (
 
 	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
 )
@@ -44,12 +45,16 @@ func (workCmd) Run(a *app) error {
 	if len(s.foreign) > 0 {
 		log.Warn("production is reached by hosts that are not PISTE's, as CHORISTE_FOREIGN_HOSTS allows", "hosts", strings.Join(s.foreign, ", "))
 	}
-	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", worker.Conns(s.Workers))
+	conns := worker.Conns(s.Workers)
+	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", conns)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	if err := await(a.ctx, pool, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
+	if err := await(a.ctx, pool, conns+1, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
+		return err
+	}
+	if err := fit(a.ctx, pool, conns+1, log); err != nil {
 		return err
 	}
 	st := store.New(pool)
@@ -100,31 +105,57 @@ func (workCmd) Run(a *app) error {
 	return w.Run(a.ctx)
 }
 
-// await waits for PostgreSQL to answer, saying so.
-func await(ctx context.Context, pool *pgxpool.Pool, limit time.Duration, log *slog.Logger) error {
+// await waits for PostgreSQL to answer, saying so, as long as waiting can help.
+func await(ctx context.Context, pool *pgxpool.Pool, conns int, limit time.Duration, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	for said := false; ; {
+	var why *store.Fault
+	for {
 		err := pool.Ping(ctx)
 		if err == nil {
 			return nil
 		}
-		if store.SQLState(err) != "" && !store.Away(err) { // a wrong password does not pass
-			return unreachable(err)
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			return nil // told to stop
 		}
-		if !said {
-			log.Warn("waiting for PostgreSQL", "at most", limit)
-			said = true
+		if why == nil || ctx.Err() == nil { // the last try is cut short, and knows no reason
+			why = store.Unreachable(err, conns)
+			if !why.Passes() {
+				return why
+			}
+			log.Warn("waiting for PostgreSQL", "at most", limit, "because", why.Error())
+			log = slog.New(slog.DiscardHandler) // said once
 		}
 		select {
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), context.Canceled) {
-				return nil // told to stop
-			}
-			return unreachable(err)
 		case <-time.After(500 * time.Millisecond):
+			continue
 		}
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			return nil
+		}
+		return why
 	}
+}
+
+// fit refuses a database that a worker cannot use, and warns of one that is nearly full.
+func fit(ctx context.Context, pool *pgxpool.Pool, conns int, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := migrations.Check(ctx, pool); err != nil {
+		return err
+	}
+	outsider, err := store.Member(ctx, pool, "chorus_worker")
+	if err != nil {
+		return err
+	}
+	if outsider != nil {
+		return outsider
+	}
+	if tight, err := store.Room(ctx, pool, conns); err == nil && tight != nil {
+		log.Warn(tight.Error())
+	}
+	return nil
 }
 
 // parseLog reads CHORISTE_LOG: a form, "text" or "json" or "" for either by itself, and a level.

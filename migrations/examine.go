@@ -1,0 +1,108 @@
+package migrations
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/store"
+)
+
+// mark is the comment on the schema river that says whose it is. River's tables alone do not say: every application has the same.
+const mark = "choriste's own River: nothing else may use it"
+
+// Check returns an error, a *store.Fault, when the database behind the pool cannot be used with the schema that this binary needs. It needs no more
+// rights than to read.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){store.Examine, Examine} {
+		switch unfit, err := examine(ctx, pool); {
+		case err != nil:
+			return err
+		case unfit != nil:
+			return unfit
+		}
+	}
+	return nil
+}
+
+// Examine returns why the schemas chorus and river are not what this binary needs: they belong to something else, are older, or newer; or nil.
+func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
+	h, err := look(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	if f := h.foreign(); f != nil {
+		return f, nil
+	}
+	switch need := latest(); {
+	case h.version < need:
+		return store.NewFault("MIGRATION_PENDING", h.version, need), nil
+	case h.version > need:
+		return store.NewFault("MIGRATION_NEWER", h.version, need), nil
+	case h.riverVersion != riverVersion:
+		return store.NewFault("RIVER_VERSION", h.riverVersion, riverVersion), nil
+	}
+	return nil, nil
+}
+
+// holdings are what the two schemas hold.
+type holdings struct {
+	login        string
+	made         bool   // chorus has our function that tells its version
+	counted      bool   // and goose's table
+	thing        string // a table of chorus, or ""
+	marked       bool   // river bears our mark
+	river        string // a table of river, or ""
+	version      int64  // of our schema; 0: none
+	riverVersion int    // of River's, as far as this login may know
+}
+
+// look asks the catalogue, which everybody may read, before the schemas themselves, which may be somebody else's.
+func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
+	var inside, readable bool
+	err = pool.QueryRow(ctx, `
+		WITH things AS (
+		    SELECT n.nspname, c.relname, c.oid
+		    FROM pg_catalog.pg_class c
+		    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		    WHERE n.nspname IN ('chorus', 'river') AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')
+		)
+		SELECT current_user,
+		       EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		               WHERE n.nspname = 'chorus' AND p.proname = 'schema_version' AND p.prosrc LIKE '%chorus.goose_db_version%'),
+		       EXISTS (SELECT FROM things WHERE nspname = 'chorus' AND relname = 'goose_db_version'),
+		       coalesce((SELECT min(relname)::text FROM things WHERE nspname = 'chorus'), ''),
+		       coalesce((SELECT obj_description(oid, 'pg_namespace') = $1 FROM pg_catalog.pg_namespace WHERE nspname = 'river'), false),
+		       coalesce((SELECT min(relname)::text FROM things WHERE nspname = 'river'), ''),
+		       coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'chorus'), false),
+		       coalesce((SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+		                 FROM things JOIN pg_catalog.pg_class c USING (oid) WHERE nspname = 'river' AND things.relname = 'river_migration'), false)`,
+		mark).Scan(&h.login, &h.made, &h.counted, &h.thing, &h.marked, &h.river, &inside, &readable)
+	if err != nil || !h.made {
+		return h, err
+	}
+	if !inside {
+		return h, store.NewFault("DATABASE_ROLE", h.login, "chorus_worker, chorus_operator or chorus_reader")
+	}
+	if err := pool.QueryRow(ctx, `SELECT coalesce(chorus.schema_version(), 0)`).Scan(&h.version); err != nil {
+		return h, err
+	}
+	switch {
+	case readable:
+		err = pool.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM river.river_migration WHERE line = 'main'`).Scan(&h.riverVersion)
+	case h.river != "": // an operator's login does not see River's tables
+		h.riverVersion = riverVersion
+	}
+	return h, err
+}
+
+// foreign tells that one of the two schemas belongs to something else. Tables of others beside ours do no harm.
+func (h holdings) foreign() *store.Fault {
+	switch {
+	case h.thing != "" && !(h.made && h.counted):
+		return store.NewFault("SCHEMA_FOREIGN", "chorus."+h.thing)
+	case h.river != "" && !h.marked && h.version < riverMigration:
+		return store.NewFault("RIVER_FOREIGN", "river."+h.river)
+	}
+	return nil
+}
