@@ -92,7 +92,7 @@ func (j *Jobs) tell(ctx context.Context, name string, claim int64) error {
 		}
 		body, err := webhookBody(next)
 		if err != nil {
-			return err
+			return j.untold(ctx, name, claim, next.Seq, webhook.Result{Code: codeUnreadable})
 		}
 		result, err := hook.Sender.Send(ctx, webhookID(next), body)
 		if err != nil {
@@ -127,6 +127,9 @@ func (j *Jobs) untold(ctx context.Context, name string, claim, seq int64, r webh
 	}
 	return nil
 }
+
+// codeUnreadable says that an event cannot be written as JSON. It holds its endpoint up, visibly, until it is skipped.
+const codeUnreadable = "UNREADABLE"
 
 // webhookID is the same whenever and to whomever the event is sent. Its time is in it because the numbers begin again where a backup ended, and the
 // events that take them then are others.

@@ -42,6 +42,7 @@ CREATE TABLE chorus.invoices (
     resubmits           integer NOT NULL DEFAULT 0,
     refusals            integer NOT NULL DEFAULT 0,
     panics              integer NOT NULL DEFAULT 0,
+    deaths              integer NOT NULL DEFAULT 0, -- jobs that took the row over while it was received, and neither ended nor gave it back
     lookup_first        boolean NOT NULL DEFAULT false, -- it may have been sent in a history that the database has forgotten
     numero_flux_depot   text UNIQUE,
     date_depot          timestamptz,
@@ -103,6 +104,27 @@ CREATE INDEX invoices_deposit_day ON chorus.invoices (account, fournisseur_siret
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- Before a row is written
 
+-- Small enough for every program that reads it: 64 KiB as text, 32 levels, no number beyond a double. The order is that of cost: a value that is large is not
+-- written out, one that is deep is not descended.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.legible(j jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN j IS NULL THEN true
+        WHEN pg_column_size(j) > 65536 THEN false
+        WHEN jsonb_path_exists(j, 'strict $.**{33}') THEN false
+        WHEN jsonb_path_exists(j, 'strict $.** ? (@.type() == "number" && (@ > 1.7e308 || @ < -1.7e308))') THEN false
+        ELSE octet_length(j::text) <= 65536
+    END
+$$;
+-- +goose StatementEnd
+
+-- What a program is shown of a value: the value, or a mark in its place. Rows may be older than the rule, or a superuser's.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.readable(j jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN chorus.legible(j) THEN j ELSE '{"unreadable": "too large or too deep"}' END
+$$;
+-- +goose StatementEnd
+
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -120,6 +142,14 @@ BEGIN
         'IN_DP_PDFARCHIVE_UBL_INVOICE_MUG', 'IN_DP_PDFARCHIVE_CII_MUG') THEN
         RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
             USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
+    END IF;
+    IF NOT chorus.legible(NEW.metadata) THEN
+        RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
+            USING ERRCODE = 'CH015', COLUMN = 'metadata';
+    END IF;
+    IF NOT isfinite(NEW.not_before) OR NEW.not_before > clock_timestamp() + interval '5 years' THEN
+        RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
+            USING ERRCODE = 'CH016', COLUMN = 'not_before';
     END IF;
     IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
@@ -299,5 +329,5 @@ SELECT
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
     numero_flux_depot, date_depot, identifiant_facture_cpp,
     statut_courant, statut_courant_date, statut_commentaire,
-    attempt_no AS attempts, metadata, created_at, updated_at
+    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at
 FROM chorus.invoices;

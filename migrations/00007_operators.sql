@@ -26,6 +26,7 @@ CREATE FUNCTION chorus.retry(p_id bigint, p_reason text) RETURNS text LANGUAGE p
 DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
@@ -224,6 +225,7 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.allow_resubmit(p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'allowing resubmission again needs a reason' USING ERRCODE = 'CH021';
     END IF;

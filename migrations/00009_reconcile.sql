@@ -204,6 +204,7 @@ CREATE FUNCTION chorus.accept_finding(p_id bigint, p_reason text) RETURNS void L
 DECLARE
     f chorus.findings%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'accepting a finding needs a reason' USING ERRCODE = 'CH021';
     END IF;

@@ -43,6 +43,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause_webhook(p_name text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    p_reason := left(p_reason, 1000);
     UPDATE chorus.webhooks
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         failures = CASE WHEN p_reason IS NULL THEN 0 ELSE failures END,
@@ -85,6 +86,7 @@ CREATE FUNCTION chorus.skip_webhook(p_name text, p_reason text) RETURNS bigint L
 DECLARE
     w chorus.webhooks%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'to skip an event needs a reason' USING ERRCODE = 'CH021';
     END IF;

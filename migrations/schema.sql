@@ -214,6 +214,7 @@ CREATE TABLE chorus.invoices (
     resubmits integer DEFAULT 0 NOT NULL,
     refusals integer DEFAULT 0 NOT NULL,
     panics integer DEFAULT 0 NOT NULL,
+    deaths integer DEFAULT 0 NOT NULL,
     lookup_first boolean DEFAULT false NOT NULL,
     numero_flux_depot text,
     date_depot timestamp with time zone,
@@ -564,7 +565,7 @@ CREATE VIEW chorus.invoice_status AS
     statut_courant_date,
     statut_commentaire,
     attempt_no AS attempts,
-    metadata,
+    chorus.readable(metadata) AS metadata,
     created_at,
     updated_at
    FROM chorus.invoices;
@@ -578,6 +579,7 @@ AS $function$
 DECLARE
     f chorus.findings%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'accepting a finding needs a reason' USING ERRCODE = 'CH021';
     END IF;
@@ -608,6 +610,7 @@ CREATE OR REPLACE FUNCTION chorus.allow_resubmit(p_reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'allowing resubmission again needs a reason' USING ERRCODE = 'CH021';
     END IF;
@@ -946,6 +949,14 @@ BEGIN
         RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
             USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
     END IF;
+    IF NOT chorus.legible(NEW.metadata) THEN
+        RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
+            USING ERRCODE = 'CH015', COLUMN = 'metadata';
+    END IF;
+    IF NOT isfinite(NEW.not_before) OR NEW.not_before > clock_timestamp() + interval '5 years' THEN
+        RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
+            USING ERRCODE = 'CH016', COLUMN = 'not_before';
+    END IF;
     IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
@@ -1199,6 +1210,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.legible(j jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN j IS NULL THEN true
+        WHEN pg_column_size(j) > 65536 THEN false
+        WHEN jsonb_path_exists(j, 'strict $.**{33}') THEN false
+        WHEN jsonb_path_exists(j, 'strict $.** ? (@.type() == "number" && (@ > 1.7e308 || @ < -1.7e308))') THEN false
+        ELSE octet_length(j::text) <= 65536
+    END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.maintenance_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1239,6 +1265,7 @@ CREATE OR REPLACE FUNCTION chorus.pause(p_account text, p_reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    p_reason := left(p_reason, 1000);
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
@@ -1259,6 +1286,7 @@ CREATE OR REPLACE FUNCTION chorus.pause_webhook(p_name text, p_reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    p_reason := left(p_reason, 1000);
     UPDATE chorus.webhooks
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         failures = CASE WHEN p_reason IS NULL THEN 0 ELSE failures END,
@@ -1347,6 +1375,15 @@ AS $function$
             WHERE a.name = p_account AND b.state = 'open'
         )
         AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.readable(j jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE WHEN chorus.legible(j) THEN j ELSE '{"unreadable": "too large or too deep"}' END
 $function$
 ;
 
@@ -1746,6 +1783,7 @@ AS $function$
 DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
@@ -1805,6 +1843,7 @@ AS $function$
 DECLARE
     w chorus.webhooks%ROWTYPE;
 BEGIN
+    p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'to skip an event needs a reason' USING ERRCODE = 'CH021';
     END IF;
@@ -1986,9 +2025,9 @@ GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priorit
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
-GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_reader;
@@ -2018,6 +2057,10 @@ GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
@@ -2025,6 +2068,10 @@ GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,text[],interval,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reconcile(text,text,date,date) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_operator;

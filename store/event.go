@@ -23,13 +23,15 @@ type Event struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// Events lists the history of one invoice, oldest first.
+// mostEvents is how much of an invoice's history is shown: an ordinary one has ten, and nothing bounds what can happen to one.
+const mostEvents = 10_000
+
+// Events lists the history of one invoice, oldest first, and of a longer one the latest events.
 func (s *Store) Events(ctx context.Context, invoice int64) ([]Event, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id, seq, invoice_id, at, actor, from_state, to_state, attempt, reason_code, detail
-		FROM chorus.events
-		WHERE invoice_id = $1
-		ORDER BY id`, invoice)
+		SELECT id, seq, invoice_id, at, actor, from_state, to_state, attempt, reason_code, chorus.readable(detail)
+		FROM (SELECT * FROM chorus.events WHERE invoice_id = $1 ORDER BY id DESC LIMIT $2) e
+		ORDER BY id`, invoice, mostEvents)
 	if err != nil {
 		return nil, err
 	}

@@ -121,20 +121,12 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 		limit = 100
 	}
 	args = append(args, limit)
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Status])
+	return s.statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
 }
 
 // Recent returns the invoices that changed last, the latest first.
 func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
-	rows, err := s.pool.Query(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Status])
+	return s.statuses(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
 }
 
 // Count says how many invoices the filter selects, and their sum of amounts by currency.
@@ -173,24 +165,20 @@ type AttemptView struct {
 
 // Show returns one invoice with its attempts, or pgx.ErrNoRows.
 func (s *Store) Show(ctx context.Context, id int64) (Status, []AttemptView, error) {
-	rows, err := s.pool.Query(ctx, `SELECT * FROM chorus.invoice_status WHERE id = $1`, id)
+	invoice, err := status(ctx, s.pool, id)
 	if err != nil {
-		return Status{}, nil, err
+		return invoice, nil, err
 	}
-	status, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Status])
-	if err != nil {
-		return status, nil, err
-	}
-	rows, err = s.pool.Query(ctx, `
-		SELECT id::text, n, worker, nom_fichier, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot, evidence
+	rows, err := s.pool.Query(ctx, `
+		SELECT id::text, n, worker, nom_fichier, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot, chorus.readable(evidence)
 		FROM chorus.attempts
 		WHERE invoice_id = $1
 		ORDER BY n`, id)
 	if err != nil {
-		return status, nil, err
+		return invoice, nil, err
 	}
 	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[AttemptView])
-	return status, attempts, err
+	return invoice, attempts, err
 }
 
 // StateCount is how many invoices are in a state, and how long the one that has been in it longest has waited.

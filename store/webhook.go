@@ -166,7 +166,8 @@ func (s *Store) NextEvent(ctx context.Context, name string, claim int64, lease t
 			until = min(top, cursor+window)
 			more = until < top
 			rows, err := tx.Query(ctx, `
-				SELECT e.seq, e.at, t.type, e.invoice_id, e.from_state, e.to_state, e.attempt, e.reason_code, e.detail
+				SELECT e.seq, CASE WHEN e.at BETWEEN '1970-01-01' AND '9000-01-01' THEN e.at ELSE '1970-01-01' END, t.type,
+				       e.invoice_id, e.from_state, e.to_state, e.attempt, e.reason_code, chorus.readable(e.detail)
 				FROM chorus.webhooks w, chorus.events e
 				`+eventType+`
 				WHERE w.name = $1 AND e.seq > $2 AND e.seq <= $3 AND `+webhookWants+`
@@ -190,11 +191,8 @@ func (s *Store) NextEvent(ctx context.Context, name string, claim int64, lease t
 			if next == nil || next.InvoiceID == nil {
 				return nil
 			}
-			rows, err = tx.Query(ctx, `SELECT * FROM chorus.invoice_status WHERE id = $1`, *next.InvoiceID)
-			if err != nil {
-				return err
-			}
-			next.Invoice, err = pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[Status])
+			invoice, err := status(ctx, tx, *next.InvoiceID)
+			next.Invoice = &invoice
 			return err
 		})
 		if err != nil || next != nil || !more {
