@@ -126,8 +126,8 @@ func (j *Jobs) blame(ctx context.Context, acct *Account, failure error) {
 	j.Probe()
 }
 
-// A probe may take so long, the waits for a token and a permit included. Long before that another process may make one, too: this one may be dead.
-func (s Settings) probeTimeout() time.Duration { return max(40*s.Unit(), 2*time.Second) }
+// ProbeTimeout is how long a probe may take, the waits for a token and a permit included. Long before that another process may make one, too: this one may be dead.
+func (s Settings) ProbeTimeout() time.Duration { return max(40*s.Unit(), 2*time.Second) }
 
 func (s Settings) probeLease() time.Duration { return 15 * s.Unit() }
 
@@ -160,7 +160,7 @@ func (j *Jobs) ProbeDue(ctx context.Context) error {
 
 // probe makes one health check for a breaker and tells what it showed.
 func (j *Jobs) probe(ctx context.Context, key string, acct *Account) error {
-	limited, cancel := context.WithTimeout(ctx, j.Settings.probeTimeout())
+	limited, cancel := context.WithTimeout(ctx, j.Settings.ProbeTimeout())
 	defer cancel()
 	err := acct.Client.Health(limited)
 	if ctx.Err() != nil {

@@ -145,6 +145,26 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
+// JobsWaiting is for how long the oldest job that River could fetch has waited, by queue.
+func (s *Store) JobsWaiting(ctx context.Context) (map[string]time.Duration, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT queue, extract(epoch FROM clock_timestamp() - min(scheduled_at))::float8
+		FROM river.river_job
+		WHERE state = 'available'
+		GROUP BY queue`)
+	if err != nil {
+		return nil, err
+	}
+	waiting := map[string]time.Duration{}
+	var queue string
+	var age float64
+	_, err = pgx.ForEachRow(rows, []any{&queue, &age}, func() error {
+		waiting[queue] = seconds(age)
+		return nil
+	})
+	return waiting, err
+}
+
 // StructureKey names one supplier structure of an account.
 type StructureKey struct {
 	Account string

@@ -65,7 +65,7 @@ func NewPool(ctx context.Context, config *pgxpool.Config, w Waits) (*pgxpool.Poo
 	}
 	onError := config.ConnConfig.OnPgError
 	config.ConnConfig.OnPgError = func(c *pgconn.PgConn, e *pgconn.PgError) bool {
-		if e.Code == readOnly { // the way to the new primary is looked up again
+		if e.Code == ReadOnlyState { // the way to the new primary is looked up again
 			g.reset(time.Now().Add(-resetApart))
 		}
 		return onError == nil || onError(c, e)
@@ -203,8 +203,47 @@ func allow(ctx context.Context, tx pgx.Tx, d time.Duration) error {
 	return nil
 }
 
-// readOnly is PostgreSQL's code for a server that takes no writes: a standby, or one that was told so.
-const readOnly = "25006"
+// ReadOnlyState is PostgreSQL's code for a server that takes no writes: a standby, or one that was told so.
+const ReadOnlyState = "25006"
 
 // ReadOnly tells that the server refused a write because it takes none.
-func ReadOnly(err error) bool { return SQLState(err) == readOnly }
+func ReadOnly(err error) bool { return SQLState(err) == ReadOnlyState }
+
+// Unexplained is what Brief says of an error that is not the database's.
+const Unexplained = "see the log"
+
+// Brief is what may be read of an error by everybody: no address, no login, no text of the server's.
+func Brief(err error) string {
+	var refused *pgconn.PgError
+	var unconnected *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &refused):
+		return briefly(refused)
+	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "PostgreSQL does not answer"
+	case errors.As(err, &unconnected), Away(err):
+		return "PostgreSQL cannot be reached"
+	default:
+		return Unexplained
+	}
+}
+
+func briefly(e *pgconn.PgError) string {
+	switch {
+	case e.Code == ReadOnlyState:
+		return "PostgreSQL is read-only"
+	case e.Code == "53300":
+		return "PostgreSQL is full: too many connections"
+	case e.Code == "55P03":
+		return "somebody else holds a lock for too long"
+	case e.Code == "57014":
+		return "a statement took too long"
+	case e.Code[:min(2, len(e.Code))] == "28":
+		return "PostgreSQL refuses the login"
+	case e.Code[:min(3, len(e.Code))] == "57P":
+		return "PostgreSQL is starting or stopping"
+	default:
+		return "PostgreSQL refuses: SQLSTATE " + e.Code
+	}
+}

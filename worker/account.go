@@ -13,7 +13,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -280,29 +279,9 @@ func (w *Worker) applications() map[string]*application {
 // keepEvery is how often the accounts' rows are looked at: so soon after `choriste resume` an account is tried again.
 const keepEvery = time.Second
 
-// keep shares what is configured, has accounts tried that were not accepted yet, and lets those go on that have got another password.
-func (w *Worker) keep(ctx context.Context) {
-	var busy sync.WaitGroup
-	defer busy.Wait()
-	ticker := time.NewTicker(keepEvery)
-	defer ticker.Stop()
-	var said time.Time
-	for ctx.Err() == nil {
-		if time.Since(said) > store.SayEvery {
-			said = time.Now()
-			w.try(ctx, "say what is configured", w.say)
-		}
-		w.try(ctx, "look after the accounts", func(ctx context.Context) error { return w.keepOnce(ctx, &busy) })
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		case <-w.reset:
-		}
-	}
-}
-
-// keepOnce does not wait for accounts that are being tried: one that is slow does not hold up the others.
-func (w *Worker) keepOnce(ctx context.Context, busy *sync.WaitGroup) error {
+// keepAccounts shares what is configured, has accounts tried that were not accepted yet, and lets those go on that have got another password. It does not
+// wait for accounts that are being tried: one that is slow does not hold up the others.
+func (w *Worker) keepAccounts(ctx, life context.Context) error {
 	if w.unshared.Load() {
 		if err := w.share(ctx); err != nil {
 			return err
@@ -315,28 +294,13 @@ func (w *Worker) keepOnce(ctx context.Context, busy *sync.WaitGroup) error {
 	}
 	standings, err := w.store.Standings(ctx, hashes)
 	for name, st := range standings {
-		busy.Go(func() { accounts[name].Gate.Keep(ctx, st) })
+		w.loops.background("account", func() { accounts[name].Gate.Keep(life, st) })
 	}
 	return err
 }
 
 // remindEvery is how often the age of credentials is looked at; they age by the day.
 const remindEvery = time.Hour
-
-// remind says which credentials end soon.
-func (w *Worker) remind(ctx context.Context) {
-	ticker := time.NewTicker(remindEvery)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-w.recalled:
-		}
-		w.try(ctx, "remind of credentials that end soon", w.remindOnce)
-	}
-}
 
 // recall has the credentials looked at now.
 func (w *Worker) recall() {
@@ -346,7 +310,8 @@ func (w *Worker) recall() {
 	}
 }
 
-func (w *Worker) remindOnce(ctx context.Context) error {
+// remind says which credentials end soon.
+func (w *Worker) remind(ctx context.Context) error {
 	_, hashes, err := w.secrets(ctx)
 	if err != nil {
 		return err

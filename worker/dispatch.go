@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -14,8 +13,6 @@ import (
 
 // A row becomes a job here and nowhere else: claimed and given to River in one transaction. Only a few rows of each step are out at a time, so that
 // River's tables stay small and what is more urgent need not queue behind what came first.
-
-const shortest = 2 * time.Millisecond // between two looks
 
 // out is how many rows of a step may be with jobs over the whole fleet.
 func (w *Worker) out(step store.Step) int {
@@ -31,42 +28,32 @@ func (w *Worker) out(step store.Step) int {
 	}
 }
 
-// dispatch looks for due rows whenever something happened here, a wake-up came, or a poll is due.
-func (w *Worker) dispatch(ctx context.Context) {
-	ticker := time.NewTicker(w.cfg.Poll)
-	defer ticker.Stop()
-	all := true
-	for ctx.Err() == nil {
-		steps := []store.Step{store.StepValidate, store.StepSubmit}
-		if all {
-			steps = append(steps, store.StepResolve, store.StepReport, store.StepHistory)
-			w.try(ctx, "sync", w.dispatchSync)
-			w.try(ctx, "discover", w.dispatchDiscover)
-			w.try(ctx, "reconcile", w.dispatchReconcile)
-			w.try(ctx, "remedy", w.dispatchRemedies)
-			w.try(ctx, "tell the webhooks", w.dispatchWebhooks)
-		}
-		for _, step := range steps {
-			w.try(ctx, string(step), func(ctx context.Context) error { return w.dispatchStep(ctx, step) })
-		}
-		sleep(ctx, shortest)
-		select {
-		case <-ctx.Done():
-		case <-w.poke:
-			all = false
-			w.try(ctx, "wake", func(context.Context) error { return crash.Point(crash.AfterWake) })
-		case <-ticker.C:
-			all = true
-		}
-	}
+// dispatch gives out the fast steps, whenever something happened here, a wake-up came, or a poll is due.
+func (w *Worker) dispatch(ctx context.Context) error {
+	woken := w.woken.Swap(false)
+	return parts(ctx,
+		part{"be woken", func(context.Context) error {
+			if !woken {
+				return nil
+			}
+			return crash.Point(crash.AfterWake)
+		}},
+		w.step(store.StepValidate), w.step(store.StepSubmit))
 }
 
-// try logs what goes wrong in a loop; the next round tries again.
-func (w *Worker) try(ctx context.Context, what string, do func(context.Context) error) {
-	if err := do(ctx); err != nil && ctx.Err() == nil {
-		w.cfg.Log.Warn("could not "+what, "error", store.Message(err))
-		sleep(ctx, time.Second)
-	}
+// follow gives out what is never in such a hurry.
+func (w *Worker) follow(ctx context.Context) error {
+	return parts(ctx,
+		part{"give out change feeds", w.dispatchSync},
+		part{"give out accounts to be asked for structures", w.dispatchDiscover},
+		part{"give out reconciliations", w.dispatchReconcile},
+		part{"give out remedies", w.dispatchRemedies},
+		part{"give out webhooks", w.dispatchWebhooks},
+		w.step(store.StepResolve), w.step(store.StepReport), w.step(store.StepHistory))
+}
+
+func (w *Worker) step(step store.Step) part {
+	return part{"give out the step " + string(step), func(ctx context.Context) error { return w.dispatchStep(ctx, step) }}
 }
 
 func (w *Worker) dispatchStep(ctx context.Context, step store.Step) error {
@@ -155,23 +142,21 @@ func (w *Worker) dispatchDiscover(ctx context.Context) error {
 }
 
 // recipients has the recipients of open invoices asked about, a few at a time: nothing waits for them.
-func (w *Worker) recipients(ctx context.Context) {
-	w.every(ctx, 12*w.cfg.Sweep, "ask about recipients", func(ctx context.Context) error {
-		if err := w.store.NoteRecipients(ctx); err != nil {
+func (w *Worker) recipients(ctx context.Context) error {
+	if err := w.store.NoteRecipients(ctx); err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		keys, err := w.store.DueRecipients(ctx, tx, 8, jobs.RecipientHold, w.jobs.Names())
+		if err != nil || len(keys) == 0 {
 			return err
 		}
-		return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
-			keys, err := w.store.DueRecipients(ctx, tx, 8, jobs.RecipientHold, w.jobs.Names())
-			if err != nil || len(keys) == 0 {
-				return err
-			}
-			params := make([]river.InsertManyParams, len(keys))
-			for k, key := range keys {
-				params[k] = jobs.InsertRecipient(key)
-			}
-			_, err = w.insert(ctx, tx, params)
-			return err
-		})
+		params := make([]river.InsertManyParams, len(keys))
+		for k, key := range keys {
+			params[k] = jobs.InsertRecipient(key)
+		}
+		_, err = w.insert(ctx, tx, params)
+		return err
 	})
 }
 
@@ -187,34 +172,4 @@ func (w *Worker) insert(ctx context.Context, tx pgx.Tx, params []river.InsertMan
 	}
 	_, err = tx.Exec(ctx, `SELECT pg_notify('river.river_insert', json_build_object('queue', $1::text)::text)`, params[0].InsertOpts.Queue)
 	return claims, err
-}
-
-// listen wakes the dispatcher at every insert that announces itself. A lost connection costs the polls' delay until it is back.
-func (w *Worker) listen(ctx context.Context) {
-	for ctx.Err() == nil {
-		w.try(ctx, "listen", func(ctx context.Context) error {
-			conn, err := pgx.ConnectConfig(ctx, w.cfg.Pool.Config().ConnConfig)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-			if _, err := conn.Exec(ctx, `LISTEN chorus_wake`); err != nil {
-				return err
-			}
-			w.wake() // what came while nobody listened
-			for {
-				if _, err := conn.WaitForNotification(ctx); err != nil {
-					return err
-				}
-				w.wake()
-			}
-		})
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -35,9 +35,7 @@ func (w *Worker) dispatchReconcile(ctx context.Context) error {
 const nightlyEvery = time.Minute
 
 // nightly asks for the reconciliations of the night.
-func (w *Worker) nightly(ctx context.Context) {
-	w.every(ctx, nightlyEvery, "ask for the nightly reconciliations", func(ctx context.Context) error {
-		_, err := w.store.Nightly(ctx, w.names(), jobs.Nightly)
-		return err
-	})
+func (w *Worker) nightly(ctx context.Context) error {
+	_, err := w.store.Nightly(ctx, w.names(), jobs.Nightly)
+	return err
 }

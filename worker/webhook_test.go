@@ -233,7 +233,7 @@ func TestWebhookReplay(t *testing.T) {
 			t.Errorf("told again of %s as %s", first[2+i].ID, again.ID)
 		}
 	}
-	if got := types(other.await(func(all []told) bool { return len(all) >= 11 })); len(got) != 11 || got[10] != "webhook.replayed" {
+	if got := types(other.await(func(all []told) bool { return len(all) >= 11 })); len(got) != 11 || !slices.Contains(got, "webhook.replayed") {
 		t.Errorf("the other endpoint was told %v", got)
 	}
 }

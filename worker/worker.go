@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/crash"
@@ -43,6 +42,7 @@ type Config struct {
 	Drain       time.Duration
 	Maintenance []store.Window        // announced closures of the portal
 	Poll        time.Duration         // between two looks for what is due when nobody wakes us
+	Round       time.Duration         // how long a round of a loop may wait for the database; what hangs longer is begun anew
 	Log         *slog.Logger          // nil is silent
 	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }
@@ -65,6 +65,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Sweep, 5*time.Second)
 	def(&c.Drain, 25*time.Second)
 	def(&c.Poll, 500*time.Millisecond)
+	def(&c.Round, 10*time.Second)
 	c.Settings.Resubmit = !c.Never
 	if c.Quota == 0 {
 		c.Quota = 20
@@ -93,9 +94,15 @@ type Worker struct {
 	store *store.Store
 	jobs  *jobs.Jobs
 	river *river.Client[pgx.Tx]
+	loops *loops
+	work  *work
 	poke  chan struct{} // there may be rows for the fast steps
+	woken atomic.Bool   // a poke came
 	probe chan struct{} // a breaker wants a probe
 	ready atomic.Bool
+
+	probed chan struct{} // breakers may have changed
+	tended time.Time     // when outages were looked after; of the loop alone
 
 	setting  sync.Mutex // guards roster
 	roster   *roster
@@ -114,6 +121,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, store: store.New(cfg.Pool), roster: &roster{},
 		poke: make(chan struct{}, 1), probe: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
+		probed: make(chan struct{}, 1), loops: newLoops(cfg.Round, cfg.Log, cfg.Registry),
 	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel
@@ -138,29 +146,7 @@ func New(cfg Config) (*Worker, error) {
 	w.SetWebhooks(cfg.Webhooks)
 	cfg.Registry.MustRegister(gauges{w}, lags{w})
 
-	workers := river.NewWorkers()
-	w.jobs.Register(workers)
-	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
-		Schema: migrations.RiverSchema,
-		// Reading and following up get a quarter each; deposits the rest.
-		Queues: map[string]river.QueueConfig{
-			jobs.QueueValidate: {MaxWorkers: max(1, cfg.Workers/8)},
-			jobs.QueueFollow:   {MaxWorkers: max(1, cfg.Workers/4)},
-			jobs.QueueSubmit:   {MaxWorkers: max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)},
-			jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
-		},
-		Workers: workers,
-		// The rows' own leases bring work back in time; River's rescuer only tidies its table.
-		JobTimeout:                  cfg.Settings.Timeout(),
-		RescueStuckJobsAfter:        cfg.Settings.Timeout() + 10*time.Minute,
-		FetchCooldown:               5 * time.Millisecond,
-		FetchPollInterval:           500 * time.Millisecond,
-		SoftStopTimeout:             cfg.Drain,
-		CompletedJobRetentionPeriod: time.Hour,
-		CancelledJobRetentionPeriod: 24 * time.Hour,
-		DiscardedJobRetentionPeriod: 24 * time.Hour,
-		Logger:                      slog.New(atLeast{slog.LevelWarn, cfg.Log.Handler()}),
-	})
+	client, err := w.newRiver()
 	if err != nil {
 		return nil, err
 	}
@@ -203,15 +189,28 @@ func (w *Worker) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){w.dispatch, w.listen, w.keep, w.watch, w.remind, w.compare, w.reap, w.sweep, w.recipients, w.nightly, w.announce} {
-		loops.Go(func() { loop(ctx) })
+	life, end := context.WithCancel(ctx)
+	defer end()
+	for _, l := range w.duties(life) {
+		w.loops.start(life, l)
 	}
+	go w.loops.watch(life)
 	w.ready.Store(true)
 	w.cfg.Log.Info("working", "accounts", len(w.jobs.Accounts()), "workers", w.cfg.Workers, "quota", w.cfg.Quota)
 
-	<-ctx.Done()
+	var lost error
+	select {
+	case <-ctx.Done():
+	case <-w.river.Stopped():
+		w.loops.fail("River, which runs the jobs, has stopped by itself")
+	case <-w.loops.ended:
+	}
+	if why := w.loops.lost(); why != "" {
+		lost = fmt.Errorf("only a restart helps, so the worker ends: %s", why)
+		w.cfg.Log.Error("only a restart helps: the worker ends by itself", "reason", why)
+	}
 	w.ready.Store(false)
+	end()
 	if err := crash.Point(crash.Shutdown); err != nil {
 		return err
 	}
@@ -220,16 +219,43 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.cfg.Log.Info("draining", "for at most", w.cfg.Drain)
 	w.jobs.Drain()
-	loops.Wait()
+	w.loops.wait(lastWords / 2)
 	stop() // River waits for its jobs for cfg.Drain, then cancels them
 	select {
 	case <-w.river.Stopped():
 	case <-time.After(w.cfg.Drain + lastWords):
-		return errors.New("stopped before every deposit in the air was settled: those are in doubt and will be looked up")
+		return errors.Join(lost, errors.New("stopped before every deposit in the air was settled: those are in doubt and will be looked up"))
 	}
 	w.cfg.Log.Info("stopped")
-	return nil
+	return lost
 }
+
+// duties are the worker's loops. What a round begins and does not wait for ends with life.
+func (w *Worker) duties(life context.Context) []*loop {
+	cfg := w.cfg
+	slow := 3 * cfg.Round // more rows than others, or more statements
+	listener := &listener{w: w}
+	return []*loop{
+		{name: "dispatch", every: cfg.Poll, wake: w.poke, round: w.dispatch},
+		{name: "follow", every: cfg.Poll, round: w.follow},
+		{name: "listen", round: listener.round, done: listener.close},
+		{name: "accounts", every: keepEvery, wake: w.reset, round: func(ctx context.Context) error { return w.keepAccounts(ctx, life) }},
+		{name: "configuration", every: store.SayEvery, round: w.say},
+		{name: "probes", every: w.breakersEvery(), within: cfg.Round + cfg.Settings.ProbeTimeout(), wake: w.probe, round: w.probeBreakers},
+		{name: "breakers", every: w.breakersEvery(), wake: w.probed, round: w.watchBreakers},
+		{name: "credentials", every: remindEvery, wake: w.recalled, later: true, round: w.remind},
+		{name: "compare", every: compareEvery, within: slow + compareWithin, wake: w.jobs.Memory.Doubts(), later: true, round: w.compareOnce},
+		{name: "reap", every: cfg.Reap, within: slow, round: w.reap},
+		{name: "sweep", every: cfg.Sweep, within: slow, round: w.sweep},
+		{name: "recipients", every: 12 * cfg.Sweep, within: slow, round: w.recipients},
+		{name: "nightly", every: nightlyEvery, within: slow, round: w.nightly},
+		{name: "announce", every: announceEvery, round: w.announce},
+		{name: "jobs", every: cfg.Round / 5, round: w.moves},
+	}
+}
+
+// announceEvery is how often events are numbered: listeners hear of them ten times a second at most.
+const announceEvery = 100 * time.Millisecond
 
 func (w *Worker) mark(ctx context.Context) error {
 	if w.cfg.Environment == "" {
@@ -274,26 +300,9 @@ const lastWords = 4 * time.Second
 
 // wake has the dispatcher look at once; further calls until it does so are one.
 func (w *Worker) wake() {
+	w.woken.Store(true)
 	select {
 	case w.poke <- struct{}{}:
 	default:
 	}
-}
-
-// atLeast keeps what is less important than level out of a log.
-type atLeast struct {
-	level slog.Level
-	slog.Handler
-}
-
-func (h atLeast) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= h.level && h.Handler.Enabled(ctx, l)
-}
-
-func (h atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return atLeast{h.level, h.Handler.WithAttrs(attrs)}
-}
-
-func (h atLeast) WithGroup(name string) slog.Handler {
-	return atLeast{h.level, h.Handler.WithGroup(name)}
 }

@@ -13,40 +13,38 @@ import (
 
 // How often the breakers are looked at, beside at once when this process has opened one.
 const (
-	weatherEvery   = time.Second
-	weatherSoonest = 100 * time.Millisecond
-	announceAfter  = 60 // units, so T_http: what is shorter is not called an outage
+	breakersEvery   = time.Second
+	breakersSoonest = 100 * time.Millisecond
+	announceAfter   = 60 // units, so T_http: what is shorter is not called an outage
 )
 
-// watch makes the health checks that the fleet's breakers want, keeps what this process knows of them fresh, and announces outages.
-func (w *Worker) watch(ctx context.Context) {
-	unit := w.cfg.Settings.Unit()
-	ticker := time.NewTicker(max(weatherSoonest, min(unit, weatherEvery)))
-	defer ticker.Stop()
-	var tended time.Time
-	for ctx.Err() == nil {
-		w.try(ctx, "look after the breakers", func(ctx context.Context) error {
-			if err := w.jobs.ProbeDue(ctx); err != nil {
-				return err
-			}
-			if time.Since(tended) >= min(announceAfter*unit, weatherEvery) {
-				tended = time.Now()
-				if err := w.tend(ctx); err != nil {
-					return err
-				}
-			}
-			list, err := w.store.Breakers(ctx)
-			if err == nil {
-				w.jobs.Weather.Set(list)
-			}
+func (w *Worker) breakersEvery() time.Duration {
+	return max(breakersSoonest, min(w.cfg.Settings.Unit(), breakersEvery))
+}
+
+// probeBreakers makes the health checks that the fleet's breakers want.
+func (w *Worker) probeBreakers(ctx context.Context) error {
+	err := w.jobs.ProbeDue(ctx)
+	select {
+	case w.probed <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// watchBreakers keeps what this process knows of the breakers fresh, and announces outages.
+func (w *Worker) watchBreakers(ctx context.Context) error {
+	if time.Since(w.tended) >= min(announceAfter*w.cfg.Settings.Unit(), breakersEvery) {
+		w.tended = time.Now()
+		if err := w.tend(ctx); err != nil {
 			return err
-		})
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		case <-w.probe:
 		}
 	}
+	list, err := w.store.Breakers(ctx)
+	if err == nil {
+		w.jobs.Weather.Set(list)
+	}
+	return err
 }
 
 func (w *Worker) tend(ctx context.Context) error {

@@ -1,0 +1,55 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// listener wakes the dispatcher at every insert that announces itself, over a connection of its own. A lost one costs the polls' delay until it is back.
+type listener struct {
+	w    *Worker
+	conn *pgx.Conn // nil when there is none
+}
+
+// round waits for one notification. Where none comes, the server is asked whether it is still there: a connection on which nothing is asked may be dead for
+// hours.
+func (l *listener) round(ctx context.Context) (err error) {
+	good := false
+	defer func() {
+		if !good { // a panic, too
+			l.close()
+		}
+	}()
+	if l.conn == nil {
+		if l.conn, err = pgx.ConnectConfig(ctx, l.w.cfg.Pool.Config().ConnConfig); err != nil {
+			return err
+		}
+		if _, err := l.conn.Exec(ctx, `LISTEN chorus_wake`); err != nil {
+			return err
+		}
+		l.w.wake() // what came while nobody listened
+	}
+	wait, cancel := context.WithTimeout(ctx, l.w.loops.within/2)
+	defer cancel()
+	_, err = l.conn.WaitForNotification(wait)
+	switch {
+	case err == nil:
+		l.w.wake()
+	case wait.Err() != nil && ctx.Err() == nil:
+		err = l.conn.Ping(ctx)
+	}
+	good = err == nil
+	return err
+}
+
+func (l *listener) close() {
+	if l.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = l.conn.Close(ctx)
+	l.conn = nil
+}

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/store"
+)
+
+// newRiver makes River's client, which fetches and runs the jobs.
+func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
+	cfg := w.cfg
+	workers := river.NewWorkers()
+	w.jobs.Register(workers)
+	queues := map[string]river.QueueConfig{ // reading and following up get a quarter each; deposits the rest
+		jobs.QueueValidate: {MaxWorkers: max(1, cfg.Workers/8)},
+		jobs.QueueFollow:   {MaxWorkers: max(1, cfg.Workers/4)},
+		jobs.QueueSubmit:   {MaxWorkers: max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)},
+		jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
+	}
+	w.work = newWork(queues, cfg.Settings.Timeout()+cfg.Round)
+	return river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+		Schema:  migrations.RiverSchema,
+		Queues:  queues,
+		Workers: workers,
+		// The rows' own leases bring work back in time; River's rescuer only tidies its table.
+		JobTimeout:                  cfg.Settings.Timeout(),
+		RescueStuckJobsAfter:        cfg.Settings.Timeout() + 10*time.Minute,
+		FetchCooldown:               5 * time.Millisecond,
+		FetchPollInterval:           500 * time.Millisecond,
+		SoftStopTimeout:             cfg.Drain,
+		CompletedJobRetentionPeriod: time.Hour,
+		CancelledJobRetentionPeriod: 24 * time.Hour,
+		DiscardedJobRetentionPeriod: 24 * time.Hour,
+		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.work.around)},
+		Logger:                      slog.New(riverLog{w.loops.complaints, cfg.Log.Handler()}),
+	})
+}
+
+// work is what this process knows of its jobs: whether they begin, end, and succeed. It is safe for concurrent use.
+type work struct {
+	queues  map[string]river.QueueConfig
+	longest time.Duration // no job runs longer, unless it cannot write down what it did
+
+	mu      sync.Mutex
+	running map[int64]running
+	begun   map[string]time.Time // the last job of each queue
+	failing time.Time            // every job since then has failed; zero when the last one did not
+	failed  time.Time            // the last one that did
+	err     error
+}
+
+type running struct {
+	queue, kind string
+	since       time.Time
+}
+
+func newWork(queues map[string]river.QueueConfig, longest time.Duration) *work {
+	return &work{queues: queues, longest: longest, running: map[int64]running{}, begun: map[string]time.Time{}}
+}
+
+// around is called around every job.
+func (k *work) around(ctx context.Context, job *rivertype.JobRow, do func(context.Context) error) error {
+	now := time.Now()
+	k.mu.Lock()
+	k.running[job.ID] = running{job.Queue, job.Kind, now}
+	k.begun[job.Queue] = now
+	k.mu.Unlock()
+	err := fmt.Errorf("the job %s broke", job.Kind)
+	defer func() { // a panic, too
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.running, job.ID)
+		switch {
+		case err == nil:
+			k.failing, k.err = time.Time{}, nil
+		case strings.HasPrefix(err.Error(), "SQLSTATE "): // what the portal does not answer is no standstill of ours
+			k.failed, k.err = time.Now(), err
+			if k.failing.IsZero() {
+				k.failing = k.failed
+			}
+		}
+	}()
+	err = do(ctx)
+	return err
+}
+
+// moves is a loop's round: an error tells that work does not move although it could. within is how long it may stand still.
+func (w *Worker) moves(ctx context.Context) error {
+	oldest, err := w.store.JobsWaiting(ctx)
+	if err != nil {
+		return err
+	}
+	return w.work.judge(oldest, w.loops.within)
+}
+
+// judge tells what does not move, given how long the oldest job of each queue has waited to be fetched.
+func (k *work) judge(oldest map[string]time.Duration, within time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	busy := map[string]int{}
+	var faults []string
+	for _, r := range k.running {
+		busy[r.queue]++
+		if t := time.Since(r.since); t > k.longest {
+			faults = append(faults, fmt.Sprintf("a job %s has been running for %s", r.kind, t.Round(time.Second)))
+		}
+	}
+	for queue, wait := range oldest {
+		// Where every place is taken, jobs wait rightly.
+		if q, ours := k.queues[queue]; ours && wait > within && busy[queue] < q.MaxWorkers && time.Since(k.begun[queue]) > within {
+			faults = append(faults, fmt.Sprintf("jobs wait in the queue %s and none is begun", queue))
+		}
+	}
+	// Rows that could not be worked come again within seconds: where no job has failed for a while, none wants to be done.
+	if !k.failing.IsZero() && k.failed.Sub(k.failing) > within && time.Since(k.failed) < 3*within {
+		faults = append(faults, fmt.Sprintf("every job has failed for %s: %s", k.failed.Sub(k.failing).Round(time.Second), k.err))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	slices.Sort(faults)
+	return standstill(strings.Join(slices.Compact(faults), ", "))
+}
+
+// standstill is an error that may be read by everybody.
+type standstill string
+
+func (s standstill) Error() string { return string(s) }
+
+// riverLog is River's log in ours: warnings and errors, each kind ever more rarely while it lasts, and nothing that only says in its words that the
+// database is away or read-only.
+type riverLog struct {
+	complaints *complaints
+	slog.Handler
+}
+
+func (h riverLog) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
+}
+
+func (h riverLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return riverLog{h.complaints, h.Handler.WithAttrs(attrs)}
+}
+
+func (h riverLog) WithGroup(name string) slog.Handler {
+	return riverLog{h.complaints, h.Handler.WithGroup(name)}
+}
+
+func (h riverLog) Handle(ctx context.Context, r slog.Record) error {
+	database := false
+	r.Attrs(func(a slog.Attr) bool {
+		text := a.Value.String()
+		database = database || strings.Contains(text, "SQLSTATE "+store.ReadOnlyState)
+		return true
+	})
+	if database || !h.complaints.allows("river: "+r.Message) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
