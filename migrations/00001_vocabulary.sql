@@ -76,12 +76,10 @@ INSERT INTO chorus.transitions (from_state, to_state, about) VALUES
     ('settled',    'parked',     'contradicting evidence'),
     ('rejected',   'integrated', 'the portal reports a new status'),
     ('rejected',   'parked',     'contradicting evidence'),
-    ('rejected',   'ready',      'an operator sends it again after its flux was rejected'),
     ('rejected',   'in_doubt',   'an operator has it sent again: it is looked up first'),
     ('cancelled',  'parked',     'contradicting evidence'),
     ('parked',     'deposited',  'an operator accepts the evidence'),
     ('parked',     'in_doubt',   'an operator has it looked up again'),
-    ('parked',     'ready',      'an operator has it sent again'),
     ('parked',     'abandoned',  'an operator gives it up');
 
 -- chorus/statuts.go as a table, for applications to join and for the rules below; a test compares the two.

@@ -250,6 +250,61 @@ CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW
             IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
     EXECUTE FUNCTION chorus.invoices_reason();
 
+-- What is known of an invoice once stays. These are conditions and not code, because most changes are none of their business and shall not pay for them.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_stays() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'invoice %: %', OLD.id, TG_ARGV[0] USING ERRCODE = 'CH001';
+END $$;
+-- +goose StatementEnd
+-- An invalid one is received again before it is read again.
+CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.state <> 'received'
+        AND (OLD.syntaxe, OLD.numero_facture, OLD.date_facture, OLD.type_facture, OLD.fournisseur_siret, OLD.fournisseur_nom, OLD.destinataire_siret,
+             OLD.destinataire_nom, OLD.montant_ht, OLD.montant_tva, OLD.montant_ttc, OLD.montant_a_payer, OLD.devise, OLD.cadre_facturation,
+             OLD.code_service, OLD.numero_engagement)
+            IS DISTINCT FROM
+            (NEW.syntaxe, NEW.numero_facture, NEW.date_facture, NEW.type_facture, NEW.fournisseur_siret, NEW.fournisseur_nom, NEW.destinataire_siret,
+             NEW.destinataire_nom, NEW.montant_ht, NEW.montant_tva, NEW.montant_ttc, NEW.montant_a_payer, NEW.devise, NEW.cadre_facturation,
+             NEW.code_service, NEW.numero_engagement))
+    EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
+CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.identifiant_facture_cpp IS NOT NULL AND NEW.identifiant_facture_cpp IS DISTINCT FROM OLD.identifiant_facture_cpp)
+    EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
+-- An attempt begins from ready, and has a number of its own. What is to be looked up first is looked up first.
+CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.resubmits < OLD.resubmits
+        OR NEW.attempt_no <> OLD.attempt_no AND (NEW.attempt_no <> OLD.attempt_no + 1 OR NEW.state NOT IN ('sending', 'in_doubt') OR OLD.state NOT IN ('ready', 'sending'))
+        OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending')
+    EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
+CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.lookup_first AND (NEW.state = 'sending' OR NOT NEW.lookup_first AND NEW.state <> 'in_doubt'))
+    EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
+
+-- What only people decide goes by the functions made for it, which run as the owner: the ways out of parked, reading or sending again, the mark of an
+-- operator's wish (a reason code, while in doubt), and taking a flux number away.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_by_function() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
+        RAISE EXCEPTION 'invoice %: this goes by chorus.retry or chorus.resolve only', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.state <> OLD.state AND (OLD.state IN ('parked', 'invalid') OR OLD.state = 'rejected' AND NEW.state = 'in_doubt'))
+    EXECUTE FUNCTION chorus.invoices_by_function('state');
+CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.state = 'in_doubt' AND NEW.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE')
+        AND (OLD.state <> 'in_doubt' OR NEW.reason_code IS DISTINCT FROM OLD.reason_code))
+    EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
+-- The original of a duplicate has another flux number.
+CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
+        AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'deposited' AND NEW.numero_flux_depot IS NOT NULL))
+    EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
+
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_replaces() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

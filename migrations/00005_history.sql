@@ -58,21 +58,112 @@ CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR E
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 
--- An attempt says once how it ended. Only a lost owner may still be heard of, and evidence only grows.
+-- An attempt says once how it ended. Only a lost owner may still be heard of. Evidence is added to and never changed; a look-up is added to those before it.
+-- The times are the database's.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.attempts_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before CONSTANT integer := jsonb_array_length(coalesce(OLD.evidence -> 'lookups', '[]'));
+    after  integer;
 BEGIN
-    IF NEW.id <> OLD.id OR NEW.invoice_id <> OLD.invoice_id OR NEW.n <> OLD.n OR NEW.worker <> OLD.worker OR NEW.nom_fichier <> OLD.nom_fichier
-        OR NEW.sha256 <> OLD.sha256 OR NEW.db_epoch <> OLD.db_epoch OR NEW.claimed_at <> OLD.claimed_at OR NEW.send_deadline <> OLD.send_deadline
-        OR (OLD.outcome IS NOT NULL AND OLD.outcome <> 'OWNER_LOST' AND NEW.outcome IS DISTINCT FROM OLD.outcome)
-        OR (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot)
-        OR NOT (NEW.evidence ?& ARRAY(SELECT jsonb_object_keys(OLD.evidence))) THEN
+    IF jsonb_typeof(NEW.evidence) = 'object' AND jsonb_typeof(coalesce(NEW.evidence -> 'lookups', '[]')) = 'array' THEN
+        after := jsonb_array_length(coalesce(NEW.evidence -> 'lookups', '[]'));
+    END IF;
+    IF (NEW.id, NEW.invoice_id, NEW.n, NEW.worker, NEW.nom_fichier, NEW.sha256, NEW.db_epoch, NEW.claimed_at, NEW.send_deadline)
+           IS DISTINCT FROM (OLD.id, OLD.invoice_id, OLD.n, OLD.worker, OLD.nom_fichier, OLD.sha256, OLD.db_epoch, OLD.claimed_at, OLD.send_deadline)
+        OR NEW.outcome IS DISTINCT FROM OLD.outcome AND (OLD.outcome <> 'OWNER_LOST' OR NEW.outcome IS NULL)
+        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome AND NEW.finished_at IS DISTINCT FROM OLD.finished_at
+        OR OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
+        OR after IS NULL
+        OR after NOT BETWEEN before AND before + 1
+        OR EXISTS (SELECT FROM jsonb_each(OLD.evidence) o WHERE o.key <> 'lookups' AND NEW.evidence -> o.key IS DISTINCT FROM o.value)
+        OR (SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(NEW.evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= before)
+           IS DISTINCT FROM nullif(OLD.evidence -> 'lookups', '[]') THEN
         RAISE EXCEPTION 'attempt %: what is written of an attempt stays', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    IF NEW.outcome IS DISTINCT FROM OLD.outcome THEN
+        NEW.finished_at := clock_timestamp();
+    END IF;
+    IF after > before THEN
+        NEW.evidence := jsonb_set(NEW.evidence, ARRAY['lookups', before::text, 'at'], to_jsonb(clock_timestamp()));
     END IF;
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
+
+-- An attempt is written in the transaction in which its row begins to be sent, or as the stand-in for one that may have been forgotten.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.attempts_after_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+        FROM chorus.invoices i
+        WHERE i.id = NEW.invoice_id AND i.attempt_no = NEW.n
+          AND (i.state = 'sending' AND NEW.outcome IS NULL OR i.state = 'in_doubt' AND NEW.outcome = 'OWNER_LOST')
+    ) OR NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
+        RAISE EXCEPTION 'attempt %: its invoice is not being sent, or not for the %. time', NEW.id, NEW.n USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attempts_after_insert AFTER INSERT ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_after_insert();
+
+-- Nothing is ready to be sent without a proof on record that Chorus Pro does not have it, whoever says so (docs/protocol.md §3.4). The proof is
+-- never sent; or the portal's or the worker's word that the last attempt did not land; or look-ups that found nothing: three that count, of an attempt that
+-- the portal has not acknowledged, or the one that an operator's mark asks for. How long they must be apart, the settings of the workers say.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_proof() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    a       chorus.attempts%ROWTYPE;
+    suspect boolean; -- a later attempt may be forgotten
+    since   timestamptz := '-infinity';
+    looks   jsonb;
+    empty   boolean; -- the last look-up, made since the row is in doubt, read everything and found nothing
+    mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
+BEGIN
+    SELECT * INTO a FROM chorus.attempts WHERE invoice_id = NEW.id ORDER BY n DESC LIMIT 1;
+    IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
+        RETURN NEW; -- never sent
+    END IF;
+    IF a.n = NEW.attempt_no AND a.outcome IS NOT NULL AND OLD.state IN ('sending', 'in_doubt')
+        AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
+        -- Earlier attempts are settled, or were before.
+        AND NOT EXISTS (
+            SELECT
+            FROM chorus.attempts e
+            WHERE e.invoice_id = NEW.id AND e.n < a.n
+              AND (e.outcome IS NULL
+                   OR e.outcome IN ('OWNER_LOST', 'AMBIGUOUS')
+                      AND NOT e.evidence @> '{"lookups": [{"complete": true, "found": 0}]}' AND NOT e.evidence @> '{"lookups": [{"absent": true}]}')
+        ) THEN
+        SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since
+        FROM chorus.installation;
+        IF OLD.reason_code = 'QUARANTINE' THEN
+            suspect := true;
+            since := greatest(since, OLD.in_doubt_since);
+        END IF;
+        suspect := coalesce(suspect, false);
+        IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) THEN
+            RETURN NEW;
+        END IF;
+        looks := coalesce(a.evidence -> 'lookups', '[]');
+        empty := coalesce((looks #>> '{-1,complete}')::boolean AND (looks #>> '{-1,found}')::integer = 0
+                          AND (looks #>> '{-1,at}')::timestamptz >= OLD.in_doubt_since, false);
+        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
+            RETURN NEW;
+        END IF;
+        IF (mark IS NOT NULL OR a.outcome NOT IN ('ACCEPTED', 'DUPLICATE')) AND OLD.state = 'in_doubt' AND (looks #>> '{-1,absent}')::boolean
+            AND (SELECT count(*) FROM jsonb_array_elements(looks) l WHERE (l ->> 'absent')::boolean AND (l ->> 'at')::timestamptz >= since) >= 3 THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'invoice %: from % to ready without a proof on record that Chorus Pro does not have it', OLD.id, OLD.state
+        USING ERRCODE = 'CH005', COLUMN = 'state';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (NEW.state = 'ready' AND OLD.state <> 'ready')
+    EXECUTE FUNCTION chorus.invoices_proof();
 
 -- +goose StatementBegin
 CREATE FUNCTION chorus.events_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -45,6 +45,7 @@ CREATE TABLE chorus.attempts (
 );
 CREATE INDEX attempts_claimed ON chorus.attempts USING btree (claimed_at);
 CREATE INDEX attempts_open ON chorus.attempts USING btree (send_deadline) WHERE (outcome IS NULL);
+CREATE TRIGGER attempts_after_insert AFTER INSERT ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_after_insert();
 CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
 CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
@@ -265,13 +266,21 @@ CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_after_abandoned();
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
+CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
+CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
 CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
 CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
 CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_replaces();
 CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS DISTINCT FROM old.replaces)) EXECUTE FUNCTION chorus.invoices_replaces();
 CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
+CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no <> old.attempt_no) AND ((new.attempt_no <> (old.attempt_no + 1)) OR (new.state <> ALL (ARRAY['sending'::text, 'in_doubt'::text])) OR (old.state <> ALL (ARRAY['ready'::text, 'sending'::text])))) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
+CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
+CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
+CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
 
@@ -655,18 +664,54 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.attempts_after_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+        FROM chorus.invoices i
+        WHERE i.id = NEW.invoice_id AND i.attempt_no = NEW.n
+          AND (i.state = 'sending' AND NEW.outcome IS NULL OR i.state = 'in_doubt' AND NEW.outcome = 'OWNER_LOST')
+    ) OR NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
+        RAISE EXCEPTION 'attempt %: its invoice is not being sent, or not for the %. time', NEW.id, NEW.n USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.attempts_before_update()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    before CONSTANT integer := jsonb_array_length(coalesce(OLD.evidence -> 'lookups', '[]'));
+    after  integer;
 BEGIN
-    IF NEW.id <> OLD.id OR NEW.invoice_id <> OLD.invoice_id OR NEW.n <> OLD.n OR NEW.worker <> OLD.worker OR NEW.nom_fichier <> OLD.nom_fichier
-        OR NEW.sha256 <> OLD.sha256 OR NEW.db_epoch <> OLD.db_epoch OR NEW.claimed_at <> OLD.claimed_at OR NEW.send_deadline <> OLD.send_deadline
-        OR (OLD.outcome IS NOT NULL AND OLD.outcome <> 'OWNER_LOST' AND NEW.outcome IS DISTINCT FROM OLD.outcome)
-        OR (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot)
-        OR NOT (NEW.evidence ?& ARRAY(SELECT jsonb_object_keys(OLD.evidence))) THEN
+    IF jsonb_typeof(NEW.evidence) = 'object' AND jsonb_typeof(coalesce(NEW.evidence -> 'lookups', '[]')) = 'array' THEN
+        after := jsonb_array_length(coalesce(NEW.evidence -> 'lookups', '[]'));
+    END IF;
+    IF (NEW.id, NEW.invoice_id, NEW.n, NEW.worker, NEW.nom_fichier, NEW.sha256, NEW.db_epoch, NEW.claimed_at, NEW.send_deadline)
+           IS DISTINCT FROM (OLD.id, OLD.invoice_id, OLD.n, OLD.worker, OLD.nom_fichier, OLD.sha256, OLD.db_epoch, OLD.claimed_at, OLD.send_deadline)
+        OR NEW.outcome IS DISTINCT FROM OLD.outcome AND (OLD.outcome <> 'OWNER_LOST' OR NEW.outcome IS NULL)
+        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome AND NEW.finished_at IS DISTINCT FROM OLD.finished_at
+        OR OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
+        OR after IS NULL
+        OR after NOT BETWEEN before AND before + 1
+        OR EXISTS (SELECT FROM jsonb_each(OLD.evidence) o WHERE o.key <> 'lookups' AND NEW.evidence -> o.key IS DISTINCT FROM o.value)
+        OR (SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(NEW.evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= before)
+           IS DISTINCT FROM nullif(OLD.evidence -> 'lookups', '[]') THEN
         RAISE EXCEPTION 'attempt %: what is written of an attempt stays', OLD.id USING ERRCODE = 'CH003';
+    END IF;
+    IF NEW.outcome IS DISTINCT FROM OLD.outcome THEN
+        NEW.finished_at := clock_timestamp();
+    END IF;
+    IF after > before THEN
+        NEW.evidence := jsonb_set(NEW.evidence, ARRAY['lookups', before::text, 'at'], to_jsonb(clock_timestamp()));
     END IF;
     RETURN NEW;
 END $function$
@@ -1038,6 +1083,19 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.invoices_by_function()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
+        RAISE EXCEPTION 'invoice %: this goes by chorus.retry or chorus.resolve only', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1067,6 +1125,61 @@ BEGIN
         VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), 'CANCEL_REQUESTED');
     END IF;
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_proof()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    a       chorus.attempts%ROWTYPE;
+    suspect boolean; -- a later attempt may be forgotten
+    since   timestamptz := '-infinity';
+    looks   jsonb;
+    empty   boolean; -- the last look-up, made since the row is in doubt, read everything and found nothing
+    mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
+BEGIN
+    SELECT * INTO a FROM chorus.attempts WHERE invoice_id = NEW.id ORDER BY n DESC LIMIT 1;
+    IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
+        RETURN NEW; -- never sent
+    END IF;
+    IF a.n = NEW.attempt_no AND a.outcome IS NOT NULL AND OLD.state IN ('sending', 'in_doubt')
+        AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
+        -- Earlier attempts are settled, or were before.
+        AND NOT EXISTS (
+            SELECT
+            FROM chorus.attempts e
+            WHERE e.invoice_id = NEW.id AND e.n < a.n
+              AND (e.outcome IS NULL
+                   OR e.outcome IN ('OWNER_LOST', 'AMBIGUOUS')
+                      AND NOT e.evidence @> '{"lookups": [{"complete": true, "found": 0}]}' AND NOT e.evidence @> '{"lookups": [{"absent": true}]}')
+        ) THEN
+        SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since
+        FROM chorus.installation;
+        IF OLD.reason_code = 'QUARANTINE' THEN
+            suspect := true;
+            since := greatest(since, OLD.in_doubt_since);
+        END IF;
+        suspect := coalesce(suspect, false);
+        IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) THEN
+            RETURN NEW;
+        END IF;
+        looks := coalesce(a.evidence -> 'lookups', '[]');
+        empty := coalesce((looks #>> '{-1,complete}')::boolean AND (looks #>> '{-1,found}')::integer = 0
+                          AND (looks #>> '{-1,at}')::timestamptz >= OLD.in_doubt_since, false);
+        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
+            RETURN NEW;
+        END IF;
+        IF (mark IS NOT NULL OR a.outcome NOT IN ('ACCEPTED', 'DUPLICATE')) AND OLD.state = 'in_doubt' AND (looks #>> '{-1,absent}')::boolean
+            AND (SELECT count(*) FROM jsonb_array_elements(looks) l WHERE (l ->> 'absent')::boolean AND (l ->> 'at')::timestamptz >= since) >= 3 THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'invoice %: from % to ready without a proof on record that Chorus Pro does not have it', OLD.id, OLD.state
+        USING ERRCODE = 'CH005', COLUMN = 'state';
 END $function$
 ;
 
@@ -1148,6 +1261,16 @@ BEGIN
             'statut_commentaire', NEW.statut_commentaire)));
     END IF;
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_stays()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'invoice %: %', OLD.id, TG_ARGV[0] USING ERRCODE = 'CH001';
 END $function$
 ;
 

@@ -55,9 +55,15 @@ func (b *bench) judgedAbsent(t *testing.T) (int64, store.Attempt) {
 	first := b.sent(t, id, "default", true)
 	_, err := b.worker.Reap(t.Context(), 0, 0)
 	must(t, err)
-	inv, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepResolve, "default")[id], store.InDoubt, time.Hour)
-	must(t, err)
-	must(t, b.worker.Resolve(t.Context(), inv, first, store.Lookup{Absent: true}, store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Resubmit: true}))
+	for k := range 3 {
+		inv, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepResolve, "default")[id], store.InDoubt, time.Hour)
+		must(t, err)
+		d := store.Doubt{To: store.InDoubt}
+		if k == 2 {
+			d = store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Resubmit: true}
+		}
+		must(t, b.worker.Resolve(t.Context(), inv, first, store.Lookup{Complete: true, Absent: true}, d))
+	}
 	return id, first
 }
 
@@ -102,8 +108,12 @@ func TestAnAcceptanceNobodyReckonedWith(t *testing.T) {
 			_, err := b.worker.Reap(t.Context(), 0, 0)
 			must(t, err)
 		}, store.Parked, store.ParkContradiction},
-		"parked":    {func(t *testing.T, id int64) { move(t, id, store.Parked) }, store.Parked, "TEST"},
-		"abandoned": {func(t *testing.T, id int64) { move(t, id, store.Parked, store.Abandoned) }, store.Abandoned, "TEST"},
+		"parked": {func(t *testing.T, id int64) { move(t, id, store.Parked) }, store.Parked, "TEST"},
+		"abandoned": {func(t *testing.T, id int64) {
+			move(t, id, store.Parked)
+			_, err := b.operator.ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionAbandon, Reason: "a test"})
+			must(t, err)
+		}, store.Abandoned, store.ReasonOperator},
 		"rejected, and its number is another row's": {func(t *testing.T, id int64) {
 			reject(t, id)
 			twin, err := b.app.Submit(t.Context(), store.Insertion{Document: []byte("<Invoice/>")})

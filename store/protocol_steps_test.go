@@ -249,9 +249,15 @@ func (r *run) resolve(t *rapid.T, inv store.Invoice) {
 	case !absent:
 		look.Found = rapid.IntRange(0, 2).Draw(t, "found")
 	case a.absent >= 2:
-		look.Proven, look.Resubmit = true, rapid.Bool().Draw(t, "resubmit")
+		look.Proven, look.Resubmit = true, rapid.Bool().Draw(t, "resubmit") && row.sendable(a)
 	}
 	r.looked(t, inv, a, absent, look)
+}
+
+// sendable says that three searches in vain may have the row sent again: nothing of it was acknowledged, unless an operator wants it.
+func (r *expected) sendable(a *trial) bool {
+	wanted := r.code == store.ReasonRetry || r.code == store.ReasonWanted || r.code == store.ReasonOverride
+	return r.flux == "" && r.facture == 0 && (wanted || a.outcome != store.Accepted && a.outcome != store.Duplicate)
 }
 
 // prove searches in vain until a row in doubt may be sent once more.
@@ -266,7 +272,7 @@ func (r *run) prove(t *rapid.T) {
 		must(t, err)
 		r.held = append(r.held, inv)
 		a := row.trials[len(row.trials)-1]
-		r.looked(t, inv, a, true, model.Look{Proven: a.absent >= 2, Resubmit: true})
+		r.looked(t, inv, a, true, model.Look{Proven: a.absent >= 2, Resubmit: row.sendable(a)})
 	}
 }
 

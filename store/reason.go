@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A statut that is of no use without its reason and came without has the reason asked for: a trigger sets reason_due_at (migration 00010).
+// A statut that is of no use without its reason and came without has the reason asked for: a trigger sets reason_due_at (invoices_reason).
 
 // Passage is one statut of the portal's own history of an invoice.
 type Passage struct {

@@ -111,12 +111,9 @@ func TestNoCommandMakesARowSendable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = owner.Exec(t.Context(), `
+		unruled(t, owner, `
 			INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot)
 			SELECT gen_random_uuid(), id, 1, 'w', 'f' || id, 'x', 'e', now(), now(), now(), 'ACCEPTED', 'F' || id FROM unnest($1::bigint[]) id`, ids)
-		if err != nil {
-			t.Fatal(err)
-		}
 		forceAll(t, owner, ids, from.set)
 		for name, command := range commands {
 			got, err := command(ids[0])
@@ -146,14 +143,11 @@ func TestWhatIsKnownOfAParkedInvoice(t *testing.T) {
 	}
 	id, other := insert(), insert()
 	force(t, owner, other, `state = 'deposited', numero_flux_depot = 'THEIRS'`)
-	_, err := owner.Exec(t.Context(), `
+	unruled(t, owner, `
 		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot, evidence)
 		VALUES (gen_random_uuid(), $1, 1, 'w', 'f1', 'x', 'e', now() - interval '2 days', now(), now() - interval '1 day', 'ACCEPTED', 'FIRST', '{"lookups": [{"flux": "OLD"}]}'),
 		       (gen_random_uuid(), $1, 2, 'w', 'f2', 'x', 'e', now(), now(), now(), 'AMBIGUOUS', NULL,
 		        '{"lookups": [{"found": 0}, {"found": 3, "flux": "SECOND", "fluxes": ["FIRST", "THEIRS", "SECOND"]}]}')`, id)
-	if err != nil {
-		t.Fatal(err)
-	}
 	force(t, owner, id, `state = 'parked', reason_code = 'SEVERAL', attempt_no = 2`)
 	fluxes, actions, err := operator.Resolutions(t.Context(), id)
 	if err != nil || fmt.Sprint(fluxes) != "[{FIRST attempt 1, last look-up} {SECOND last look-up}]" {

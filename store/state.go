@@ -22,7 +22,7 @@ const (
 // States lists all of them in the order of an invoice's life.
 var States = []State{Received, Ready, Sending, InDoubt, Parked, Deposited, Integrated, Settled, Rejected, Invalid, Cancelled, Abandoned}
 
-// What the history says beside the moves; written by triggers (migration 00010). They decide nothing.
+// What the history says beside the moves; written by triggers (invoices_statut). They decide nothing.
 const (
 	EventUnknownStatut = "UNKNOWN_STATUT" // the portal shows a statut that is in no list
 	EventBackwards     = "BACKWARDS"      // it left a final statut, or went back to an earlier one, in an unusual way

@@ -44,9 +44,10 @@ func TestTheClockMovesEverythingOfOurs(t *testing.T) {
 	}
 	if _, err := db.Pool.Exec(t.Context(), `
 		INSERT INTO chorus.accounts (name) VALUES ('later');
-		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline)
-		SELECT gen_random_uuid(), id, 1, 'w', 'f', document_sha256, 'e', clock_timestamp(), clock_timestamp() FROM chorus.invoices;
-		UPDATE chorus.invoices SET state = 'ready'`); err != nil {
+		UPDATE chorus.invoices SET state = 'ready';
+		UPDATE chorus.invoices SET state = 'in_doubt', attempt_no = 1;
+		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, outcome)
+		SELECT gen_random_uuid(), id, 1, 'w', 'f', document_sha256, 'e', clock_timestamp(), clock_timestamp(), 'OWNER_LOST' FROM chorus.invoices`); err != nil {
 		t.Fatal(err)
 	}
 	for what, sql := range map[string]string{
