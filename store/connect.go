@@ -124,6 +124,11 @@ func (s *session) settle(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	row, err := one(ctx, conn, settleSQL, s.wanted)
+	if SQLState(err) == "57014" { // a default statement_timeout that is too short even for this
+		if _, err = conn.Exec(ctx, `SET statement_timeout = 0`).ReadAll(); err == nil {
+			row, err = one(ctx, conn, settleSQL, s.wanted)
+		}
+	}
 	if err != nil {
 		if pgconn.Timeout(err) || ctx.Err() != nil {
 			return fault("DATABASE_SILENT", settleWithin)

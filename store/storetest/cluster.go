@@ -41,6 +41,9 @@ type Options struct {
 	// absent or empty, and is kept for inspection.
 	Dir string
 
+	// Follows makes the cluster a standby of another one: a copy that streams from it, read-only, with the same logins.
+	Follows *Cluster
+
 	// inMemory asks for a temporary directory in memory when there is one with room: for the small databases of tests.
 	inMemory bool
 }
@@ -96,7 +99,7 @@ func start(ctx context.Context, o Options, m machine) (*Cluster, error) {
 	if c.dir, err = directory(ctx, o, user); err != nil {
 		return nil, err
 	}
-	if err := c.supervise(bin, o.Dir != "", user); err != nil {
+	if err := c.supervise(bin, o, user); err != nil {
 		return nil, err
 	}
 	if err := c.firstStart(ctx); err != nil {
@@ -128,15 +131,19 @@ func settings(o Options) []string {
 }
 
 // supervise starts the shell that keeps the server and its directory.
-func (c *Cluster) supervise(bin string, keep bool, user *syscall.Credential) error {
-	kept := "no"
-	if keep {
+func (c *Cluster) supervise(bin string, o Options, user *syscall.Credential) error {
+	kept, follows := "no", ""
+	if o.Dir != "" {
 		kept = "yes"
+	}
+	c.password = randomHex(16)
+	if o.Follows != nil {
+		c.password, follows = o.Follows.password, o.Follows.URL("")
 	}
 	args := append([]string{"-c", `eval "$SUPERVISOR"`, "choriste-postgres", bin, c.dir, kept}, c.settings...)
 	c.supervisor = exec.Command("/bin/sh", args...) //nolint:gosec // our script; folders and settings are the caller's
 	c.supervisor.Dir = "/"
-	c.supervisor.Env = append(environment(), "SUPERVISOR="+supervisor)
+	c.supervisor.Env = append(environment(), "SUPERVISOR="+supervisor, "FOLLOWS="+follows)
 	c.supervisor.Stderr = c.said
 	// A process group of its own: a terminal's Ctrl-C is for the program, which may still need its database to end well.
 	c.supervisor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
@@ -178,7 +185,6 @@ func environment() []string {
 
 // firstStart waits for initdb and starts the server on a port that nobody else has taken in the meantime.
 func (c *Cluster) firstStart(ctx context.Context) error {
-	c.password = randomHex(16)
 	if _, err := fmt.Fprintln(c.commands, c.password); err != nil {
 		return c.failure("its supervisor is gone")
 	}

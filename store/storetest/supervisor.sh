@@ -22,7 +22,13 @@ exec 3<&0 </dev/null
 end=QUIT
 if [ "$keep" = yes ]; then end=INT; fi
 
+# A copy of a running server, which follows it, in place of an empty one.
+follow() {
+    "$bin/pg_basebackup" --pgdata="$dir/data" --dbname="$FOLLOWS" --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync >&2 3<&-
+}
+
 initialise() {
+    if [ -n "$FOLLOWS" ]; then follow; return; fi
     "$bin/initdb" --pgdata="$dir/data" --username=postgres --pwfile="$dir/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale="$1" --no-sync --no-instructions >&2 3<&-
 }
