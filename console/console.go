@@ -21,7 +21,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 		}
 		return *s
 	},
-	"clock": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") },
+	"clock": store.Stamp,
 	"age": func(d time.Duration) string {
 		if d < time.Second {
 			return ""

@@ -56,10 +56,17 @@ func afterDeposit(s Settings, a answer) store.Ending {
 	default:
 		e.Outcome = store.Ambiguous
 		e.To, e.ReasonCode, e.Due = store.InDoubt, store.ReasonAmbiguous, s.ResolveAfter
-		e.Reason = "the request may have arrived: looking for it at Chorus Pro"
+		e.Reason = looking
 	}
 	return e
 }
+
+// What is said of a row in doubt that is looked for, and of one that nobody can look for.
+const (
+	looking    = "the request may have arrived: looking for it at Chorus Pro"
+	cannotLook = "the request may have arrived, and the technical account may not look for it at Chorus Pro: whoever administers the supplier's structure there " +
+		"gives it the space Factures émises of that structure; then it is looked up by itself"
+)
 
 // QuotaWait is how long the fleet keeps quiet after an error that is a 429.
 func (s Settings) QuotaWait(err error) time.Duration {

@@ -67,14 +67,27 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
 		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), older: last.Older, search: may, broken: broken,
 	}, found)
-	if d.To == store.Deposited {
+	switch {
+	case d.To == store.Deposited:
 		d.Seen = &seen
+	case d.To == store.InDoubt && lookup.Code == string(chorus.FaultRights):
+		d.Reason = cannotLook
+	case d.To == store.InDoubt && lookup.Code == "" && lastCode(last) == string(chorus.FaultRights):
+		d.Reason = looking
 	}
 	lookup.Found, lookup.Witness, lookup.Complete, lookup.Absent = found.matches, found.witness, found.complete, found.absent()
 	j.Log.Info("looked up", "invoice", id, "attempt", last.ID, "found", found.matches, "complete", found.complete, "witness", found.witness, "to", d.To,
 		"reason_code", d.ReasonCode)
 	j.Metrics.Lookups.WithLabelValues(string(d.To)).Inc()
 	return j.Store.Resolve(ctx, inv, last, lookup, d)
+}
+
+// lastCode is why the look-up before this one said nothing, "" when it did.
+func lastCode(a store.Attempt) string {
+	if n := len(a.Lookups); n > 0 {
+		return a.Lookups[n-1].Code
+	}
+	return ""
 }
 
 // mostFluxes bounds what is kept of a portal that holds many invoices of one number.

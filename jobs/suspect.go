@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +102,8 @@ func (j *Jobs) judge(ctx context.Context, acct *Account, r store.Reconciliation,
 	add := func(f chorus.Facture, code, text string) {
 		side := portalSide(f)
 		v.findings = append(v.findings, store.Finding{
-			Code: code, InvoiceID: h.ID, IdentifiantFactureCPP: f.IdentifiantFactureCPP, NumeroFacture: h.NumeroFacture, Day: ourSide(h).DateDepot,
+			Code: code, InvoiceID: h.ID, IdentifiantFactureCPP: f.IdentifiantFactureCPP, NumeroFacture: h.NumeroFacture,
+			Day:  cmp.Or(ourSide(h).DateDepot, side.DateDepot), // a parked row has none of its own
 			Here: ourSide(h), Portal: &side, Text: text,
 		})
 	}

@@ -382,7 +382,7 @@ CREATE VIEW chorus.invoice_status AS
 SELECT
     id, external_ref, account, state, reason_code, reason,
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
-    numero_flux_depot, date_depot, identifiant_facture_cpp,
+    numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp, -- the portal gives a day, of Paris
     statut_courant, statut_courant_date, statut_commentaire,
     attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at
 FROM chorus.invoices;

@@ -568,7 +568,7 @@ CREATE VIEW chorus.invoice_status AS
     montant_ttc,
     devise,
     numero_flux_depot,
-    date_depot,
+    ((date_depot AT TIME ZONE 'Europe/Paris'::text))::date AS date_depot,
     identifiant_facture_cpp,
     statut_courant,
     statut_courant_date,

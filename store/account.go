@@ -203,7 +203,7 @@ func (a AccountView) Text() string {
 	}
 	text := "in use"
 	if a.PausedAt != nil {
-		text = "paused since " + a.PausedAt.Local().Format(time.DateTime)
+		text = "paused since " + Stamp(*a.PausedAt)
 		if a.PauseReason != nil {
 			text += " (" + *a.PauseReason + ")"
 		}

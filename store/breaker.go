@@ -50,9 +50,9 @@ func (b Breaker) Text() string {
 	case b.State == "closed":
 		return "in order"
 	case b.State == "trial":
-		return "answers the health check, but no deposit since " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): one deposit at a time"
+		return "answers the health check, but no deposit since " + Stamp(*b.Since) + " (" + b.Fault + "): one deposit at a time"
 	default:
-		return "fails since " + b.Since.Local().Format(time.DateTime) + " (" + b.Fault + "): deposits wait"
+		return "fails since " + Stamp(*b.Since) + " (" + b.Fault + "): deposits wait"
 	}
 }
 

@@ -34,10 +34,10 @@ var due = map[Step]struct{ where, at, order, room string }{
 }
 
 const (
-	reads = `CASE WHEN chorus.reachable(acc.name) THEN $1 ELSE 0 END`
+	reads = `CASE WHEN acc.paused_at IS NULL AND chorus.reachable(acc.name) THEN $1 ELSE 0 END`
 
 	// As many deposits as the account's breakers let through; T1 asks them again.
-	weather = `CASE WHEN chorus.reachable(acc.name) THEN (
+	weather = `CASE WHEN acc.paused_at IS NULL AND chorus.reachable(acc.name) THEN (
 	               SELECT coalesce(min(CASE
 	                   WHEN b.state = 'trial' THEN (b.trial_at <= clock_timestamp())::int
 	                   WHEN b.ramp IS NOT NULL THEN greatest(0, b.ramp - (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL))
@@ -49,8 +49,8 @@ const (
 
 // Due locks up to limit rows of these accounts that are due for step, within tx, and returns their numbers. Rows of that step which are claimed
 // already count against limit, so that it bounds the work in flight over the whole fleet; while they are more than half of it there are none, because
-// fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts keep their rows, and those whose portal is not to be
-// asked anything keep all but the ones to be read. Several processes may call it at once;
+// fetching a backlog in twos and threes costs as much as fetching it in hundreds. Paused accounts, and those whose portal is not to be
+// asked anything, keep all rows but the ones to be read: reading a document asks the portal nothing. Several processes may call it at once;
 // they get different rows. Accounts take turns by their weights (turns), counting what each has out already, so that one's hundred thousand rows do not
 // delay another's ten.
 func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns map[string]float64) ([]int64, error) {
@@ -78,7 +78,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		FROM (
 		    SELECT x.id, (coalesce(busy.n, 0) + row_number() OVER (PARTITION BY a.name ORDER BY x.rank)) / a.weight AS turn
 		    FROM unnest($2::text[], $3::float8[]) AS a (name, weight)
-		    JOIN chorus.accounts acc ON acc.name = a.name AND acc.paused_at IS NULL
+		    JOIN chorus.accounts acc ON acc.name = a.name
 		    LEFT JOIN busy ON busy.account = a.name
 		    CROSS JOIN LATERAL (SELECT `+rule.room+` AS n) room
 		    CROSS JOIN LATERAL (

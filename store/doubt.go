@@ -119,8 +119,8 @@ func (s *Store) Resolve(ctx context.Context, i Invoice, a Attempt, l Lookup, d D
 		case d.To == InDoubt:
 			_, err = tx.Exec(ctx, `
 				UPDATE chorus.invoices
-				SET looks = looks + 1, claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $2::interval
-				WHERE id = $1`, i.ID, later(d.Due))
+				SET looks = looks + 1, claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $2::interval, reason = coalesce(nullif($3, ''), reason)
+				WHERE id = $1`, i.ID, later(d.Due), d.Reason)
 			return err
 		case d.Seen != nil:
 			if err := crash.Point(crash.ResolverBeforeAdopt); err != nil {

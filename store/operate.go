@@ -26,7 +26,7 @@ type Status struct {
 	MontantTTC            decimal.NullDecimal `json:"montant_ttc"`
 	Devise                *string             `json:"devise"`
 	NumeroFluxDepot       *string             `json:"numero_flux_depot"`
-	DateDepot             *time.Time          `json:"date_depot"`
+	DateDepot             *Day                `json:"date_depot"`
 	IdentifiantFactureCPP *int64              `json:"identifiant_facture_cpp"`
 	StatutCourant         *string             `json:"statut_courant"`
 	StatutCourantDate     *time.Time          `json:"statut_courant_date"`
@@ -54,6 +54,9 @@ func (d *Day) Scan(v any) error {
 	d.Time = t
 	return nil
 }
+
+// Stamp is a moment as people read it here, with its zone.
+func Stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
 // Filter selects invoices; zero values select all.
 type Filter struct {

@@ -71,10 +71,11 @@ func status(ctx context.Context, q querier, id int64) (Status, error) {
 
 func rowToStatus(row pgx.CollectableRow) (Status, error) {
 	s, err := pgx.RowToStructByPos[Status](row)
-	for _, t := range []**time.Time{&s.DateDepot, &s.StatutCourantDate} {
-		if *t != nil && !printable(**t) {
-			*t = nil
-		}
+	if s.DateDepot != nil && !printable(s.DateDepot.Time) {
+		s.DateDepot = nil
+	}
+	if s.StatutCourantDate != nil && !printable(*s.StatutCourantDate) {
+		s.StatutCourantDate = nil
 	}
 	for _, t := range []*time.Time{&s.CreatedAt, &s.UpdatedAt} {
 		if !printable(*t) {

@@ -287,3 +287,11 @@ func (s *Store) PageRead(ctx context.Context, r Reconciliation, page []Shown, le
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
+
+// LastCompared is when a comparison of these (all, where nothing is named) ended last with everything shown; nil: never.
+func (s *Store) LastCompared(ctx context.Context, account, siret string) (*time.Time, error) {
+	var at *time.Time
+	err := s.pool.QueryRow(ctx, `
+		SELECT max(finished_at) FROM chorus.reconciliations WHERE state = 'done' AND ($1 = '' OR account = $1) AND ($2 = '' OR siret = $2)`, account, siret).Scan(&at)
+	return at, err
+}

@@ -63,7 +63,8 @@ func TestEveryCode(t *testing.T) {
 	if _, err := h.sim.TypeIn(chorustest.Facts{Numero: "DOUBLE", Date: "2026-03-01", Fournisseur: atelier, Destinataire: commune, TTC: "1500.00"}); err != nil {
 		t.Fatal(err)
 	}
-	h.drift(`UPDATE chorus.invoices SET state = 'parked', reason_code = 'ABSENT', numero_flux_depot = NULL, identifiant_facture_cpp = NULL WHERE numero_facture = 'PARKED'`)
+	h.drift(`UPDATE chorus.invoices SET state = 'parked', reason_code = 'ABSENT', numero_flux_depot = NULL, identifiant_facture_cpp = NULL,
+		date_depot = NULL, deposited_at = NULL WHERE numero_facture = 'PARKED'`)
 	h.drift(`UPDATE chorus.invoices SET state = 'abandoned' WHERE numero_facture = 'GIVEN-UP'`)
 	h.drift(`UPDATE chorus.invoices SET statut_courant = 'STATUT_FUTUR', statut_courant_date = statut_courant_date + interval '1 second' WHERE numero_facture = 'OLDER'`)
 	h.run()
@@ -76,6 +77,8 @@ func TestEveryCode(t *testing.T) {
 	h.found(want)
 	// What the portal shows with an older date than ours changes nothing here.
 	h.until("the row stays", `SELECT statut_courant = 'STATUT_FUTUR' FROM chorus.invoices WHERE numero_facture = 'OLDER'`)
+	h.until("the parked row's finding has the portal's day", `
+		SELECT deposit_day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date FROM chorus.findings WHERE code = 'PARKED'`)
 	h.until("the parked row stays a person's", `SELECT state = 'parked' FROM chorus.invoices WHERE numero_facture = 'PARKED'`)
 
 	rows, err := h.db.Pool.Query(t.Context(), `SELECT code FROM chorus.finding_codes`)

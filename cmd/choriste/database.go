@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/store"
 )
 
 type migrateCmd struct {
@@ -33,7 +34,7 @@ func (c migrateCmd) Run(a *app) error {
 		}
 		applied := "pending"
 		if !m.Applied.IsZero() {
-			applied = m.Applied.Local().Format("2006-01-02 15:04:05")
+			applied = store.Stamp(m.Applied)
 		}
 		a.printf("%5d  %-24s %s\n", m.Version, m.Name, applied)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
 )
 
@@ -155,7 +156,7 @@ func (e *exam) pause() {
 	switch {
 	case !e.facts.known:
 	case e.facts.pausedAt != nil:
-		e.set("pause", found(statusWarn, "ACCOUNT_PAUSED", e.facts.pausedAt.Local().Format("2006-01-02 15:04"), oneLine(e.facts.reason)))
+		e.set("pause", found(statusWarn, "ACCOUNT_PAUSED", store.Stamp(*e.facts.pausedAt), oneLine(e.facts.reason)))
 	default:
 		e.ok(layerAccount, "pause")
 	}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store"
 )
 
@@ -59,11 +59,14 @@ const mostRead = 32 << 20
 func readFile(name string) ([]byte, error) {
 	var in io.Reader = os.Stdin
 	if name != "-" {
-		f, err := os.Open(filepath.Clean(name))
+		f, info, err := openRegular(name)
 		if err != nil {
-			return nil, errors.New("the file cannot be opened")
+			return nil, err
 		}
 		defer func() { _ = f.Close() }()
+		if info.Size() == 0 {
+			return nil, errors.New("the file is empty")
+		}
 		in = f
 	}
 	doc, err := io.ReadAll(io.LimitReader(in, mostRead+1))
@@ -76,8 +79,17 @@ func readFile(name string) ([]byte, error) {
 	return doc, nil
 }
 
-func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+// readInvoice refuses at once what is no invoice's file at all. Whether an invoice is right, the worker says.
+func readInvoice(name string) ([]byte, error) {
 	doc, err := readFile(name)
+	if err == nil {
+		err = invoice.Recognise(doc)
+	}
+	return doc, err
+}
+
+func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+	doc, err := readInvoice(name)
 	if err != nil {
 		return 0, err
 	}
@@ -187,6 +199,9 @@ func (c showCmd) Run(a *app) error {
 	line("recipient", or(i.DestinataireSIRET, ""))
 	line("amount", amount(i))
 	line("flux", or(i.NumeroFluxDepot, ""))
+	if i.DateDepot != nil {
+		line("deposited", i.DateDepot.String())
+	}
 	if i.IdentifiantFactureCPP != nil {
 		line("identifiantFactureCPP", fmt.Sprint(*i.IdentifiantFactureCPP))
 	}
@@ -494,4 +509,4 @@ func reason(i store.Status, most int) string {
 	return text
 }
 
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000") }
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000-07:00") }

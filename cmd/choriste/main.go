@@ -114,6 +114,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	case errors.As(err, &findings):
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", findings)
 		return exitFindings
+	case errors.As(err, new(uncomparedError)):
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", err)
+		return exitUncompared
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
 		return 2

@@ -31,10 +31,15 @@ type reconcileRunCmd struct {
 	Open    bool   `help:"Ask nothing: print what is open."`
 	List    bool   `help:"Ask nothing: list the latest runs."`
 	Limit   int    `help:"With --list: at most so many." default:"30"`
+
+	compared *time.Time // with --open: when a comparison ended last
 }
 
 // Exit statuses beside 0 (both sides agree) and 1 (it could not be found out).
-const exitFindings = 3
+const (
+	exitFindings   = 3
+	exitUncompared = 4 // nothing has ever been compared, so that nothing is known
+)
 
 // findingsError ends the program with a status of its own: the report is whole, and both sides do not agree.
 type findingsError struct{ open int }
@@ -71,11 +76,7 @@ func (c reconcileRunCmd) Run(a *app) error {
 		}
 		return a.runs(runs)
 	case c.Open:
-		findings, err := st.Findings(a.ctx, nil, c.Account, c.SIRET)
-		if err != nil {
-			return err
-		}
-		return c.report(a, nil, findings)
+		return c.open(a, st)
 	}
 	ids, err := st.Reconcile(a.ctx, c.Account, c.SIRET, from, to)
 	if err != nil {
@@ -99,6 +100,35 @@ func (c reconcileRunCmd) Run(a *app) error {
 		return err
 	}
 	return c.report(a, runs, findings)
+}
+
+// open prints what is open. Where nothing was ever compared, that nothing is open says nothing.
+func (c reconcileRunCmd) open(a *app, st *store.Store) error {
+	findings, err := st.Findings(a.ctx, nil, c.Account, c.SIRET)
+	if err != nil {
+		return err
+	}
+	last, err := st.LastCompared(a.ctx, c.Account, c.SIRET)
+	if err != nil {
+		return err
+	}
+	if last == nil && len(findings) == 0 {
+		if a.json {
+			if err := a.print(map[string]any{"open": 0, "accepted": 0, "totals": []total{}, "compared_at": nil}); err != nil {
+				return err
+			}
+		}
+		return uncomparedError{}
+	}
+	c.compared = last
+	return c.report(a, nil, findings)
+}
+
+// uncomparedError ends the program with a status of its own: there is nothing to report on.
+type uncomparedError struct{}
+
+func (uncomparedError) Error() string {
+	return "nothing has been compared yet, so that nothing is known: choriste reconcile compares now; a worker compares each night"
 }
 
 func dayOf(flag, text string) (time.Time, error) {
@@ -161,14 +191,16 @@ func (c reconcileRunCmd) report(a *app, runs []store.Run, findings []store.Findi
 			open++
 		}
 	}
-	print := a.findingsTable
+	var err error
 	switch {
 	case a.json:
-		print = a.findingsJSON
+		err = c.json(a, runs, findings, open)
 	case c.CSV:
-		print = a.findingsCSV
+		err = a.findingsCSV(findings)
+	default:
+		err = c.table(a, runs, findings, open)
 	}
-	if err := print(runs, findings, open); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, r := range runs {
@@ -219,7 +251,7 @@ func counted(n *int, sums map[string]decimal.Decimal) string {
 	return text
 }
 
-func (a *app) findingsTable(runs []store.Run, findings []store.FindingView, open int) error {
+func (c reconcileRunCmd) table(a *app, runs []store.Run, findings []store.FindingView, open int) error {
 	if len(runs) > 0 {
 		if err := a.runs(runs); err != nil {
 			return err
@@ -228,6 +260,9 @@ func (a *app) findingsTable(runs []store.Run, findings []store.FindingView, open
 	}
 	if len(findings) == 0 {
 		a.printf("Nothing differs.\n")
+		if c.compared != nil {
+			a.printf("Compared last: %s\n", store.Stamp(*c.compared))
+		}
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
@@ -254,7 +289,7 @@ func (a *app) findingsTable(runs []store.Run, findings []store.FindingView, open
 	return w.Flush()
 }
 
-func (a *app) findingsJSON(runs []store.Run, findings []store.FindingView, open int) error {
+func (c reconcileRunCmd) json(a *app, runs []store.Run, findings []store.FindingView, open int) error {
 	for _, r := range runs {
 		if err := a.print(map[string]any{"run": r}); err != nil {
 			return err
@@ -265,10 +300,14 @@ func (a *app) findingsJSON(runs []store.Run, findings []store.FindingView, open 
 			return err
 		}
 	}
-	return a.print(map[string]any{"open": open, "accepted": len(findings) - open, "totals": totals(findings)})
+	end := map[string]any{"open": open, "accepted": len(findings) - open, "totals": totals(findings)}
+	if c.Open {
+		end["compared_at"] = c.compared
+	}
+	return a.print(end)
 }
 
-// total is what the findings of a code come to in one currency: by what the portal says, else by what we say.
+// total is what the open findings of a code come to in one currency: by what the portal says, else by what we say. Of AMOUNT, it is the differences.
 type total struct {
 	Code   string          `json:"code"`
 	Devise string          `json:"devise"`
@@ -279,6 +318,9 @@ type total struct {
 func totals(findings []store.FindingView) []total {
 	list := []total{}
 	for _, f := range findings {
+		if f.State != "open" {
+			continue
+		}
 		side := f.Portal
 		if side == nil || side.MontantTTC == "" {
 			side = f.Here
@@ -288,6 +330,10 @@ func totals(findings []store.FindingView) []total {
 		if side != nil {
 			devise = side.Devise
 			sum, _ = decimal.NewFromString(side.MontantTTC)
+		}
+		if f.Code == store.FindingAmount && f.Here != nil {
+			here, _ := decimal.NewFromString(f.Here.MontantTTC)
+			sum = sum.Sub(here).Abs()
 		}
 		k := slices.IndexFunc(list, func(t total) bool { return t.Code == f.Code && t.Devise == devise })
 		if k < 0 {
@@ -300,7 +346,7 @@ func totals(findings []store.FindingView) []total {
 	return list
 }
 
-func (a *app) findingsCSV(_ []store.Run, findings []store.FindingView, _ int) error {
+func (a *app) findingsCSV(findings []store.FindingView) error {
 	w := csv.NewWriter(a.out)
 	_ = w.Write([]string{
 		"finding", "code", "state", "account", "supplier_siret", "numero_facture", "deposit_day", "invoice_id", "identifiant_facture_cpp", "first_found_at", "text",

@@ -82,9 +82,9 @@ type replaceCmd struct {
 }
 
 func (c replaceCmd) Run(a *app) error {
-	doc, err := readFile(c.File)
+	doc, err := readInvoice(c.File)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	st, done, err := a.store()
 	if err != nil {
