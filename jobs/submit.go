@@ -59,9 +59,12 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	began := time.Now() // before T1, so that the fence errs on the safe side
-	a, err := j.Store.Begin(ctx, inv, store.Intent{
+	// A confirmation that comes later than that is of no use: the fence would refuse.
+	t1, enough := context.WithTimeout(ctx, j.Settings.SendWithin)
+	a, err := j.Store.Begin(t1, inv, store.Intent{
 		Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin, Unit: j.Settings.Unit(),
 	})
+	enough()
 	switch {
 	case errors.Is(err, store.ErrGone):
 		return nil

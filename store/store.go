@@ -80,7 +80,8 @@ func Away(err error) bool {
 	switch state := SQLState(err); {
 	case state == "":
 		var network net.Error
-		return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
+		var unconnected *pgconn.ConnectError
+		return errors.As(err, &network) || errors.As(err, &unconnected) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 	default:
 		return state[:2] == "08" || state[:2] == "53" || state[:3] == "57P"
 	}

@@ -50,7 +50,7 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer store.ClosePool(pool, 3*time.Second)
 	if err := await(a.ctx, pool, conns+1, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
 		return err
 	}
@@ -86,7 +86,11 @@ func (workCmd) Run(a *app) error {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle("GET "+path, w.Handler(registry))
 	}
-	server := &http.Server{Handler: console.CheckHost(s.names(), mux), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{
+		Handler:           console.CheckHost(s.names(), mux),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the HTTP server ended", "error", err)

@@ -28,6 +28,7 @@ type Proxy struct {
 	hole     bool // new connections are accepted and never answered
 	latency  time.Duration
 	rate     int // bytes a second each way of each connection; 0 = no limit
+	onSent   func(c *Conn, data []byte)
 	closed   bool
 	busy     sync.WaitGroup
 }
@@ -56,7 +57,7 @@ func Sent(text string) func(*Conn) bool {
 
 // BlackHole lets the server's end of the matching connections go and keeps the client's end open, silently: what the client sends is never answered, and
 // never refused. New connections work. It returns how many it was.
-func (p *Proxy) BlackHole(match func(*Conn) bool) int { return p.each(match, (*Conn).abandon) }
+func (p *Proxy) BlackHole(match func(*Conn) bool) int { return p.each(match, (*Conn).BlackHole) }
 
 // BlackHoleAll does so with every connection, and with those that come until Pass.
 func (p *Proxy) BlackHoleAll() {
@@ -77,6 +78,9 @@ func (p *Proxy) Reset(match func(*Conn) bool) int { return p.each(match, (*Conn)
 func (p *Proxy) Slow(latency time.Duration, bytesPerSecond int) {
 	p.set(func() { p.latency, p.rate = latency, bytesPerSecond })
 }
+
+// OnSent has do called with what each client sends, before it is passed on; nil ends it. A break at an exact moment of a protocol is made so.
+func (p *Proxy) OnSent(do func(c *Conn, data []byte)) { p.set(func() { p.onSent = do }) }
 
 // Refuse has new connections refused until Pass, as a machine does on which nothing listens. Those that are open stay.
 func (p *Proxy) Refuse() {
@@ -152,7 +156,7 @@ func (p *Proxy) accept(l net.Listener) {
 		case closed:
 			_ = client.Close()
 		case hole:
-			c.abandon()
+			c.BlackHole()
 		default:
 			p.busy.Go(c.serve)
 		}
@@ -167,6 +171,7 @@ type Conn struct {
 	server  net.Conn
 	gone    bool // abandoned: the server's end is closed, the client's is kept
 	frozen  bool
+	deaf    bool // what the server answers is lost
 	ended   bool
 	head    []byte // the first of what the client sent
 }
@@ -186,7 +191,8 @@ func (c *Conn) change(do func()) {
 	c.flowing.Broadcast()
 }
 
-func (c *Conn) abandon() {
+// BlackHole does what Proxy.BlackHole does.
+func (c *Conn) BlackHole() {
 	c.change(func() {
 		c.gone = true
 		if c.server != nil {
@@ -194,6 +200,9 @@ func (c *Conn) abandon() {
 		}
 	})
 }
+
+// Deafen loses what the server answers from now on; it still gets, and does, what the client asks.
+func (c *Conn) Deafen() { c.change(func() { c.deaf = true }) }
 
 func (c *Conn) freeze() { c.change(func() { c.frozen = true }) }
 func (c *Conn) thaw()   { c.change(func() { c.frozen = false }) }
@@ -252,7 +261,7 @@ func (c *Conn) pump(to, from net.Conn, fromClient bool) {
 	delivery.Go(func() {
 		for p := range underway {
 			time.Sleep(time.Until(p.due))
-			if c.held() {
+			if c.held(fromClient) {
 				continue
 			}
 			if _, err := to.Write(p.data); err != nil {
@@ -270,12 +279,16 @@ func (c *Conn) pump(to, from net.Conn, fromClient bool) {
 			}
 			c.flowing.L.Unlock()
 			var latency, took time.Duration
+			var onSent func(*Conn, []byte)
 			c.proxy.set(func() {
-				latency = c.proxy.latency
+				latency, onSent = c.proxy.latency, c.proxy.onSent
 				if c.proxy.rate > 0 {
 					took = time.Duration(n) * time.Second / time.Duration(c.proxy.rate)
 				}
 			})
+			if fromClient && onSent != nil {
+				onSent(c, buf[:n])
+			}
 			time.Sleep(took)
 			underway <- parcel{append([]byte(nil), buf[:n]...), time.Now().Add(latency)}
 		}
@@ -289,13 +302,13 @@ func (c *Conn) pump(to, from net.Conn, fromClient bool) {
 }
 
 // held waits while the connection is frozen, and tells whether nothing is to be delivered any more.
-func (c *Conn) held() bool {
+func (c *Conn) held(fromClient bool) bool {
 	c.flowing.L.Lock()
 	defer c.flowing.L.Unlock()
 	for c.frozen && !c.ended && !c.gone {
 		c.flowing.Wait()
 	}
-	return c.ended || c.gone
+	return c.ended || c.gone || c.deaf && !fromClient
 }
 
 // lost ends a connection of which one end is gone, unless it was abandoned: then the client's end stays.

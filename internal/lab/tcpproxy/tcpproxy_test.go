@@ -158,3 +158,22 @@ func TestResetAndRefuse(t *testing.T) {
 	}
 	works(t, connect(t, p))
 }
+
+func TestDeafen(t *testing.T) {
+	p, _ := through(t)
+	c, other := connect(t, p), connect(t, p)
+	heard := make(chan string, 1)
+	p.OnSent(func(c *tcpproxy.Conn, data []byte) {
+		if string(data) == "hello" {
+			c.Deafen()
+			heard <- string(data)
+		}
+	})
+	if _, err := echo(t, other, "COMMIT", 5*time.Second); err != nil {
+		t.Error(err)
+	}
+	silent(t, c)
+	if got := <-heard; got != "hello" {
+		t.Errorf("heard %q", got)
+	}
+}
