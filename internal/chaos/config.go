@@ -41,6 +41,7 @@ type Config struct {
 	outage      time.Duration // of the token endpoint, early on
 	crash       string        // CHORISTE_CRASH of every worker
 	special     string        // the kind of a tenth of the inserts, and no other
+	stateless   bool          // no worker keeps anything outside the database
 	integration time.Duration // how long the portal takes to show anything
 	lookAfter   time.Duration // CHORISTE_RESOLVE_AFTER
 }
@@ -132,26 +133,51 @@ func (c *Config) Check() error {
 	)
 }
 
-// FaultNames lists what may be chosen in Config.Faults.
-func FaultNames() []string { return slices.Clone(faultNames) }
+// patches are those that the workers are built with.
+func (c *Config) patches() []string { return []string{clockPatch} }
 
-// faults reads Faults.
+// FaultNames lists what may be chosen in Config.Faults.
+func FaultNames() []string {
+	names := slices.Clone(stormNames)
+	for _, e := range episodes {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// faults reads Faults. A name stands for all that begin with it and a dash: rewind for every way to go back in time.
 func (c *Config) faults() (map[string]bool, error) {
 	chosen := map[string]bool{}
 	switch c.Faults {
 	case "all":
-		for _, name := range faultNames {
-			// The naive worker has nothing but River's table: without it everything would be lost, which proves nothing.
-			chosen[name] = name != "failover" && (name != "truncate" || !c.Naive)
+		for _, name := range FaultNames() {
+			chosen[name] = c.standard(name)
 		}
 	case "none", "":
 	default:
-		for name := range strings.SplitSeq(c.Faults, ",") {
-			if !slices.Contains(faultNames, name) {
-				return nil, fmt.Errorf("-faults: there is no %q, only %s", name, strings.Join(faultNames, ", "))
+		for wanted := range strings.SplitSeq(c.Faults, ",") {
+			known := false
+			for _, name := range FaultNames() {
+				if name == wanted || strings.HasPrefix(name, wanted+"-") {
+					chosen[name], known = true, true
+				}
 			}
-			chosen[name] = true
+			if !known {
+				return nil, fmt.Errorf("-faults: there is no %q, only %s", wanted, strings.Join(FaultNames(), ", "))
+			}
 		}
 	}
 	return chosen, nil
+}
+
+// standard tells what belongs to "all" in such a run.
+func (c *Config) standard(name string) bool {
+	switch {
+	case slices.Contains(stormNames, name):
+		// The naive worker has nothing but River's table: without it everything would be lost, which proves nothing.
+		return name != "truncate" || !c.Naive
+	case c.Naive || c.Portal == "foreign" || c.Profile == "quota" || c.Profile == "late":
+		return false // what the episodes judge is not what such a run is about
+	}
+	return !pending[name]
 }

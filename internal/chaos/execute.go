@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/crash"
@@ -40,14 +40,19 @@ type trial struct {
 	url     string // of the database, as the superuser
 	pool    *pgxpool.Pool
 	portal  *portal
+	network network
+	workers *settings
 	fleet   *fleet
 	harm    *harm
 	in      *inserter
 	obs     *observer
-	metrics *scraper
+	probes  *sampler
+	stage   stage
+	world   sync.RWMutex // write-locked while the database forgets: nobody else may learn from it or tell it anything meanwhile
 
 	began      time.Time
-	calmed     time.Time // the faults ended
+	calmed     time.Time // the storm ended
+	played     time.Time // the episodes ended
 	settled    time.Time // nothing moved any more
 	found      map[string]violation
 	samples    int
@@ -116,6 +121,11 @@ func (t *trial) run(ctx context.Context) (rep *report, err error) {
 	t.say("seed %d, %d invoices, %d workers, profile %s, uniqueness %s, policy %s, faults %s", t.cfg.Seed, t.cfg.Invoices, t.cfg.Workers, t.cfg.Profile,
 		t.cfg.Uniqueness, t.cfg.Policy, t.cfg.Faults)
 
+	probing, probed := context.WithCancel(ctx)
+	var probes sync.WaitGroup
+	probes.Go(func() { t.probes.run(probing) })
+	defer probes.Wait()
+	defer probed()
 	inserting, enough := context.WithCancel(ctx)
 	inserted := make(chan error, 1)
 	harming, calm := context.WithCancel(ctx)
@@ -133,10 +143,16 @@ func (t *trial) run(ctx context.Context) (rep *report, err error) {
 		return nil, err
 	}
 	t.calmed = time.Now()
-	t.say("faults are over after %s", t.calmed.Sub(t.began).Round(time.Second))
+	t.say("the storm is over after %s", t.calmed.Sub(t.began).Round(time.Second))
+	if err := t.playEpisodes(ctx); err != nil {
+		return nil, err
+	}
+	t.played = time.Now()
 	if err := t.settle(ctx); err != nil {
 		return nil, err
 	}
+	probed()
+	probes.Wait()
 	return t.judge(ctx)
 }
 
@@ -149,7 +165,7 @@ func (t *trial) prepare(ctx context.Context) error {
 	if t.cfg.Bin == "" {
 		bin = filepath.Join(t.dir, "bin")
 		t.say("building")
-		if err := build(ctx, bin, t.cfg.Race); err != nil {
+		if err := buildPrograms(ctx, bin, t.cfg.Race, t.cfg.patches()...); err != nil {
 			return err
 		}
 	}
@@ -172,15 +188,17 @@ func (t *trial) prepare(ctx context.Context) error {
 	if err := t.arrange(ctx); err != nil {
 		return err
 	}
-	var world sync.RWMutex
-	t.obs = &observer{pool: t.pool, ledger: ledgerReader{path: t.portal.ledger, foreign: t.cfg.Portal == "foreign"}, world: &world}
-	t.in = &inserter{
-		cfg: t.cfg, world: &world, url: withLogin(t.url, "chaos_app", t.secrets.Database), file: filepath.Join(t.dir, "inserts.jsonl"), portal: t.portal,
-	}
-	command, ports, err := t.workerCommand(bin)
-	if err != nil {
+	if t.network, err = newNetwork(t.cfg.Workers, t.url, t.portal); err != nil {
 		return err
 	}
+	t.obs = &observer{pool: t.pool, ledger: ledgerReader{path: t.portal.ledger, foreign: t.cfg.Portal == "foreign"}, world: &t.world}
+	t.in = &inserter{
+		cfg: t.cfg, world: &t.world, url: withLogin(t.url, "chaos_app", t.secrets.Database), file: filepath.Join(t.dir, "inserts.jsonl"), portal: t.portal,
+	}
+	if t.workers, err = t.newSettings(bin); err != nil {
+		return err
+	}
+	command, ports := t.workers.command, t.workers.ports
 	if t.cfg.Naive {
 		if t.in.naive, command, err = t.naiveFleet(ctx); err != nil {
 			return err
@@ -190,10 +208,9 @@ func (t *trial) prepare(ctx context.Context) error {
 	if t.fleet, err = newFleet(t.cfg.Workers, t.dir, command); err != nil {
 		return err
 	}
-	t.metrics = &scraper{ports: ports, file: filepath.Join(t.dir, "metrics.txt")}
+	t.probes = newSampler(t.fleet, ports, t.dir)
 	t.harm = &harm{
-		cfg: t.cfg, fleet: t.fleet, cluster: t.cluster, data: t.data, admin: t.pool, login: "chaos_worker", world: &world,
-		counts: map[string]int{}, missed: map[string]int{},
+		cfg: t.cfg, fleet: t.fleet, cluster: t.cluster, admin: t.pool, login: "chaos_worker", counts: map[string]int{}, missed: map[string]int{},
 	}
 	return nil
 }
@@ -228,14 +245,36 @@ func (t *trial) closeTokenDoor(ctx context.Context) error {
 	return t.portal.manage(ctx, "/outage", map[string]any{"on": false, "scope": "token"})
 }
 
+// databaseName is that of the workers' database, which episodes drop and make anew.
+const databaseName = "choriste"
+
+// maintain executes a statement in another database.
+func (t *trial) maintain(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, t.cluster.URL(""))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
 // database makes the schema, the logins and the harness's own tables.
 func (t *trial) database(ctx context.Context) error {
-	t.url = t.cluster.URL("")
+	if err := t.maintain(ctx, `CREATE DATABASE `+databaseName); err != nil {
+		return err
+	}
+	t.url = t.cluster.URL(databaseName)
 	if err := migrations.Up(ctx, t.url, nil); err != nil {
 		return err
 	}
-	var err error
-	if t.pool, err = pgxpool.New(ctx, t.url); err != nil {
+	config, err := pgxpool.ParseConfig(t.url)
+	if err != nil {
+		return err
+	}
+	config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "off" // whatever an episode says to the others
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
+	if t.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
 	password := strings.ReplaceAll(t.secrets.Database, "'", "''")
@@ -260,58 +299,6 @@ func (t *trial) database(ctx context.Context) error {
 	return err
 }
 
-// workerCommand says how a worker is started; secrets come in files, as in production.
-func (t *trial) workerCommand(bin string) (func(slot int) *exec.Cmd, []int, error) {
-	files := map[string]string{
-		"small":        t.secrets.SmallPassword,
-		"DATABASE_URL": withLogin(t.url, "chaos_worker", t.secrets.Database), "PISTE_CLIENT_SECRET": t.secrets.ClientSecret, "CHORUS_PASSWORD": t.secrets.Password,
-	}
-	secrets := filepath.Join(t.dir, "secrets")
-	if err := os.MkdirAll(secrets, 0o700); err != nil {
-		return nil, nil, err
-	}
-	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"CHORUS_API_URL=" + t.portal.API, "CHORUS_TOKEN_URL=" + t.portal.Token,
-		"PISTE_CLIENT_ID=" + t.secrets.ClientID, "CHORUS_LOGIN=" + t.secrets.Login,
-		fmt.Sprintf("CHORISTE_QUOTA=%d", t.cfg.Quota), "CHORISTE_INDOUBT_RESUBMIT=" + t.cfg.Policy,
-		"CHORISTE_SEND_WITHIN=" + tSend.String(), "CHORISTE_HTTP_TIMEOUT=" + tHTTP.String(),
-		"CHORISTE_LANDING_DELAY=" + delay.String(), "CHORISTE_VISIBILITY_DELAY=" + delay.String(),
-		"CHORISTE_RESOLVE_AFTER=" + t.cfg.lookAfter.String(), "CHORISTE_REPORT_AFTER=500ms", "CHORISTE_SYNC_EVERY=500ms", "CHORISTE_QUIET_PERIOD=3s",
-		"CHORISTE_REAP_EVERY=1s", "CHORISTE_SWEEP_EVERY=1s", "CHORISTE_SHUTDOWN_TIMEOUT=5s", "CHORISTE_LOG=json",
-	}
-	for name, value := range files {
-		file := filepath.Join(secrets, name)
-		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
-			return nil, nil, err
-		}
-		if name != "small" {
-			env = append(env, name+"_FILE="+file)
-		}
-	}
-	if t.cfg.Portal == "simulator" {
-		file := filepath.Join(t.dir, "accounts.yaml")
-		text := fmt.Sprintf("accounts:\n  - {name: %s, application: default, login: %s, password_file: secrets/small}\n", accountSmall, t.secrets.SmallLogin)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			return nil, nil, err
-		}
-		env = append(env, "CHORISTE_ACCOUNTS_FILE="+file)
-	}
-	env = append(env, "CHORISTE_MUTANT="+t.cfg.Mutant, "CHORISTE_CRASH="+t.cfg.crash)
-	ports := make([]int, t.cfg.Workers)
-	for slot := range ports {
-		var err error
-		if ports[slot], err = freePort(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return func(slot int) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(bin, "choriste"), "work")
-		cmd.Env = append(env[:len(env):len(env)], fmt.Sprintf("CHORISTE_LISTEN=127.0.0.1:%d", ports[slot]))
-		return cmd
-	}, ports, nil
-}
-
 // close ends every process, in the order that leaves the most to read.
 func (t *trial) close() error {
 	var all error
@@ -320,6 +307,10 @@ func (t *trial) close() error {
 	}
 	if t.portal != nil {
 		all = errors.Join(all, t.portal.stop())
+	}
+	t.network.close()
+	if t.in != nil {
+		t.in.close()
 	}
 	if t.pool != nil {
 		t.pool.Close()

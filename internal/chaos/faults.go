@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -13,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// faultNames are the kinds of harm that the harness does by itself, beside the portal's weather.
-var faultNames = []string{"kill", "term", "stop", "crash", "backend", "truncate", "failover"}
+// stormNames are the kinds of harm that are done again and again during the storm, beside the portal's weather.
+var stormNames = []string{"kill", "term", "stop", "crash", "backend", "truncate"}
 
 // harm does them, each kind at its own times, which the seed draws. What it hits depends on what is there: two runs of a seed try the same, and do not
 // meet exactly the same.
@@ -22,12 +23,8 @@ type harm struct {
 	cfg     Config
 	fleet   *fleet
 	cluster cluster
-	data    string // the cluster's directory
 	admin   *pgxpool.Pool
-	login   string        // of the workers
-	world   *sync.RWMutex // write-locked while the database forgets: nobody else may learn from it or tell it anything meanwhile
-
-	clusterMu sync.Mutex // one crash at a time
+	login   string // of the workers
 
 	mu      sync.Mutex
 	counts  map[string]int
@@ -59,7 +56,6 @@ func (h *harm) run(ctx context.Context) {
 		{"crash", 13 * time.Second, 17 * time.Second, h.crash},
 		{"backend", 500 * time.Millisecond, 1500 * time.Millisecond, h.backend},
 		{"truncate", 9 * time.Second, 11 * time.Second, h.truncate},
-		{"failover", 5 * time.Second, 9 * time.Second, h.failover},
 	}
 	chosen, _ := h.cfg.faults()
 	var wg sync.WaitGroup
@@ -99,6 +95,13 @@ func (h *harm) count(kind string, hit bool) {
 	} else {
 		h.missed[kind]++
 	}
+}
+
+// struck tells whether each kind that was chosen has struck at least once.
+func (h *harm) struck() bool {
+	chosen, _ := h.cfg.faults()
+	total := h.total()
+	return !slices.ContainsFunc(stormNames, func(name string) bool { return chosen[name] && total[name] == 0 })
 }
 
 // total counts what was done so far.
@@ -176,8 +179,6 @@ func (h *harm) stop(_ context.Context, chance *rand.Rand) bool {
 
 // crash ends PostgreSQL without a checkpoint and keeps it down for up to three seconds.
 func (h *harm) crash(ctx context.Context, chance *rand.Rand) bool {
-	h.clusterMu.Lock()
-	defer h.clusterMu.Unlock()
 	began := time.Now()
 	if err := h.cluster.Crash(); err != nil {
 		h.fail(err)

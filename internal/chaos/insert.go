@@ -36,7 +36,8 @@ type insert struct {
 	Kind         string    `json:"kind"`
 	ID           int64     `json:"id,omitempty"`
 	Acknowledged bool      `json:"acknowledged"`
-	At           time.Time `json:"at"`
+	Begun        time.Time `json:"begun"` // when it was tried first
+	At           time.Time `json:"at"`    // when it was acknowledged
 
 	document []byte
 	invoice  invoicetest.Invoice
@@ -49,6 +50,7 @@ const (
 	kindTwin      = "twin"      // the number of another one under another reference, in other words
 	kindCancelled = "cancelled" // its cancellation is asked for at once: it may be too late
 	kindTyped     = "typed"     // a person has typed the same invoice in at the portal
+	kindPoison    = "poison"    // hurts who reads it
 )
 
 // The portal's first suppliers and recipients (chorus/chorustest).
@@ -122,8 +124,14 @@ type inserter struct {
 	portal *portal
 	naive  *naiveQueue // nil: inserts as an application of choriste does
 
-	world   *sync.RWMutex // see harm
-	done    atomic.Int64
+	world *sync.RWMutex // see trial
+	done  atomic.Int64
+	more  atomic.Int64 // inserted beside those that the run began with
+
+	mu      sync.Mutex // guards what follows
+	conn    *pgx.Conn
+	out     *os.File
+	lines   *json.Encoder
 	all     []insert
 	retried int
 }
@@ -133,69 +141,115 @@ const pace = 400
 
 // insertAll inserts every invoice, however often the database goes away meanwhile, and stops early only when ctx ends.
 func (in *inserter) insertAll(ctx context.Context) error {
-	file, err := os.Create(filepath.Clean(in.file))
-	if err != nil {
+	var err error
+	if in.out, err = os.Create(filepath.Clean(in.file)); err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
-	lines := json.NewEncoder(file)
-	var conn *pgx.Conn
-	defer func() {
-		if conn != nil {
-			_ = conn.Close(context.WithoutCancel(ctx))
-		}
-	}()
+	in.lines = json.NewEncoder(in.out)
 	every := time.Second / pace
 	if in.cfg.Duration > 0 && in.cfg.special == "" { // mutants want a backlog at once
 		every = min(in.cfg.Duration/time.Duration(in.cfg.Invoices), time.Second)
 	}
 	next := time.Now()
 	for n := range in.cfg.Invoices {
-		i, err := plan(in.cfg, n)
-		if err != nil {
-			return err
-		}
-		if i.Kind == kindTyped {
-			if err := in.portal.manage(ctx, "/invoices", typed(i)); err != nil {
-				return err
-			}
-		}
 		next = next.Add(every)
-		time.Sleep(time.Until(next))
-		in.world.RLock()
-		for !i.Acknowledged && ctx.Err() == nil {
-			if conn == nil || conn.IsClosed() {
-				if conn, err = pgx.Connect(ctx, in.url); err != nil {
-					conn = nil
-					time.Sleep(100 * time.Millisecond)
-					continue
-				}
-			}
-			i.ID, err = in.insert(ctx, conn, i)
-			var refused *pgconn.PgError
-			switch {
-			case err == nil:
-				i.Acknowledged, i.At = true, time.Now()
-			case errors.As(err, &refused) && refused.Code[:2] == "CH":
-				in.world.RUnlock()
-				return fmt.Errorf("insert %s: %w", i.ExternalRef, err)
-			default:
-				in.retried++
-				_ = conn.Close(ctx)
-			}
-		}
-		if i.Kind == kindCancelled && i.Acknowledged {
-			_, _ = conn.Exec(ctx, `UPDATE chorus.invoices SET cancel_requested_at = now() WHERE id = $1`, i.ID) // too late is an answer too
-		}
-		in.world.RUnlock()
-		i.document = nil
-		in.all = append(in.all, i)
-		if err := lines.Encode(i); err != nil {
+		if err := pause(ctx, time.Until(next)); err != nil {
 			return err
 		}
-		in.done.Add(1)
+		if err := in.one(ctx, in.cfg, n); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
+}
+
+// one plans and inserts the n-th invoice of a run.
+func (in *inserter) one(ctx context.Context, cfg Config, n int) error {
+	i, err := plan(cfg, n)
+	if err != nil {
+		return err
+	}
+	if i.Kind == kindTyped {
+		if err := in.portal.manage(ctx, "/invoices", typed(i)); err != nil {
+			return err
+		}
+	}
+	return in.put(ctx, i)
+}
+
+// put inserts an invoice until it is acknowledged, and remembers it.
+func (in *inserter) put(ctx context.Context, i insert) error {
+	in.world.RLock()
+	defer in.world.RUnlock()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	i.Begun = time.Now()
+	for !i.Acknowledged && ctx.Err() == nil {
+		var err error
+		if in.conn == nil || in.conn.IsClosed() {
+			if in.conn, err = pgx.Connect(ctx, in.url); err != nil {
+				in.conn = nil
+				_ = pause(ctx, 100*time.Millisecond)
+				continue
+			}
+		}
+		i.ID, err = in.insert(ctx, in.conn, i)
+		var refused *pgconn.PgError
+		switch {
+		case err == nil:
+			i.Acknowledged, i.At = true, time.Now()
+		case errors.As(err, &refused) && refused.Code[:2] == "CH":
+			return fmt.Errorf("insert %s: %w", i.ExternalRef, err)
+		default:
+			in.retried++
+			_ = in.conn.Close(ctx)
+			_ = pause(ctx, 20*time.Millisecond)
+		}
+	}
+	if i.Kind == kindCancelled && i.Acknowledged {
+		_, _ = in.conn.Exec(ctx, `UPDATE chorus.invoices SET cancel_requested_at = now() WHERE id = $1`, i.ID) // too late is an answer too
+	}
+	i.document = nil
+	in.all = append(in.all, i)
+	in.done.Add(1)
+	return in.lines.Encode(i)
+}
+
+// close ends the application's connection.
+func (in *inserter) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.conn != nil {
+		_ = in.conn.Close(context.Background())
+	}
+	if in.out != nil {
+		_ = in.out.Close()
+	}
+}
+
+// tricklePace is how many invoices a second are inserted during the episodes.
+const tricklePace = 6
+
+// trickle inserts good invoices until ctx ends.
+func (in *inserter) trickle(ctx context.Context) error {
+	for pause(ctx, time.Second/tricklePace) == nil {
+		if err := in.burst(context.WithoutCancel(ctx), 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// burst inserts some good invoices at once, beside those that the run began with.
+func (in *inserter) burst(ctx context.Context, n int) error {
+	cfg := in.cfg
+	cfg.special = kindGood
+	for range n {
+		if err := in.one(ctx, cfg, cfg.Invoices+int(in.more.Add(1))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insert is repeated under the same external_ref until it is acknowledged. What is there already was inserted by a try whose answer was lost.

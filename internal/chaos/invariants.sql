@@ -87,7 +87,7 @@ FROM chaos.deposits d
 LEFT JOIN chorus.attempts a ON a.nom_fichier = d.nom_fichier
 LEFT JOIN chaos.commits c ON c.attempt = a.id
 WHERE d.seq <= (SELECT first_seq FROM chaos.settings)
-  -- a failover forgets attempts that were committed
+  -- a rewind forgets attempts that were committed
   AND NOT EXISTS (SELECT FROM chaos.failovers f WHERE d.at BETWEEN f.lost_from AND f.lost_to)
   AND (a.id IS NULL OR c.xid IS NULL OR pg_xact_commit_timestamp(c.xid::xid) > d.at);
 
@@ -153,17 +153,19 @@ WHERE a.outcome IS NULL AND clock_timestamp() > a.send_deadline + s.silence;
 --! I13 always: history is complete and legal
 SELECT format('invoice %s: event %s goes from %s, the one before ended at %s', invoice_id, id, from_state, before)
 FROM (
-    SELECT id, invoice_id, from_state, to_state, lag(to_state) OVER (PARTITION BY invoice_id ORDER BY id) AS before
+    SELECT id, invoice_id, from_state, to_state, lag(to_state) OVER w AS before, lag(at) OVER w AS at_before
     FROM chorus.events
     WHERE invoice_id IS NOT NULL
+    WINDOW w AS (PARTITION BY invoice_id ORDER BY id)
 ) e
-WHERE from_state IS DISTINCT FROM before
+-- when only the invoices go back, their history knows more
+WHERE from_state IS DISTINCT FROM before AND NOT EXISTS (SELECT FROM chaos.failovers f WHERE f.one_table AND e.at_before BETWEEN f.lost_from AND f.lost_to)
    OR from_state <> to_state AND NOT EXISTS (SELECT FROM chorus.transitions t WHERE t.from_state = e.from_state AND t.to_state = e.to_state)
 UNION ALL
 SELECT format('invoice %s is %s, its last event says %s', i.id, i.state, e.to_state)
 FROM chorus.invoices i
-LEFT JOIN LATERAL (SELECT to_state FROM chorus.events WHERE invoice_id = i.id ORDER BY id DESC LIMIT 1) e ON true
-WHERE i.state IS DISTINCT FROM e.to_state;
+LEFT JOIN LATERAL (SELECT to_state, at FROM chorus.events WHERE invoice_id = i.id ORDER BY id DESC LIMIT 1) e ON true
+WHERE i.state IS DISTINCT FROM e.to_state AND NOT EXISTS (SELECT FROM chaos.failovers f WHERE f.one_table AND e.at BETWEEN f.lost_from AND f.lost_to);
 
 --! I14 end: the quota is kept in every second, and the portal never had to say so
 SELECT format('%s requests in the second from %s on', n, at)
@@ -190,6 +192,7 @@ SELECT format('invoice %s is parked as %s without a reason that was injected', i
 FROM chorus.invoices i
 CROSS JOIN chaos.settings s
 WHERE i.state = 'parked'
+  AND NOT (i.reason_code = 'POISON' AND EXISTS (SELECT FROM chaos.inserts x WHERE x.account = i.account AND x.external_ref = i.external_ref AND x.kind = 'poison'))
   AND (i.reason_code <> CASE WHEN s.never THEN 'ABSENT' ELSE 'BUDGET' END
        OR EXISTS (SELECT FROM chaos.held h WHERE h.invoice_id = i.id));
 
@@ -206,7 +209,12 @@ WHERE coalesce(a.outcome, 'OWNER_LOST') = 'OWNER_LOST'
   AND NOT EXISTS (
       SELECT
       FROM chaos.outages o
-      WHERE o.ended > a.claimed_at - interval '1 second' AND o.began < least(coalesce(p.ended, clock_timestamp()), a.claimed_at + interval '20 seconds'));
+      WHERE o.ended > a.claimed_at - interval '1 second' AND o.began < least(coalesce(p.ended, clock_timestamp()), a.claimed_at + interval '20 seconds'))
+  AND NOT EXISTS (
+      SELECT
+      FROM chaos.cuts c
+      WHERE (c.slot IS NULL OR c.slot = p.slot)
+        AND c.ended > a.claimed_at - interval '1 second' AND c.began < least(coalesce(p.ended, clock_timestamp()), a.claimed_at + interval '20 seconds'));
 
 --! T always: the token endpoint is not stormed, and a refused token is not used on
 -- Each token that the portal revokes has to be asked for again, once.
@@ -226,3 +234,68 @@ FROM (
     FROM chaos.ledger
 ) r
 WHERE refused > 60 * revoked;
+
+--! Q end: a database that went back in time is noticed
+SELECT format('%s at %s: %s', way, lost_to, coalesce(format('noticed after %s, at most %s are allowed', noticed - possible, notice_within), 'nobody noticed'))
+FROM chaos.rewinds
+WHERE noticed IS NULL OR noticed > possible + notice_within;
+
+--! B end: once the harm is over, deposits flow again, in time
+SELECT format('%s: %s', name, coalesce(format('deposits again after %s, at most %s are allowed', back - ended, allowed), 'no deposit since'))
+FROM (
+    SELECT name || coalesce(' of worker ' || slot, '') AS name, ended, back, allowed FROM chaos.episodes
+    UNION ALL
+    SELECT way, possible, back, back_within FROM chaos.rewinds
+) e
+WHERE back IS NULL OR back > ended + allowed;
+
+--! R end: /readyz tells the truth, and /metrics answers
+SELECT format('worker %s (%s) says %s, and has been cut off from its database since %s', a.slot, a.at, a.said, c.began)
+FROM chaos.answers a
+JOIN chaos.cuts c ON c.whole AND (c.slot IS NULL OR c.slot = a.slot) AND a.at BETWEEN c.began + interval '30 seconds' AND c.ended
+WHERE a.ready
+UNION ALL
+SELECT format('worker %s (%s) says %s, and nothing has been wrong for 30 s', a.slot, a.at, a.said)
+FROM chaos.answers a
+LEFT JOIN chaos.processes p ON p.worker = a.worker
+WHERE NOT a.ready
+  AND p.started < a.at - interval '30 seconds'
+  AND NOT coalesce(p.how IN ('term', 'end') AND p.ended < a.at + interval '35 seconds', false) -- it drains
+  AND NOT EXISTS (SELECT FROM chaos.cuts c WHERE (c.slot IS NULL OR c.slot = a.slot) AND c.began < a.at AND c.ended > a.at - interval '30 seconds')
+  AND NOT EXISTS (SELECT FROM chaos.outages o WHERE o.began < a.at AND o.ended > a.at - interval '30 seconds')
+UNION ALL
+SELECT format('worker %s (%s) answers %s to /metrics: %s', a.slot, a.at, a.metrics, a.said)
+FROM chaos.answers a
+WHERE a.metrics <> 200
+  -- which ask the database
+  AND NOT EXISTS (SELECT FROM chaos.cuts c WHERE (c.slot IS NULL OR c.slot = a.slot) AND c.began < a.at AND c.ended > a.at - interval '3 seconds')
+  AND NOT EXISTS (SELECT FROM chaos.outages o WHERE o.began < a.at AND o.ended > a.at - interval '3 seconds');
+
+--! P end: poison hurts nothing but itself
+SELECT format('%s/%s was inserted at %s during %s, and left at %s', x.account, x.external_ref, x.at, e.name, coalesce(d.at::text, 'no time'))
+FROM chaos.episodes e
+JOIN chaos.inserts x ON x.at BETWEEN e.began AND coalesce(e.back, e.ended) AND x.kind = 'good'
+LEFT JOIN chorus.invoices i ON i.account = x.account AND i.external_ref = x.external_ref
+LEFT JOIN LATERAL (
+    SELECT min(d.at) AS at FROM chorus.attempts a JOIN chaos.deposits d ON d.nom_fichier = a.nom_fichier WHERE a.invoice_id = i.id
+) d ON true
+WHERE e.still AND (d.at IS NULL OR d.at > x.at + interval '30 seconds')
+UNION ALL
+SELECT format('%s/%s is poison and %s %s', x.account, x.external_ref, i.state, i.reason_code)
+FROM chaos.inserts x
+JOIN chorus.invoices i ON i.account = x.account AND i.external_ref = x.external_ref
+WHERE x.kind = 'poison' AND NOT (i.state = 'invalid' OR i.state = 'parked' AND i.reason_code = 'POISON')
+UNION ALL
+SELECT format('an insert with %s was taken', what)
+FROM chaos.refusals
+WHERE sqlstate IS NULL;
+
+--! M end: no worker needs more than 512 MiB
+SELECT format('worker %s (%s) had %s in RAM', slot, worker, pg_size_pretty(bytes))
+FROM chaos.memory
+WHERE bytes > 512 << 20;
+
+--! N end: what is wrong is said in a few lines, not in a stream of them
+SELECT format('worker %s, %s: %s lines in %s s', slot, what, lines, round(seconds::numeric))
+FROM chaos.noise
+WHERE lines > most * seconds;

@@ -26,7 +26,8 @@ OVERRIDING SYSTEM VALUE VALUES
     (2, 'r2', 'd2', '\x02', 2, 'settled', NULL, 'G-2', '2026-01-15', '99999999800012', 2, 'F2', 12),
     (3, 'r3', 'd3', '\x03', 2, 'rejected', 'FLUX_REJECTED', 'G-3', '2026-01-15', '99999999800012', 1, 'F3', NULL),
     (4, 'r4', 'd4', '\x04', 2, 'parked', 'BUDGET', 'G-4', '2026-01-15', '99999999800012', 2, NULL, NULL),
-    (5, 'r5', 'd5', '\x05', 2, 'cancelled', NULL, NULL, NULL, NULL, 0, NULL, NULL);
+    (5, 'r5', 'd5', '\x05', 2, 'cancelled', NULL, NULL, NULL, NULL, 0, NULL, NULL),
+    (6, 'r6', 'd6', '\x06', 2, 'parked', 'POISON', NULL, NULL, NULL, 0, NULL, NULL);
 INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, evidence)
 SELECT ('00000000-0000-0000-0000-0000000000' || k)::uuid, left(k, 1)::int, right(k, 1)::int, 'w1', 'n' || k, decode('0' || left(k, 1), 'hex'), 'e', t, t + interval '2 s', t,
     outcome, CASE WHEN outcome = 'ACCEPTED' THEN '{}' ELSE jsonb_build_object('lookups', (
@@ -41,11 +42,24 @@ FROM (VALUES (1, 'received ready sending deposited integrated settled'),
              (2, 'received ready sending in_doubt ready sending deposited integrated settled'),
              (3, 'received ready sending deposited rejected'),
              (4, 'received ready sending in_doubt ready sending in_doubt parked'),
-             (5, 'received cancelled')) p (i, way), unnest(string_to_array(way, ' ')) WITH ORDINALITY x (s, k)
+             (5, 'received cancelled'),
+             (6, 'received ready parked')) p (i, way), unnest(string_to_array(way, ' ')) WITH ORDINALITY x (s, k)
 ORDER BY i, k;
 INSERT INTO chaos.inserts
-SELECT 'default', external_ref, coalesce(chaos.key(i), ''), encode(document_sha256, 'hex'), 'good', true FROM chorus.invoices i;
+SELECT 'default', external_ref, coalesce(chaos.key(i), ''), encode(document_sha256, 'hex'), CASE id WHEN 6 THEN 'poison' ELSE 'good' END, true,
+    now() - CASE WHEN id IN (1, 6) THEN interval '0' ELSE interval '5 min' END
+FROM chorus.invoices i;
 INSERT INTO chaos.processes VALUES ('w1', 0, now() - interval '1 h', now() + interval '1 s', 'kill');
+INSERT INTO chaos.rewinds VALUES ('rewind-restore', false, now() - interval '9 s', now() - interval '7 s', now() - interval '6 s', now() - interval '5 s', '10 s', now(), '38 s');
+INSERT INTO chaos.episodes VALUES ('poison-rows', NULL, now() - interval '3 s', now() + interval '1 s', true, now() + interval '2 s', '30 s');
+INSERT INTO chaos.cuts VALUES (0, now() - interval '10 min', now() - interval '9 min', true);
+INSERT INTO chaos.answers VALUES
+    (0, 'w1', now() - interval '9 min 45 s', true, 200, 'ready'), (0, 'w1', now() - interval '9 min 20 s', false, NULL, 'dispatch is late'),
+    (1, 'w2', now() - interval '9 min 20 s', true, NULL, 'ready'), (0, 'w1', now() - interval '8 min 40 s', false, NULL, 'starting'),
+    (0, 'w1', now(), true, 200, 'ready');
+INSERT INTO chaos.memory VALUES (0, 'w1', 500 << 20);
+INSERT INTO chaos.noise VALUES ('the database takes no changes', 0, 20, 10, 3), ('serialization failures', 0, 0, 10, 0);
+INSERT INTO chaos.refusals VALUES ('nested metadata', 'CH001');
 `
 
 // goodLedger is the portal's side, of which requests 1 to 5 (by attempts 11, 21, 22, 31, 42) are heard.
@@ -91,7 +105,7 @@ var bad = map[string][]string{
 		 INSERT INTO chaos.ledger (seq, at, type, request, nom_fichier, flux) VALUES (55, now(), 'scheduled', 5, 'n42', 'F9')`,
 	},
 	"I5": {
-		`INSERT INTO chaos.inserts VALUES ('default', 'r9', '', '', 'good', true)`,
+		`INSERT INTO chaos.inserts VALUES ('default', 'r9', '', '', 'good', true, NULL)`,
 		`UPDATE chaos.inserts SET sha256 = '09' WHERE external_ref = 'r1'`,
 		`UPDATE chorus.invoices SET state = 'sending' WHERE id = 4`,
 	},
@@ -136,6 +150,7 @@ var bad = map[string][]string{
 		`UPDATE chorus.invoices SET state = 'integrated' WHERE id = 1`,
 		`UPDATE chorus.invoices SET reason_code = 'SEVERAL' WHERE id = 4`,
 		`UPDATE chorus.invoices SET reason_code = 'ABSENT' WHERE id = 4`,
+		`UPDATE chaos.inserts SET kind = 'good' WHERE external_ref = 'r6'`,
 		`UPDATE chaos.settings SET never = true`,
 		`INSERT INTO chaos.ledger (seq, at, type, request, key, nom_fichier, flux) VALUES (90, now(), 'accepted', 5, '2026/999999998/G-4', 'n42', 'F9')`,
 	},
@@ -144,8 +159,35 @@ var bad = map[string][]string{
 		`UPDATE chaos.processes SET how = 'term'`,
 		`UPDATE chaos.processes SET ended = NULL, how = NULL; UPDATE chorus.attempts SET claimed_at = now() - interval '1 min' WHERE nom_fichier = 'n41'`,
 	},
+	"Q": {
+		`UPDATE chaos.rewinds SET noticed = NULL`,
+		`UPDATE chaos.rewinds SET noticed = now() + interval '5 s'`,
+	},
+	"B": {
+		`UPDATE chaos.rewinds SET back = NULL`,
+		`UPDATE chaos.episodes SET back = NULL`,
+		`UPDATE chaos.episodes SET back = now() + interval '32 s'`,
+	},
+	"R": {
+		`UPDATE chaos.answers SET ready = true WHERE said = 'dispatch is late'`,
+		`UPDATE chaos.answers SET ready = false WHERE at = (SELECT max(at) FROM chaos.answers)`,
+		`UPDATE chaos.answers SET at = at + interval '15 s' WHERE said = 'starting'`,
+		`UPDATE chaos.cuts SET slot = NULL`,
+		`UPDATE chaos.answers SET metrics = 500 WHERE metrics = 200`,
+	},
+	"P": {
+		`UPDATE chaos.inserts SET at = at - interval '2 s' WHERE external_ref = 'r1'; UPDATE chaos.ledger SET at = at + interval '29 s' WHERE nom_fichier = 'n11'`,
+		`UPDATE chaos.inserts SET at = (SELECT at FROM chaos.inserts WHERE external_ref = 'r1') WHERE external_ref = 'r5'`,
+		`UPDATE chaos.inserts SET kind = 'poison' WHERE external_ref = 'r1'`,
+		`UPDATE chaos.refusals SET sqlstate = NULL`,
+	},
+	"M": {`UPDATE chaos.memory SET bytes = 513 << 20`},
+	"N": {
+		`UPDATE chaos.noise SET lines = 31 WHERE most = 3`,
+		`UPDATE chaos.noise SET lines = 1 WHERE most = 0`,
+	},
 	"T": {
-		`INSERT INTO chaos.ledger (seq, at, type, op) VALUES (101, now(), 'request', 'token')`,
+		`INSERT INTO chaos.ledger (seq, at, type, op) SELECT 101, at, 'request', 'token' FROM chaos.ledger WHERE seq = 65`,
 		`INSERT INTO chaos.ledger (seq, at, type, status) SELECT 100 + n, now(), 'answer', 401 FROM generate_series(1, 61) n`,
 	},
 }

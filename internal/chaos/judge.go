@@ -22,12 +22,14 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 		t.problem("%v", err)
 	}
 	for _, exit := range t.fleet.selfEnded() {
-		t.problem("%s", exit)
+		if !t.wasCutOff(exit) {
+			t.problem("%s", exit.text)
+		}
 	}
 	for _, slow := range t.harm.slow {
 		t.problem("%s", slow)
 	}
-	if err := t.metrics.save(); err != nil {
+	if err := t.probes.save(); err != nil {
 		return nil, err
 	}
 	if err := t.bring(ctx); err != nil {
@@ -50,8 +52,8 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 	rep := &report{
 		Seed: t.cfg.Seed, Commit: commit(ctx), Invoices: t.cfg.Invoices, Workers: t.cfg.Workers, Profile: t.cfg.Profile, Policy: t.cfg.Policy, Uniqueness: t.cfg.Uniqueness,
 		Portal: t.cfg.Portal, Mutant: t.cfg.Mutant, Naive: t.cfg.Naive,
-		Samples: t.samples, SlowestSample: t.slowest.Seconds(), StormSeconds: t.calmed.Sub(t.began).Seconds(), SettleSeconds: t.settled.Sub(t.calmed).Seconds(),
-		Harm: t.harm.total(), InsertsRetried: t.in.retried, Problems: t.problems,
+		Samples: t.samples, SlowestSample: t.slowest.Seconds(), StormSeconds: t.calmed.Sub(t.began).Seconds(), SettleSeconds: t.settled.Sub(t.played).Seconds(),
+		EpisodeSeconds: t.played.Sub(t.calmed).Seconds(), Harm: t.harm.total(), Skipped: t.stage.skipped, InsertsRetried: t.in.retried, Problems: t.problems,
 	}
 	for _, v := range t.found {
 		rep.Violations = append(rep.Violations, v)
@@ -84,34 +86,12 @@ func position(name string) int {
 	return slices.IndexFunc(invariants, func(i invariant) bool { return i.Name == name })
 }
 
-// bring writes down in the database what the harness knows beside the ledger.
-func (t *trial) bring(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error {
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"chaos", "inserts"}, []string{"account", "external_ref", "key", "sha256", "kind", "acknowledged"},
-			pgx.CopyFromSlice(len(t.in.all), func(k int) ([]any, error) {
-				i := t.in.all[k]
-				return []any{i.Account, i.ExternalRef, i.Key, i.SHA256, i.Kind, i.Acknowledged}, nil
-			}))
-		if err != nil {
-			return err
-		}
-		for _, p := range t.fleet.processes() {
-			// A number that the system has given twice tells nothing: its later owner stands for both.
-			_, err := tx.Exec(ctx, `
-				INSERT INTO chaos.processes VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (worker) DO UPDATE SET how = NULL, ended = NULL`, p.name, p.slot, p.started, null(p.ended), null(p.how))
-			if err != nil {
-				return err
-			}
-		}
-		for _, o := range t.harm.outages {
-			if _, err := tx.Exec(ctx, `INSERT INTO chaos.outages VALUES ($1, $2)`, o.began, o.ended); err != nil {
-				return err
-			}
-		}
-		// Everything has ended: whatever is silent now will be silent for ever.
-		_, err = tx.Exec(ctx, `UPDATE chaos.settings SET silence = '0'`)
-		return err
+// wasCutOff tells whether a worker that ended by itself could not reach its database: then that is right.
+func (t *trial) wasCutOff(e exit) bool {
+	t.stage.mu.Lock()
+	defer t.stage.mu.Unlock()
+	return slices.ContainsFunc(t.stage.cuts, func(c cut) bool {
+		return (c.slot == everyone || c.slot == e.slot) && e.at.After(c.began) && e.at.Before(c.ended.Add(5*time.Second))
 	})
 }
 
@@ -175,6 +155,16 @@ func (t *trial) figures(ctx context.Context, r *report) error {
 		return err
 	}
 	if err := q([]any{&r.MaxRate}, maxRateSQL); err != nil {
+		return err
+	}
+	rows, err := t.pool.Query(ctx, outcomesSQL)
+	if err != nil {
+		return err
+	}
+	if r.Episodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[outcome]); err != nil {
+		return err
+	}
+	if err := q([]any{&r.PeakMemoryMiB}, `SELECT coalesce(max(bytes), 0)::float8 / 1048576 FROM chaos.memory`); err != nil {
 		return err
 	}
 	r.TermToExit = spread(t.harm.drains)
@@ -247,7 +237,9 @@ const (
 	// for by 429.
 	rateSQL = `
 		WITH d AS (
-		    SELECT min(at) AS t0, percentile_disc(0.9) WITHIN GROUP (ORDER BY at) AS t1 FROM chaos.deposits
+		    SELECT min(at) AS t0, percentile_disc(0.9) WITHIN GROUP (ORDER BY at) AS t1
+		    FROM chaos.deposits
+		    WHERE at < (SELECT calmed FROM chaos.settings)
 		), away AS (
 		    SELECT range_agg(r * tstzrange(d.t0, d.t1)) AS times
 		    FROM (
@@ -285,6 +277,15 @@ const (
 		    WHERE (SELECT count(*) FROM step WHERE to_state = 'ready' AND next = 'sending' AND at < o.began AND until > o.ended) >= 20
 		)
 		SELECT count(s), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY s), 0)::float8, coalesce(max(s), 0)::float8 FROM b`
+
+	outcomesSQL = `
+		SELECT name, extract(epoch FROM ended - began)::float8, NULL::float8, extract(epoch FROM back - ended)::float8, extract(epoch FROM allowed)::float8
+		FROM chaos.episodes
+		UNION ALL
+		SELECT way, extract(epoch FROM lost_to - lost_from)::float8, extract(epoch FROM noticed - possible)::float8, extract(epoch FROM back - possible)::float8,
+		       extract(epoch FROM back_within)::float8
+		FROM chaos.rewinds
+		ORDER BY 1`
 
 	maxRateSQL = `
 		SELECT coalesce(max(n), 0)

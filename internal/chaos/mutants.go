@@ -20,7 +20,8 @@ type mutant struct {
 	About   string
 	Shown   []string // one of these suffices
 	arrange func(*Config)
-	outside bool // the mistake is not in the product but in the world: there is nothing to try without it
+	patch   string // the mistake as mutants/NAME.patch; empty: it stands in the product (package crash)
+	outside bool   // the mistake is not in the product but in the world: there is nothing to try without it
 }
 
 // fault is a line for the simulator's POST /faults.
@@ -53,7 +54,7 @@ var mutants = []mutant{
 		c.script = []fault{times(1, "hang_after_commit")}
 	}},
 	{Name: crash.NoQuarantine, About: "trusts a database that has forgotten", Shown: []string{"I1"}, arrange: func(c *Config) {
-		c.Faults, c.Invoices, c.Duration = "failover", 1500, 20*time.Second
+		c.Faults, c.Invoices = "rewind-standby", 100
 	}},
 	{Name: crash.LateLanding, About: "D does not hold, and nothing else protects", Shown: []string{"I1"}, outside: true, arrange: func(c *Config) {
 		c.script, c.Duration = []fault{times(10, "late_after_D")}, 25*time.Second
@@ -125,7 +126,7 @@ func Teeth(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 		bin, err := os.MkdirTemp("", "choriste-chaos-bin-")
 		if err == nil {
 			defer func() { _ = os.RemoveAll(bin) }()
-			cfg.Bin, err = bin, build(ctx, bin, cfg.Race)
+			cfg.Bin, err = bin, buildPrograms(ctx, bin, cfg.Race, clockPatch)
 		}
 		if err != nil {
 			fmt.Fprintf(stderr, "chaos: %v\n", err)

@@ -31,6 +31,7 @@ type portal struct {
 // characters that every encoding changes.
 type credentials struct {
 	ClientID, ClientSecret, Login, Password, SmallLogin, SmallPassword, Database string
+	OtherID, OtherSecret                                                         string // of a second application
 }
 
 // startPortal starts the simulator, or the foreign portal.
@@ -51,7 +52,7 @@ func startPortal(ctx context.Context, cfg Config, dir, bin string, c credentials
 		}
 		args = []string{
 			"-ledger", p.ledger, "-profile", profile, "-seed", strconv.FormatUint(cfg.Seed, 10), "-quota", strconv.Itoa(cfg.Quota),
-			"-client", c.ClientID + ":" + c.ClientSecret, "-account", c.Login + ":" + c.Password, "-account", c.SmallLogin + ":" + c.SmallPassword,
+			"-client", c.ClientID + ":" + c.ClientSecret, "-client", c.OtherID + ":" + c.OtherSecret, "-account", c.Login + ":" + c.Password, "-account", c.SmallLogin + ":" + c.SmallPassword,
 			// Within the D and V that the workers are told, but not by much.
 			"-late", "2500ms", "-visibility", "2500ms", "-late-after-d", "14s", "-hidden", "100ms", "-integration", cfg.integration.String(), "-step", "250ms", "-hang-for", "10s",
 		}
@@ -105,16 +106,25 @@ func (p *portal) calm(ctx context.Context) error {
 
 // manage asks the management door for something.
 func (p *portal) manage(ctx context.Context, path string, body any) error {
-	if p.Manage == "" {
-		return nil
-	}
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
+	return p.ask(ctx, http.MethodPost, path, b)
+}
+
+// forget empties what stands at the management door.
+func (p *portal) forget(ctx context.Context, path string) error {
+	return p.ask(ctx, http.MethodDelete, path, nil)
+}
+
+func (p *portal) ask(ctx context.Context, method, path string, body []byte) error {
+	if p.Manage == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Manage+path, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, method, p.Manage+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -1,31 +1,15 @@
 package chaos
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 )
-
-// build compiles the product and the simulator into dir, from the module that this program is run in.
-func build(ctx context.Context, dir string, race bool) error {
-	args := []string{"build", "-tags", "chaos", "-o", dir + string(os.PathSeparator)}
-	if race {
-		args = append(args, "-race")
-	}
-	args = append(args, "github.com/choriste/choriste/cmd/choriste", "github.com/choriste/choriste/cmd/chorus-sim")
-	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("building the programs: %w\n%s", err, out)
-	}
-	return nil
-}
 
 // process is one life of a worker.
 type process struct {
@@ -36,6 +20,13 @@ type process struct {
 	ended   time.Time
 	how     string        // kill, term, end or exit; set before a signal that ends it
 	done    chan struct{} // closed when it is gone
+}
+
+// exit is the end of a process that nobody had asked to end.
+type exit struct {
+	slot int
+	at   time.Time
+	text string
 }
 
 // fleet keeps one worker running in each slot. Its methods may be called at once from several faults; each works on a slot that no other has.
@@ -49,7 +40,7 @@ type fleet struct {
 	busy   []bool
 	past   []*process
 	closed bool
-	exits  []string // processes that ended by themselves
+	exits  []exit // processes that ended by themselves
 }
 
 func newFleet(n int, logs string, command func(slot int) *exec.Cmd) (*fleet, error) {
@@ -65,7 +56,7 @@ func newFleet(n int, logs string, command func(slot int) *exec.Cmd) (*fleet, err
 
 // start begins the next life of a slot.
 func (f *fleet) start(slot int) error {
-	log, err := os.OpenFile(filepath.Join(f.logs, fmt.Sprintf("worker-%d.log", slot)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(logFile(f.logs, slot), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -97,7 +88,7 @@ func (f *fleet) watch(p *process) {
 	itself := p.how == ""
 	if itself {
 		p.how = "exit"
-		f.exits = append(f.exits, fmt.Sprintf("worker %d (%s) ended by itself: %v", p.slot, p.name, err))
+		f.exits = append(f.exits, exit{p.slot, p.ended, fmt.Sprintf("worker %d (%s) ended by itself: %v", p.slot, p.name, err)})
 	}
 	f.mu.Unlock()
 	close(p.done)
@@ -148,21 +139,22 @@ func (f *fleet) end(p *process, how string, sig syscall.Signal, within time.Dura
 	}
 }
 
-// stop ends every worker in an orderly way.
+// stop ends every worker in an orderly way, for good.
 func (f *fleet) stop() error {
 	f.mu.Lock()
 	f.closed = true
-	living := append([]*process{}, f.slots...)
 	f.mu.Unlock()
+	return f.stopAll("end")
+}
+
+// stopAll ends every worker in an orderly way. startAll begins the next life of each.
+func (f *fleet) stopAll(how string) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var all error
-	for _, p := range living {
-		if p == nil {
-			continue
-		}
+	for _, p := range f.living() {
 		wg.Go(func() {
-			if !f.end(p, "end", syscall.SIGTERM, drainWithin) {
+			if !f.end(p, how, syscall.SIGTERM, drainWithin) {
 				mu.Lock()
 				all = errors.Join(all, fmt.Errorf("worker %d did not end within %s", p.slot, drainWithin))
 				mu.Unlock()
@@ -171,6 +163,56 @@ func (f *fleet) stop() error {
 	}
 	wg.Wait()
 	return all
+}
+
+func (f *fleet) startAll() error {
+	for slot := range f.slots {
+		if err := f.start(slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restart ends the worker of one slot in an orderly way and begins its next life.
+func (f *fleet) restart(slot int) error {
+	if p := f.in(slot); p != nil && !f.end(p, "term", syscall.SIGTERM, drainWithin) {
+		return fmt.Errorf("worker %d did not end within %s", slot, drainWithin)
+	}
+	return f.start(slot)
+}
+
+// living lists the processes that have not ended.
+func (f *fleet) living() []*process {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []*process
+	for _, p := range f.slots {
+		if p != nil && p.ended.IsZero() {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// in is the process that lives in a slot, or nil.
+func (f *fleet) in(slot int) *process {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p := f.slots[slot]; p != nil && p.ended.IsZero() {
+		return p
+	}
+	return nil
+}
+
+// freeze stops every worker where it stands; thaw lets all go on.
+func (f *fleet) freeze() { f.signal(syscall.SIGSTOP) }
+func (f *fleet) thaw()   { f.signal(syscall.SIGCONT) }
+
+func (f *fleet) signal(sig syscall.Signal) {
+	for _, p := range f.living() {
+		_ = p.cmd.Process.Signal(sig) // gone meanwhile: its watcher knows
+	}
 }
 
 // drainWithin is how long a worker may take from SIGTERM to its end.
@@ -193,10 +235,10 @@ func (f *fleet) processes() []process {
 }
 
 // selfEnded lists the processes that ended although nobody asked them to.
-func (f *fleet) selfEnded() []string {
+func (f *fleet) selfEnded() []exit {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]string{}, f.exits...)
+	return append([]exit{}, f.exits...)
 }
 
 // freePort finds a port of 127.0.0.1 that a restarted process can have again.

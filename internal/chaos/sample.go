@@ -67,7 +67,7 @@ type observer struct {
 	recent  []time.Time // when the last deposits came
 	only    []string    // the invariants that make sense; nil: all
 	samples int
-	world   *sync.RWMutex // see harm
+	world   *sync.RWMutex // see trial
 }
 
 // sample brings the ledger into the database and evaluates the invariants that hold at any moment, or all of them at the end. An error says that the

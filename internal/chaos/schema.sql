@@ -39,8 +39,9 @@ CREATE TABLE chaos.inserts (
     external_ref text NOT NULL,
     key          text NOT NULL,
     sha256       text NOT NULL,
-    kind         text NOT NULL, -- what is special about it: good, invalid, twin, cancelled, typed
+    kind         text NOT NULL, -- what is special about it: good, invalid, twin, cancelled, typed, poison
     acknowledged boolean NOT NULL,
+    at           timestamptz,   -- when it was acknowledged
     PRIMARY KEY (account, external_ref)
 );
 
@@ -59,10 +60,75 @@ CREATE TABLE chaos.outages (
     ended timestamptz NOT NULL
 );
 
--- When the database was replaced by a standby: what was committed from lost_from on is forgotten.
+-- When the database went back in time: what was committed from lost_from on is forgotten. Written at once: I7 is asked every second.
 CREATE TABLE chaos.failovers (
     lost_from timestamptz PRIMARY KEY,
-    lost_to   timestamptz NOT NULL
+    lost_to   timestamptz NOT NULL,
+    one_table boolean NOT NULL
+);
+
+-- What is known of each of them in the end.
+CREATE TABLE chaos.rewinds (
+    way           text NOT NULL,
+    one_table     boolean NOT NULL, -- the other tables remember
+    lost_from     timestamptz NOT NULL,
+    lost_to       timestamptz NOT NULL,
+    possible      timestamptz NOT NULL, -- from then on a worker could notice
+    noticed       timestamptz,
+    notice_within interval NOT NULL,
+    back          timestamptz,          -- the first deposit since
+    back_within   interval NOT NULL
+);
+
+-- The other episodes.
+CREATE TABLE chaos.episodes (
+    name    text NOT NULL,
+    slot    integer,              -- the worker that was hit; null: all
+    began   timestamptz NOT NULL,
+    ended   timestamptz NOT NULL,
+    still   boolean NOT NULL,     -- what was inserted meanwhile had nothing to wait for
+    back    timestamptz,          -- the first deposit since, by that worker
+    allowed interval NOT NULL
+);
+
+-- When a worker could not use its database, or may have been disturbed in it.
+CREATE TABLE chaos.cuts (
+    slot  integer, -- null: all
+    began timestamptz NOT NULL,
+    ended timestamptz NOT NULL,
+    whole boolean NOT NULL -- in all that time nothing got through
+);
+
+-- What the workers' doors said.
+CREATE TABLE chaos.answers (
+    slot    integer NOT NULL,
+    worker  text NOT NULL,
+    at      timestamptz NOT NULL,
+    ready   boolean NOT NULL,
+    metrics integer, -- HTTP status; null: not asked
+    said    text NOT NULL
+);
+
+-- The most that each process has had in RAM.
+CREATE TABLE chaos.memory (
+    slot   integer NOT NULL,
+    worker text NOT NULL,
+    bytes  bigint NOT NULL
+);
+
+-- What a worker logged while something was wrong.
+CREATE TABLE chaos.noise (
+    what    text NOT NULL,
+    slot    integer NOT NULL,
+    lines   integer NOT NULL,
+    seconds float8 NOT NULL,
+    most    float8 NOT NULL -- lines a second
+);
+
+-- Inserts that must be refused.
+CREATE TABLE chaos.refusals (
+    what     text NOT NULL,
+    sqlstate text -- null: it was taken
 );
 
 -- What the secret scanner found, and where.
@@ -79,7 +145,8 @@ CREATE TABLE chaos.settings (
     silence    interval NOT NULL,         -- how long an attempt may be without an outcome
     quota      integer NOT NULL,          -- 0: not this run's subject
     token_rate integer NOT NULL,          -- token requests in one second that a well-behaved fleet may make
-    never      boolean NOT NULL
+    never      boolean NOT NULL,
+    calmed     timestamptz                -- when the storm ended
 );
 
 -- When was an attempt committed? Its row is updated later, so the transaction that inserted it is noted beside it.

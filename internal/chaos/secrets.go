@@ -8,14 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,7 +22,7 @@ func newCredentials() credentials {
 	canary := func(what string) string { return "canary-" + what + "-" + rand.Text()[:12] + `+/=%&"é` }
 	return credentials{
 		ClientID: "chaos", ClientSecret: canary("application"), Login: "TECH_CHAOS@cpro.fr", Password: canary("account"),
-		SmallLogin: "TECH_SMALL@cpro.fr", SmallPassword: canary("small"), Database: canary("database"),
+		SmallLogin: "TECH_SMALL@cpro.fr", SmallPassword: canary("small"), Database: canary("database"), OtherID: "chaos-other", OtherSecret: canary("other"),
 	}
 }
 
@@ -45,7 +42,7 @@ type canary struct{ what, text string }
 // canaries are the secrets in every encoding in which they could slip out.
 func (c credentials) canaries() []canary {
 	var all []canary
-	for what, secret := range map[string]string{"client secret": c.ClientSecret, "account password": c.Password, "small account password": c.SmallPassword, "database password": c.Database} {
+	for what, secret := range map[string]string{"client secret": c.ClientSecret, "account password": c.Password, "small account password": c.SmallPassword, "database password": c.Database, "other client secret": c.OtherSecret} {
 		quoted, _ := json.Marshal(secret) // a string can always be
 		plain := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret)
 		all = append(all,
@@ -172,48 +169,4 @@ func dump(ctx context.Context, pool *pgxpool.Pool, table string) (string, error)
 	var b strings.Builder
 	_, err = conn.Conn().PgConn().CopyTo(ctx, &b, `COPY `+table+` TO STDOUT`)
 	return b.String(), err
-}
-
-// scraper reads the workers' metrics, as a monitoring system does, and keeps the last of each.
-type scraper struct {
-	ports []int
-	file  string
-	turn  int
-	last  map[int]string
-}
-
-func (s *scraper) scrape(ctx context.Context) {
-	if len(s.ports) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	port := s.ports[s.turn%len(s.ports)]
-	s.turn++
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
-	if err != nil {
-		return
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return // dead at the moment
-	}
-	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 8<<20))
-	if err != nil || res.StatusCode != http.StatusOK {
-		return
-	}
-	if s.last == nil {
-		s.last = map[int]string{}
-	}
-	s.last[port] = string(b)
-}
-
-// save writes what was read last.
-func (s *scraper) save() error {
-	var all strings.Builder
-	for port, text := range s.last {
-		fmt.Fprintf(&all, "# port %d\n%s\n", port, text)
-	}
-	return os.WriteFile(s.file, []byte(all.String()), 0o600)
 }

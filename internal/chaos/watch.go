@@ -37,13 +37,12 @@ func (t *trial) storm(ctx context.Context, inserted <-chan error) error {
 				return err
 			}
 			tick.Reset(t.rest())
-			t.metrics.scrape(ctx)
 			if exits := t.fleet.selfEnded(); len(exits) > 20 {
-				return fmt.Errorf("the workers do not live: %s (see their logs)", exits[len(exits)-1])
+				return fmt.Errorf("the workers do not live: %s (see their logs)", exits[len(exits)-1].text)
 			}
 			enough := open >= 0 && open <= t.cfg.Invoices/50
 			since := time.Since(t.began)
-			if t.foundOut() || done && since >= t.cfg.Duration && (enough || since > max(longest, t.cfg.Duration)) {
+			if t.foundOut() || done && since >= t.cfg.Duration && t.harm.struck() && (enough || since > max(longest, t.cfg.Duration)) {
 				return nil
 			}
 		}
@@ -120,7 +119,7 @@ func (t *trial) look(ctx context.Context) (open int, err error) {
 				line += fmt.Sprintf("%s %d  ", s, n)
 			}
 		}
-		open = states["received"] + states["ready"] + states["sending"] + t.cfg.Invoices - int(t.in.done.Load())
+		open = states["received"] + states["ready"] + states["sending"] + max(0, t.cfg.Invoices-int(t.in.done.Load()))
 		for _, v := range found {
 			t.note(v)
 			line += fmt.Sprintf("%s VIOLATED %d  ", v.Invariant, v.Rows)
@@ -133,7 +132,7 @@ func (t *trial) look(ctx context.Context) (open int, err error) {
 	}
 	line += fmt.Sprintf("| %d/s |", t.rate())
 	total := t.harm.total()
-	for _, kind := range faultNames {
+	for _, kind := range FaultNames() {
 		if total[kind] > 0 {
 			line += fmt.Sprintf(" %s %d", kind, total[kind])
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -14,76 +15,99 @@ import (
 	"time"
 )
 
-// PgBouncer puts a PgBouncer of the test's own before a database and returns the address that leads through it, for the same login. ok is false where
-// PgBouncer is not installed. mode is session, transaction or statement; more are lines for the section [pgbouncer].
+// ErrNotInstalled says that a program is not on this machine.
+var ErrNotInstalled = errors.New("not installed")
+
+// PgBouncer is StartPgBouncer for a test, which ends it. ok is false where PgBouncer is not installed.
 func PgBouncer(t testing.TB, address, mode string, more ...string) (through string, ok bool) {
 	t.Helper()
+	through, stop, err := StartPgBouncer(address, mode, more...)
+	if errors.Is(err, ErrNotInstalled) {
+		return "", false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return through, true
+}
+
+// StartPgBouncer puts a PgBouncer of its own before a database and returns the address that leads through it, for the same login. mode is session,
+// transaction or statement; more are lines for the section [pgbouncer].
+func StartPgBouncer(address, mode string, more ...string) (through string, stop func(), err error) {
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		program, err = exec.LookPath("/usr/sbin/pgbouncer")
 	}
 	if err != nil {
-		return "", false
+		return "", nil, fmt.Errorf("PgBouncer: %w", ErrNotInstalled)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
 	user, err := unprivileged()
 	if err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
-	dir, err := os.MkdirTemp("", "choriste-pgbouncer-")
+	dir, err := bouncerFiles(u, user, port, mode, more)
 	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	password, _ := u.User.Password()
-	for name, text := range map[string]string{
-		"users": fmt.Sprintf("%q %q\n", u.User.Username(), password),
-		"ini": strings.Join(append([]string{
-			"[databases]", fmt.Sprintf("* = host=%s port=%s", u.Hostname(), u.Port()),
-			"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + strconv.Itoa(port), "unix_socket_dir =",
-			"auth_type = plain", "auth_file = " + filepath.Join(dir, "users"), "pool_mode = " + mode,
-		}, more...), "\n") + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if user != nil {
-			if err := os.Chown(filepath.Join(dir, name), int(user.Uid), int(user.Gid)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if user != nil {
-		if err := os.Chown(dir, int(user.Uid), int(user.Gid)); err != nil {
-			t.Fatal(err)
-		}
+		return "", nil, err
 	}
 	said := &tail{}
-	cmd := exec.Command(program, filepath.Join(dir, "ini")) //nolint:gosec,noctx // ended below
+	cmd := exec.Command(program, filepath.Join(dir, "ini")) //nolint:gosec,noctx // ended by stop
 	cmd.Stdout, cmd.Stderr, cmd.Dir = said, said, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	t.Cleanup(func() {
+	stop = func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	})
+		_ = os.RemoveAll(dir)
+	}
 	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	for range 500 {
 		if conn, err := net.Dial("tcp", u.Host); err == nil { //nolint:noctx // this machine
-			_ = conn.Close()
-			return u.String(), true
+			return u.String(), stop, conn.Close()
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("PgBouncer does not listen: %s", said)
-	return "", false
+	stop()
+	return "", nil, fmt.Errorf("PgBouncer does not listen: %s", said)
+}
+
+// bouncerFiles writes PgBouncer's settings and its one user's password into a new directory.
+func bouncerFiles(database *url.URL, user *syscall.Credential, port int, mode string, more []string) (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "choriste-pgbouncer-"); err != nil {
+		return "", err
+	}
+	quoted := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+	password, _ := database.User.Password()
+	names := map[string]string{
+		"users": quoted(database.User.Username()) + " " + quoted(password) + "\n",
+		"ini": strings.Join(append([]string{
+			"[databases]", fmt.Sprintf("* = host=%s port=%s", database.Hostname(), database.Port()),
+			"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + strconv.Itoa(port), "unix_socket_dir =",
+			"auth_type = plain", "auth_file = " + filepath.Join(dir, "users"), "pool_mode = " + mode,
+		}, more...), "\n") + "\n",
+	}
+	for name, text := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return dir, err
+		}
+	}
+	if user == nil {
+		return dir, nil
+	}
+	for _, name := range []string{"users", "ini", "."} {
+		if err := os.Chown(filepath.Join(dir, name), int(user.Uid), int(user.Gid)); err != nil {
+			return dir, err
+		}
+	}
+	return dir, nil
 }

@@ -1,0 +1,273 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/choriste/choriste/store/storetest"
+)
+
+// rewind is one time that the database went back: what was committed between lostFrom and lostTo is forgotten, although requests have left.
+type rewind struct {
+	way              string
+	lostFrom, lostTo time.Time
+	table            bool      // only one table went back: the others remember
+	possible         time.Time // from then on a worker could notice it
+	noticed          time.Time // zero: nobody has
+	back             time.Time
+}
+
+const (
+	withinToNotice  = 10 * time.Second
+	forgottenFor    = 1500 * time.Millisecond // how long the workers send after the snapshot
+	waitingForIt    = 40                      // invoices that wait when the snapshot is taken
+	rewindToDeposit = 30 * time.Second        // beyond the horizon
+)
+
+// way is how the database goes back.
+type way struct {
+	name    string
+	stopped bool                        // while no worker runs
+	table   bool                        // one table only
+	take    func(context.Context) error // the snapshot; the workers stand still
+	back    func(context.Context) error
+}
+
+// rewind lets the workers send for a while what a snapshot of the database knows as waiting, and then brings the snapshot back. The application inserts
+// nothing from the snapshot on, since that would be lost rightly.
+func (t *trial) rewind(ctx context.Context, w way) error {
+	r := rewind{way: w.name, table: w.table}
+	if err := t.goBack(ctx, w, &r); err != nil {
+		return err
+	}
+	r.possible = r.lostTo
+	if w.stopped {
+		if err := t.fleet.startAll(); err != nil {
+			return err
+		}
+		r.possible = time.Now()
+	}
+	t.cutOff(cut{slot: everyone, began: r.lostFrom, ended: time.Now()})
+	if err := t.awaitQuarantine(ctx, &r); err != nil {
+		return err
+	}
+	var err error
+	r.back, err = t.depositsAgain(ctx, everyone, r.possible, horizon()+rewindToDeposit)
+	t.stage.mu.Lock()
+	t.stage.rewinds = append(t.stage.rewinds, r)
+	t.stage.mu.Unlock()
+	t.say("rewind %s: noticed after %s, deposits after %s", w.name, since(r.possible, r.noticed), since(r.possible, r.back))
+	return err
+}
+
+func since(from, to time.Time) string {
+	if to.IsZero() {
+		return "never"
+	}
+	return to.Sub(from).Round(100 * time.Millisecond).String()
+}
+
+// goBack ends with the database as it was, and the workers running unless they were to be stopped.
+func (t *trial) goBack(ctx context.Context, w way, r *rewind) (err error) {
+	// What waits now is what the snapshot will know as waiting.
+	t.fleet.freeze()
+	defer t.fleet.thaw()
+	if err := t.in.burst(ctx, waitingForIt); err != nil {
+		return err
+	}
+	t.world.Lock()
+	defer t.world.Unlock()
+	r.lostFrom = time.Now()
+	// A snapshot knows what was there when it began. No worker may stand still for longer than D, however much there is to be copied.
+	thaw := time.AfterFunc(delay-time.Second, t.fleet.thaw)
+	err = w.take(ctx)
+	thaw.Stop()
+	if err != nil {
+		return fmt.Errorf("the snapshot: %w", err)
+	}
+	t.fleet.thaw()
+	if err := pause(ctx, forgottenFor); err != nil {
+		return err
+	}
+	if w.stopped {
+		if err := t.fleet.stopAll("term"); err != nil {
+			return err
+		}
+	}
+	if err := w.back(ctx); err != nil {
+		return fmt.Errorf("bringing it back: %w", err)
+	}
+	r.lostTo = time.Now()
+	t.pool.Reset()
+	_, err = t.pool.Exec(ctx, `INSERT INTO chaos.failovers VALUES ($1, $2, $3)`, r.lostFrom, r.lostTo, r.table)
+	return err
+}
+
+// awaitQuarantine looks for the event that says that a worker has noticed.
+func (t *trial) awaitQuarantine(ctx context.Context, r *rewind) error {
+	for limit := r.possible.Add(withinToNotice + 5*time.Second); time.Now().Before(limit); {
+		var at *time.Time
+		err := t.pool.QueryRow(ctx, `SELECT max(at) FROM chorus.events WHERE reason_code = 'QUARANTINE' AND invoice_id IS NULL AND at > $1`, r.lostTo).Scan(&at)
+		if err == nil && at != nil {
+			r.noticed = *at
+			return nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trial) rewindRestore(ctx context.Context) error {
+	kept := t.backup()
+	return t.rewind(ctx, way{name: "rewind-restore", stopped: true, take: kept.take, back: func(ctx context.Context) error {
+		if err := t.maintain(ctx, `DROP DATABASE `+databaseName+` WITH (FORCE)`); err != nil {
+			return err
+		}
+		if err := t.maintain(ctx, `CREATE DATABASE `+databaseName); err != nil {
+			return err
+		}
+		return kept.restore(ctx)
+	}})
+}
+
+func (t *trial) rewindClean(ctx context.Context) error {
+	kept := t.backup()
+	return t.rewind(ctx, way{name: "rewind-clean", stopped: true, take: kept.take, back: func(ctx context.Context) error {
+		return kept.restore(ctx, "--clean", "--if-exists")
+	}})
+}
+
+func (t *trial) rewindInvoices(ctx context.Context) error { return t.rewindTable(ctx, "invoices") }
+func (t *trial) rewindAttempts(ctx context.Context) error { return t.rewindTable(ctx, "attempts") }
+
+// rewindTable brings one table back under the workers, in a transaction, as somebody does who believes that only this one was damaged.
+func (t *trial) rewindTable(ctx context.Context, table string) error {
+	exec := func(statements string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := t.pool.Exec(ctx, statements)
+			return err
+		}
+	}
+	table = "chorus." + table
+	return t.rewind(ctx, way{
+		name: strings.Replace(table, "chorus.", "rewind-", 1), table: true,
+		take: exec(`DROP TABLE IF EXISTS chaos.backup; CREATE TABLE chaos.backup AS TABLE ` + table),
+		back: exec(`
+			SET LOCAL session_replication_role = replica;
+			LOCK TABLE ` + table + `;
+			DELETE FROM ` + table + `;
+			INSERT INTO ` + table + ` OVERRIDING SYSTEM VALUE TABLE chaos.backup`),
+	})
+}
+
+func (t *trial) rewindCopy(ctx context.Context) error {
+	return t.rewindData(ctx, "rewind-copy", true, false)
+}
+
+func (t *trial) rewindUnder(ctx context.Context) error {
+	return t.rewindData(ctx, "rewind-under", false, false)
+}
+
+// rewindStandby replaces the database by a standby that has not heard of the last second or two. The standby is a copy of the server's directory, taken while
+// the server is down; at its start it ends its recovery and begins a timeline of its own, as any promoted standby and any point-in-time recovery does.
+func (t *trial) rewindStandby(ctx context.Context) error {
+	return t.rewindData(ctx, "rewind-standby", false, true)
+}
+
+// rewindData brings back a cold copy of the data directory.
+func (t *trial) rewindData(ctx context.Context, name string, stopped, newTimeline bool) error {
+	data := filepath.Join(t.data, "data")
+	kept := data + ".kept"
+	return t.rewind(ctx, way{
+		name: name, stopped: stopped,
+		take: func(ctx context.Context) error {
+			if err := t.cluster.Crash(); err != nil {
+				return err
+			}
+			if out, err := exec.CommandContext(ctx, "cp", "-a", data, kept).CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return t.cluster.Restart(ctx)
+		},
+		back: func(ctx context.Context) error {
+			if err := errors.Join(t.cluster.Crash(), os.RemoveAll(data)); err != nil {
+				return err
+			}
+			if newTimeline {
+				if err := promote(kept); err != nil {
+					return err
+				}
+			}
+			if err := os.Rename(kept, data); err != nil {
+				return err
+			}
+			return t.cluster.Restart(ctx)
+		},
+	})
+}
+
+// chownLike gives a new file of ours to the user who runs the server.
+func chownLike(file string, like os.FileInfo) error {
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	if !ok {
+		return errors.New("this system does not tell who owns a file")
+	}
+	return os.Chown(file, int(owner.Uid), int(owner.Gid))
+}
+
+// promote has a copied server end its recovery at its next start, and begin a new timeline.
+func promote(dir string) error {
+	owner, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	signal := filepath.Join(dir, "recovery.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return err
+	}
+	if err := chownLike(signal, owner); err != nil {
+		return err
+	}
+	conf, err := os.OpenFile(filepath.Join(dir, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = conf.WriteString("restore_command = 'false'\n") // there is no archive: what the copy has is all
+	return errors.Join(err, conf.Close())
+}
+
+// backup is one by pg_dump.
+type backup struct {
+	url, file string
+}
+
+func (t *trial) backup() backup { return backup{url: t.url, file: filepath.Join(t.dir, "backup.dump")} }
+
+func (b backup) take(ctx context.Context) error {
+	return b.run(ctx, "pg_dump", "--format=custom", "--compress=0", "--file="+b.file, b.url)
+}
+
+func (b backup) restore(ctx context.Context, how ...string) error {
+	return b.run(ctx, "pg_restore", append(append([]string{"--exit-on-error"}, how...), "--dbname="+b.url, b.file)...)
+}
+
+func (backup) run(ctx context.Context, program string, args ...string) error {
+	if bin, err := storetest.Find(); err == nil {
+		program = filepath.Join(bin, program)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
