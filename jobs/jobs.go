@@ -66,7 +66,7 @@ type Jobs struct {
 	Settings Settings
 	Log      *slog.Logger
 	Worker   string          // this process, as attempts name it
-	Memory   *Memory         // what this process remembers of the database
+	Memory   *CommitMemory   // what this process knows to have been committed
 	Weather  Weather         // what this process has last read of the breakers
 	Poke     func()          // there may be something to dispatch
 	Probe    func()          // a breaker wants a probe
@@ -260,6 +260,9 @@ func (j *Jobs) Register(w *river.Workers) {
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[DiscoverArgs]) error {
 		return j.quiet(ctx, j.discover(ctx, r.Args.Account))
+	}))
+	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[CompareArgs]) error {
+		return j.quiet(ctx, j.compareAccount(ctx, r.Args.Account))
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[WebhookArgs]) error {
 		return j.quiet(ctx, j.tell(ctx, r.Args.Name, r.ID))

@@ -71,7 +71,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	case errors.Is(err, store.ErrHeld):
 		return j.Store.Release(ctx, inv, 0)
 	case errors.Is(err, store.ErrForgot):
-		j.Memory.Doubt()
+		j.Memory.Doubt(err)
 		return j.Store.Release(ctx, inv, about(time.Second))
 	case errors.Is(err, store.ErrNoSlot):
 		return j.Store.Release(ctx, inv, about(200*time.Millisecond))
@@ -81,6 +81,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	j.Memory.Add(a.ID)
+	j.Memory.Keep(keepWithin) // before it leaves: whoever restores the database must not restore this
 	if err := crash.Point(crash.AfterT1); err != nil {
 		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
 		return err

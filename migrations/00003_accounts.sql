@@ -2,14 +2,36 @@
 
 -- +goose Up
 
+-- What workers lock among themselves. Advisory locks would do, but whoever may connect can take those, and stop the fleet: these ask for rights.
+-- Whoever moves rows locks the table (ROW EXCLUSIVE), a quarantine locks it against them all (SHARE ROW EXCLUSIVE, which lets those be who hold a row). A row
+-- is for what one worker does at a time.
+CREATE TABLE chorus.locks (name text PRIMARY KEY);
+INSERT INTO chorus.locks VALUES ('announce');
+
+-- Which database this is: cluster, timeline, database, and the tables that a partial restore replaces. Any of them changes when the database is promoted,
+-- restored or copied by a dump; a copy of the data directory keeps all (docs/protocol.md §3.5). The timeline is the one that is written now: the control
+-- file's follows a promotion only with the next checkpoint.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.identity() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws('/', system_identifier,
+        CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
+        (SELECT oid FROM pg_database WHERE datname = current_database()),
+        to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
+    FROM pg_control_system()
+$$;
+-- +goose StatementEnd
+
 -- One row. Which portal this database belongs to, so that sandbox credentials never meet production rows; and what the fleet knows of the database itself.
 CREATE TABLE chorus.installation (
     one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    lineage     uuid NOT NULL DEFAULT gen_random_uuid(), -- goes with every copy; names what workers remember outside
     environment text CHECK (environment IN ('sandbox', 'production')),
-    -- Which history the database was living when it was last looked at, and how often it turned out to have forgotten something (docs/protocol.md §3.5).
+    -- Which history the database was living when it was last looked at (null: nobody has looked since the migration), and how often it turned out to have
+    -- forgotten something (docs/protocol.md §3.5).
     db_epoch       text,
     quarantines    integer NOT NULL DEFAULT 0,
     quarantined_at timestamptz,
+    forgotten_since timestamptz, -- what was forgotten was sent after this
     suspect_until  timestamptz NOT NULL DEFAULT '-infinity', -- until then, what is inserted may have been sent before and forgotten
     -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
     assumption_broken_at timestamptz,
@@ -27,6 +49,10 @@ CREATE TABLE chorus.accounts (
     structures_at       timestamptz, -- when its structures were listed last
     next_at             timestamptz NOT NULL DEFAULT '-infinity', -- when they are due to be listed again
     behind              text[] NOT NULL DEFAULT '{}', -- the breakers that it is behind, as the workers' settings say
+    -- No worker was alive since then: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
+    compare_since       timestamptz,
+    compare_asked_at    timestamptz,
+    compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.
     refused             bytea[] NOT NULL DEFAULT '{}',

@@ -243,19 +243,35 @@ END $$;
 CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN (OLD.state <> NEW.state)
     EXECUTE FUNCTION chorus.maintenance_history();
 
--- The database is living another history than a worker remembers: a standby was promoted, or a backup was brought back. What may have been sent in the
--- forgotten one is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is
--- not final, and what is inserted within p_window. Rows that are to be looked up get an attempt that stands for the one which may be forgotten.
+-- When each worker last found that the database knows all that it remembers, and the latest event that it saw then: one that is not there any more shows that
+-- the history was taken back without this table.
+CREATE TABLE chorus.heartbeats (
+    worker     text PRIMARY KEY,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    beat_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    stopped    boolean NOT NULL DEFAULT false,
+    event_id   bigint,
+    event_at   timestamptz
+) WITH (fillfactor = 50);
+
+-- The database has forgotten something: a standby was promoted, or a backup was brought back. What may have been sent in the forgotten history, after
+-- p_since, is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is not final, and
+-- what is inserted within p_window. Rows that are to be looked up get an attempt that stands for the one which may be forgotten. Where only some tables were
+-- taken back (p_tables), a row may have been sent at any time since it was last written.
 -- Returns the new number of quarantines; one that another worker has begun already (p_seen is behind) is not begun again.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_known text[], p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
+CREATE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_detail jsonb, p_since timestamptz, p_tables boolean, p_window interval, p_head integer,
+    OUT quarantines integer, OUT moved integer)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
-    inst chorus.installation%ROWTYPE;
+    now_epoch text := chorus.identity();
+    inst      chorus.installation%ROWTYPE;
+    since     timestamptz;
+    at        timestamptz;
+    why       CONSTANT text := 'the database may have forgotten a deposit';
 BEGIN
-    -- Every transaction that moves rows holds this lock shared.
-    PERFORM pg_advisory_xact_lock(820001, 4);
+    -- Every transaction that moves rows holds this lock.
+    LOCK TABLE chorus.locks IN SHARE ROW EXCLUSIVE MODE;
     SELECT * INTO inst FROM chorus.installation FOR UPDATE;
     quarantines := inst.quarantines;
     moved := 0;
@@ -263,43 +279,58 @@ BEGIN
         RETURN;
     END IF;
     quarantines := p_seen + 1;
+    at := clock_timestamp();
+    since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
+    IF p_tables THEN
+        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
+    END IF;
+    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
+        since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
+    END IF;
     UPDATE chorus.installation i
-    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = clock_timestamp(),
-        suspect_until = CASE WHEN p_kind = 'restore' THEN clock_timestamp() + p_window ELSE i.suspect_until END;
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, forgotten_since = since,
+        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END;
     INSERT INTO chorus.events (actor, reason_code, detail)
-    VALUES (chorus.actor(), 'QUARANTINE', jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'unknown_attempts', p_known));
+    VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 
-    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
+    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = at
     FROM chorus.invoices i
     WHERE i.state = 'sending' AND a.invoice_id = i.id AND a.n = i.attempt_no AND a.outcome IS NULL;
     UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
-    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
-    WHERE state = 'sending';
+    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = why, due_at = at WHERE state = 'sending';
     -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
     UPDATE chorus.invoices
-    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
-        claim = NULL, claimed_until = NULL
+    SET reason_code = 'QUARANTINE', reason = why, in_doubt_since = at, due_at = at, claim = NULL, claimed_until = NULL
     WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
+    -- A number that was given to a forgotten attempt, of which another table still tells, is not given again.
     WITH head AS (
-        SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
-        FROM chorus.invoices
+        SELECT id, state, document_sha256, gen_random_uuid() AS attempt,
+               1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts a WHERE a.invoice_id = i.id),
+                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id)) AS n
+        FROM chorus.invoices i
         WHERE state = 'ready'
-        ORDER BY priority DESC, id
+           OR state = 'in_doubt' AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n = i.attempt_no)
+           OR state = 'in_doubt' AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n > i.attempt_no)
+        ORDER BY state = 'ready', priority DESC, id
         LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
         FOR UPDATE
     ), stand_in AS (
         INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
-        SELECT attempt, id, attempt_no + 1, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
-               clock_timestamp(), clock_timestamp(), clock_timestamp(), 'OWNER_LOST'
+        SELECT attempt, id, n, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
+               at, at, at, 'OWNER_LOST'
         FROM head
     )
     UPDATE chorus.invoices i
-    SET state = 'in_doubt', attempt_no = i.attempt_no + 1, reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    SET state = 'in_doubt', attempt_no = head.n, reason_code = 'QUARANTINE', reason = why, due_at = at
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    IF p_kind = 'restore' THEN
-        UPDATE chorus.invoices SET lookup_first = true WHERE state = 'received';
-    END IF;
+    -- What is read, or read again, from here on may have been read and sent before.
+    UPDATE chorus.invoices SET lookup_first = true WHERE state IN ('received', 'invalid') AND NOT lookup_first;
+    -- The comparison at a start has nothing to find any more.
+    UPDATE chorus.accounts SET compare_since = NULL WHERE compare_since IS NOT NULL;
 END $$;
 -- +goose StatementEnd
+
+-- The database is known from the beginning, so that a dump of one that nobody has worked on yet is noticed when it is restored, too.
+UPDATE chorus.installation SET db_epoch = chorus.identity();

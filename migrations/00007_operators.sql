@@ -27,7 +27,7 @@ DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
     p_reason := left(p_reason, 1000);
-    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
@@ -169,7 +169,7 @@ DECLARE
     s        text;
     why      CONSTANT text := left(btrim(p_reason), 1000);
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     IF p_action IS NULL OR p_action NOT IN ('accept', 'lookup', 'resubmit', 'abandon') THEN
         RAISE EXCEPTION 'an invoice is resolved by accept, lookup, resubmit or abandon' USING ERRCODE = 'CH023';
     END IF;

@@ -31,8 +31,8 @@ var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or
 
 // Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
 // returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
-// when the database does not know what Intent.Memory remembers, ErrHeld when a breaker of the account does not let it through, and ErrNoSlot when the
-// fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
+// when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
+// account does not let it through or the account is still to be compared with the portal, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
 // On any other error the commit may have happened: the caller must not send, and settles it with Finish(NotSent), which does nothing if T1 was lost.
 // A crash after it leaves a sending row that the reaper takes to in_doubt.
@@ -43,12 +43,18 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
 	}
 	var slots int
-	var same, held bool
+	var same, torn, held bool
 	var n *int
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
-		    SELECT `+epochSQL+` = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = cardinality($9::uuid[]) AS same
+		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)
+		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AS same,
+		           EXISTS (
+		               SELECT FROM chorus.invoices i
+		               WHERE id = $1 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
+		                                  OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = $1 AND n > i.attempt_no))
+		           ) AS torn
 		), behind AS (
 		    SELECT b.key, b.state, b.ramp
 		    FROM chorus.accounts a
@@ -65,7 +71,8 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		), weather AS (
 		    SELECT (SELECT count(*) FROM behind WHERE state <> 'closed') > (SELECT count(*) FROM tried)
 		        OR coalesce((SELECT min(ramp) FROM behind) <= (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL), false)
-		        OR EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at) AS held
+		        OR EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
+		        OR EXISTS (SELECT FROM chorus.accounts WHERE name = $11 AND compare_since IS NOT NULL) AS held
 		), slot AS (
 		    SELECT n
 		    FROM chorus.slots
@@ -78,7 +85,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    WHERE id = $1 AND `+guard+`
 		      AND EXISTS (SELECT FROM slot)
 		      AND NOT (SELECT held FROM weather)
-		      AND ((SELECT same FROM mind) OR $10)
+		      AND ((SELECT same AND NOT torn FROM mind) OR $10)
 		    RETURNING attempt_no, document_sha256
 		), taken AS (
 		    UPDATE chorus.slots
@@ -90,10 +97,10 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    FROM moved
 		    RETURNING n
 		)
-		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
+		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
 		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL)`,
 			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine),
-			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit).Scan(&slots, &same, &held, &n, &a.Tried)
+			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At).Scan(&slots, &same, &torn, &held, &n, &a.Tried)
 		switch {
 		case err != nil:
 			return err
@@ -103,6 +110,8 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		// Nothing has begun, and the trial that may have been taken is given back with the transaction.
 		case !same && !crash.Mutant(crash.NoQuarantine):
 			return ErrForgot
+		case torn && !crash.Mutant(crash.NoQuarantine):
+			return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is ready was sent, by its own history"}
 		case held:
 			return ErrHeld
 		case slots == 0:

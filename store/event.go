@@ -45,9 +45,12 @@ func (s *Store) Announce(ctx context.Context) (int, error) {
 	const batch = 5000
 	var numbered int
 	var highest *int64
+	var news bool
+	if err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM chorus.events WHERE seq IS NULL)`).Scan(&news); err != nil || !news {
+		return 0, err
+	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		var mine bool
-		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(820001, 3)`).Scan(&mine); err != nil || !mine {
+		if mine, err := alone(ctx, tx, "announce"); err != nil || !mine {
 			return err
 		}
 		return tx.QueryRow(ctx, `

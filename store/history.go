@@ -2,89 +2,244 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
-// A database may forget: a standby that had not received the last commits is promoted, a backup is brought back. What was sent in the forgotten history
-// must not be sent again, so a worker carries a memory of its own and compares (docs/protocol.md §3.5).
+// A database may forget: a standby that had not received the last commits is promoted, a backup is brought back, one table is. What was sent in the
+// forgotten history must not be sent again, so each worker remembers what it knows to have been committed and compares (docs/protocol.md §3.5).
 
-// Memory is what one worker remembers of the database.
+// Memory is what one worker knows to have been committed.
 type Memory struct {
-	Epoch       string      // the history it was living
+	Epoch       string      // which database it was (chorus.identity)
 	Quarantines int         // how many have been begun
-	Attempts    []uuid.UUID // some of the latest: the database must know them
+	Marks       []Mark      // events that were read, oldest first; the last is the latest
+	Attempts    []uuid.UUID // the latest of this worker's own: the database must know them
 }
 
-// ErrForgot says that the database does not remember what this worker remembers.
+// Mark is an event that was read: whatever history holds it holds what was committed before it was read.
+type Mark struct {
+	Event int64     `json:"event"`
+	At    time.Time `json:"at"`
+}
+
+// Latest is the latest event that is remembered; zero when there is none.
+func (m Memory) Latest() Mark {
+	if len(m.Marks) == 0 {
+		return Mark{}
+	}
+	return m.Marks[len(m.Marks)-1]
+}
+
+// Witness is what has shown that the database has forgotten something.
+type Witness string
+
+// The witnesses.
+const (
+	WitnessIdentity Witness = "identity" // it is another database than the one that was worked on, or lives on another timeline
+	WitnessWorker   Witness = "worker"   // a running worker knows of more
+	WitnessState    Witness = "state"    // a worker's file (CHORISTE_STATE_DIR) knows of more
+	WitnessTables   Witness = "tables"   // its tables contradict each other
+	WitnessPortal   Witness = "portal"   // Chorus Pro holds what waits here to be sent for the first time
+)
+
+// Forgot is the error that says that the database has forgotten something, and who noticed it. errors.Is(err, ErrForgot) holds.
+type Forgot struct {
+	Witness  Witness
+	Kind     string    // failover or restore
+	Since    time.Time // what was forgotten happened later; zero: not known
+	Tables   bool      // only some of the tables may have been taken back
+	Detail   string    // what the witness saw, for people
+	Attempts []uuid.UUID
+}
+
+func (f *Forgot) Error() string { return "the database is living another history: " + f.Detail }
+
+// Is makes every Forgot an ErrForgot.
+func (f *Forgot) Is(target error) bool { return target == ErrForgot }
+
+// ErrForgot says that the database does not know what is remembered of it.
 var ErrForgot = errors.New("the database is living another history")
 
-// Remember compares the database with what it says of itself and, if it has not changed since anybody looked, returns what to carry from here.
-// It returns ErrForgot, with what was remembered then, when the database was promoted or restored since.
+// What has happened: a failover loses the last minutes at most, anything else may lose anything.
+const (
+	KindFailover = "failover"
+	KindRestore  = "restore"
+)
+
+const memoryColumns = `
+	chorus.identity(), coalesce(db_epoch, ''), quarantines,
+	(SELECT id FROM chorus.events ORDER BY id DESC LIMIT 1), (SELECT at FROM chorus.events ORDER BY id DESC LIMIT 1)`
+
+// Installation is the number that goes with every copy of this database. Workers name by it what they keep of it outside.
+func (s *Store) Installation(ctx context.Context) (id uuid.UUID, err error) {
+	err = s.pool.QueryRow(ctx, `
+		WITH first AS (
+		    UPDATE chorus.installation SET db_epoch = chorus.identity() WHERE db_epoch IS NULL
+		)
+		SELECT lineage FROM chorus.installation`).Scan(&id)
+	return id, err
+}
+
+// Remember reads what to carry from here. It returns a *Forgot beside it when the database itself says that it has been taken back: it is not the one that
+// was worked on last, or its tables contradict each other.
 func (s *Store) Remember(ctx context.Context) (Memory, error) {
 	var m Memory
 	var stored string
-	err := s.pool.QueryRow(ctx, `
-		WITH first AS (
-		    UPDATE chorus.installation SET db_epoch = `+epochSQL+` WHERE db_epoch IS NULL
-		)
-		SELECT `+epochSQL+`, coalesce(db_epoch, `+epochSQL+`), quarantines,
-		       ARRAY(SELECT id FROM chorus.attempts ORDER BY claimed_at DESC LIMIT 1)
-		FROM chorus.installation`).Scan(&m.Epoch, &stored, &m.Quarantines, &m.Attempts)
-	if err == nil && m.Epoch != stored {
-		m.Epoch = stored
-		return m, ErrForgot
+	var event *int64
+	var at *time.Time
+	if _, err := s.Installation(ctx); err != nil {
+		return m, err
 	}
-	return m, err
-}
-
-// Knows returns ErrForgot when the database does not know what m remembers; otherwise m, brought up to date.
-func (s *Store) Knows(ctx context.Context, m Memory) (Memory, error) {
-	now, err := s.Remember(ctx)
+	err := s.pool.QueryRow(ctx, `SELECT `+memoryColumns+` FROM chorus.installation`).Scan(&m.Epoch, &stored, &m.Quarantines, &event, &at)
 	if err != nil {
 		return m, err
 	}
-	var known int
-	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)`, m.Attempts).Scan(&known); err != nil {
-		return m, err
+	if event != nil {
+		m.Marks = []Mark{{*event, *at}}
 	}
-	if now.Epoch != m.Epoch || now.Quarantines < m.Quarantines || known < len(m.Attempts) {
-		return m, ErrForgot
+	if m.Epoch != stored {
+		f := &Forgot{Witness: WitnessIdentity, Kind: KindRestore, Tables: partly(stored, m.Epoch), Detail: "it is not the database that was worked on last"}
+		return m, f
 	}
-	return now, nil
+	return m, nil
 }
 
 // quarantineWithin is how long a quarantine may take, which may move every row.
 const quarantineWithin = time.Minute
 
-// Quarantine takes every row that may have been sent in a forgotten history to in_doubt, unless another worker has done so already, and returns what to
+// Contradicts returns a *Forgot when some tables of the database tell of what others have forgotten: a single table was restored. It reads every row that is
+// not final, so it is for the start.
+func (s *Store) Contradicts(ctx context.Context) error {
+	var events, rows bool
+	err := s.pool.QueryRow(ctx, `
+		SELECT EXISTS (
+		           SELECT FROM chorus.heartbeats h
+		           WHERE h.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.id = h.event_id AND e.at = h.event_at)
+		             AND h.beat_at > coalesce((SELECT quarantined_at FROM chorus.installation), '-infinity')),
+		       EXISTS (
+		           SELECT FROM chorus.invoices i
+		           WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
+		             AND (attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts a WHERE a.invoice_id = i.id)
+		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)))`).Scan(&events, &rows)
+	switch {
+	case err != nil:
+		return err
+	case events:
+		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "its history (chorus.events) lacks what a worker read in it"}
+	case rows:
+		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "invoices, attempts and events do not tell the same"}
+	}
+	return nil
+}
+
+// Knows returns a *Forgot when the database does not know what m remembers; otherwise m, brought up to date. A worker (not "") beats in the same
+// statement, so that no heartbeat is written into a database that has forgotten.
+func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, error) {
+	now := Memory{Attempts: m.Attempts}
+	var stored string
+	var attempts int
+	var latest bool
+	var event *int64
+	var at, since *time.Time
+	marks := make([]int64, len(m.Marks))
+	times := make([]time.Time, len(m.Marks))
+	for k, mark := range m.Marks {
+		marks[k], times[k] = mark.Event, mark.At
+	}
+	err := s.pool.QueryRow(ctx, `
+		WITH here (epoch, stored, quarantines, event_id, event_at) AS (
+		    SELECT `+memoryColumns+` FROM chorus.installation
+		), known AS (
+		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
+		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest
+		), beat AS (
+		    INSERT INTO chorus.heartbeats AS h (worker, event_id, event_at)
+		    SELECT $6, event_id, event_at
+		    FROM here, known
+		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest
+		    ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped = false, event_id = excluded.event_id, event_at = excluded.event_at
+		)
+		SELECT epoch, stored, quarantines, event_id, event_at, attempts::int, latest,
+		       CASE WHEN NOT latest THEN (
+		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
+		       ) END
+		FROM here, known`,
+		m.Attempts, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &since)
+	if err != nil {
+		return m, err
+	}
+	f := &Forgot{Witness: WitnessWorker, Kind: KindRestore, Attempts: m.Attempts}
+	switch {
+	case since != nil:
+		f.Since = *since
+	case latest:
+		f.Since = m.Latest().At
+	}
+	switch {
+	case now.Quarantines < m.Quarantines:
+		f.Detail = "it has forgotten a quarantine"
+	case now.Quarantines == m.Quarantines && (attempts < len(m.Attempts) || !latest):
+		f.Detail = "it does not know what was committed to it"
+	case now.Epoch != stored:
+		f.Witness, f.Tables, f.Detail = WitnessIdentity, partly(stored, now.Epoch), "it is not the database that was worked on before"
+		if now.Quarantines == m.Quarantines && latest && promoted(m.Epoch, now.Epoch) {
+			f.Kind, f.Since = KindFailover, m.Latest().At
+			f.Detail = "a standby was promoted, or a backup was rolled forward: it has another timeline"
+		}
+	default:
+		now.Marks = m.Marks
+		if now.Quarantines > m.Quarantines { // what another worker has dealt with
+			now.Marks, now.Attempts = nil, nil
+		}
+		if event != nil {
+			now.Marks = Thin(append(now.Marks[:len(now.Marks):len(now.Marks)], Mark{*event, *at}))
+		}
+		return now, nil
+	}
+	return m, f
+}
+
+// Thin keeps of the marks the latest, and of the older ones ever fewer: some forty reach back a year.
+func Thin(marks []Mark) []Mark {
+	if len(marks) == 0 {
+		return marks
+	}
+	last := marks[len(marks)-1]
+	kept := []Mark{last}
+	for k := len(marks) - 2; k >= 0; k-- {
+		younger := kept[len(kept)-1]
+		if age := last.At.Sub(younger.At); younger.At.Sub(marks[k].At) > max(age/2, time.Second) || len(kept) == 1 && k == 0 {
+			kept = append(kept, marks[k])
+		}
+	}
+	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
+		kept[i], kept[j] = kept[j], kept[i]
+	}
+	return kept[max(0, len(kept)-64):]
+}
+
+// Quarantine has everything looked up that may have been sent in a forgotten history, unless another worker has done so already, and returns what to
 // remember from now on. head bounds the ready rows that a promoted standby may not know to have been sent; window is how long after a restore
 // new rows are looked up first.
-func (s *Store) Quarantine(ctx context.Context, m Memory, window time.Duration, head int) (Memory, int, error) {
+func (s *Store) Quarantine(ctx context.Context, m Memory, f *Forgot, window time.Duration, head int) (Memory, int, error) {
+	detail, err := json.Marshal(map[string]any{"witness": f.Witness, "what": f.Detail, "unknown_attempts": f.Attempts})
+	if err != nil {
+		return m, 0, err
+	}
 	var moved int
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := allow(ctx, tx, quarantineWithin); err != nil {
 			return err
 		}
-		var epoch string
-		var known int
-		err := tx.QueryRow(ctx, `SELECT `+epochSQL+`, (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1))`, m.Attempts).Scan(&epoch, &known)
-		if err != nil {
-			return err
-		}
-		// Another timeline of the same system that knows our latest attempt was promoted in time for it; all else is a restore.
-		kind := "restore"
-		if known == len(m.Attempts) && system(epoch) == system(m.Epoch) && epoch != m.Epoch {
-			kind = "failover"
-		}
-		ids := make([]string, len(m.Attempts))
-		for k, id := range m.Attempts {
-			ids[k] = id.String()
-		}
-		return tx.QueryRow(ctx, `SELECT moved FROM chorus.quarantine($1, $2, $3, $4, $5)`, kind, m.Quarantines, ids, window, head).Scan(&moved)
+		return tx.QueryRow(ctx, `SELECT moved FROM chorus.quarantine($1, $2, $3, $4, $5, $6, $7)`,
+			f.Kind, m.Quarantines, string(detail), nullTime(f.Since), f.Tables, window, head).Scan(&moved)
 	})
 	if err != nil {
 		return m, 0, err
@@ -93,14 +248,23 @@ func (s *Store) Quarantine(ctx context.Context, m Memory, window time.Duration, 
 	return m, moved, err
 }
 
-// system is the part of an epoch that names the cluster.
-func system(epoch string) string {
-	for k := range epoch {
-		if epoch[k] == '/' {
-			return epoch[:k]
-		}
+// promoted tells that two identities differ in the timeline only.
+func promoted(before, now string) bool {
+	a, b := strings.Split(before, "/"), strings.Split(now, "/")
+	if len(a) != len(b) || len(a) < 2 {
+		return false
 	}
-	return epoch
+	a[1] = b[1]
+	return before != now && strings.Join(a, "/") == now
+}
+
+// partly tells that two identities are those of one database some of whose tables were replaced, but not the installation's.
+func partly(before, now string) bool {
+	a, b := strings.Split(before, "/"), strings.Split(now, "/")
+	if len(a) != len(b) || len(a) < 5 {
+		return false
+	}
+	return before != now && strings.Join(a[:4], "/") == strings.Join(b[:4], "/")
 }
 
 // standIn writes an attempt for one that the database may have forgotten, or that somebody else made, so that the row is looked up like any other in
@@ -108,14 +272,16 @@ func system(epoch string) string {
 func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string) error {
 	_, err := tx.Exec(ctx, `
 		WITH row AS (
-		    UPDATE chorus.invoices
-		    SET state = 'in_doubt', attempt_no = attempt_no + 1, lookup_first = false,
+		    UPDATE chorus.invoices i
+		    SET state = 'in_doubt', lookup_first = false,
+		        attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
+		                                  (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id)), -- of which another table still tells
 		        reason_code = 'QUARANTINE', reason = $3, due_at = clock_timestamp()
 		    WHERE id = $1
 		    RETURNING id, attempt_no, document_sha256
 		)
 		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
-		SELECT $2::uuid, id, attempt_no, 'quarantine', 'quarantine_' || replace($2::text, '-', ''), document_sha256, `+epochSQL+`,
+		SELECT $2::uuid, id, attempt_no, 'quarantine', 'quarantine_' || replace($2::text, '-', ''), document_sha256, chorus.identity(),
 		       since, since, clock_timestamp(), 'OWNER_LOST'
 		FROM row, (SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since FROM chorus.installation) s`, id, uuid.New(), reason)
 	return err

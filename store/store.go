@@ -31,8 +31,6 @@ func New(pool *pgxpool.Pool) *Store {
 // Pool is the pool that the store works on.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-const epochSQL = `(SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint())`
-
 // ErrEnvironment says that the database belongs to the other portal.
 var ErrEnvironment = errors.New("this database belongs to the other environment")
 
@@ -55,11 +53,20 @@ func (s *Store) Mark(ctx context.Context, environment string) error {
 // inTx runs do in one transaction, during which no quarantine begins: a row that moved while a quarantine was choosing rows would escape it.
 func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared(820001, 4)`); err != nil {
+		if _, err := tx.Exec(ctx, `LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
 		return do(tx)
 	})
+}
+
+// alone tells whether this transaction is the only one that has the named lock; it lasts until its end.
+func alone(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
+	err := tx.QueryRow(ctx, `SELECT name FROM chorus.locks WHERE name = $1 FOR UPDATE SKIP LOCKED`, name).Scan(nil)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // SQLState is PostgreSQL's five-character code of err, or "" when err does not come from the server.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -69,16 +70,18 @@ var ErrBusy = errors.New("another process is renewing the token")
 // has noticed. Failures are written down, so that a failing endpoint is asked at most once a second, and every half minute in the end.
 func (s *Store) RenewToken(ctx context.Context, key string, secret []byte, worker string, seen int64, margin time.Duration, fetch func(ctx context.Context, generation int64) Fetched) (SealedToken, error) {
 	var t SealedToken
+	lock := "token " + key
+	if _, err := s.pool.Exec(ctx, `INSERT INTO chorus.locks VALUES ($1) ON CONFLICT DO NOTHING`, lock); err != nil {
+		return t, err
+	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var mine bool
-		err := tx.QueryRow(ctx, `
-			SELECT pg_try_advisory_xact_lock(820003, hashtext($1)), set_config('idle_in_transaction_session_timeout', '45s', true)`, key).Scan(&mine, nil)
-		if err != nil {
+		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '45s'`); err != nil {
 			return err
 		}
-		if !mine {
-			return ErrBusy
+		if mine, err := alone(ctx, tx, lock); err != nil || !mine {
+			return cmp.Or(err, ErrBusy)
 		}
+		var err error
 		t, err = scanToken(tx.QueryRow(ctx, `SELECT `+tokenColumns+` FROM chorus.tokens WHERE key = $1`, key, secret))
 		if err != nil || t.Generation != seen && t.Usable() && !t.Due(margin) || t.RetryIn > 0 {
 			return err

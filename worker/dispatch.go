@@ -44,6 +44,7 @@ func (w *Worker) dispatch(ctx context.Context) error {
 // follow gives out what is never in such a hurry.
 func (w *Worker) follow(ctx context.Context) error {
 	return parts(ctx,
+		part{"give out accounts to be compared with the portal", w.dispatchComparisons},
 		part{"give out change feeds", w.dispatchSync},
 		part{"give out accounts to be asked for structures", w.dispatchDiscover},
 		part{"give out reconciliations", w.dispatchReconcile},

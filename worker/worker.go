@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,7 @@ type Config struct {
 	Sweep       time.Duration
 	Drain       time.Duration
 	Maintenance []store.Window        // announced closures of the portal
+	StateDir    string                // where to keep what is known to have been committed, outside the database; "": nowhere
 	Poll        time.Duration         // between two looks for what is due when nobody wakes us
 	Round       time.Duration         // how long a round of a loop may wait for the database; what hangs longer is begun anew
 	Log         *slog.Logger          // nil is silent
@@ -110,6 +112,7 @@ type Worker struct {
 	reset    chan struct{} // there is another roster
 	recalled chan struct{} // something is known of the age of credentials
 	hard     context.CancelFunc
+	life     string // this run of this process, among the heartbeats
 }
 
 // New builds a worker; nothing runs yet and nothing is asked of the database.
@@ -125,10 +128,12 @@ func New(cfg Config) (*Worker, error) {
 	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel
+	life := name() + "/" + rand.Text()[:8]
+	w.life = life
 
 	w.jobs = &jobs.Jobs{
 		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
-		Memory: jobs.NewMemory(),
+		Memory: jobs.NewCommitMemory(life, cfg.Log),
 		Poke:   w.wake,
 		Probe: func() {
 			select {
@@ -226,6 +231,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	case <-time.After(w.cfg.Drain + lastWords):
 		return errors.Join(lost, errors.New("stopped before every deposit in the air was settled: those are in doubt and will be looked up"))
 	}
+	w.stopped(context.WithoutCancel(ctx))
 	w.cfg.Log.Info("stopped")
 	return lost
 }
@@ -244,7 +250,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 		{name: "probes", every: w.breakersEvery(), within: cfg.Round + cfg.Settings.ProbeTimeout(), wake: w.probe, round: w.probeBreakers},
 		{name: "breakers", every: w.breakersEvery(), wake: w.probed, round: w.watchBreakers},
 		{name: "credentials", every: remindEvery, wake: w.recalled, later: true, round: w.remind},
-		{name: "compare", every: compareEvery, within: slow + compareWithin, wake: w.jobs.Memory.Doubts(), later: true, round: w.compareOnce},
+		{name: "compare", every: compareEvery, within: slow + compareWithin, wake: w.jobs.Memory.Doubts(), round: w.compareOnce},
 		{name: "reap", every: cfg.Reap, within: slow, round: w.reap},
 		{name: "sweep", every: cfg.Sweep, within: slow, round: w.sweep},
 		{name: "recipients", every: 12 * cfg.Sweep, within: slow, round: w.recipients},

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -22,6 +23,16 @@ func fastestCopy(ctx context.Context, admin *pgxpool.Pool) (string, error) {
 		return "", err
 	}
 	return " STRATEGY file_copy", nil
+}
+
+// anonymous lets copies of the template count as new databases, where any other copy of a database counts as one that was taken back.
+func (s *server) anonymous(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.handle.URL(s.template))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, `UPDATE chorus.installation SET db_epoch = NULL`)
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // makeLogins makes one login for each of the product's roles, or adopts the ones that another process made.

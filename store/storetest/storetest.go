@@ -147,6 +147,9 @@ func prepare(ctx context.Context, handle *Handle) (*server, error) {
 	if err := migrations.Up(ctx, handle.URL(s.template), nil); err != nil {
 		return nil, fmt.Errorf("migrating: %w", err)
 	}
+	if err := s.anonymous(ctx); err != nil {
+		return nil, fmt.Errorf("making the template: %w", err)
+	}
 	if err := s.makeLogins(ctx); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,188 @@
+// Package fleet holds what all workers of an installation share beyond its rows.
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// StateFile is what workers know to have been committed to one installation's database, kept outside of it (docs/protocol.md §3.5). Workers that share the
+// directory share the file. Another installation has another file, so that it neither alarms nor vouches.
+type StateFile struct {
+	dir  string
+	name string
+}
+
+// State is what the file says.
+type State struct {
+	Installation uuid.UUID   `json:"installation"`
+	Epoch        string      `json:"epoch"`
+	Quarantines  int         `json:"quarantines"`
+	Marks        []Mark      `json:"marks"`    // events that were read, oldest first
+	Attempts     []uuid.UUID `json:"attempts"` // the latest, oldest first
+	SavedAt      time.Time   `json:"saved_at"`
+}
+
+// Mark is an event that was read, and when it happened.
+type Mark struct {
+	Event int64     `json:"event"`
+	At    time.Time `json:"at"`
+}
+
+const (
+	mostState    = 64 << 10 // bytes
+	mostMarks    = 64
+	mostAttempts = 64 // more than may be in flight between two savings, by default
+)
+
+// OpenState is the file of an installation in a directory, which must be there.
+func OpenState(dir string, installation uuid.UUID) (*StateFile, error) {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is no directory")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("CHORISTE_STATE_DIR: %w", clean(err))
+	}
+	return &StateFile{dir: dir, name: filepath.Join(dir, "choriste-"+installation.String()+".json")}, nil
+}
+
+// Path is where it is.
+func (f *StateFile) Path() string { return f.name }
+
+// ErrNoState says that nothing has been kept yet, or that it was lost.
+var ErrNoState = errors.New("there is no such file yet")
+
+// Load reads the file. ErrNoState and errors that say what is wrong with it are no reason to stop: the other witnesses remain.
+func (f *StateFile) Load() (State, error) {
+	var s State
+	file, err := os.Open(f.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, ErrNoState
+	}
+	if err != nil {
+		return s, clean(err)
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return s, errors.New("it is not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(file, mostState+1))
+	switch {
+	case err != nil:
+		return s, clean(err)
+	case len(text) > mostState:
+		return s, errors.New("it is too long to be ours")
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&s); err != nil {
+		return State{}, errors.New("it cannot be read")
+	}
+	if len(s.Marks) > mostMarks || len(s.Attempts) > mostAttempts || s.Quarantines < 0 || s.Epoch == "" {
+		return State{}, errors.New("it does not hold what a worker writes")
+	}
+	return s, nil
+}
+
+// Save adds s to what the file holds, and replaces it as a whole: a crash leaves the old file or the new one. What is of before the last quarantine is
+// dropped: the quarantine has dealt with it. It returns what the file holds now.
+func (f *StateFile) Save(s State) (State, error) {
+	unlock := f.lock()
+	defer unlock()
+	if old, err := f.Load(); err == nil && old.Installation == s.Installation {
+		s = merge(old, s)
+	}
+	s.SavedAt = time.Now().UTC().Truncate(time.Second)
+	text, err := json.Marshal(s)
+	if err != nil {
+		return s, err
+	}
+	tmp, err := os.CreateTemp(f.dir, ".choriste-*") // mode 0600
+	if err != nil {
+		return s, clean(err)
+	}
+	_, err = tmp.Write(append(text, '\n'))
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if closed := tmp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), f.name)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+		return s, clean(err)
+	}
+	if d, err := os.Open(f.dir); err == nil { // so that the new name survives a loss of power
+		_ = d.Sync()
+		_ = d.Close()
+	}
+	return s, nil
+}
+
+// merge is what two workers know together.
+func merge(a, b State) State {
+	if a.Quarantines != b.Quarantines {
+		if a.Quarantines > b.Quarantines {
+			return a
+		}
+		return b
+	}
+	for _, m := range a.Marks {
+		if !slices.ContainsFunc(b.Marks, func(o Mark) bool { return o.Event == m.Event && o.At.Equal(m.At) }) {
+			b.Marks = append(b.Marks, m)
+		}
+	}
+	slices.SortFunc(b.Marks, func(x, y Mark) int { return int(x.Event - y.Event) })
+	b.Marks = b.Marks[max(0, len(b.Marks)-mostMarks):]
+	for _, id := range a.Attempts {
+		if !slices.Contains(b.Attempts, id) {
+			b.Attempts = append(b.Attempts, id)
+		}
+	}
+	slices.SortFunc(b.Attempts, func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }) // by time, as version 7 does
+	b.Attempts = b.Attempts[max(0, len(b.Attempts)-mostAttempts):]
+	return b
+}
+
+// lockWithin is how long another worker's writing is waited for. Without the lock, what one of two writes at the same moment may be lost, until it writes again.
+const lockWithin = 100 * time.Millisecond
+
+func (f *StateFile) lock() (unlock func()) {
+	file, err := os.OpenFile(f.name+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return func() {}
+	}
+	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
+		if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil || time.Since(began) > lockWithin {
+			return func() { _ = file.Close() } // which gives the lock back
+		}
+	}
+}
+
+// clean leaves out what the caller says anyway.
+func clean(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}

@@ -1,0 +1,251 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/choriste/choriste/fleet"
+	"github.com/choriste/choriste/store"
+)
+
+// CommitMemory is what this process knows to have been committed, so that it notices when the database has forgotten (docs/protocol.md §3.5): in memory, and
+// in a file if there is a directory for one. It is safe for concurrent use.
+type CommitMemory struct {
+	log    *slog.Logger
+	worker string
+	doubts chan struct{}
+
+	mu     sync.Mutex
+	m      store.Memory
+	recent []uuid.UUID   // attempts for the file, which other workers read: more of them than m holds
+	forgot *store.Forgot // what a T1 has noticed
+
+	file    *fleet.StateFile
+	id      uuid.UUID
+	vouched bool
+	writing bool
+	next    chan struct{} // closed when the writing after this one is done
+	failed  time.Time     // when a failure to write was said last
+}
+
+// NewCommitMemory begins empty.
+func NewCommitMemory(worker string, log *slog.Logger) *CommitMemory {
+	return &CommitMemory{worker: worker, log: log, doubts: make(chan struct{}, 1)}
+}
+
+// Set replaces it.
+func (k *CommitMemory) Set(m store.Memory) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.m, k.recent = m, slices.Clone(m.Attempts)
+}
+
+// Get returns a copy.
+func (k *CommitMemory) Get() store.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m := k.m
+	m.Attempts = append([]uuid.UUID{}, m.Attempts...)
+	m.Marks = slices.Clone(m.Marks)
+	return m
+}
+
+// keepWithin is how long a deposit waits for the file to be written: a disk that hangs holds nothing up.
+const keepWithin = 250 * time.Millisecond
+
+// mostRecent is how many attempts the file is given.
+const mostRecent = 32
+
+// Add remembers an attempt whose commit was confirmed; the two latest are enough for T1.
+func (k *CommitMemory) Add(attempt uuid.UUID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.m.Attempts = append(k.m.Attempts[max(0, len(k.m.Attempts)-1):], attempt)
+	k.recent = append(k.recent[max(0, len(k.recent)-mostRecent+1):], attempt)
+}
+
+// Doubt asks for a comparison now; see Doubts. err is what T1 said: where it says by itself what was forgotten, that is dealt with.
+func (k *CommitMemory) Doubt(err error) {
+	var f *store.Forgot
+	if errors.As(err, &f) {
+		k.mu.Lock()
+		k.forgot = f
+		k.mu.Unlock()
+	}
+	select {
+	case k.doubts <- struct{}{}:
+	default:
+	}
+}
+
+// Doubts wakes whoever compares.
+func (k *CommitMemory) Doubts() <-chan struct{} { return k.doubts }
+
+// Compare compares it with the database, brings it up to date, and begins a quarantine when the database has forgotten; forgot tells why.
+func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, settings Settings, head int) (moved int, forgot *store.Forgot, err error) {
+	before := k.Get()
+	now, err := s.Knows(ctx, before, k.worker)
+	k.mu.Lock()
+	noticed := k.forgot
+	k.forgot = nil
+	k.mu.Unlock()
+	if err == nil && (noticed == nil || now.Quarantines > before.Quarantines) {
+		k.update(now)
+		return 0, nil, nil
+	}
+	if !errors.As(err, &forgot) {
+		if err != nil {
+			k.Doubt(noticed)
+			return 0, nil, err
+		}
+		forgot = noticed
+	}
+	moved, err = k.Quarantine(ctx, s, settings, head, forgot)
+	return moved, forgot, err
+}
+
+// Quarantine has everything looked up that may have been sent and forgotten, and remembers what there is from here.
+func (k *CommitMemory) Quarantine(ctx context.Context, s *store.Store, settings Settings, head int, f *store.Forgot) (moved int, err error) {
+	after, moved, err := s.Quarantine(ctx, k.Get(), f, settings.Horizon(), head)
+	if err == nil {
+		k.Set(after)
+		k.Keep(0)
+	}
+	return moved, err
+}
+
+// update takes over what the database says. What was added meanwhile is newer than what was just read.
+func (k *CommitMemory) update(now store.Memory) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	news := k.m.Latest() != now.Latest() || k.m.Quarantines != now.Quarantines
+	if now.Quarantines > k.m.Quarantines {
+		k.m.Attempts, k.recent = []uuid.UUID{}, nil
+	}
+	k.m.Epoch, k.m.Quarantines, k.m.Marks = now.Epoch, now.Quarantines, now.Marks
+	if news {
+		k.write()
+	}
+}
+
+// Open takes the file of this installation in dir and returns what it holds of before, if it holds anything.
+func (k *CommitMemory) Open(dir string, installation uuid.UUID) (m store.Memory, known bool, err error) {
+	file, err := fleet.OpenState(dir, installation)
+	if err != nil {
+		return m, false, err
+	}
+	k.mu.Lock()
+	k.file, k.id = file, installation
+	k.mu.Unlock()
+	state, err := file.Load()
+	if err != nil {
+		return m, false, err
+	}
+	if state.Installation != installation {
+		return m, false, errors.New("it belongs to another installation")
+	}
+	m = store.Memory{Epoch: state.Epoch, Quarantines: state.Quarantines, Attempts: state.Attempts}
+	for _, mark := range state.Marks {
+		m.Marks = append(m.Marks, store.Mark(mark))
+	}
+	return m, true, nil
+}
+
+// Start begins with what the database and the file know together; vouched says that the file was there, and that the database knows all of it.
+func (k *CommitMemory) Start(db, file store.Memory, vouched bool) {
+	if vouched {
+		db = both(db, file)
+	}
+	k.Set(db)
+	k.mu.Lock()
+	k.vouched = vouched
+	k.mu.Unlock()
+	k.Keep(keepWithin)
+}
+
+// Vouched tells whether what was kept outside the database before this process began was all in the database.
+func (k *CommitMemory) Vouched() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.vouched
+}
+
+// Path is where the file is; "" when there is none.
+func (k *CommitMemory) Path() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.file == nil {
+		return ""
+	}
+	return k.file.Path()
+}
+
+// Keep writes the file, with all that is remembered now, and waits for it, but no longer than limit: a slow disk must not hold up deposits for long.
+func (k *CommitMemory) Keep(limit time.Duration) {
+	k.mu.Lock()
+	done := k.write()
+	k.mu.Unlock()
+	if done == nil || limit == 0 {
+		return
+	}
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
+}
+
+// write has the file written by one goroutine, for all who ask meanwhile at once. The caller holds mu.
+func (k *CommitMemory) write() <-chan struct{} {
+	if k.file == nil {
+		return nil
+	}
+	if k.next == nil {
+		k.next = make(chan struct{})
+	}
+	if !k.writing {
+		k.writing = true
+		go k.writeAll()
+	}
+	return k.next
+}
+
+func (k *CommitMemory) writeAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for k.next != nil {
+		done, file := k.next, k.file
+		k.next = nil
+		state := fleet.State{Installation: k.id, Epoch: k.m.Epoch, Quarantines: k.m.Quarantines, Attempts: slices.Clone(k.recent)}
+		for _, mark := range k.m.Marks {
+			state.Marks = append(state.Marks, fleet.Mark(mark))
+		}
+		k.mu.Unlock()
+		_, err := file.Save(state)
+		k.mu.Lock()
+		if err != nil && time.Since(k.failed) > time.Minute {
+			k.failed = time.Now()
+			k.log.Warn("what was committed could not be kept outside the database: after a restore, this worker will not know", "file", file.Path(), "error", err)
+		}
+		close(done)
+	}
+	k.writing = false
+}
+
+// both is what the database and the file know together, when the one knows what the other does.
+func both(db, file store.Memory) store.Memory {
+	if file.Quarantines != db.Quarantines {
+		return db
+	}
+	db.Marks = slices.Concat(file.Marks, db.Marks)
+	slices.SortFunc(db.Marks, func(a, b store.Mark) int { return cmp.Compare(a.Event, b.Event) })
+	db.Marks = store.Thin(slices.CompactFunc(db.Marks, func(a, b store.Mark) bool { return a.Event == b.Event }))
+	db.Attempts = file.Attempts
+	return db
+}

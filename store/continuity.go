@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// When no worker was alive, nobody can tell whether the database was taken back meanwhile. Each account is then compared with what the portal has got since,
+// before anything is sent for it (docs/protocol.md §3.5).
+
+// alive is how old a heartbeat may be whose worker may still be alive; a live one beats every second.
+const alive = 5 * time.Second
+
+// Beating tells when the latest heartbeat of other workers was, how long ago that is, and whether any of those that have not said that they stopped may
+// still be alive.
+func (s *Store) Beating(ctx context.Context, worker string) (last time.Time, maybe bool, err error) {
+	var at *time.Time
+	err = s.pool.QueryRow(ctx, `
+		SELECT max(beat_at), coalesce(bool_or(NOT stopped AND beat_at > clock_timestamp() - $2::interval), false)
+		FROM chorus.heartbeats
+		WHERE worker <> $1`, worker, alive).Scan(&at, &maybe)
+	if at != nil {
+		last = *at
+	}
+	return last, maybe, err
+}
+
+// Stopped says that the worker has stopped by itself, so that nobody waits for its next heartbeat; and forgets workers of long ago.
+func (s *Store) Stopped(ctx context.Context, worker string) error {
+	_, err := s.pool.Exec(ctx, `
+		WITH old AS (
+		    DELETE FROM chorus.heartbeats
+		    WHERE beat_at < clock_timestamp() - interval '30 days' AND beat_at < (SELECT max(beat_at) FROM chorus.heartbeats) AND worker <> $1
+		)
+		UPDATE chorus.heartbeats SET stopped = true WHERE worker = $1`, worker)
+	return err
+}
+
+// AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat.
+func (s *Store) AskComparison(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.accounts a
+		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity'
+		FROM (SELECT coalesce((SELECT max(beat_at) FROM chorus.heartbeats), created_at) AS since FROM chorus.installation) s`)
+	return err
+}
+
+// DueComparisons takes the accounts that are due to be compared, within tx; each is due again after lease, unless its job says otherwise before: a job that
+// is lost delays it by no more.
+func (s *Store) DueComparisons(ctx context.Context, tx pgx.Tx, lease time.Duration, accounts []string) ([]string, error) {
+	rows, err := tx.Query(ctx, `
+		UPDATE chorus.accounts
+		SET compare_next_at = clock_timestamp() + $1::interval
+		WHERE name IN (
+		    SELECT name FROM chorus.accounts
+		    WHERE compare_since IS NOT NULL AND compare_next_at <= clock_timestamp() AND name = ANY ($2) AND paused_at IS NULL AND chorus.reachable(name)
+		    FOR UPDATE SKIP LOCKED
+		)
+		RETURNING name`, lease, accounts)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Comparison is what is to be compared of an account.
+type Comparison struct {
+	Since   time.Time // what the portal has got since
+	Now     time.Time
+	Unread  bool // documents wait to be read: their numbers are not known yet
+	First   bool // no worker has ever sent anything with this database
+	Waiting int  // how long it has been asked for, in seconds
+}
+
+// Comparing returns what is to be compared of an account; ErrGone: nothing.
+func (s *Store) Comparing(ctx context.Context, account string) (Comparison, error) {
+	var c Comparison
+	err := s.pool.QueryRow(ctx, `
+		SELECT compare_since, clock_timestamp(),
+		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
+		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
+		       extract(epoch FROM clock_timestamp() - compare_asked_at)::int
+		FROM chorus.accounts
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Now, &c.Unread, &c.First, &c.Waiting)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, ErrGone
+	}
+	return c, err
+}
+
+// CompareLater has the account compared after wait.
+func (s *Store) CompareLater(ctx context.Context, account string, wait time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.accounts SET compare_next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, later(wait))
+	return err
+}
+
+// Compared lets the account's deposits go on.
+func (s *Store) Compared(ctx context.Context, account string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET compare_since = NULL WHERE name = $1`, account)
+	return err
+}
+
+// Unsent lists which of the portal's invoices are held here by a row of the account that waits to be sent for the first time, or again: by their place in
+// the list, the row's number.
+func (s *Store) Unsent(ctx context.Context, account string, seen []Seen) (map[int]int64, error) {
+	numbers, sirens, years := make([]string, len(seen)), make([]string, len(seen)), make([]int, len(seen))
+	for k, f := range seen {
+		numbers[k], sirens[k] = f.NumeroFacture, f.Siren()
+		if !f.DateFacture.IsZero() {
+			years[k] = f.DateFacture.Year()
+		}
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT x.k::int - 1, i.id
+		FROM unnest($2::text[], $3::text[], $4::int[]) WITH ORDINALITY AS x (numero, siren, year, k)
+		JOIN chorus.invoices i ON i.numero_facture = x.numero
+		WHERE i.account = $1 AND i.state = 'ready'
+		  AND (x.siren = '' OR left(i.fournisseur_siret, 9) = x.siren)
+		  AND (x.year = 0 OR extract(year FROM i.date_facture) = x.year)`, account, numbers, sirens, years)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]int64{}
+	var k int
+	var id int64
+	_, err = pgx.ForEachRow(rows, []any{&k, &id}, func() error {
+		found[k] = id
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/fleet"
+	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/store"
+)
+
+// compareEvery is how often a worker makes sure that the database has not forgotten, and says that it is alive; T1 compares each time.
+const compareEvery = time.Second
+
+// compareWithin is how much longer a comparison may take when it begins a quarantine.
+const compareWithin = 90 * time.Second
+
+// compareOnce notices that the database has been promoted or restored, and has what may have been sent before looked up first (docs/protocol.md §3.5).
+func (w *Worker) compareOnce(ctx context.Context) error {
+	if crash.Mutant(crash.NoQuarantine) {
+		return nil
+	}
+	moved, forgot, err := w.jobs.Memory.Compare(ctx, w.store, w.cfg.Settings, w.head())
+	if forgot == nil || err != nil {
+		return err
+	}
+	w.quarantined(moved, forgot)
+	return w.share(ctx) // forgotten too, perhaps
+}
+
+func (w *Worker) quarantined(moved int, f *store.Forgot) {
+	w.cfg.Log.Error("the database has forgotten something: what may have been sent is looked up before anything is sent (docs/operating.md, \"Backup and restore\")",
+		"witness", f.Witness, "what", f.Detail, "kind", f.Kind, "invoices", moved)
+	w.wake()
+}
+
+// remember is done at the start, before anything is sent: it makes up for a promotion or restore that happened while no worker was looking.
+func (w *Worker) remember(ctx context.Context) error {
+	memory := w.jobs.Memory
+	id, err := w.store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	var kept store.Memory
+	known := false
+	if w.cfg.StateDir != "" {
+		kept, known, err = memory.Open(w.cfg.StateDir, id)
+		switch {
+		case errors.Is(err, fleet.ErrNoState):
+			w.cfg.Log.Warn("nothing is known yet of this database from outside of it: this is right at the first start only", "file", memory.Path())
+		case err != nil:
+			w.cfg.Log.Warn("what workers have kept outside the database is lost: the other witnesses must do", "directory", w.cfg.StateDir, "error", err)
+		}
+	}
+	now, err := w.store.Remember(ctx)
+	var f *store.Forgot
+	if err != nil && !errors.As(err, &f) {
+		return err
+	}
+	vouched := false
+	if known {
+		_, err := w.store.Knows(ctx, kept, "")
+		var g *store.Forgot
+		switch {
+		case err == nil:
+			vouched = kept.Quarantines == now.Quarantines
+		case !errors.As(err, &g):
+			return err
+		default:
+			if g.Witness == store.WitnessWorker {
+				g.Witness = store.WitnessState
+			}
+			f, g.Kind, g.Tables = g, store.KindRestore, g.Tables || f != nil && f.Tables
+			now.Quarantines = max(now.Quarantines, kept.Quarantines)
+		}
+	}
+	if f == nil {
+		if err := w.store.Contradicts(ctx); err != nil && !errors.As(err, &f) {
+			return err
+		}
+	}
+	if crash.Mutant(crash.NoQuarantine) {
+		memory.Start(now, kept, vouched)
+		return nil
+	}
+	alone, err := w.alone(ctx)
+	if err != nil {
+		return err
+	}
+	if alone {
+		if err := w.store.AskComparison(ctx); err != nil {
+			return err
+		}
+	}
+	if f == nil {
+		memory.Start(now, kept, vouched)
+		return nil
+	}
+	memory.Set(now)
+	moved, err := memory.Quarantine(ctx, w.store, w.cfg.Settings, w.head(), f)
+	if err == nil {
+		w.quarantined(moved, f)
+	}
+	return err
+}
+
+// alone tells that no other worker is alive. A heartbeat that was copied with the database does not go on: only one that does counts.
+func (w *Worker) alone(ctx context.Context) (bool, error) {
+	first, maybe, err := w.store.Beating(ctx, w.life)
+	for began := time.Now(); err == nil && maybe && time.Since(began) < 2*compareEvery+compareEvery/2; {
+		sleep(ctx, compareEvery/10)
+		var last time.Time
+		if last, maybe, err = w.store.Beating(ctx, w.life); err == nil && last.After(first) {
+			return false, ctx.Err()
+		}
+	}
+	return true, err
+}
+
+// stopped says that this worker is not alive any more, and knows nothing that is not in the database.
+func (w *Worker) stopped(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := w.store.Stopped(ctx, w.life); err != nil {
+		w.cfg.Log.Debug("the end could not be written", "error", store.Message(err))
+	}
+	w.jobs.Memory.Keep(time.Second)
+}
+
+func (w *Worker) dispatchComparisons(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
+		names, err := w.store.DueComparisons(ctx, tx, 2*w.cfg.Settings.SendWithin, w.jobs.Names())
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		params := make([]river.InsertManyParams, len(names))
+		for k, name := range names {
+			params[k] = jobs.InsertCompare(name)
+		}
+		_, err = w.insert(ctx, tx, params)
+		return err
+	})
+}
+
+// head is how many ready rows may have been sent within the ten minutes that a standby may be behind.
+func (w *Worker) head() int { return int(w.cfg.Quota * 600) }

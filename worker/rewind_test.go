@@ -1,0 +1,228 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+	"github.com/choriste/choriste/worker"
+)
+
+// site is a house on a server of its own, whose database can be taken back.
+type site struct {
+	*house
+	cluster *storetest.Cluster
+	dir     string // of the test, where the server may go
+}
+
+const siteDatabase = "invoices"
+
+func newSite(t *testing.T, c *chorustest.Config, settings map[string]string) *site {
+	t.Helper()
+	// Not t.TempDir: the server may run as another user, who must be able to go there.
+	dir, err := os.MkdirTemp("", "choriste-rewind-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := storetest.Start(t.Context(), storetest.Options{Dir: filepath.Join(dir, "cluster"), Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Stop() })
+	if c.Step == 0 {
+		c.Step = 20 * time.Millisecond
+	}
+	c.Quota = -1
+	s := &site{house: &house{t: t, sim: chorustest.New(t, c)}, cluster: cluster, dir: dir}
+	s.admin(`CREATE DATABASE ` + siteDatabase)
+	if err := migrations.Up(t.Context(), cluster.URL(siteDatabase), nil); err != nil {
+		t.Fatal(err)
+	}
+	s.admin(`CREATE ROLE w LOGIN PASSWORD 'w' IN ROLE chorus_worker`)
+	s.at(cluster)
+	return s
+}
+
+// at has the house work on a server's database.
+func (s *site) at(c *storetest.Cluster) {
+	url := c.URL(siteDatabase)
+	pool, err := pgxpool.New(context.WithoutCancel(s.t.Context()), url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(pool.Close)
+	login := strings.Replace(url, url[strings.Index(url, "//")+2:strings.Index(url, "@")], "w:w", 1)
+	s.db = &storetest.Database{URL: url, WorkerURL: login, AppURL: url, Pool: pool}
+}
+
+func (s *site) admin(statements ...string) {
+	s.t.Helper()
+	s.exec(s.cluster.URL(""), statements...)
+}
+
+func (s *site) exec(url string, statements ...string) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(s.t.Context())) }()
+	for _, q := range statements {
+		if _, err := conn.Exec(s.t.Context(), q); err != nil {
+			s.t.Fatalf("%s: %v", q, err)
+		}
+	}
+}
+
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rewind is a way in which a database goes back: what is done while the invoices wait, and what is done when they have been sent.
+type rewind struct {
+	name     string
+	settings map[string]string // of the server
+	state    bool              // workers keep a file outside
+	running  bool              // a worker runs while it happens
+	refusing bool              // the portal refuses duplicates
+	prepare  func(*site)
+	happens  func(*site)
+	witness  store.Witness
+}
+
+func (s *site) backup() string { return filepath.Join(s.dir, "backup") }
+
+func copied(s *site)  { s.must(s.cluster.Copy(s.t.Context(), s.backup())) }
+func putBack(s *site) { s.must(s.cluster.PutBack(s.t.Context(), s.backup())) }
+func dumped(s *site)  { s.must(storetest.Dump(s.t.Context(), s.db.URL, s.backup())) }
+
+var rewinds = []rewind{
+	{
+		name: "pg_restore into a new database", witness: store.WitnessIdentity, prepare: dumped,
+		happens: func(s *site) {
+			s.admin(`DROP DATABASE `+siteDatabase+` WITH (FORCE)`, `CREATE DATABASE `+siteDatabase)
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup()))
+		},
+	},
+	{
+		name: "pg_restore --clean in place", refusing: true, witness: store.WitnessIdentity, prepare: dumped,
+		happens: func(s *site) {
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--clean", "--if-exists"))
+		},
+	},
+	{
+		name: "pg_restore --clean while a worker runs", running: true, witness: store.WitnessWorker, prepare: dumped,
+		happens: func(s *site) {
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--clean", "--if-exists", "--single-transaction"))
+		},
+	},
+	{name: "a copy of the data directory", witness: store.WitnessPortal, prepare: copied, happens: putBack},
+	{name: "a copy of the data directory, state kept", state: true, witness: store.WitnessState, prepare: copied, happens: putBack},
+	{name: "a copy of the data directory while a worker runs", running: true, witness: store.WitnessWorker, prepare: copied, happens: putBack},
+	{
+		name: "one table's rows", witness: store.WitnessTables,
+		prepare: func(s *site) {
+			s.must(storetest.Dump(s.t.Context(), s.db.URL, s.backup(), "--data-only", "--table=chorus.invoices"))
+		},
+		happens: func(s *site) {
+			s.exec(s.db.URL, `SET session_replication_role = replica; DELETE FROM chorus.invoices`)
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--data-only", "--disable-triggers"))
+		},
+	},
+	{
+		name: "one table's rows while a worker runs", running: true, witness: store.WitnessTables,
+		prepare: func(s *site) {
+			s.must(storetest.Dump(s.t.Context(), s.db.URL, s.backup(), "--data-only", "--table=chorus.invoices"))
+		},
+		happens: func(s *site) {
+			s.exec(s.db.URL, `SET session_replication_role = replica; DELETE FROM chorus.invoices`)
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--data-only", "--disable-triggers"))
+		},
+	},
+	{
+		name: "a standby that lags behind", witness: store.WitnessIdentity, prepare: copied,
+		happens: func(s *site) { s.must(s.cluster.PutBack(s.t.Context(), s.backup(), storetest.Promote)) },
+	},
+	{
+		name: "a standby that lags behind, while a worker runs", running: true, witness: store.WitnessWorker, prepare: copied,
+		happens: func(s *site) { s.must(s.cluster.PutBack(s.t.Context(), s.backup(), storetest.Promote)) },
+	},
+}
+
+// Whatever takes a database back, what was sent since is looked up before anything is sent, and found.
+func TestNoRewindSendsTwice(t *testing.T) {
+	for _, r := range rewinds {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			rewound(t, r)
+		})
+	}
+}
+
+func rewound(t *testing.T, r rewind) {
+	s := newSite(t, &chorustest.Config{AcceptDuplicates: !r.refusing}, r.settings)
+	var change []func(*worker.Config)
+	if r.state {
+		change = append(change, func(c *worker.Config) { c.StateDir = s.dir })
+	}
+	var ids []int64
+	for k := range 3 {
+		ids = append(ids, s.insert(invoicetest.Invoice{Numero: fmt.Sprintf("BACK-%d", k)}.UBL()))
+	}
+	r.prepare(s)
+	s.db.Pool.Reset()
+	stop := s.run(change...)
+	for _, id := range ids {
+		s.await(id, store.Settled)
+	}
+	if !r.running {
+		stop()
+	}
+	r.happens(s)
+	s.db.Pool.Reset()
+	if !r.running {
+		s.start(change...)
+	}
+	for _, id := range ids {
+		s.await(id, store.Settled)
+	}
+	for k := range ids {
+		if n := len(s.sim.Deposits(fmt.Sprintf("BACK-%d", k))); n != 1 {
+			t.Errorf("BACK-%d was deposited %d times", k, n)
+		}
+	}
+	s.quarantined(r.witness)
+	id := s.insert(invoicetest.Invoice{Numero: "FRESH"}.UBL())
+	s.await(id, store.Settled)
+}
+
+// quarantined checks that exactly one quarantine was begun, and who noticed.
+func (s *site) quarantined(witnesses ...store.Witness) {
+	s.t.Helper()
+	rows, err := s.db.Pool.Query(s.t.Context(), `SELECT detail ->> 'witness' FROM chorus.events WHERE reason_code = 'QUARANTINE' AND invoice_id IS NULL ORDER BY id`)
+	s.must(err)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[store.Witness])
+	s.must(err)
+	if fmt.Sprint(got) != fmt.Sprint(witnesses) {
+		s.t.Errorf("quarantines were noticed by %v, want %v", got, witnesses)
+	}
+}
