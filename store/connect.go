@@ -84,7 +84,7 @@ func PoolConfig(databaseURL string, also map[string]string) (*pgxpool.Config, er
 		conn.ConnectTimeout = connectWithin
 	}
 	for name := range conn.RuntimeParams {
-		for ours := range settings {
+		for ours := range sessionSettings {
 			if strings.EqualFold(name, ours) {
 				delete(conn.RuntimeParams, name)
 			}

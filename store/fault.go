@@ -98,7 +98,7 @@ func refused(e *pgconn.PgError, config *pgconn.Config, address string, conns int
 	case e.Code == "3D000", has("no such database"):
 		return fault("DATABASE_MISSING", database)
 	case e.Code == "28000" && has("no encryption", "SSL off", "SSL required", "TLS required"):
-		return fault("DATABASE_TLS_REQUIRED", address)
+		return fault("DATABASE_TLS_REQUIRED", user, database)
 	case has("client certificate"):
 		return fault("DATABASE_TLS_CLIENT", address)
 	case has("no pg_hba.conf entry", "pg_hba.conf rejects"):

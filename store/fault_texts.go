@@ -88,8 +88,8 @@ var Faults = map[string]FaultText{
 	},
 	"DATABASE_TLS_REQUIRED": {
 		Layer:   layerDatabase,
-		English: FaultWords{"The server at %s takes only connections with TLS from here, and this one had none.", "Set sslmode=verify-full (with sslrootcert), or at least sslmode=require, in DATABASE_URL."},
-		French:  FaultWords{"Le serveur %s n'accepte d'ici que des connexions TLS, et celle-ci n'en avait pas.", "Mettre sslmode=verify-full (avec sslrootcert), ou au moins sslmode=require, dans DATABASE_URL."},
+		English: FaultWords{"pg_hba.conf has no entry that lets %s into database %s from this machine without TLS.", "Set sslmode=verify-full (with sslrootcert), or at least sslmode=require, in DATABASE_URL; if that is refused as well, add an entry."},
+		French:  FaultWords{"pg_hba.conf n'a aucune ligne qui laisse entrer %s dans la base %s depuis cette machine sans TLS.", "Mettre sslmode=verify-full (avec sslrootcert), ou au moins sslmode=require, dans DATABASE_URL ; si c'est refusé aussi, ajouter une ligne."},
 	},
 	"DATABASE_TLS_CERTIFICATE": {
 		Layer:   layerDatabase,

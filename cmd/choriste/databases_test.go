@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+)
+
+// oddDatabase is one that is not what it seems: work, migrate and doctor say the same of it, in one line, and change nothing.
+type oddDatabase struct {
+	name, code string
+	but        string // the command that does not refuse it
+	// address makes it and returns the way in; the owner's is used for migrate, and is the same where it is "".
+	address func(*clinic) (worker, owner string)
+}
+
+// edited is an address with something changed.
+func edited(address string, change func(*url.URL)) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	change(u)
+	return u.String()
+}
+
+func parameters(address string, pairs ...string) string {
+	return edited(address, func(u *url.URL) {
+		q := u.Query()
+		for i := 0; i < len(pairs); i += 2 {
+			q.Set(pairs[i], pairs[i+1])
+		}
+		u.RawQuery = q.Encode()
+	})
+}
+
+func inDatabase(address, database string) string {
+	return edited(address, func(u *url.URL) { u.Path = "/" + database })
+}
+
+// changed is a migrated database in which the owner has done something.
+func changed(statement string) func(*clinic) (string, string) {
+	return func(c *clinic) (string, string) {
+		c.exec(`DO $do$ BEGIN EXECUTE format($$` + statement + `$$, current_database()); END $do$`)
+		return c.db.WorkerURL, c.db.URL
+	}
+}
+
+// made is an empty database.
+func made(options string, statements ...string) func(*clinic) (string, string) {
+	return func(c *clinic) (string, string) {
+		c.exec(`SELECT 1`) // a database of its own, whose name is taken
+		owner := admin(c, c.db.URL)
+		name := owner.Config().ConnConfig.Database + "_other"
+		if _, err := owner.Exec(c.Context(), `CREATE DATABASE `+name+` `+options); err != nil {
+			c.Fatal(err)
+		}
+		c.Cleanup(func() {
+			owner := admin(c, c.db.URL)
+			_, _ = owner.Exec(context.WithoutCancel(c.Context()), `DROP DATABASE `+name+` WITH (FORCE)`)
+		})
+		other := admin(c, inDatabase(c.db.URL, name))
+		for _, s := range statements {
+			if _, err := other.Exec(c.Context(), s); err != nil {
+				c.Fatal(err)
+			}
+		}
+		return inDatabase(c.db.WorkerURL, name), inDatabase(c.db.URL, name)
+	}
+}
+
+func admin(c *clinic, address string) *pgxpool.Pool {
+	pool, err := pgxpool.New(context.WithoutCancel(c.Context()), address)
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.Cleanup(pool.Close)
+	return pool
+}
+
+// the is the address of a healthy database, with something changed.
+func the(change func(address string) string) func(*clinic) (string, string) {
+	return func(c *clinic) (string, string) { return change(c.db.WorkerURL), "" }
+}
+
+func behindPgBouncer(mode string, parameters ...string) func(*clinic) (string, string) {
+	return func(c *clinic) (string, string) {
+		through, ok := storetest.PgBouncer(c, c.db.WorkerURL, mode)
+		if !ok {
+			c.Log("PgBouncer is not installed")
+			return "", ""
+		}
+		return parametersOf(through, parameters), ""
+	}
+}
+
+func parametersOf(address string, pairs []string) string { return parameters(address, pairs...) }
+
+var databases = []oddDatabase{
+	{name: "LATIN1", code: "DATABASE_ENCODING", address: made(`ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)},
+	{name: "SQL_ASCII", code: "DATABASE_ENCODING", address: made(`ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`)},
+	{name: "read-only by default", code: "DATABASE_READONLY", address: changed(`ALTER DATABASE %I SET default_transaction_read_only = on`)},
+	{name: "read-only by the address", code: "DATABASE_READONLY", address: the(func(a string) string { return parameters(a, "default_transaction_read_only", "on") })},
+	{name: "triggers off", code: "DATABASE_TRIGGERS", address: changed(`ALTER DATABASE %I SET session_replication_role = replica`)},
+	{name: "somebody else's chorus", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`, `CREATE TABLE chorus.invoices (id int)`)},
+	{name: "somebody else's chorus, by goose", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`,
+		`CREATE TABLE chorus.goose_db_version (version_id bigint, is_applied boolean)`, `INSERT INTO chorus.goose_db_version VALUES (11, true)`)},
+	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
+		worker, owner := made(``, `CREATE SCHEMA river`)(c)
+		m, err := rivermigrate.New(riverpgxv5.New(admin(c, owner)), &rivermigrate.Config{Schema: "river"})
+		if err != nil {
+			c.Fatal(err)
+		}
+		if _, err := m.Migrate(c.Context(), rivermigrate.DirectionUp, nil); err != nil {
+			c.Fatal(err)
+		}
+		return worker, owner
+	}},
+	{name: "River moved on", code: "RIVER_VERSION", but: "migrate", address: changed(`INSERT INTO river.river_migration (line, version) VALUES ('main', 99) -- %I`)},
+	{name: "a newer schema", code: "MIGRATION_NEWER", address: changed(`INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true) -- %I`)},
+	{name: "no schema", code: "MIGRATION_PENDING", but: "migrate", address: made(``)},
+	{name: "an application's login", code: "DATABASE_ROLE", but: "migrate", address: func(c *clinic) (string, string) { return c.db.AppURL, c.db.URL }},
+
+	{name: "no server", code: "DATABASE_UNREACHABLE", address: the(func(a string) string { return edited(a, func(u *url.URL) { u.Host = "127.0.0.1:1" }) })},
+	{name: "no such host", code: "DATABASE_UNREACHABLE", address: the(func(a string) string { return edited(a, func(u *url.URL) { u.Host = "postgres.invalid:5432" }) })},
+	{name: "no such database", code: "DATABASE_MISSING", address: the(func(a string) string { return inDatabase(a, "choriste_nowhere") })},
+	{name: "a template", code: "DATABASE_CLOSED", address: the(func(a string) string { return inDatabase(a, "template0") })},
+	{name: "a wrong password", code: "DATABASE_LOGIN", address: the(func(a string) string {
+		return edited(a, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") })
+	})},
+	{name: "no right to connect", code: "DATABASE_CONNECT", address: func(c *clinic) (string, string) {
+		changed(`REVOKE CONNECT ON DATABASE %I FROM PUBLIC`)(c)
+		return c.db.WorkerURL, ""
+	}},
+	{name: "full", code: "DATABASE_FULL", address: func(c *clinic) (string, string) {
+		changed(`ALTER DATABASE %I CONNECTION LIMIT 0`)(c)
+		return c.db.WorkerURL, ""
+	}},
+	{name: "TLS wanted and not there", code: "DATABASE_TLS_REFUSED", address: the(func(a string) string { return parameters(a, "sslmode", "require") })},
+	{name: "a standby wanted", code: "DATABASE_STANDBY_WANTED", address: the(func(a string) string { return parameters(a, "target_session_attrs", "standby") })},
+
+	{name: "PgBouncer in transaction mode", code: "DATABASE_POOL_MODE", address: behindPgBouncer("transaction")},
+	{name: "PgBouncer in statement mode", code: "DATABASE_POOL_MODE", address: behindPgBouncer("statement")},
+	{name: "PgBouncer and a parameter", code: "DATABASE_PARAMETER", address: behindPgBouncer("session", "search_path", "x")},
+}
+
+func TestDatabases(t *testing.T) {
+	db := storetest.New(t)
+	for _, s := range databases {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			refusedAlike(newClinic(t, db, nil), s)
+		})
+	}
+}
+
+// refusedAlike tries the three commands.
+func refusedAlike(c *clinic, s oddDatabase) {
+	c.Helper()
+	worker, owner := s.address(c)
+	if worker == "" {
+		return
+	}
+	if owner == "" {
+		owner = worker
+	}
+	before := shape(c, owner)
+	for _, command := range []string{"work", "migrate", "doctor", "list"} {
+		if command == s.but || command == "list" && (s.code == "DATABASE_ROLE" || s.code == "RIVER_VERSION") {
+			continue
+		}
+		exit, said := c.command(command, map[bool]string{true: owner, false: worker}[command == "migrate"])
+		if command == "doctor" {
+			if want := exitOf(store.Faults[s.code].Layer); exit != want || !strings.HasSuffix(said, "choriste: the set-up is broken: "+s.code+"\n") {
+				c.Errorf("doctor: exit status %d instead of %d\n%s", exit, want, said)
+			}
+			continue
+		}
+		t := store.Faults[s.code].English
+		means := regexp.MustCompile(`%.`).Split(t.Means, -1)
+		var lines []string
+		for line := range strings.Lines(said) {
+			if strings.HasPrefix(line, "choriste: ") {
+				lines = append(lines, line)
+			}
+		}
+		if exit != 1 || len(lines) != 1 || !strings.HasPrefix(lines[0], "choriste: "+means[0]) || !strings.HasSuffix(lines[0], t.Next+"\n") {
+			c.Errorf("%s: exit status %d\n%s", command, exit, said)
+		}
+	}
+	if after := shape(c, owner); after != before {
+		c.Errorf("something was changed:\n%s\n%s", before, after)
+	}
+}
+
+// command runs one with the clinic's settings and another address.
+func (c *clinic) command(command, address string) (exit int, said string) {
+	c.Helper()
+	c.secret("DATABASE_URL", address)
+	env := map[string]string{"CHORISTE_LISTEN": "127.0.0.1:0", "CHORISTE_DATABASE_WAIT": "1s"}
+	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+	defer cancel()
+	var out, errOut bytes.Buffer
+	began := time.Now()
+	exit = run(ctx, []string{command}, func(name string) string {
+		if v, ok := env[name]; ok {
+			return v
+		}
+		return c.env[name]
+	}, &out, &errOut)
+	if took := time.Since(began); took > 40*time.Second {
+		c.Errorf("%s took %s", command, took)
+	}
+	return exit, out.String() + errOut.String()
+}
+
+// shape is what a database holds, "" when it does not let its owner in.
+func shape(c *clinic, address string) string {
+	conn, err := pgx.Connect(c.Context(), address)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close(c.Context()) }()
+	var text string
+	err = conn.QueryRow(c.Context(), `
+		SELECT coalesce(string_agg(n.nspname || '.' || relname, ' ' ORDER BY nspname, relname), '') || (SELECT string_agg(nspname, ' ' ORDER BY nspname) FROM pg_namespace)
+		FROM pg_class
+		JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE n.nspname IN ('chorus', 'river')`).Scan(&text)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// Every fault of the database is some test's, and says what the others do.
+func TestEveryFaultIsMet(t *testing.T) {
+	met := []string{"DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
+	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
+		for _, s := range list {
+			met = append(met, s.code)
+		}
+	}
+	for code := range store.Faults {
+		if !slices.Contains(met, code) {
+			t.Errorf("no test meets %s", code)
+		}
+	}
+}
+
+// A worker with room for fewer connections than it needs is warned of it before the server is full.
+func TestDoctorWarnsOfAFullServer(t *testing.T) {
+	c := newClinic(t, storetest.New(t), nil)
+	c.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 5', current_database()); END $$`)
+	exit, said := c.command("doctor", c.db.WorkerURL)
+	if exit != 0 || !strings.Contains(said, "DATABASE_ROOM") {
+		t.Errorf("exit status %d\n%s", exit, said)
+	}
+}
+
+// What looks odd and is right: each of these is used as it is.
+func TestDatabasesThatAreFit(t *testing.T) {
+	db := storetest.New(t)
+	session, ok := storetest.PgBouncer(t, db.WorkerURL, "session")
+	if !ok {
+		session = db.WorkerURL
+	}
+	u, err := url.Parse(db.WorkerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	for name, address := range map[string]string{
+		"PgBouncer in session mode": session,
+		"another exec mode":         parameters(db.WorkerURL, "default_query_exec_mode", "simple_protocol"),
+		"a pooler's own settings":   parameters(db.WorkerURL, "statement_cache_capacity", "0", "synchronous_commit", "off"),
+		"several hosts":             edited(db.WorkerURL, func(u *url.URL) { u.Host = "127.0.0.1:1," + u.Host }),
+		"keywords": fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=disable",
+			u.Hostname(), u.Port(), u.User.Username(), password, strings.TrimPrefix(u.Path, "/")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t, db, nil)
+			if exit, said := c.command("doctor", address); exit != 0 {
+				t.Errorf("exit status %d\n%s", exit, said)
+			}
+			if exit, said := c.command("list", address); exit != 0 {
+				t.Errorf("list: exit status %d\n%s", exit, said)
+			}
+		})
+	}
+}
