@@ -2,7 +2,7 @@
 // CreditNote, CII D16B, and Factur-X PDF. It also says, before anything is sent, what Chorus Pro would refuse for certain.
 //
 // Documents are hostile until proven otherwise: their size, depth and number of elements are bounded, a DTD is refused,
-// no archive is unpacked, no PDF stream is inflated beyond 32 MiB, nothing is read from files or the network, and no
+// no archive is unpacked, a PDF costs no more than a second of work, nothing is read from files or the network, and no
 // message ever quotes more than 40 characters of a document. The bytes are never changed: what was inserted is what is sent.
 package invoice
 

@@ -12,7 +12,8 @@ const (
 	maxDepth    = 100
 	maxElements = 200_000
 	maxText     = 4096 // bytes kept of one element's text
-	maxValues   = 100  // values kept of one repeated element
+	maxTag      = 64 << 10
+	maxValues   = 100 // values kept of one repeated element
 )
 
 // value is one element of the document that was asked for.
@@ -34,6 +35,10 @@ func readXML(b []byte) (*Document, *Problem) {
 	if i := bytes.IndexByte(text, 0); i >= 0 {
 		return nil, problemf(CodeControlCharacters, "", "the document contains a NUL character: XML allows none",
 			"le document contient un caractère NUL, que XML interdit")
+	}
+	if tagTooLong(text) {
+		return nil, problemf(CodeXML, "", "the document has a tag of more than %d bytes: attributes are short in an invoice",
+			"le document contient une balise de plus de %d octets : les attributs d'une facture sont courts", maxTag)
 	}
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) < len(text) && bytes.HasPrefix(trimmed, []byte("<?xml")) {
 		return nil, problemf(CodeXML, "", "there is white space before the XML declaration: remove it",
@@ -71,6 +76,10 @@ func walk(text []byte) (*syntax, table, *Problem) {
 			return nil, nil, xmlProblem(err)
 		}
 		switch token := token.(type) {
+		case xml.Comment, xml.ProcInst:
+			if elements++; elements > maxElements {
+				return nil, nil, tooMany()
+			}
 		case xml.Directive:
 			return nil, nil, problemf(CodeDTD, "", "the document contains a DTD (<!…>), which is refused: no invoice needs one",
 				"le document contient une DTD (<!…>), ce qui est refusé : aucune facture n'en a besoin")
@@ -84,8 +93,7 @@ func walk(text []byte) (*syntax, table, *Problem) {
 					"plus de %d éléments sont imbriqués", maxDepth)
 			}
 			if elements++; elements > maxElements {
-				return nil, nil, problemf(CodeTooManyElements, "", "the document has more than %d elements",
-					"le document a plus de %d éléments", maxElements)
+				return nil, nil, tooMany()
 			}
 			here = nil
 			if depth == 1 {
@@ -129,6 +137,25 @@ func walk(text []byte) (*syntax, table, *Problem) {
 			here = nil
 			depth--
 			ended = depth == 0
+		}
+	}
+}
+
+func tooMany() *Problem {
+	return problemf(CodeTooManyElements, "", "the document has more than %d elements, or comments",
+		"le document a plus de %d éléments ou commentaires", maxElements)
+}
+
+// tagTooLong finds what the decoder would have to build whole before anything could be said of it: a name, or attributes, without end.
+func tagTooLong(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, '<')
+		if i < 0 || len(text)-i <= maxTag {
+			return false
+		}
+		text = text[i+1:]
+		if text[0] != '!' && text[0] != '?' && bytes.IndexAny(text[:maxTag], "<>") < 0 {
+			return true
 		}
 	}
 }
