@@ -82,7 +82,7 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		return h, err
 	}
 	if !inside {
-		return h, store.NewFault("DATABASE_ROLE", h.login, "chorus_worker, chorus_operator or chorus_reader")
+		return h, store.NotMember(h.login, "chorus_operator", "chorus_worker", "chorus_reader")
 	}
 	if err := pool.QueryRow(ctx, `SELECT coalesce(chorus.schema_version(), 0)`).Scan(&h.version); err != nil {
 		return h, err

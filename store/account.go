@@ -80,6 +80,33 @@ func (s *Store) BeginProbe(ctx context.Context, account string, hash []byte, lea
 	return tag.RowsAffected() == 1, err
 }
 
+// Resume lets an account go on, for an operator. It answers since when, by the database's clock, and whether a password had been refused: then a worker tries
+// its own before anything else is asked.
+func (s *Store) Resume(ctx context.Context, account string) (since time.Time, refused bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT clock_timestamp(), coalesce((SELECT refused <> '{}' OR coalesce(pause_reason = $2, false) FROM chorus.accounts WHERE name = $1), false)`,
+		account, AccountRefused).Scan(&since, &refused)
+	if err != nil {
+		return since, false, err
+	}
+	return since, refused, s.SetPaused(ctx, account, false, "")
+}
+
+// Trial is what is known of an account since it was resumed.
+type Trial struct {
+	Accepted    bool // some password was accepted
+	Paused      bool
+	PauseReason string
+}
+
+// TrialSince reads it.
+func (s *Store) TrialSince(ctx context.Context, account string, since time.Time) (t Trial, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce(accepted_at >= $2, false), paused_at IS NOT NULL, coalesce(pause_reason, '') FROM chorus.accounts WHERE name = $1`, account, since).
+		Scan(&t.Accepted, &t.Paused, &t.PauseReason)
+	return t, err
+}
+
 // EndProbe ends a probe that has shown nothing.
 func (s *Store) EndProbe(ctx context.Context, account string) error {
 	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET probing_until = '-infinity' WHERE name = $1`, account)

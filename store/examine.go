@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"regexp"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -39,8 +42,19 @@ func Member(ctx context.Context, pool *pgxpool.Pool, role string) (*Fault, error
 	if err != nil || member {
 		return nil, err
 	}
-	return fault("DATABASE_ROLE", login, role), nil
+	return NotMember(login, role), nil
 }
+
+// NotMember is the fault of a login that needs one of these roles, and the statement that gives it the first.
+func NotMember(login string, roles ...string) *Fault {
+	name := login
+	if !plainName.MatchString(login) {
+		name = pgx.Identifier{login}.Sanitize()
+	}
+	return fault("DATABASE_ROLE", login, strings.Join(roles, " or "), "GRANT "+roles[0]+" TO "+name)
+}
+
+var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
 // Room warns when the server has fewer connections left than a process with conns of them needs. Those that the login's own workers hold already count as
 // left: the process may be one of them.

@@ -150,8 +150,8 @@ var Faults = map[string]FaultText{
 
 	"DATABASE_ROLE": {
 		Layer:   layerRole,
-		English: FaultWords{"The login %s is not a member of %s.", askAdministrator + "GRANT it; an application's, an operator's and a worker's login are different ones."},
-		French:  FaultWords{"L'utilisateur %s n'est pas membre de %s.", priezAdministrateur + "ce GRANT ; les utilisateurs d'une application, d'un opérateur et d'un service sont différents."},
+		English: FaultWords{"The login %s is not a member of %s. This statement makes it one: %s.", askAdministrator + "run it; an application's, an operator's and a worker's login are different ones."},
+		French:  FaultWords{"L'utilisateur %s n'est pas membre de %s. L'instruction qui l'en fait membre : %s.", priezAdministrateur + "de l'exécuter ; les utilisateurs d'une application, d'un opérateur et d'un service sont différents."},
 	},
 	"MIGRATE_RIGHTS": {
 		Layer:   layerMigration,

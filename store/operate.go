@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/shopspring/decimal"
 )
 
@@ -243,6 +245,25 @@ func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
 		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint))
 		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, meta, n.Replaces).Scan(&id)
 	return id, err
+}
+
+// Taken tells that an insert was refused because its external_ref is another invoice's.
+func Taken(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.ConstraintName == "invoices_external_ref_key"
+}
+
+// ByRef finds the invoice of an account that has this external_ref.
+func (s *Store) ByRef(ctx context.Context, account, ref string) (id int64, state State, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT id, state FROM chorus.invoice_status WHERE account = $1 AND external_ref = $2`, account, ref).Scan(&id, &state)
+	return id, state, err
+}
+
+// Known lists the names of accounts, and the statuts of Chorus Pro that this version knows.
+func (s *Store) Known(ctx context.Context) (accounts, statuts []string, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT ARRAY (SELECT name FROM chorus.accounts ORDER BY 1), ARRAY (SELECT code FROM chorus.statuts ORDER BY 1)`).Scan(&accounts, &statuts)
+	return accounts, statuts, err
 }
 
 // Retry has an invalid invoice read again, or one whose flux was rejected sent again; it returns the new state.

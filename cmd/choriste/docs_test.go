@@ -460,3 +460,14 @@ func TestManualsHangTogether(t *testing.T) {
 		}
 	}
 }
+
+// The codes that --reason-code takes are the documented ones.
+func TestReasonCodesOfFilters(t *testing.T) {
+	page := manualPage(t, "states.md")
+	other, _, _ := strings.Cut(section(t, page, "## Other reasons"), "Usual texts")
+	documented := slices.Concat(codes(section(t, page, "## `invalid`: what is wrong with the document"), 0), codes(section(t, page, "## `parked`: a person must decide"), 0), codes(other, 0))
+	same(t, "--reason-code", documented, reasonCodes)
+	if !slices.IsSorted(reasonCodes) {
+		t.Error("the reason codes are not in order")
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,17 +26,16 @@ func (c submitCmd) Run(a *app) error {
 	if c.ExternalRef != "" && len(c.Files) > 1 {
 		return usageError{errors.New("--ref is for one file: give it alone")}
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	failed := 0
 	for _, name := range c.Files {
 		id, err := c.one(a, st, name)
 		if err != nil {
 			failed++
-			_, _ = fmt.Fprintf(a.err, "choriste: %s: %s\n", name, oneLine(store.Message(err)))
+			_, _ = fmt.Fprintf(a.err, "choriste: %s: %s\n", name, oneLine(a.words(err)))
 			continue
 		}
 		if a.json {
@@ -93,25 +93,19 @@ func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return st.Submit(a.ctx, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
+	return a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
 }
 
-// selection is the filter that list and retry share.
-type selection struct {
-	State      []string `help:"Only these states." enum:"received,invalid,ready,sending,in_doubt,parked,deposited,integrated,rejected,settled,cancelled,abandoned" placeholder:"STATE"`
-	Account    string   `help:"Only this account."`
-	ReasonCode string   `name:"reason-code" help:"Only with this reason code."`
-	Numero     string   `help:"Only this invoice number (BT-1)."`
-	Ref        string   `help:"Only this external_ref."`
-	Statut     string   `help:"Only with this status at Chorus Pro, as SUSPENDUE."`
-}
-
-func (s selection) filter() store.Filter {
-	f := store.Filter{Account: s.Account, ReasonCode: s.ReasonCode, Numero: s.Numero, Ref: s.Ref, Statut: s.Statut}
-	for _, state := range s.State {
-		f.States = append(f.States, store.State(state))
+// insert inserts an invoice. Where its external_ref is taken, the invoice is named that has it.
+func (a *app) insert(st *store.Store, n store.Insertion) (int64, error) {
+	id, err := st.Submit(a.ctx, n)
+	if store.Taken(err) {
+		if first, state, err := st.ByRef(a.ctx, cmp.Or(n.Account, "default"), n.ExternalRef); err == nil {
+			return 0, fmt.Errorf("invoice %d of account %s has this external_ref already (it is %s): nothing was inserted; choriste show %d says more",
+				first, cmp.Or(n.Account, "default"), state, first)
+		}
 	}
-	return f
+	return id, err
 }
 
 type listCmd struct {
@@ -122,12 +116,14 @@ type listCmd struct {
 }
 
 func (c listCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
-	f := c.filter()
+	f, err := c.filter(a.ctx, st)
+	if err != nil {
+		return err
+	}
 	f.Unusual, f.After, f.Limit = c.Unusual, c.After, c.Limit
 	list, err := st.List(a.ctx, f)
 	if err != nil {
@@ -160,11 +156,10 @@ type showCmd struct {
 }
 
 func (c showCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	i, attempts, err := st.Show(a.ctx, c.ID)
 	if err != nil {
 		return notFound(err, c.ID)
@@ -232,11 +227,10 @@ type eventsCmd struct {
 }
 
 func (c eventsCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	if _, _, err := st.Show(a.ctx, c.ID); err != nil {
 		return notFound(err, c.ID)
 	}
@@ -266,11 +260,10 @@ func (c eventsCmd) Run(a *app) error {
 type statsCmd struct{}
 
 func (statsCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	stats, err := st.Stats(a.ctx)
 	if err != nil {
 		return err
@@ -360,18 +353,20 @@ type retryCmd struct {
 }
 
 func (c retryCmd) Run(a *app) error {
-	f := c.filter()
-	if len(c.IDs) == 0 && len(f.States) == 0 && f.Account+f.ReasonCode+f.Numero+f.Ref+f.Statut == "" {
+	if len(c.IDs) == 0 && len(c.State) == 0 && c.Account+c.ReasonCode+c.Numero+c.Ref+c.Statut == "" {
 		return usageError{errors.New("retry what? give ids or a filter, as --state invalid")}
 	}
 	if !c.DryRun && c.Reason == "" {
 		return usageError{errors.New("a retry needs --reason (or --dry-run to see what it would do)")}
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
+	f, err := c.filter(a.ctx, st)
+	if err != nil {
+		return err
+	}
 	ids := c.IDs
 	if len(ids) == 0 {
 		f.Retriable, f.Limit = true, c.Limit
@@ -391,7 +386,7 @@ func (c retryCmd) Run(a *app) error {
 		state, err := st.Retry(a.ctx, id, c.Reason)
 		if err != nil {
 			failed++
-			_, _ = fmt.Fprintf(a.err, "choriste: %s\n", oneLine(store.Message(err)))
+			_, _ = fmt.Fprintf(a.err, "choriste: %s\n", oneLine(a.words(err)))
 			continue
 		}
 		if a.json {
@@ -437,11 +432,10 @@ type cancelCmd struct {
 }
 
 func (c cancelCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	state, err := st.Cancel(a.ctx, c.ID)
 	if err != nil {
 		return err

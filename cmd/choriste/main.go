@@ -20,6 +20,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
@@ -59,6 +60,9 @@ type app struct {
 	getenv func(string) string
 	json   bool
 	usage  func() error
+
+	command string        // as kong names it
+	pool    *pgxpool.Pool // of store
 }
 
 func main() {
@@ -101,6 +105,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		_, _ = parser.Parse([]string{"--help"}) // prints it; what follows --help is not its error
 		return nil
 	}}
+	a.command = k.Command()
+	defer a.close()
 	err = k.Run(a)
 	var usage usageError
 	var broken brokenError
@@ -121,7 +127,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
 		return 2
 	default:
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(store.Message(err)))
+		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(a.words(err)))
 		return 1
 	}
 }
@@ -129,10 +135,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // store opens the database for one command of an operator, whose name goes into the history.
-func (a *app) store() (*store.Store, func(), error) {
+func (a *app) store() (*store.Store, error) {
 	s, err := load(a.getenv, "DATABASE_URL")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	who := "operator"
 	if u, err := user.Current(); err == nil {
@@ -141,19 +147,18 @@ func (a *app) store() (*store.Store, func(), error) {
 	const conns = 2
 	pool, err := store.Connect(a.ctx, s.DatabaseURL, "choriste:"+who, conns)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, 30*time.Second) // several hosts take their time
 	defer cancel()
+	a.pool = pool
 	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, nil, store.Unreachable(err, conns)
+		return nil, store.Unreachable(err, conns)
 	}
 	if err := migrations.Check(ctx, pool); err != nil {
-		pool.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return store.New(pool), pool.Close, nil
+	return store.New(pool), nil
 }
 
 // print writes v as one line of JSON.

@@ -63,11 +63,19 @@ func (c reconcileRunCmd) Run(a *app) error {
 	if c.Open && c.List || c.CSV && (c.List || a.json) {
 		return usageError{errors.New("choose one of --open and --list, and one of --csv and --json; --list is no CSV")}
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
+	if c.Account != "" {
+		accounts, _, err := st.Known(a.ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(accounts, c.Account) {
+			return among("account", c.Account, accounts)
+		}
+	}
 	switch {
 	case c.List:
 		runs, err := st.LatestRuns(a.ctx, c.Account, c.SIRET, c.Limit)
@@ -397,11 +405,10 @@ type reconcileAcceptCmd struct {
 }
 
 func (c reconcileAcceptCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	if err := st.AcceptFinding(a.ctx, c.ID, c.Reason); err != nil {
 		return err
 	}

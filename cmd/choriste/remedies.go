@@ -27,11 +27,10 @@ func (c completeCmd) Run(a *app) error {
 		}
 		files = append(files, store.Attachment{Nom: filepath.Base(name), Mime: mime.TypeByExtension(filepath.Ext(name)), Contenu: contents})
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	remedy, err := st.CompleteInvoice(a.ctx, c.ID, c.Comment, files)
 	return a.asked(c.ID, store.Complete, remedy, err)
 }
@@ -54,11 +53,10 @@ func (c recycleCmd) Run(a *app) error {
 	if c.To+c.Service+c.Engagement == "" {
 		return usageError{errors.New("recycle it to where? give --to, --service or --engagement")}
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	remedy, err := st.RecycleInvoice(a.ctx, c.ID, store.Routing{DestinataireSIRET: c.To, CodeService: c.Service, Engagement: c.Engagement}, c.Comment)
 	return a.asked(c.ID, store.Recycle, remedy, err)
 }
@@ -86,16 +84,15 @@ func (c replaceCmd) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	old, _, err := st.Show(a.ctx, c.ID)
 	if err != nil {
 		return notFound(err, c.ID)
 	}
-	id, err := st.Submit(a.ctx, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.ID})
+	id, err := a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.ID})
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,10 @@ func (c resolveCmd) Run(a *app) error {
 	if c.Reason == "" {
 		return usageError{errors.New("resolving an invoice needs --reason (or --dry-run to see what is known of it)")}
 	}
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	state, err := st.ResolveParked(a.ctx, c.ID, store.Resolution{Action: store.Action(c.Action), Reason: c.Reason, Flux: c.Flux, Override: c.Override})
 	if err != nil {
 		return err
@@ -48,11 +47,10 @@ func (c resolveCmd) Run(a *app) error {
 
 // show says what is known of the invoice: everything that an operator needs to decide.
 func (c resolveCmd) show(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	i, attempts, err := st.Show(a.ctx, c.ID)
 	if err != nil {
 		return notFound(err, c.ID)

@@ -25,11 +25,10 @@ type webhooksCmd struct {
 type webhooksListCmd struct{}
 
 func (webhooksListCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	list, err := st.Webhooks(a.ctx)
 	if err != nil {
 		return err
@@ -82,11 +81,10 @@ type webhooksTestCmd struct {
 
 // Run has a worker send the event, because only workers have the secrets: so it also shows whether they reach the receiver.
 func (c webhooksTestCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	event, err := st.TestWebhook(a.ctx, c.Name)
 	if err != nil {
 		return err
@@ -151,11 +149,10 @@ func (c webhooksResumeCmd) Run(a *app) error {
 
 // webhook does something to one endpoint and says so.
 func (a *app) webhook(name, did string, do func(*store.Store) error) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	if err := do(st); err != nil {
 		return err
 	}
@@ -174,11 +171,10 @@ type webhooksReplayCmd struct {
 }
 
 func (c webhooksReplayCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	from := c.From
 	if from == 0 {
 		if from, err = st.SeqSince(a.ctx, c.Since); err != nil {
@@ -222,11 +218,10 @@ type webhooksSkipCmd struct {
 }
 
 func (c webhooksSkipCmd) Run(a *app) error {
-	st, done, err := a.store()
+	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	defer done()
 	seq, err := st.SkipWebhook(a.ctx, c.Name, c.Reason)
 	if err != nil {
 		return err

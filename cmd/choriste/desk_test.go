@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/jobs"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+	"github.com/choriste/choriste/worker"
+)
+
+// said runs a command as a login and expects a status and one line of error, or words on the output, without PostgreSQL's own.
+func said(t *testing.T, url string, status int, want string, args ...string) string {
+	t.Helper()
+	got, out, errOut := command(t, map[string]string{"DATABASE_URL": url}, args...)
+	if got != status || !strings.Contains(out+errOut, want) {
+		t.Errorf("choriste %s: status %d, want %d with %q\nout: %s\nerr: %s", strings.Join(args, " "), got, status, want, out, errOut)
+	}
+	for _, raw := range []string{"PostgreSQL refused", "permission denied", "duplicate key", "does not exist"} {
+		if strings.Contains(errOut, raw) {
+			t.Errorf("choriste %s: a bare error of the database: %s", strings.Join(args, " "), errOut)
+		}
+	}
+	return out
+}
+
+func document(t *testing.T, name string, contents []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, contents, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// No error of the database reaches people raw: each says what to do.
+func TestErrorsOfTheDatabaseSayWhatToDo(t *testing.T) {
+	db := storetest.New(t)
+	file := document(t, "invoice.xml", invoicetest.Invoice{}.CII())
+	said(t, db.OperatorURL, 0, "invoice 1", "submit", file, "--ref", "mine")
+	said(t, db.OperatorURL, 1, "invoice 1 of account default has this external_ref already (it is received)", "submit", file, "--ref", "mine")
+	said(t, db.AppURL, 1, "invoice 1 of account default has this external_ref already", "submit", file, "--ref", "mine")
+	for _, args := range [][]string{{"pause", "--reason", "x"}, {"resume"}, {"retry", "1", "--reason", "x"}, {"cancel", "1"}, {"resolve", "1", "abandon", "--reason", "x"}, {"reconcile"}, {"reconcile", "accept", "1", "--reason", "x"}, {"webhooks", "test", "x"}, {"webhooks", "forget", "x"}, {"complete", "1", "--comment", "x"}, {"recycle", "1", "--service", "x"}} {
+		said(t, db.ReaderURL, 1, "is not a member of chorus_operator. This statement makes it one: GRANT chorus_operator TO ", args...)
+	}
+	said(t, db.ReaderURL, 1, "is not a member of chorus_operator or chorus_app", "submit", file)
+	for _, args := range [][]string{{"stats"}, {"webhooks"}, {"reconcile", "--open"}, {"reconcile", "--list"}} {
+		said(t, db.AppURL, 1, "is not a member of chorus_", args...)
+	}
+	owner, err := store.Connect(t.Context(), db.URL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	if _, err := owner.Exec(t.Context(), `DROP SCHEMA chorus CASCADE`); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"list"}, {"show", "1"}, {"stats"}, {"submit", file}, {"pause", "--reason", "x"}, {"reconcile", "--open"}, {"webhooks"}} {
+		said(t, db.OperatorURL, 1, "Run `choriste migrate up`", args...)
+	}
+}
+
+func TestValuesThatDoNotExistAreNamed(t *testing.T) {
+	db := storetest.New(t)
+	for _, args := range [][]string{{"list"}, {"retry", "--dry-run"}} {
+		said(t, db.ReaderURL, 1, "there is no account nobody: there are default", append(args, "--account", "nobody")...)
+		said(t, db.ReaderURL, 1, "there is no reason code ABSNT: there are ABSENT, AMBIGUOUS,", append(args, "--reason-code", "ABSNT")...)
+		said(t, db.ReaderURL, 1, "there is no status SUSPENDU: there are ", append(args, "--statut", "SUSPENDU")...)
+		said(t, db.ReaderURL, 0, "", append(args, "--statut", "SUSPENDUE", "--account", "default", "--reason-code", "ABSENT")...)
+	}
+	said(t, db.OperatorURL, 1, "there is no account nobody: there are default", "pause", "nobody", "--reason", "x")
+	said(t, db.OperatorURL, 1, "there is no account nobody: there are default", "resume", "nobody")
+	for _, args := range [][]string{{"show"}, {"events"}, {"cancel"}, {"resolve"}} {
+		said(t, db.OperatorURL, 1, "there is no invoice 7", append(args, "7")...)
+	}
+	said(t, db.OperatorURL, 4, "nothing has been compared yet", "reconcile", "--open")
+	said(t, db.OperatorURL, 4, `"compared_at":null`, "reconcile", "--open", "--json")
+	said(t, db.OperatorURL, 1, "there is no account nobody: there are default", "reconcile", "--open", "--account", "nobody")
+}
+
+// What is no invoice's file is refused before anything is inserted, and nothing is waited for.
+func TestFilesThatAreNoInvoices(t *testing.T) {
+	db := storetest.New(t)
+	good := document(t, "invoice.xml", invoicetest.Invoice{}.CII())
+	said(t, db.OperatorURL, 0, "invoice 1", "submit", good)
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	huge := document(t, "huge.xml", nil)
+	if err := os.Truncate(huge, 40<<20); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"/etc/hostname":                                         "this is not an invoice",
+		document(t, "a.pdf", []byte("MZ\x90\x00")):              "this is not an invoice",
+		document(t, "b.xml", []byte("PK\x03\x04")):              "the document is an archive",
+		document(t, "c.html", []byte("<!DOCTYPE html><html>")):  "this is not an invoice (HTML)",
+		document(t, "d.txt", []byte(strings.Repeat("x", 5000))): "this is not an invoice",
+		document(t, "e.xml", nil):                               "the file is empty",
+		document(t, "f.xml", []byte(" \n")):                     "the document is empty",
+		document(t, "g.xml", make([]byte, invoice.MaxBytes+1)):  "10 MB",
+		huge:                    "the file is larger than Chorus Pro takes",
+		dir:                     "this is a directory",
+		pipe:                    "a pipe, a socket or a device",
+		"/dev/zero":             "a pipe, a socket or a device",
+		filepath.Join(dir, "x"): "there is none of this name",
+	} {
+		said(t, db.OperatorURL, 1, want, "submit", file)
+		said(t, db.OperatorURL, 1, want, "replace", "1", file)
+	}
+	said(t, db.OperatorURL, 1, "a pipe, a socket or a device", "complete", "1", "--file", pipe)
+	if out := said(t, db.OperatorURL, 0, "", "list", "--json"); strings.Count(out, "\n") != 1 {
+		t.Errorf("something was inserted:\n%s", out)
+	}
+}
+
+// `resume` waits for the worker's trial of the password and says what came of it.
+func TestResumeSaysWhatComesOfIt(t *testing.T) {
+	t.Parallel()
+	db, sim := storetest.New(t), chorustest.New(t, &chorustest.Config{Quota: -1})
+	password := func(p string) {
+		if err := sim.SetAccount(chorustest.DefaultAccount.Login, func(a *chorustest.Account) { a.Password, a.Locked = p, false }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said(t, db.OperatorURL, 0, "goes on as soon as a worker runs", "resume")
+	said(t, db.OperatorURL, 0, `{"account":"default","paused":false,"trial":"no_worker"}`, "resume", "--json")
+	password("another")
+	pool, err := store.Connect(t.Context(), db.WorkerURL, "test", worker.Conns(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w, err := worker.New(worker.Config{
+		Pool: pool,
+		Accounts: []worker.Account{{Name: "default", Chorus: chorus.Config{
+			APIURL: sim.APIURL(), TokenURL: sim.TokenURL(), ClientID: chorustest.DefaultClient.ID, ClientSecret: chorus.Secret(chorustest.DefaultClient.Secret),
+			Login: chorustest.DefaultAccount.Login, Password: chorus.Secret(chorustest.DefaultAccount.Password),
+		}}},
+		Quota: 1000, Settings: jobs.Settings{HTTPTimeout: 2 * time.Second},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	paused := func() {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); !strings.Contains(said(t, db.OperatorURL, 0, "account default", "stats"), "paused since"); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the refused account is not paused")
+			}
+		}
+	}
+	paused()
+	said(t, db.OperatorURL, 1, "default is paused again: Chorus Pro refuses its password still", "resume")
+	paused()
+	said(t, db.OperatorURL, 1, `"trial":"refused"`, "resume", "--json")
+	password(chorustest.DefaultAccount.Password)
+	said(t, db.OperatorURL, 0, "default goes on", "resume")
+	said(t, db.OperatorURL, 0, "default is paused", "pause", "--reason", "holiday")
+	said(t, db.OperatorURL, 0, `"trial":"none"`, "resume", "--json")
+}
+
+// A date is a date, wherever the server stands; a time has a zone.
+func TestDatesAndTimesAsPrinted(t *testing.T) {
+	db := storetest.New(t)
+	said(t, db.OperatorURL, 0, "invoice 1", "submit", document(t, "invoice.xml", invoicetest.Invoice{}.CII()))
+	owner, err := store.Connect(t.Context(), db.URL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	for _, sql := range []string{
+		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
+		`UPDATE chorus.invoices SET date_depot = '2026-11-20 00:00:00+01', statut_courant_date = '2026-11-21 09:00:00+01'`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var row struct {
+		DateDepot         string    `json:"date_depot"`
+		StatutCourantDate time.Time `json:"statut_courant_date"`
+	}
+	if err := json.Unmarshal([]byte(said(t, db.OperatorURL, 0, "", "show", "1", "--json")), &row); err != nil || row.DateDepot != "2026-11-20" || row.StatutCourantDate.UTC().Hour() != 8 {
+		t.Errorf("%+v, %v", row, err)
+	}
+	text := said(t, db.OperatorURL, 0, "2026-11-20", "show", "1")
+	for _, line := range strings.Split(text, "\n") {
+		if label, rest, _ := strings.Cut(line, "  "); label == "inserted" || label == "last change" || label == "since" {
+			if _, err := time.Parse("2006-01-02 15:04:05.000-07:00", strings.TrimSpace(rest)); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	}
+}
+
+func TestTotalsAreOfWhatIsOpen(t *testing.T) {
+	finding := func(code, state, here, portal string) store.FindingView {
+		return store.FindingView{Code: code, State: state, Here: &store.Side{MontantTTC: here, Devise: "EUR"}, Portal: &store.Side{MontantTTC: portal, Devise: "EUR"}}
+	}
+	got := totals([]store.FindingView{
+		finding(store.FindingAmount, "open", "1500.00", "1499.00"), finding(store.FindingAmount, "open", "10.00", "12.50"), finding(store.FindingAmount, "accepted", "1.00", "1000.00"),
+		finding(store.FindingStatus, "accepted", "7.00", "7.00"), finding(store.FindingFlux, "open", "5.00", "5.00"),
+	})
+	if len(got) != 2 || got[0].Code != store.FindingAmount || got[0].Count != 2 || got[0].Sum.String() != "3.5" || got[1].Sum.String() != "5" {
+		t.Errorf("%+v", got)
+	}
+}
