@@ -6,19 +6,41 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
 )
 
 // mostCounts bounds the calls of one count; what it leaves over is found by the next one.
 const mostCounts = 24
 
+// check counts a settled period once more, which costs one call, and reads it again where the portal counts more than we hold: that was late by more than
+// the grace, which grows.
+func (f *feed) check(ctx context.Context, w window) error {
+	c := &counting{feed: f, grain: f.grain(), left: mostCounts}
+	before := f.sum
+	f.sum = store.Followed{}
+	total, err := c.total(ctx, w.from, w.to)
+	if err == nil && total >= 0 {
+		err = c.compare(ctx, w.from, w.to, total)
+	}
+	if err != nil {
+		return err
+	}
+	c.tell()
+	found := f.sum
+	f.sum = before
+	f.sum.Add(found)
+	return f.Store.FeedChecked(ctx, f.mark, w.to, found)
+}
+
 // count compares how many changes the portal counts with how many we hold: of V and a day, and once a day of a month. Equal: nothing was missed. The feed has
 // just been read, so that what changed since then makes the portal's number smaller, never larger: a larger one is proof.
 //
 // An invoice that changed twice counts once, so that missing its second change does not show. It does show when only changes to some of the statuts are
-// counted, with the one in it and not the other: each time, the statuts are divided in another way, and both halves are counted.
+// counted, with the one in it and not the other: so all are counted, then those to one half of the statuts, then those to the other, by turns, and each time
+// round the statuts are divided in another way.
 func (f *feed) count(ctx context.Context) error {
-	grain := min(time.Minute, f.Settings.SyncEvery) // on whole minutes it does not matter how exactly the portal compares
-	to := f.st.Now.Add(-f.overlap()).Truncate(grain)
+	grain := f.grain()
+	to := later(f.mark.Read.Watermark, f.st.Watermark).Truncate(grain)
 	since := f.st.KnownAt.Add(-atFirst).Truncate(grain) // before, nobody looked
 	from := to.Add(-f.Settings.VisibilityDelay - 24*time.Hour).Truncate(grain)
 	if f.st.Deep {
@@ -31,11 +53,9 @@ func (f *feed) count(ctx context.Context) error {
 	if err := c.lookAgain(ctx, from, to); err != nil {
 		return f.counted(ctx, err)
 	}
-	some, others := halves(f.st.Counts)
-	for _, c.statuts = range [][]string{nil, some, others} {
-		if !from.Before(to) || c.left <= 0 {
-			break
-		}
+	some, others := halves(f.st.Counts / 3)
+	c.statuts = [][]string{nil, some, others}[f.st.Counts%3]
+	if from.Before(to) && c.left > 0 {
 		total, err := c.total(ctx, from, to)
 		if err == nil {
 			err = c.compare(ctx, from, to, total)
@@ -43,15 +63,9 @@ func (f *feed) count(ctx context.Context) error {
 		if err != nil {
 			return f.counted(ctx, err)
 		}
-		if total == 0 { // and so is each half
-			break
-		}
 	}
-	if c.missed > 0 {
-		f.Metrics.Missed.Add(float64(c.missed))
-		f.Log.Warn("counting found changes that the feed had not shown", "account", f.st.Account, "structure", f.st.ID, "count", c.missed)
-	}
-	next, deep := 2*hour*f.Settings.SyncEvery, time.Duration(0)
+	c.tell()
+	next, deep := 40*f.Settings.SyncEvery, time.Duration(0)
 	if c.left <= 0 {
 		next = 5 * f.Settings.SyncEvery
 	}
@@ -69,6 +83,14 @@ func (f *feed) count(ctx context.Context) error {
 		return err
 	}
 	return f.Store.LeaveStructure(ctx, f.mark.StructureKey, f.mark.Claim)
+}
+
+// tell says what counting has found.
+func (c *counting) tell() {
+	if c.missed > 0 {
+		c.Metrics.Missed.Add(float64(c.missed))
+		c.Log.Warn("counting found changes that the feed had not shown", "account", c.st.Account, "structure", c.st.ID, "count", c.missed)
+	}
 }
 
 // lookAgain reads what surrounds the rows whose statut has no name, or none that is known: the line that said so may have been wrong, and what it should have

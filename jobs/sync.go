@@ -3,16 +3,15 @@ package jobs
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
 )
 
-// The change feed of a supplier structure shows every invoice whose status changed within a period, in one search whatever the number of invoices. It is
-// read from a watermark on, with a short overlap; now and then the changes of a longer time are counted, which costs one call, and what the count says is
-// missing is read again (count.go). A portal that does not honour the period is found out (probe.go) and read in another way (depots.go).
+// The change feed of a supplier structure shows every invoice whose status changed within a period, in one search whatever the number of invoices. Which
+// period is read next is decided in feed_plan.go; now and then the changes of a longer time are counted, which costs one call, and what the count says is
+// missing is read again (count.go). A portal that does not honour the period is found out (probe.go) and read in another way (feed_fallback.go).
 
 // By the default settings a feed is read once a minute; what is rarer is so many readings apart.
 const (
@@ -41,13 +40,15 @@ type feed struct {
 	*Jobs
 	acct  *Account
 	st    store.Structure
+	state feedState
+	plan  feedPlan
 	mark  store.FeedMark
 	sum   store.Followed
 	pages int // read
-	rows  int // on them
 	full  int // rows on the fullest page, or as many as are granted
 
 	granted  int  // rows a page; what is not above 0 is not known
+	slowly   bool // the more pages, the later the next reading
 	tolerant bool // lines from outside the period are put up with
 }
 
@@ -77,9 +78,12 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	f := &feed{
 		Jobs: j, acct: acct, st: st, full: 100,
 		mark: store.FeedMark{
-			StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Since: st.Watermark, Watermark: st.Now, Next: every, Resting: st.Resting,
-			MostLate: max(5*every, j.Settings.VisibilityDelay/2),
+			StructureKey: key, Claim: claim, Lease: j.Settings.lease(), Now: st.Now, Was: st.FeedRead, Next: every, Resting: st.Resting,
+			MostLate: mostLate(every, j.Settings.VisibilityDelay),
 		},
+	}
+	if err := f.prepare(ctx); err != nil {
+		return err
 	}
 	switch {
 	case st.Resting:
@@ -126,7 +130,7 @@ func (f *feed) run(ctx context.Context, loaded bool) error {
 	if f.st.Honoured != honoured || f.st.Offset != offset {
 		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.Settings.SyncEvery/4)
 	}
-	f.tolerant, f.pages = true, 0
+	f.tolerant, f.pages, f.sum = true, 0, store.Followed{}
 	if err = f.readAll(ctx, loaded); errors.Is(err, errOutside) {
 		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.mark.Next)
 	}
@@ -140,30 +144,101 @@ func (f *feed) readAll(ctx context.Context, loaded bool) error {
 	case store.HonouredDays:
 		return f.byDay(ctx)
 	default:
-		f.mark.Keep = f.st.Count && !loaded
-		err := f.read(ctx, f.asked(f.from(), time.Time{}), chorus.LaneSync, true)
-		if err == nil && f.mark.Keep {
-			err = f.count(ctx)
-		}
-		return err
+		return f.byPlan(ctx, loaded)
 	}
 }
 
-// from is the moment from which the feed is read: the watermark less an overlap, twice as long as changes were late lately.
-func (f *feed) from() time.Time {
-	if f.st.Watermark.IsZero() {
-		return f.st.Now.Add(-atFirst)
-	}
-	return f.st.Watermark.Add(-f.overlap())
-}
-
-func (f *feed) overlap() time.Duration {
+// prepare finds out what has to be known to decide what is read next.
+func (f *feed) prepare(ctx context.Context) error {
+	const measured = 5 // readings
 	every := f.Settings.SyncEvery
-	if f.st.Lateness < 0 {
-		return every
+	f.state = feedState{FeedRead: f.st.FeedRead, now: f.st.Now, lateness: f.st.Lateness, every: every, visibility: f.Settings.VisibilityDelay, page: 100}
+	if f.st.PageRows > 0 {
+		f.state.page = f.st.PageRows
 	}
-	return min(max(2*f.st.Lateness, every/12), 2*f.mark.MostLate)
+	if !f.st.Fresh.IsZero() {
+		n, err := f.Store.Changes(ctx, f.st, f.st.Fresh.Add(-measured*every), f.st.Fresh, nil)
+		if err != nil {
+			return err
+		}
+		f.state.rate = float64(n) / (measured * every).Seconds()
+	}
+	f.plan = f.state.plan()
+	f.mark.Read, f.mark.Unsure, f.mark.Learn = f.plan.read, f.state.grace()+ripe*every, learning*every
+	if f.plan.apart {
+		f.mark.Grace = f.state.grace()
+	}
+	return nil
 }
+
+// byPlan reads what is due, and counts what is due to be counted.
+func (f *feed) byPlan(ctx context.Context, loaded bool) error {
+	every := f.Settings.SyncEvery
+	if f.plan.back > 0 {
+		from := f.plan.windows[0].from
+		reach := f.st.Now.Add(-max(longest, f.Settings.VisibilityDelay))
+		since, err := f.Store.Latest(ctx, f.st, reach, f.plan.back)
+		if err != nil {
+			return err
+		}
+		if since.Before(reach) { // all of them fit
+			since = reach
+		}
+		if since.Before(from) {
+			f.plan.windows[0].from, f.mark.Read.WideFrom = since, since
+		}
+	}
+	check, checks := f.state.check(f.plan, f.grain())
+	counts := f.st.Count && !loaded
+	f.mark.Keep = checks || counts
+	switch {
+	case f.mark.Resting:
+	case loaded:
+		f.mark.Next = f.plan.next + f.plan.next/4
+	case counts && f.state.slow():
+		f.mark.Next = f.plan.next + every // a count takes the place of a reading
+	default:
+		f.mark.Next = f.plan.next
+	}
+	f.mark.Proves = f.state.proves(f.mark.Read)
+	if len(f.plan.windows) == 0 {
+		if err := f.follow(ctx, nil, true); err != nil {
+			return err
+		}
+	}
+	for k, w := range f.plan.windows {
+		last := k == len(f.plan.windows)-1
+		err := f.read(ctx, f.asked(w.from, w.to), chorus.LaneSync, last)
+		if w.again && chorus.FaultOf(err) == chorus.FaultIncomplete {
+			err = f.follow(ctx, nil, last)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if checks {
+		if err := f.check(ctx, check); err != nil {
+			return f.counted(ctx, err)
+		}
+	}
+	switch {
+	case counts:
+		return f.count(ctx)
+	case f.mark.Keep:
+		return f.Store.LeaveStructure(ctx, f.mark.StructureKey, f.mark.Claim)
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// grain is what periods that are counted begin and end with: on whole minutes it does not matter how exactly the portal compares.
+func (f *feed) grain() time.Duration { return min(time.Minute, f.Settings.SyncEvery) }
 
 // asked is the search for changes in [from, to), a whole number of milliseconds; a zero to is no end.
 func (f *feed) asked(from, to time.Time) chorus.Query {
@@ -199,7 +274,6 @@ func (f *feed) read(ctx context.Context, q chorus.Query, lane chorus.Lane, last 
 			}
 		}
 		f.pages++
-		f.rows += len(p.Factures)
 		f.full = max(f.full, len(p.Factures))
 		f.granted = p.Granted
 		page = page[:0]
@@ -231,36 +305,15 @@ func beyond(at, from, to time.Time, tolerance time.Duration) bool {
 }
 
 func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
-	f.mark.Last, f.mark.Before, f.mark.Costly = last, f.sum, f.sum.Known-f.sum.Changed > f.full
-	if last && f.st.Honoured != store.HonouredUnknown && f.st.Honoured != store.HonouredHours {
-		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery) // many pages for little news
-	} else if last {
-		overlap := f.overlap()
-		f.mark.Next = wholePages(f.mark.Next+overlap, f.st.Now.Sub(f.from()), f.rows, f.granted) - overlap
+	f.mark.Last, f.mark.Before, f.mark.PageRows = last, f.sum, max(f.granted, 0)
+	if last && f.slowly {
+		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery)
 	}
 	did, err := f.Store.Follow(ctx, page, f.mark)
 	if err == nil {
 		f.sum.Add(did)
 	}
 	return err
-}
-
-// wholePages is how much time the next reading should cover, at most so much, if one that covered took brought so many rows. A page with a few rows costs
-// as much as a full one: a little less time, after which the last page is nearly full, costs less and shows changes sooner.
-func wholePages(most, took time.Duration, rows, granted int) time.Duration {
-	const nearly, full = 0.85, 0.9 // of a page: not every time brings the same
-	if granted <= 0 || took <= 0 {
-		return most
-	}
-	pages := float64(rows) / float64(granted) * float64(most) / float64(took)
-	if pages < nearly {
-		return most
-	}
-	fewer := math.Floor(pages-nearly) + nearly
-	if pages-math.Floor(pages) <= full && math.Ceil(pages)/pages <= math.Ceil(fewer)/fewer {
-		return most
-	}
-	return time.Duration(fewer / pages * float64(most))
 }
 
 // syncFailed has the feed read again, from the same watermark.

@@ -84,13 +84,16 @@ CREATE TABLE chorus.structures (
     designation       text,
     known_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-    watermark         timestamptz, -- changes up to here have been read
+    watermark         timestamptz, -- changes up to here have been read when they could no longer be late
+    fresh_until       timestamptz, -- changes up to here have been read once at least
+    wide_from         timestamptz, -- the last reading without a gap showed everything from here
+    wide_at           timestamptz, -- to here, which is when it was made
+    checked_until     timestamptz, -- changes up to here have been counted once more
+    learning_until    timestamptz, -- how late the portal is, is looked at more often until then
     synced_at         timestamptz,
     next_sync_at      timestamptz NOT NULL DEFAULT '-infinity',
-    wide_at           timestamptz, -- when the feed was last read with a day more than needed
-    -- How far behind the watermark a change lay when it was first seen, lately; and how long after the acknowledgement of a deposit its invoice was.
-    lateness          interval,
-    usual_wait        interval,
+    page_rows         int,         -- rows that the portal grants a page; null: it has not said
+    usual_wait        interval,    -- how long after the acknowledgement of a deposit its invoice is usually shown
     -- Nothing of ours is open: read now and then only. A deposit wakes it.
     resting           boolean NOT NULL DEFAULT false,
     count_due_at      timestamptz NOT NULL DEFAULT '-infinity', -- the last day's changes are counted
@@ -110,6 +113,16 @@ CREATE TABLE chorus.structures (
     PRIMARY KEY (account, id_structure_cpp)
 );
 CREATE INDEX structures_identifiant ON chorus.structures (account, identifiant);
+
+-- How late a feed showed a change, at most, in each hour of the last day in which that could be seen (docs/operating.md, "The change feed").
+CREATE TABLE chorus.feed_lateness (
+    account          text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    hour             timestamptz NOT NULL,
+    lateness         interval NOT NULL,
+    PRIMARY KEY (account, id_structure_cpp, hour),
+    FOREIGN KEY (account, id_structure_cpp) REFERENCES chorus.structures
+);
 
 -- What the recipients of open invoices demand and report (docs/chorus-pro.md §5.3), asked for seldom.
 CREATE TABLE chorus.recipients (

@@ -34,7 +34,7 @@ GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, met
     identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since,
     due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
-    chorus.maintenance, chorus.strangers, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
+    chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator, chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint) TO chorus_operator, chorus_reader;
@@ -59,7 +59,7 @@ GRANT EXECUTE ON FUNCTION
 -- The worker
 
 GRANT SELECT ON chorus.invoices, chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation,
-    chorus.breakers, chorus.maintenance, chorus.strangers, chorus.reconciliations, chorus.reconciled, chorus.suspects, chorus.findings,
+    chorus.breakers, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.reconciled, chorus.suspects, chorus.findings,
     chorus.remedy_files, chorus.webhooks, chorus.configured, chorus.heartbeats, chorus.tokens, chorus.secrets TO chorus_worker;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
     destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
@@ -70,7 +70,7 @@ GRANT INSERT, UPDATE ON chorus.attempts, chorus.accounts, chorus.structures, cho
     chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured TO chorus_worker;
 GRANT INSERT ON chorus.secrets TO chorus_worker;
 GRANT SELECT, INSERT, UPDATE ON chorus.locks TO chorus_worker;
-GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.reconciled, chorus.suspects TO chorus_worker;
+GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects TO chorus_worker;
 GRANT UPDATE ON chorus.installation TO chorus_worker;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;

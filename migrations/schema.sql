@@ -127,6 +127,15 @@ CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW 
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 
+CREATE TABLE chorus.feed_lateness (
+    account text NOT NULL,
+    id_structure_cpp bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    lateness interval NOT NULL,
+    CONSTRAINT feed_lateness_account_id_structure_cpp_fkey FOREIGN KEY (account, id_structure_cpp) REFERENCES chorus.structures(account, id_structure_cpp),
+    CONSTRAINT feed_lateness_pkey PRIMARY KEY (account, id_structure_cpp, hour)
+);
+
 CREATE TABLE chorus.finding_codes (
     code text NOT NULL,
     about text NOT NULL,
@@ -494,10 +503,14 @@ CREATE TABLE chorus.structures (
     designation text,
     known_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     watermark timestamp with time zone,
+    fresh_until timestamp with time zone,
+    wide_from timestamp with time zone,
+    wide_at timestamp with time zone,
+    checked_until timestamp with time zone,
+    learning_until timestamp with time zone,
     synced_at timestamp with time zone,
     next_sync_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    wide_at timestamp with time zone,
-    lateness interval,
+    page_rows integer,
     usual_wait interval,
     resting boolean DEFAULT false NOT NULL,
     count_due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -2134,6 +2147,9 @@ GRANT SELECT ON chorus.events TO chorus_app;
 GRANT SELECT ON chorus.events TO chorus_operator;
 GRANT SELECT ON chorus.events TO chorus_reader;
 GRANT SELECT ON chorus.events TO chorus_worker;
+GRANT SELECT ON chorus.feed_lateness TO chorus_operator;
+GRANT SELECT ON chorus.feed_lateness TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.feed_lateness TO chorus_worker;
 GRANT SELECT ON chorus.finding_codes TO chorus_app;
 GRANT SELECT ON chorus.finding_codes TO chorus_operator;
 GRANT SELECT ON chorus.finding_codes TO chorus_reader;

@@ -38,12 +38,14 @@ func (s Seen) Siren() string {
 type Followed struct {
 	Known   int             // rows of ours
 	Changed int             // of these, moved or with a new statut
+	Settled int             // rows of ours whose change had been settled before: read when it could no longer be late
+	Missed  int             // of these, changed all the same
 	Older   int             // of these, carrying an older date than we hold: kept as they were
 	Doubts  int             // rows in doubt that were woken up, or ready ones that the portal turns out to hold
 	Unknown int             // invoices that no row of ours stands for
 	Doubles int             // rows parked because the portal holds another invoice of their number
 	Unsure  time.Time       // of the earliest line whose date is too vague to tell whether it is newer than a final row; zero: none
-	Late    time.Duration   // how far before FeedMark.Since the oldest news lay
+	Late    time.Duration   // how late the latest news was, as far as is known
 	Waits   []time.Duration // from the acknowledgement of a deposit to now, when its invoice was shown
 }
 
@@ -51,6 +53,8 @@ type Followed struct {
 func (f *Followed) Add(page Followed) {
 	f.Known += page.Known
 	f.Changed += page.Changed
+	f.Settled += page.Settled
+	f.Missed += page.Missed
 	f.Older += page.Older
 	f.Doubts += page.Doubts
 	f.Unknown += page.Unknown
@@ -65,22 +69,6 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// FeedMark says how far a structure's feed has been read, in the same transaction that stores what was read.
-type FeedMark struct {
-	StructureKey
-	Claim     int64
-	Lease     time.Duration // while more pages follow
-	Since     time.Time     // the watermark until now: news from before it are late
-	Last      bool          // this was the last page: the watermark moves, and the feed is due again after Next
-	Before    Followed      // what the pages before the last one did
-	Keep      bool          // the job keeps the structure after the last page
-	Watermark time.Time     // zero: it stays
-	Next      time.Duration
-	Resting   bool          // nothing of ours is open: a deposit makes the feed due at once
-	MostLate  time.Duration // nothing later is learned
-	Costly    bool          // more than a page was read again in vain: what was late is to fade faster
 }
 
 // Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once; what no
@@ -112,6 +100,16 @@ func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followe
 }
 
 func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did *Followed) error {
+	page, known, err := withoutKnown(ctx, tx, mark.StructureKey, page)
+	if err != nil {
+		return err
+	}
+	for _, seen := range known {
+		did.Known++
+		if seen.StatutDate.Before(mark.Was.Watermark) {
+			did.Settled++
+		}
+	}
 	hits, err := lockHits(ctx, tx, mark.Account, page)
 	if err != nil {
 		return err
@@ -142,9 +140,11 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		default:
 			did.Known++
 			did.Changed++
-			if !seen.StatutDate.IsZero() && !mark.Since.IsZero() {
-				did.Late = min(max(did.Late, mark.Since.Sub(seen.StatutDate)), mark.MostLate)
+			if seen.StatutDate.Before(mark.Was.Watermark) && !seen.StatutDate.IsZero() && h.State != Deposited {
+				did.Settled++
+				did.Missed++
 			}
+			did.Late = max(did.Late, mark.late(h.Invoice, seen))
 			if h.State == Deposited {
 				did.Waits = append(did.Waits, h.DepositedFor)
 				taken = append(taken, seen.IdentifiantFactureCPP)
@@ -174,6 +174,53 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 	}
 	did.Doubles, err = doubles(ctx, tx, mark.Account, numbers)
 	return err
+}
+
+// withoutKnown leaves out the lines that say what is known already, without locking or writing anything: a feed is read with a long overlap. It returns those
+// of rows of ours, too. Whatever else a line may mean, a row of its number whose deposit is not over, it meant when it was new, or will mean in a look-up.
+func withoutKnown(ctx context.Context, tx pgx.Tx, key StructureKey, page []Seen) (rest, known []Seen, err error) {
+	ids, statuts, dates := make([]int64, len(page)), make([]string, len(page)), make([]*time.Time, len(page))
+	for k, f := range page {
+		ids[k], statuts[k], dates[k] = f.IdentifiantFactureCPP, f.Statut, nullTime(f.StatutDate)
+	}
+	rows, err := tx.Query(ctx, `
+		WITH seen AS (
+		    SELECT * FROM unnest($3::bigint[], $4::text[], $5::timestamptz[]) WITH ORDINALITY AS x (cpp, statut, at, k)
+		)
+		SELECT seen.k::int - 1, true
+		FROM seen
+		JOIN chorus.invoices i ON i.identifiant_facture_cpp = seen.cpp
+		WHERE i.account = $1 AND i.state IN ('integrated', 'settled', 'rejected') AND i.statut_courant = seen.statut AND i.statut_courant_date = seen.at
+		UNION ALL
+		SELECT seen.k::int - 1, false
+		FROM seen
+		JOIN chorus.strangers s ON s.account = $1 AND s.identifiant_facture_cpp = seen.cpp
+		WHERE s.id_structure_cpp = $2 AND s.statut = seen.statut AND s.statut_date = seen.at AND s.last_seen_at > clock_timestamp() - interval '1 hour'
+		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = s.identifiant_facture_cpp)
+		  AND NOT EXISTS (
+		      SELECT FROM chorus.invoices i
+		      WHERE i.numero_facture = s.numero_facture AND i.state IN ('ready', 'sending', 'in_doubt', 'deposited'))`, key.Account, key.ID, ids, statuts, dates)
+	if err != nil {
+		return nil, nil, err
+	}
+	skip := make([]bool, len(page))
+	var k int
+	var ours bool
+	if _, err = pgx.ForEachRow(rows, []any{&k, &ours}, func() error {
+		skip[k] = true
+		if ours {
+			known = append(known, page[k])
+		}
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	for k, f := range page {
+		if !skip[k] {
+			rest = append(rest, f)
+		}
+	}
+	return rest, known, nil
 }
 
 // hit is a row that the k-th line of a page is about.

@@ -21,7 +21,7 @@ func newFeedBench(t testing.TB) *feedBench {
 	t.Helper()
 	b := &feedBench{bench: newBench(t)}
 	must(t, b.worker.Structures(b.ctx, "default", []store.Structure{{ID: 7, Identifiant: "12345678200010"}}, time.Hour))
-	b.mark = store.FeedMark{StructureKey: store.StructureKey{Account: "default", ID: 7}, Claim: 1, Lease: time.Hour, MostLate: time.Hour}
+	b.mark = store.FeedMark{StructureKey: store.StructureKey{Account: "default", ID: 7}, Claim: 1, Lease: time.Hour, MostLate: time.Hour, Unsure: time.Hour}
 	must(t, pgx.BeginFunc(b.ctx, b.worker.Pool(), func(tx pgx.Tx) error {
 		return b.worker.SetStructureClaim(b.ctx, tx, b.mark.StructureKey, 1)
 	}))
@@ -236,7 +236,7 @@ func TestAVagueDateIsAskedForAgain(t *testing.T) {
 	b.follow(t, paid)
 	back := seen(id, 1, "F1", minute)
 	back.Statut = "SUSPENDUE"
-	b.mark.Last, b.mark.Keep, b.mark.Watermark = true, true, minute.Add(10*time.Minute)
+	b.mark.Last, b.mark.Keep, b.mark.Read.Watermark = true, true, minute.Add(10*time.Minute)
 	if did := b.follow(t, back); did.Changed != 0 || !did.Unsure.Equal(minute) {
 		t.Errorf("%+v", did)
 	}
@@ -248,7 +248,7 @@ func TestAVagueDateIsAskedForAgain(t *testing.T) {
 		t.Errorf("read up to %s, want %s", watermark(), minute)
 	}
 	back.StatutDate = minute.Add(40 * time.Second)
-	if did := b.follow(t, back); did.Changed != 1 || !watermark().Equal(b.mark.Watermark) {
+	if did := b.follow(t, back); did.Changed != 1 || !watermark().Equal(b.mark.Read.Watermark) {
 		t.Errorf("%+v, read up to %s", did, watermark())
 	}
 	if state, _, _ := b.state(t, id); state != store.Integrated {
@@ -259,29 +259,54 @@ func TestAVagueDateIsAskedForAgain(t *testing.T) {
 // What a reading learns of how late changes are shown, and how long deposits take to be.
 func TestWhatAFeedTeaches(t *testing.T) {
 	b := newFeedBench(t)
-	at := time.Now().Add(-time.Hour)
-	b.mark.Last, b.mark.Keep, b.mark.MostLate = true, true, 40*time.Second
+	at := time.Now().Add(-time.Hour).Truncate(time.Minute).Add(time.Second)
+	b.mark.Last, b.mark.Keep, b.mark.MostLate, b.mark.Now = true, true, 40*time.Second, time.Now()
 	id := b.deposited(t, "F1")
-	lateness := func() (late float64) {
-		must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT coalesce(extract(epoch FROM lateness), -1)::float8 FROM chorus.structures WHERE id_structure_cpp = 7`).Scan(&late))
-		return late
+	lateness := func() time.Duration {
+		st, err := b.worker.TakeStructure(b.ctx, b.mark.StructureKey, 1, time.Hour)
+		must(t, err)
+		return st.Lateness
 	}
-	b.follow(t)
-	if lateness() != -1 {
-		t.Errorf("%v s late, and nothing was seen", lateness())
-	}
-	for _, c := range []struct {
-		before time.Duration // the watermark
-		costly bool
-		want   float64
-	}{{30 * time.Second, false, 30}, {-time.Second, false, 27}, {time.Hour, false, 40}, {20 * time.Second, true, 28}} {
-		at = at.Add(time.Second)
-		b.mark.Since, b.mark.Costly = at.Add(c.before), c.costly
-		b.follow(t, seen(id, 1, "F1", at))
-		if got := lateness(); got < c.want-0.01 || got > c.want+0.01 {
-			t.Errorf("%v s late, want %v", got, c.want)
+	learned := func(what string, want time.Duration) {
+		t.Helper()
+		if got := lateness(); got != want {
+			t.Errorf("%s: %s late, want %s", what, got, want)
 		}
 	}
+	b.follow(t)
+	learned("nothing was seen", -time.Second)
+	b.mark.Was = store.FeedRead{WideFrom: at.Add(-time.Hour), WideAt: at.Add(25 * time.Second)}
+	b.follow(t, seen(id, 1, "F1", at))
+	learned("an acknowledgement that had not been known when it would have been shown", -time.Second)
+	for _, c := range []struct {
+		what     string
+		from, to time.Duration // of the reading before, from the change on
+		proves   bool
+		grace    time.Duration
+		want     time.Duration
+	}{
+		{"after the reading", -time.Hour, -time.Second, false, 0, -time.Second},
+		{"after it, and nothing else was late", -time.Hour, -time.Second, true, 0, 0},
+		{"before it", -time.Hour, 12 * time.Second, false, 0, 12 * time.Second},
+		{"before it by less", -time.Hour, 5 * time.Second, true, 0, 12 * time.Second},
+		{"before it began", time.Second, 30 * time.Second, false, 0, 12 * time.Second},
+		{"settled, and none of those was shown in time", time.Second, 30 * time.Second, false, 5 * time.Second, 20 * time.Second},
+		{"later than is believed", -time.Hour, time.Hour, false, 0, 40 * time.Second},
+	} {
+		at = at.Add(time.Second)
+		b.mark.Was, b.mark.Proves, b.mark.Grace = store.FeedRead{WideFrom: at.Add(c.from), WideAt: at.Add(c.to)}, c.proves, c.grace
+		if c.grace > 0 {
+			b.mark.Was.Watermark = at.Add(time.Second)
+		}
+		b.follow(t, seen(id, 1, "F1", at))
+		learned(c.what, c.want)
+	}
+	_, err := b.worker.Pool().Exec(b.ctx, `UPDATE chorus.feed_lateness SET hour = hour - interval '23 hours'`)
+	must(t, err)
+	learned("after 23 hours", 40*time.Second)
+	_, err = b.worker.Pool().Exec(b.ctx, `UPDATE chorus.feed_lateness SET hour = hour - interval '1 hour'`)
+	must(t, err)
+	learned("after a day", -time.Second)
 	wait, err := b.worker.UsualWait(b.ctx, "default", "12345678200010")
 	if err != nil || wait <= 0 || wait > time.Minute {
 		t.Errorf("usually %s, %v", wait, err)

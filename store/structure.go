@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,9 +14,10 @@ type Structure struct {
 	ID          int64
 	Identifiant string // SIRET
 	Designation string
-	KnownAt     time.Time     // since when we follow it
-	Watermark   time.Time     // zero: its feed has never been read
-	Lateness    time.Duration // how far behind the watermark changes lay when they were first seen; -1: nothing has been seen
+	KnownAt     time.Time // since when we follow it
+	FeedRead
+	Lateness    time.Duration // how late the feed showed a change, at most, within a day; -1: that has not been seen
+	PageRows    int           // rows granted a page; 0: not known
 	Resting     bool          // nothing of ours was open lately
 	Count       bool          // the last day's changes are due to be counted
 	Counts      int           // how often they were
@@ -62,59 +62,31 @@ func (s *Store) Structures(ctx context.Context, account string, list []Structure
 // TakeStructure hands the structure to the job that claimed it, or returns ErrGone.
 func (s *Store) TakeStructure(ctx context.Context, key StructureKey, claim int64, lease time.Duration) (Structure, error) {
 	st := Structure{Account: key.Account, ID: key.ID}
-	var mark, cursor *time.Time
+	var mark, fresh, wideFrom, wideAt, checked, learning, cursor *time.Time
 	var late, offset float64
 	err := s.pool.QueryRow(ctx, `
 		UPDATE chorus.structures
 		SET claimed_until = clock_timestamp() + $4::interval
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3
-		RETURNING identifiant, coalesce(designation, ''), known_at, watermark, coalesce(extract(epoch FROM lateness), -1)::float8, resting,
+		RETURNING identifiant, coalesce(designation, ''), known_at, watermark, fresh_until, wide_from, wide_at, checked_until, learning_until,
+		          (SELECT coalesce(extract(epoch FROM max(l.lateness)), -1)::float8
+		           FROM chorus.feed_lateness l
+		           WHERE l.account = $1 AND l.id_structure_cpp = $2 AND l.hour > clock_timestamp() - interval '1 day'), coalesce(page_rows, 0), resting,
 		          count_due_at <= clock_timestamp(), counts, deep_due_at <= clock_timestamp(), probe_due_at <= clock_timestamp(),
 		          filter_honoured, extract(epoch FROM filter_offset)::float8, depot_cursor, clock_timestamp()`, key.Account, key.ID, claim, lease).
-		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &late, &st.Resting, &st.Count, &st.Counts, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
+		Scan(&st.Identifiant, &st.Designation, &st.KnownAt, &mark, &fresh, &wideFrom, &wideAt, &checked, &learning, &late, &st.PageRows, &st.Resting, &st.Count, &st.Counts, &st.Deep, &st.Probe, &st.Honoured, &offset, &cursor, &st.Now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return st, ErrGone
 	}
-	if mark != nil {
-		st.Watermark = *mark
-	}
-	if cursor != nil {
-		st.DepotCursor = *cursor
+	for at, found := range map[*time.Time]*time.Time{
+		&st.Watermark: mark, &st.Fresh: fresh, &st.WideFrom: wideFrom, &st.WideAt: wideAt, &st.Checked: checked, &st.Learning: learning, &st.DepotCursor: cursor,
+	} {
+		if found != nil {
+			*at = *found
+		}
 	}
 	st.Lateness, st.Offset = seconds(late), seconds(offset)
 	return st, err
-}
-
-// endOfFeed gives the structure back, its feed read to the end, with what was learned from it. What was late lately fades by a tenth with each reading that
-// brought news, and by three tenths when it cost too much; the usual wait follows nine tenths of those that were seen.
-func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
-	if u := mark.Before.Unsure; !u.IsZero() && mark.Watermark.Sub(u) < 2*mark.MostLate {
-		mark.Watermark = u // and asked for again, in the hope of a better date
-	}
-	var late, wait *time.Duration
-	if mark.Before.Changed > 0 {
-		late = &mark.Before.Late
-	}
-	if n := len(mark.Before.Waits); n > 0 {
-		slices.Sort(mark.Before.Waits)
-		wait = &mark.Before.Waits[n*9/10]
-	}
-	tag, err := tx.Exec(ctx, `
-		UPDATE chorus.structures
-		SET claim = CASE WHEN $9 THEN claim END, claimed_until = CASE WHEN $9 THEN clock_timestamp() + $10::interval END,
-		    next_sync_at = clock_timestamp() + $4::interval,
-		    -- A deposit since it was looked for wakes it only when it rests already.
-		    resting = $5 AND NOT EXISTS (
-		        SELECT FROM chorus.invoices i WHERE i.account = $1 AND i.fournisseur_siret = identifiant AND i.state = 'deposited'),
-		    watermark = greatest(watermark, $6), synced_at = clock_timestamp(),
-		    lateness = CASE WHEN $11 THEN lateness * 0.7 WHEN $7::interval IS NULL THEN lateness ELSE greatest($7, lateness * 0.9) END,
-		    usual_wait = CASE WHEN $8::interval IS NULL THEN usual_wait ELSE coalesce(usual_wait * 0.8 + $8 * 0.2, $8) END
-		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`,
-		mark.Account, mark.ID, mark.Claim, later(mark.Next), mark.Resting, nullTime(mark.Watermark), late, wait, mark.Keep, mark.Lease, mark.Costly)
-	if err == nil && tag.RowsAffected() == 0 {
-		return ErrGone
-	}
-	return err
 }
 
 // HoldStructure keeps a claimed structure for another lease, or returns ErrGone.
@@ -139,21 +111,6 @@ func (s *Store) Open(ctx context.Context, st Structure) (bool, error) {
 		    SELECT FROM chorus.invoices WHERE account = $2 AND fournisseur_siret = $1 AND state IN ('sending', 'in_doubt', 'deposited')
 		)`, st.Identifiant, st.Account).Scan(&open)
 	return open, err
-}
-
-// Changes counts what we hold of a structure whose latest change lies within [from, to) and led to one of these statuts, nil: to any. Rows of ours count,
-// whoever's account they are, and strangers.
-func (s *Store) Changes(ctx context.Context, st Structure, from, to time.Time, statuts []string) (int, error) {
-	var n int
-	err := s.pool.QueryRow(ctx, `
-		SELECT (SELECT count(*) FROM chorus.invoices
-		        WHERE fournisseur_siret = $3 AND identifiant_facture_cpp IS NOT NULL AND statut_courant_date >= $4 AND statut_courant_date < $5
-		          AND ($6::text[] IS NULL OR statut_courant = ANY ($6)))
-		     + (SELECT count(*) FROM chorus.strangers s
-		        WHERE account = $1 AND id_structure_cpp = $2 AND statut_date >= $4 AND statut_date < $5
-		          AND ($6::text[] IS NULL OR statut = ANY ($6))
-		          AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = s.identifiant_facture_cpp))`, st.Account, st.ID, st.Identifiant, from, to, statuts).Scan(&n)
-	return n, err
 }
 
 // Odd tells in which spans of time, each of that length, rows of the structure changed last whose statut the portal showed without a name, or

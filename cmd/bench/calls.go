@@ -11,13 +11,16 @@ import (
 	"github.com/choriste/choriste/invoice/invoicetest"
 )
 
-// The load that the figures are for, and the part of it that is run: a tenth of the invoices, with a tenth of the rows on a page. What is asked for
+const rows = 100 // on a page of the real portal
+
+// volume is a load that figures are for, and the part of it that is run: of 20,000 invoices a tenth, with a tenth of the rows on a page. What is asked for
 // per minute, whatever the volume, is asked for as often as in reality, and each answer has as many pages.
-const (
-	perDay = 20_000
-	scale  = 10
-	rows   = 100 // on a page of the real portal
-)
+type volume struct{ perDay, scale int }
+
+var large = volume{20_000, 10}
+
+// daily is how many invoices a day are run.
+func (v volume) daily() int { return v.perDay / v.scale }
 
 // lifetime is from deposit to payment; a statut changes every fifth day.
 const (
@@ -53,34 +56,45 @@ type happening struct {
 
 // loaded is what a run under load has shown.
 type loaded struct {
-	invoices int
+	volume
+	window   time.Duration // that counts
+	invoices int           // deposited within it
 	requests map[string]int
-	fresh    []float64 // seconds
+	changes  int       // of statuts within it
+	fresh    []float64 // seconds until each was in its row; one that never was is missing
 }
 
-// underLoad runs the load once for all measurements that need it.
+// underLoad runs the large load, with a portal that shows everything at once, for all measurements that need it.
 func (w *workshop) underLoad(ctx context.Context) (*loaded, error) {
-	if w.loaded != nil {
-		return w.loaded, nil
+	if w.loaded == nil {
+		l, err := w.load(ctx, large, 0)
+		if err != nil {
+			return nil, err
+		}
+		w.loaded = l
 	}
+	return w.loaded, nil
+}
+
+// load runs a load against a portal that shows each change up to so much later.
+func (w *workshop) load(ctx context.Context, v volume, lag time.Duration) (*loaded, error) {
+	alone := chorustest.DefaultAccount // with one structure: the others rest, and would be counted
+	alone.Structures = []string{supplier}
 	// Integration takes five to ten minutes.
-	x, err := w.world(ctx, chorustest.Config{MaxPage: rows / scale, Integration: 10 * time.Minute})
+	cfg := chorustest.Config{MaxPage: rows / v.scale, Integration: 10 * time.Minute, Lag: lag, Accounts: []chorustest.Account{alone}}
+	x, err := w.world(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	l, err := x.load(ctx, w)
-	if err = errors.Join(err, x.close()); err != nil {
-		return nil, err
-	}
-	w.loaded = l
-	return l, nil
+	l, err := x.load(ctx, w, v, lag)
+	return l, errors.Join(err, x.close())
 }
 
 // load has every kind of invoice happen as often as in a steady state of months: those that change during the run are put there as they were before.
-func (x *world) load(ctx context.Context, w *workshop) (*loaded, error) {
+func (x *world) load(ctx context.Context, w *workshop, v volume, lag time.Duration) (*loaded, error) {
 	run := w.size.begin + w.size.window
-	n := int(int64(perDay/scale) * int64(run) / int64(aDay)) // deposits, and changes of each kind
-	w.say("calls: %d invoices deposited and %d changes among %d open ones, in %s of virtual time …", n, changes*n, perDay/scale*int(lifetime/aDay), run)
+	n := max(1, int(int64(v.daily())*int64(run)/int64(aDay))) // deposits, and changes of each kind
+	w.say("%d invoices deposited and %d changes among %d open ones, each shown within %s, in %s of virtual time …", n, changes*n, v.daily()*int(lifetime/aDay), lag, run)
 	var plan []happening
 	moment := func(k int) time.Duration { return run * time.Duration(k) / time.Duration(n) }
 	for k := range n {
@@ -107,7 +121,7 @@ func (x *world) load(ctx context.Context, w *workshop) (*loaded, error) {
 			}
 		}
 	}
-	quiet := make([]string, 0, perDay/scale*int(lifetime/aDay))
+	quiet := make([]string, 0, v.daily()*int(lifetime/aDay))
 	for k := changes * n; k < cap(quiet); k++ {
 		quiet = append(quiet, fmt.Sprintf("QUIET-%06d", k))
 	}
@@ -134,14 +148,19 @@ func (x *world) load(ctx context.Context, w *workshop) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{requests: map[string]int{}}
+	l := &loaded{volume: v, window: w.size.window, requests: map[string]int{}}
 	for op, count := range x.requests() {
 		l.requests[op] = count - from[op]
 	}
 	for _, h := range plan[begin : begin+end] {
 		if h.statut == "" {
 			l.invoices++
+		} else {
+			l.changes++
 		}
+	}
+	if _, err := x.happen(ctx, nil, run+lag+patient); err != nil {
+		return nil, err
 	}
 	l.fresh, err = x.freshness(ctx, since)
 	return l, err
@@ -209,11 +228,11 @@ func (l *loaded) perInvoice() (deposit, own, shared float64) {
 		case each[name]:
 			own += float64(count) / n
 		default:
-			shared += float64(count) / n / scale
+			shared += float64(count) / n / float64(l.scale)
 		}
 	}
 	own += float64(reports) / n
-	shared -= float64(reports) / n / scale
+	shared -= float64(reports) / n / float64(l.scale)
 	return deposit, own, shared
 }
 
@@ -255,62 +274,4 @@ func common(every time.Duration) float64 {
 		total += 1 + reports + float64(open/every)
 	}
 	return total / 100
-}
-
-// fresh measures how soon a change at the portal is in its row, under that load and without any.
-func fresh(ctx context.Context, w *workshop) ([]figure, error) {
-	l, err := w.underLoad(ctx)
-	if err != nil {
-		return nil, err
-	}
-	idle, err := w.idle(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(l.fresh) == 0 || len(idle) == 0 {
-		return nil, errors.New("no change arrived")
-	}
-	return []figure{
-		bar("freshness", "change to row under load, p95", percentile(l.fresh, 95), "s", 90),
-		fact("freshness", "change to row under load, p50", percentile(l.fresh, 50), "s"),
-		fact("freshness", "changes under load", float64(len(l.fresh)), ""),
-		bar("freshness", "change to row when idle, p95", percentile(idle, 95), "s", 75),
-		fact("freshness", "change to row when idle, p50", percentile(idle, 50), "s"),
-		fact("freshness", "changes when idle", float64(len(idle)), ""),
-	}, nil
-}
-
-// idle has a hundred invoices at the portal, of which one changes every few minutes.
-func (w *workshop) idle(ctx context.Context) (_ []float64, err error) {
-	x, err := w.world(ctx, chorustest.Config{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, x.close()) }()
-	n := w.size.changes
-	w.say("freshness: %d changes while nothing else happens …", n)
-	names := make([]string, n)
-	plan := make([]happening, n)
-	const apart = 170 * time.Second // so that they come at all moments of a minute
-	for k := range names {
-		names[k] = numero(k)
-		plan[k] = happening{2*time.Minute + time.Duration(k)*apart, names[k], "MANDATEE"}
-	}
-	if err := x.older(ctx, names, "MISE_A_DISPOSITION"); err != nil {
-		return nil, err
-	}
-	if err := x.clock.Advance(ctx, 3*aDay); err != nil {
-		return nil, err
-	}
-	since, err := x.clock.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := x.work(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := x.happen(ctx, plan, plan[n-1].at+3*time.Minute); err != nil {
-		return nil, err
-	}
-	return x.freshness(ctx, since)
 }

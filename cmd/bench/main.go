@@ -20,7 +20,7 @@ import (
 
 const help = `bench measures choriste on this machine, against a simulator of Chorus Pro and a private PostgreSQL.
 
-  go run ./cmd/bench [-json] [NAME…]
+  go run ./cmd/bench [-json] [-only TEXT] [NAME…]
 
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
   throughput   invoices a second, beside River alone
@@ -31,7 +31,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   fairness     ten invoices of one account after 100,000 of another
   outage       six hours of it, in fast motion
   calls        to the portal that an invoice costs, from deposit to payment
-  freshness    from a change at the portal to its row
+  freshness    from a change at the portal to its row, at portals that show changes at once or late
   open         what watching open invoices costs, few and many
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
@@ -104,6 +104,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	asJSON := f.Bool("json", false, "print JSON, one object a line")
+	s := full
+	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)
 		f.PrintDefaults()
@@ -124,7 +126,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return 2
 		}
 	}
-	figures, err := measure(ctx, wanted, full, stderr)
+	figures, err := measure(ctx, wanted, s, stderr)
 	if len(figures) > 0 { // what was measured before something went wrong, too
 		err = errors.Join(err, show(stdout, figures, *asJSON))
 	}

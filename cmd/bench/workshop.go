@@ -40,6 +40,7 @@ type size struct {
 
 	begin, window time.Duration // of virtual time under load: before anything is counted, and while it is
 	changes       int           // of freshness, when idle
+	only          string        // of freshness: part of the names of the volumes and lags that are measured
 	few, many     int           // open invoices
 	settle, watch time.Duration // of virtual time, until calls are counted, and while they are
 }

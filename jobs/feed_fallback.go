@@ -10,7 +10,11 @@ import (
 
 // byDay reads a feed whose filter honours days only: each reading takes the whole of today, and now and then V and a day more.
 func (f *feed) byDay(ctx context.Context) error {
-	from := f.from()
+	from := f.st.Now.Add(-atFirst)
+	if !f.st.Watermark.IsZero() {
+		from = f.st.Watermark.Add(-f.Settings.SyncEvery)
+	}
+	f.unplanned()
 	if f.st.Count {
 		from = from.Add(-f.Settings.VisibilityDelay - atFirst)
 		if err := f.Store.Counted(ctx, f.mark.StructureKey, about(hour*f.Settings.SyncEvery), 0, 0); err != nil {
@@ -20,6 +24,13 @@ func (f *feed) byDay(ctx context.Context) error {
 	return f.read(ctx, f.asked(chorus.StartOfDay(from), time.Time{}), chorus.LaneSync, true)
 }
 
+// unplanned leaves out what a plan says: such a reading teaches nothing of lateness, and what takes many pages is read less often.
+func (f *feed) unplanned() {
+	f.mark.Read.WideFrom, f.mark.Read.WideAt, f.mark.Was.WideAt = time.Time{}, time.Time{}, time.Time{}
+	f.mark.Read.Watermark, f.mark.Read.Fresh = f.st.Now.Add(-f.state.grace()), f.st.Now
+	f.slowly = true
+}
+
 // longestUnseen is how many invoices are asked for one by one in a reading, when nothing else is left.
 const longestUnseen = 10
 
@@ -27,7 +38,8 @@ const longestUnseen = 10
 // still open the next one. The watermark stays, so that all is read from there when the filter works again. A portal that ignores the day of deposit, too, is
 // asked for the open invoices one by one, the one looked at longest ago first.
 func (f *feed) byDepot(ctx context.Context) error {
-	f.mark.Watermark = time.Time{}
+	f.unplanned()
+	f.mark.Read.Watermark = time.Time{}
 	yesterday := chorus.StartOfDay(f.st.Now).AddDate(0, 0, -1)
 	before := f.st.DepotCursor
 	if before.IsZero() {
