@@ -16,17 +16,17 @@ import (
 // grace began is read at once: what shows later and was not in it tells how late the portal is. And what is settled is counted once more (count.go).
 
 const (
-	nearly     = 0.88          // of a page is planned for: not every time brings the same
+	nearly     = 0.9           // of a page is planned for: not every time brings the same
 	longest    = 4 * time.Hour // overlap that is read only because there is room for it; V, if that is longer
 	guess      = 15            // readings: the grace while nothing is known of lateness
 	endless    = 10_000        // pages
-	wideEvery  = 20            // readings
+	wideEvery  = 30            // readings
 	learnEvery = 5             // likewise, while something is to be learned
 	learning   = 60            // readings after what was later than the grace
 	soonest    = 12            // a reading comes no sooner after another one than this part of the interval
 	ripe       = 8             // readings: what is read a second time waits so long at most for others to fill a page
-	checkEvery = 7             // readings
-	checkAfter = 2             // readings after the grace
+	checkEvery = 8             // readings
+	checkAfter = 1             // reading after the grace
 )
 
 // feedState is what is known of a change feed when it is to be read.
