@@ -34,6 +34,8 @@ var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or
 // when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
 // account does not let it through or the account is still to be compared with the portal, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
+// It commits synchronously even in a session that has lost this setting, as one behind a pooler may.
+//
 // On any other error the commit may have happened: the caller must not send, and settles it with Finish(NotSent), which does nothing if T1 was lost.
 // A crash after it leaves a sending row that the reaper takes to in_doubt.
 func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error) {
@@ -98,9 +100,10 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    RETURNING n
 		)
 		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
-		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL)`,
+		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL),
+		       set_config('synchronous_commit', 'on', true)`,
 			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine),
-			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At).Scan(&slots, &same, &torn, &held, &n, &a.Tried)
+			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At).Scan(&slots, &same, &torn, &held, &n, &a.Tried, nil)
 		switch {
 		case err != nil:
 			return err

@@ -38,6 +38,14 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf(t.English.Means, f.Args...) + " " + t.English.Next
 }
 
+// Brief is Error for everybody to read: without logins and addresses.
+func (f *Fault) Brief() string {
+	if t := Faults[f.Code]; t.names {
+		return f.Code + ": " + t.English.Next
+	}
+	return f.Error()
+}
+
 // Passes tells that the fault may be gone in a minute without anybody's doing.
 func (f *Fault) Passes() bool { return Faults[f.Code].passes }
 

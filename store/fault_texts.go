@@ -5,6 +5,7 @@ type FaultText struct {
 	Layer           string // of `choriste doctor`
 	Warns           bool   // work is possible all the same
 	passes          bool   // it may be gone in a minute
+	names           bool   // its arguments name logins or addresses
 	English, French FaultWords
 }
 
@@ -30,7 +31,7 @@ var Faults = map[string]FaultText{
 		French:  FaultWords{"DATABASE_URL est illisible.", "L'écrire sous la forme postgres://utilisateur:motdepasse@hôte:5432/base ; dans l'utilisateur et le mot de passe, coder # ? / @ : et % (%23 %3F %2F %40 %3A %25)."},
 	},
 	"DATABASE_UNREACHABLE": {
-		Layer: layerDatabase, passes: true,
+		Layer: layerDatabase, names: true, passes: true,
 		English: FaultWords{"PostgreSQL cannot be reached (%s).", "Check host and port in DATABASE_URL, and that the server runs and takes connections from this machine."},
 		French:  FaultWords{"PostgreSQL est injoignable (%s).", "Vérifier l'hôte et le port dans DATABASE_URL, et que le serveur tourne et accepte cette machine."},
 	},
@@ -40,7 +41,7 @@ var Faults = map[string]FaultText{
 		French:  FaultWords{"PostgreSQL a accepté la connexion sans répondre à la première question (%s).", "Vérifier que le serveur n'est pas bloqué ; avec PgBouncer, augmenter default_pool_size : chaque service garde jusqu'à 7 + CHORISTE_WORKERS / 2 connexions."},
 	},
 	"DATABASE_FULL": {
-		Layer: layerDatabase, passes: true,
+		Layer: layerDatabase, names: true, passes: true,
 		English: FaultWords{"PostgreSQL at %s is full: it gives this login no further connection, and %d are needed.", "Close other connections, or raise max_connections, the CONNECTION LIMIT of the role or database, or the pooler's max_client_conn."},
 		French:  FaultWords{"PostgreSQL (%s) est plein : plus aucune connexion pour cet utilisateur, et il en faut %d.", "Fermer d'autres connexions, ou augmenter max_connections, CONNECTION LIMIT du rôle ou de la base, ou max_client_conn du pooler."},
 	},
@@ -51,59 +52,59 @@ var Faults = map[string]FaultText{
 	},
 
 	"DATABASE_LOGIN": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"PostgreSQL refuses the login %s: wrong user or password (SQLSTATE %s).", "Check user and password in DATABASE_URL; # ? / @ : and % in them must be percent-encoded (as %23 %3F %2F %40 %3A %25)."},
 		French:  FaultWords{"PostgreSQL refuse l'utilisateur %s : nom ou mot de passe faux (SQLSTATE %s).", "Vérifier l'utilisateur et le mot de passe dans DATABASE_URL ; # ? / @ : et % doivent y être codés (%23 %3F %2F %40 %3A %25)."},
 	},
 	"DATABASE_USER": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"PostgreSQL has no role %s that may log in.", "Correct the user in DATABASE_URL, or create it: CREATE ROLE … LOGIN PASSWORD '…' IN ROLE chorus_worker."},
 		French:  FaultWords{"PostgreSQL n'a pas de rôle %s autorisé à se connecter.", "Corriger l'utilisateur dans DATABASE_URL, ou le créer : CREATE ROLE … LOGIN PASSWORD '…' IN ROLE chorus_worker."},
 	},
 	"DATABASE_HBA": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"pg_hba.conf has no entry that lets %s into database %s from this machine in this way.", "Add one to the server's pg_hba.conf, or correct user, database, host and sslmode in DATABASE_URL."},
 		French:  FaultWords{"pg_hba.conf n'a aucune ligne qui laisse entrer %s dans la base %s depuis cette machine, de cette façon.", "En ajouter une sur le serveur, ou corriger utilisateur, base, hôte et sslmode dans DATABASE_URL."},
 	},
 	"DATABASE_CONNECT": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"The login %s may not connect to database %s.", askAdministrator + "GRANT CONNECT ON DATABASE to it."},
 		French:  FaultWords{"L'utilisateur %s n'a pas le droit de se connecter à la base %s.", priezAdministrateur + "GRANT CONNECT ON DATABASE pour lui."},
 	},
 	"DATABASE_MISSING": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"The server runs, but has no database %s.", "Correct the name in DATABASE_URL, or create the database (createdb -E UTF8 -T template0 NAME) and run `choriste migrate up`."},
 		French:  FaultWords{"Le serveur tourne, mais n'a pas de base %s.", "Corriger le nom dans DATABASE_URL, ou créer la base (createdb -E UTF8 -T template0 NOM) puis lancer « choriste migrate up »."},
 	},
 	"DATABASE_CLOSED": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"The database %s takes no connections (ALLOW_CONNECTIONS false, or it is being dropped).", "Correct the name in DATABASE_URL: template0 and its like are not for use."},
 		French:  FaultWords{"La base %s n'accepte pas de connexions (ALLOW_CONNECTIONS false, ou suppression en cours).", "Corriger le nom dans DATABASE_URL : template0 et ses semblables ne servent pas."},
 	},
 
 	"DATABASE_TLS_REFUSED": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"DATABASE_URL asks for TLS (sslmode), and the server at %s has none.", "Turn TLS on in the server (ssl = on), or, where the way to it is safe, set sslmode=disable."},
 		French:  FaultWords{"DATABASE_URL exige TLS (sslmode) et le serveur %s n'en a pas.", "Activer TLS sur le serveur (ssl = on) ou, si le chemin est sûr, mettre sslmode=disable."},
 	},
 	"DATABASE_TLS_REQUIRED": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"pg_hba.conf has no entry that lets %s into database %s from this machine without TLS.", "Set sslmode=verify-full (with sslrootcert), or at least sslmode=require, in DATABASE_URL; if that is refused as well, add an entry."},
 		French:  FaultWords{"pg_hba.conf n'a aucune ligne qui laisse entrer %s dans la base %s depuis cette machine sans TLS.", "Mettre sslmode=verify-full (avec sslrootcert), ou au moins sslmode=require, dans DATABASE_URL ; si c'est refusé aussi, ajouter une ligne."},
 	},
 	"DATABASE_TLS_CERTIFICATE": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"TLS with the server at %s fails: %s.", "Name the authority that signed it in DATABASE_URL (sslrootcert=FILE), and the host as the certificate does; check this machine's clock."},
 		French:  FaultWords{"Échec TLS avec le serveur %s : %s.", "Indiquer l'autorité signataire dans DATABASE_URL (sslrootcert=FICHIER) et l'hôte tel que le certificat le nomme ; vérifier l'horloge de cette machine."},
 	},
 	"DATABASE_TLS_CLIENT": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"The server at %s asks for a TLS client certificate that it trusts.", "Give one in DATABASE_URL: sslcert=FILE and sslkey=FILE, readable by this user."},
 		French:  FaultWords{"Le serveur %s exige un certificat client TLS de confiance.", "En donner un dans DATABASE_URL : sslcert=FICHIER et sslkey=FICHIER, lisibles par cet utilisateur."},
 	},
 
 	"DATABASE_PARAMETER": {
-		Layer:   layerDatabase,
+		Layer: layerDatabase, names: true,
 		English: FaultWords{"The pooler in front of PostgreSQL refuses a parameter that DATABASE_URL or PGOPTIONS adds (%s).", "Take it out: choriste sets what it needs by itself."},
 		French:  FaultWords{"Le pooler devant PostgreSQL refuse un paramètre ajouté par DATABASE_URL ou PGOPTIONS (%s).", "L'enlever : choriste règle lui-même ce qu'il lui faut."},
 	},
@@ -123,7 +124,7 @@ var Faults = map[string]FaultText{
 		French:  FaultWords{"Le serveur est un secours (standby) : il est en lecture seule.", "Donner à DATABASE_URL l'adresse du primaire, ou tous les hôtes avec target_session_attrs=read-write : postgres://utilisateur@un,deux/base?target_session_attrs=read-write."},
 	},
 	"DATABASE_NO_PRIMARY": {
-		Layer: layerDatabase, passes: true,
+		Layer: layerDatabase, names: true, passes: true,
 		English: FaultWords{"None of the servers at %s can be written to: each is a standby, read-only, or away.", "Promote one, or add the primary to DATABASE_URL."},
 		French:  FaultWords{"Aucun des serveurs %s n'accepte d'écriture : chacun est un secours, en lecture seule, ou absent.", "En promouvoir un, ou ajouter le primaire à DATABASE_URL."},
 	},
@@ -149,12 +150,12 @@ var Faults = map[string]FaultText{
 	},
 
 	"DATABASE_ROLE": {
-		Layer:   layerRole,
+		Layer: layerRole, names: true,
 		English: FaultWords{"The login %s is not a member of %s. This statement makes it one: %s.", askAdministrator + "run it; an application's, an operator's and a worker's login are different ones."},
 		French:  FaultWords{"L'utilisateur %s n'est pas membre de %s. L'instruction qui l'en fait membre : %s.", priezAdministrateur + "de l'exécuter ; les utilisateurs d'une application, d'un opérateur et d'un service sont différents."},
 	},
 	"MIGRATE_RIGHTS": {
-		Layer:   layerMigration,
+		Layer: layerMigration, names: true,
 		English: FaultWords{"The login %s may not migrate: it lacks %s.", "Migrate as the owner of the database; the first migration makes the roles chorus_app, chorus_worker, chorus_operator and chorus_reader: with CREATEROLE, or an administrator makes them before (CREATE ROLE … NOLOGIN)."},
 		French:  FaultWords{"L'utilisateur %s ne peut pas migrer : il lui manque %s.", "Migrer avec le propriétaire de la base ; la première migration crée les rôles chorus_app, chorus_worker, chorus_operator et chorus_reader : avec CREATEROLE, ou un administrateur les crée avant (CREATE ROLE … NOLOGIN)."},
 	},

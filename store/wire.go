@@ -217,7 +217,10 @@ func Brief(err error) string {
 	var refused *pgconn.PgError
 	var unconnected *pgconn.ConnectError
 	var network net.Error
+	var known *Fault
 	switch {
+	case errors.As(err, &known):
+		return known.Brief()
 	case errors.As(err, &refused):
 		return briefly(refused)
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):

@@ -30,6 +30,9 @@ func (w *Worker) out(step store.Step) int {
 
 // dispatch gives out the fast steps, whenever something happened here, a wake-up came, or a poll is due.
 func (w *Worker) dispatch(ctx context.Context) error {
+	if unfit := w.unfit.Load(); unfit != nil {
+		return unfit
+	}
 	woken := w.woken.Swap(false)
 	return parts(ctx,
 		part{"be woken", func(context.Context) error {
@@ -43,6 +46,9 @@ func (w *Worker) dispatch(ctx context.Context) error {
 
 // follow gives out what is never in such a hurry.
 func (w *Worker) follow(ctx context.Context) error {
+	if unfit := w.unfit.Load(); unfit != nil {
+		return unfit
+	}
 	return parts(ctx,
 		part{"give out accounts to be compared with the portal", w.dispatchComparisons},
 		part{"give out change feeds", w.dispatchSync},

@@ -102,6 +102,7 @@ type Worker struct {
 	woken atomic.Bool   // a poke came
 	probe chan struct{} // a breaker wants a probe
 	ready atomic.Bool
+	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
 
 	probed chan struct{} // breakers may have changed
 	tended time.Time     // when outages were looked after; of the loop alone
@@ -244,6 +245,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 	return []*loop{
 		{name: "dispatch", every: cfg.Poll, wake: w.poke, round: w.dispatch},
 		{name: "follow", every: cfg.Poll, round: w.follow},
+		{name: "database", every: examineEvery, round: w.examine},
 		{name: "listen", round: listener.round, done: listener.close},
 		{name: "accounts", every: keepEvery, wake: w.reset, round: func(ctx context.Context) error { return w.keepAccounts(ctx, life) }},
 		{name: "configuration", every: store.SayEvery, round: w.say},
@@ -262,6 +264,20 @@ func (w *Worker) duties(life context.Context) []*loop {
 
 // announceEvery is how often events are numbered: listeners hear of them ten times a second at most.
 const announceEvery = 100 * time.Millisecond
+
+// examineEvery is how often the database is looked at: somebody may have migrated it to a newer schema.
+const examineEvery = 2 * time.Second
+
+// examine has nothing more given out, by this worker, from a database that it would not start with. What is under way goes on, and fails safely.
+func (w *Worker) examine(ctx context.Context) error {
+	err := migrations.Check(ctx, w.cfg.Pool)
+	var unfit *store.Fault
+	if errors.As(err, &unfit) && unfit.Passes() {
+		unfit = nil // away: the other loops see it as well
+	}
+	w.unfit.Store(unfit)
+	return err
+}
 
 func (w *Worker) mark(ctx context.Context) error {
 	if w.cfg.Environment == "" {
