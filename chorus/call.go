@@ -112,7 +112,7 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err := c.permit(ctx, op, lane); err != nil {
 			return verdict{}, err
 		}
-		req, s, err := c.request(op, token, body)
+		req, s, err := c.request(op, token, bytesBody{bytes.NewReader(body)})
 		if err != nil {
 			return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be built", nil)
 		}

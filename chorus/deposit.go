@@ -2,7 +2,6 @@ package chorus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -73,12 +72,7 @@ func (c *Client) Prepare(ctx context.Context, f File) (*Deposit, error) {
 	if problem := f.validate(); problem != "" {
 		return nil, before(ctx, opDeposit.name, FaultDocument, problem, nil)
 	}
-	body, err := json.Marshal(struct {
-		Contenu       []byte `json:"fichierFlux"` // base64, standard and padded
-		Nom           string `json:"nomFichier"`
-		Syntaxe       string `json:"syntaxeFlux"`
-		AvecSignature bool   `json:"avecSignature"`
-	}{f.Contenu, f.Nom, f.Syntaxe, false})
+	body, err := newDepositBody(f)
 	if err != nil {
 		return nil, before(ctx, opDeposit.name, FaultDocument, "request cannot be encoded", nil)
 	}

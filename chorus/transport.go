@@ -105,15 +105,15 @@ func publicOnly(_ context.Context, _, address string, _ syscall.RawConn) error {
 var errNotPublic = errors.New("the portal's name leads to a private address")
 
 // request prepares a request completely; only the context is missing.
-func (c *Client) request(op operation, token Token, body []byte) (*http.Request, *sent, error) {
+func (c *Client) request(op operation, token Token, body body) (*http.Request, *sent, error) {
 	req, err := http.NewRequest(op.method, c.api+op.path, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &sent{Reader: bytes.NewReader(body)}
+	s := &sent{body: body}
 	if op.method != http.MethodGet {
 		req.Body = s // and GetBody stays nil: net/http cannot start over
-		req.ContentLength = int64(len(body))
+		req.ContentLength = body.Size()
 	}
 	req.Header.Set("Authorization", "Bearer "+token.Value.Reveal())
 	if c.private.account != "" {
@@ -123,7 +123,7 @@ func (c *Client) request(op operation, token Token, body []byte) (*http.Request,
 	req.Header.Set("Accept", contentType)
 	req.Header.Set("User-Agent", "choriste")
 	if crash.Mutant(crash.DefaultTransport) {
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.again()), nil }
 	}
 	return req, s, nil
 }
@@ -131,7 +131,7 @@ func (c *Client) request(op operation, token Token, body []byte) (*http.Request,
 // sent is a request body that counts what was taken of it, possibly from another goroutine than the one that asks, and that
 // refuses to be taken after a moment: without its end the portal has no request.
 type sent struct {
-	*bytes.Reader
+	body
 	n        atomic.Int64
 	deadline time.Time   // zero: none
 	denied   atomic.Bool // it may not leave at all
@@ -143,11 +143,11 @@ func (s *sent) Read(p []byte) (int, error) {
 	if s.denied.Load() || s.late() {
 		return 0, errLate
 	}
-	half := crash.Enabled && s.Reader.Len() > 0 && s.n.Load() == 0
+	half := crash.Enabled && s.Len() > 0 && s.n.Load() == 0
 	if half {
-		p = p[:max(1, min(len(p), s.Reader.Len()/2))]
+		p = p[:max(1, min(len(p), s.Len()/2))]
 	}
-	n, err := s.Reader.Read(p)
+	n, err := s.body.Read(p)
 	s.n.Add(int64(n))
 	if half {
 		if err := crash.Point(crash.MidBody); err != nil {
@@ -165,9 +165,6 @@ func (s *sent) late() bool {
 	now := time.Now()
 	return now.After(s.deadline) || now.Round(0).After(s.deadline.Round(0))
 }
-
-// WriteTo hides that of bytes.Reader, which would not count.
-func (s *sent) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{s}) }
 
 func (s *sent) Close() error { return nil }
 

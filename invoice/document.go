@@ -64,15 +64,23 @@ func Read(b []byte) (*Document, error) {
 	return d, nil
 }
 
+// TooLarge says what is wrong with a document of so many bytes, before anybody has it in memory; nil when nothing is.
+func TooLarge(bytes int) *Problem {
+	if bytes <= MaxBytes {
+		return nil
+	}
+	return problemf(CodeTooLarge, "",
+		"the document has %d bytes and Chorus Pro takes 10 MB (%d) at most: make its attachments smaller",
+		"le document fait %d octets et Chorus Pro en accepte 10 Mo (%d) au plus : réduisez ses pièces jointes",
+		bytes, MaxBytes)
+}
+
 func read(b []byte) (*Document, *Problem) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil, problemf(CodeEmpty, "", "the document is empty", "le document est vide")
 	}
-	if len(b) > MaxBytes {
-		return nil, problemf(CodeTooLarge, "",
-			"the document has %d bytes and Chorus Pro takes 10 MB (%d) at most: make its attachments smaller",
-			"le document fait %d octets et Chorus Pro en accepte 10 Mo (%d) au plus : réduisez ses pièces jointes",
-			len(b), MaxBytes)
+	if p := TooLarge(len(b)); p != nil {
+		return nil, p
 	}
 	switch form, what := sniff(b); form {
 	case formXML:

@@ -107,11 +107,15 @@ func (j *Jobs) upload(ctx context.Context, acct *Account, r store.Remedy, files 
 	var pieces []chorus.PieceJointe
 	for _, f := range files {
 		if f.PieceID == 0 {
-			contents, err := j.Store.RemedyContents(ctx, r.ID, f.N)
-			if err != nil {
-				return nil, err
+			release, ok := hold(ctx, bytesInFlight, costOfUpload, j.Settings.HTTPTimeout)
+			if !ok {
+				return nil, errNoRoom
 			}
-			f.PieceID, err = acct.Client.AjouterFichier(ctx, chorus.LaneSubmit, chorus.Piece{Nom: f.Nom, TypeMime: f.Mime, Contenu: contents})
+			contents, err := j.Store.RemedyContents(ctx, r.ID, f.N)
+			if err == nil {
+				f.PieceID, err = acct.Client.AjouterFichier(ctx, chorus.LaneSubmit, chorus.Piece{Nom: f.Nom, TypeMime: f.Mime, Contenu: contents})
+			}
+			release()
 			if err != nil {
 				return nil, j.remedyFailed(ctx, acct, r, r.State, uploadError{err})
 			}

@@ -35,6 +35,11 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if j.Weather.Open(acct) {
 		return j.Store.Release(ctx, inv, 0) // to be given out again when the breaker lets it
 	}
+	release, ok := hold(ctx, inv.DocumentBytes, costOfSending, j.Settings.SendWithin/2)
+	if !ok {
+		return j.Store.Release(ctx, inv, about(time.Second))
+	}
+	defer release()
 	doc, err := j.Store.Document(ctx, inv)
 	if err != nil {
 		return err

@@ -26,11 +26,18 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	if err := crash.Point(crash.Validate); err != nil {
 		return err
 	}
-	doc, err := j.Store.Document(ctx, inv)
-	if err != nil {
+	facts, problems, err := j.readDocument(ctx, inv)
+	switch {
+	case errors.Is(err, errNoRoom):
+		return j.Store.Release(ctx, inv, about(time.Second))
+	case errors.Is(err, errDied):
+		j.Log.Error("a document broke the process that read it", "invoice", id)
+		_, err := j.Store.Invalid(ctx, inv, store.Facts{}, store.ParkPoison,
+			"reading this document breaks the program that reads it: please report it to the makers of choriste; after an update, have it read again with choriste retry")
+		return err
+	case err != nil:
 		return err
 	}
-	facts, problems := read(doc, inv.SyntaxeFlux)
 	if p := acct.supplier(facts.FournisseurSIRET); p != nil {
 		problems = append(problems, *p)
 	}
@@ -54,6 +61,30 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("refused before sending", "invoice", id, "reason_code", code)
 	return nil
+}
+
+// errNoRoom says that other documents take the memory that there is.
+var errNoRoom = errors.New("other documents are being read")
+
+// readDocument reads the document of a row that has been taken. One that is too large is not even fetched.
+func (j *Jobs) readDocument(ctx context.Context, inv store.Invoice) (store.Facts, []invoice.Problem, error) {
+	if p := invoice.TooLarge(inv.DocumentBytes); p != nil {
+		return store.Facts{}, []invoice.Problem{*p}, nil
+	}
+	release, ok := hold(ctx, inv.DocumentBytes, costOfReading, j.Settings.SendWithin/2)
+	if !ok {
+		return store.Facts{}, nil, errNoRoom
+	}
+	defer release()
+	doc, err := j.Store.Document(ctx, inv)
+	if err != nil {
+		return store.Facts{}, nil, err
+	}
+	if inv.Deaths > 0 {
+		return readApart(ctx, doc, inv.SyntaxeFlux)
+	}
+	facts, problems := read(doc, inv.SyntaxeFlux)
+	return facts, problems, nil
 }
 
 // sameNumber says what is wrong when the invoice replaces another one under its number, which the portal keeps for the refused one (docs/chorus-pro.md §10).

@@ -104,11 +104,13 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-// SetClaims marks rows that Due locked as given to jobs, one number for each.
+// SetClaims marks rows that Due locked as given to jobs, one number for each. A received row whose last job took it over, and neither ended nor gave it
+// back within its lease, has seen a death: its reading may have been the cause.
 func (s *Store) SetClaims(ctx context.Context, tx pgx.Tx, ids, jobs []int64) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE chorus.invoices i
-		SET claim = c.job, claimed_until = 'infinity'
+		SET claim = c.job, claimed_until = 'infinity',
+		    deaths = deaths + CASE WHEN state = 'received' AND claimed_until < clock_timestamp() THEN 1 ELSE 0 END
 		FROM unnest($1::bigint[], $2::bigint[]) AS c (id, job)
 		WHERE i.id = c.id`, ids, jobs)
 	return err

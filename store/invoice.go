@@ -39,6 +39,8 @@ type Invoice struct {
 	InDoubtFor            time.Duration
 	InDoubtSince          time.Time
 	Claim                 int64
+	DocumentBytes         int
+	Deaths                int // jobs that neither ended nor gave the row back while it was received
 }
 
 // Siren is the first nine digits of the supplier's SIRET: the part that makes an invoice number unique.
@@ -75,7 +77,7 @@ const invoiceColumns = `
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
 	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
-	coalesce(i.claim, 0)`
+	coalesce(i.claim, 0), i.document_bytes, i.deaths`
 
 func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	var (
@@ -92,7 +94,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
 		&deposited, &doubt, &since,
-		&i.Claim,
+		&i.Claim, &i.DocumentBytes, &i.Deaths,
 	}, more...)...)
 	if err != nil {
 		return i, err

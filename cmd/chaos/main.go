@@ -18,9 +18,11 @@ import (
 	"syscall"
 
 	"github.com/choriste/choriste/internal/chaos"
+	"github.com/choriste/choriste/jobs"
 )
 
 func main() {
+	jobs.ServeReading()
 	if status, child := chaos.Child(os.Args[1:]); child {
 		os.Exit(status)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 )
@@ -66,6 +67,7 @@ type app struct {
 }
 
 func main() {
+	jobs.ServeReading()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() { // the first signal asks, the second one kills
 		<-ctx.Done()

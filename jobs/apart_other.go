@@ -1,0 +1,14 @@
+//go:build !unix
+
+package jobs
+
+import (
+	"os"
+	"os/exec"
+)
+
+func limitReader() {}
+
+func ownGroup(*exec.Cmd) {}
+
+func asked(*os.ProcessState) bool { return false }
