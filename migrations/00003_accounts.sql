@@ -66,6 +66,74 @@ CREATE TABLE chorus.accounts (
 );
 INSERT INTO chorus.accounts (name) VALUES ('default');
 
+-- Which accounts a login of the application may use: one row for each. The login is a role, or one that logins are members of. The owner writes here
+-- (docs/operating.md, "Several accounts").
+CREATE TABLE chorus.logins (
+    login     text NOT NULL CHECK (login <> ''),
+    account   text NOT NULL REFERENCES chorus.accounts,
+    mapped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (login, account)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.logins_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = NEW.login) THEN
+        RAISE EXCEPTION 'column "login" names no role of this server: create the login first' USING ERRCODE = 'CH042', COLUMN = 'login';
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'a login''s account is not changed: delete the row and insert another' USING ERRCODE = 'CH003';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE TG_OP WHEN 'INSERT' THEN 'LOGIN_MAPPED' ELSE 'LOGIN_UNMAPPED' END,
+            jsonb_build_object('account', coalesce(NEW.account, OLD.account), 'login', coalesce(NEW.login, OLD.login)));
+    RETURN coalesce(NEW, OLD);
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER logins_change BEFORE INSERT OR UPDATE OR DELETE ON chorus.logins FOR EACH ROW EXECUTE FUNCTION chorus.logins_change();
+
+-- Whether this login sees everything: the owner, the workers, and those who operate or read and are mapped to nothing. The login is the session's, which
+-- nobody can change who is not a superuser; what a program says of itself does not count.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.sees_all() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN pg_has_role(session_user, current_user, 'MEMBER') -- the owner
+        OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
+        OR (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER'))
+            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+END $$;
+-- +goose StatementEnd
+
+-- The accounts that this login may use. As long as no login is mapped at all, an application has the account default.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.my_accounts() RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF chorus.sees_all() THEN
+        RETURN ARRAY(SELECT name FROM chorus.accounts);
+    END IF;
+    IF chorus.nobody_mapped() THEN
+        RETURN '{default}';
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+END $$;
+-- +goose StatementEnd
+
+-- Whether there is nothing to keep apart: no login is mapped.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.nobody_mapped() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM chorus.logins);
+END $$;
+-- +goose StatementEnd
+
+-- Whether this login may use the account. Functions that run as the owner ask here what row-level security asks elsewhere.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.sees(p_account text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN chorus.sees_all() OR coalesce(p_account = ANY (chorus.my_accounts()), false);
+END $$;
+-- +goose StatementEnd
+
 -- The client secrets that this fleet has used, by a fingerprint, and since when.
 CREATE TABLE chorus.secrets (
     key   text NOT NULL, -- names a PISTE application without naming it, as in chorus.tokens
@@ -145,7 +213,7 @@ BEGIN
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
-    WHERE name = p_account;
+    WHERE name = p_account AND chorus.sees(name);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
     END IF;

@@ -151,8 +151,10 @@ BEGIN
         RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
     END IF;
-    IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
-        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
+    -- The same words for both, so that nobody learns which accounts there are.
+    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
+            USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
         OR NEW.cancel_requested_at IS NOT NULL THEN
@@ -314,8 +316,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
     END IF;
-    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces FOR UPDATE;
-    IF NOT FOUND OR o.account <> NEW.account THEN
+    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces AND account = NEW.account FOR UPDATE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
     END IF;
     IF o.state <> 'rejected' OR o.identifiant_facture_cpp IS NULL THEN
@@ -378,11 +380,20 @@ END $$;
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices
     FOR EACH ROW WHEN (NEW.state = 'deposited' AND OLD.state <> 'deposited') EXECUTE FUNCTION chorus.invoices_watch();
 
-CREATE VIEW chorus.invoice_status AS
+CREATE VIEW chorus.invoice_status WITH (security_barrier) AS
 SELECT
     id, external_ref, account, state, reason_code, reason,
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
     numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp, -- the portal gives a day, of Paris
     statut_courant, statut_courant_date, statut_commentaire,
     attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at
-FROM chorus.invoices;
+FROM chorus.invoices
+WHERE account = ANY ((SELECT chorus.my_accounts())::text[]); -- a view reads as its owner, whom row-level security lets pass
+
+-- Whether this login has an open invoice to a recipient.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.sees_recipient(p_siret text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM chorus.invoices WHERE destinataire_siret = p_siret AND state = 'integrated' AND account = ANY (chorus.my_accounts()));
+END $$;
+-- +goose StatementEnd

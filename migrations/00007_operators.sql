@@ -11,7 +11,7 @@ CREATE FUNCTION chorus.cancel(p_id bigint) RETURNS text LANGUAGE plpgsql SECURIT
 DECLARE
     s text;
 BEGIN
-    UPDATE chorus.invoices SET cancel_requested_at = clock_timestamp() WHERE id = p_id RETURNING state INTO s;
+    UPDATE chorus.invoices SET cancel_requested_at = clock_timestamp() WHERE id = p_id AND chorus.sees(account) RETURNING state INTO s;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -28,7 +28,7 @@ DECLARE
 BEGIN
     p_reason := left(p_reason, 1000);
     LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -89,6 +89,7 @@ CREATE FUNCTION chorus.known_fluxes(p_id bigint) RETURNS TABLE (flux text, sourc
     SELECT k.flux, string_agg(k.source, ', ' ORDER BY k.rank)
     FROM known k
     WHERE NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.numero_flux_depot = k.flux AND o.id <> p_id)
+      AND EXISTS (SELECT FROM chorus.invoices i WHERE i.id = p_id AND chorus.sees(i.account))
     GROUP BY k.flux
     ORDER BY min(k.rank), k.flux
 $$;
@@ -103,7 +104,10 @@ DECLARE
     fluxes text[];
     ours   text;
 BEGIN
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
     IF i.state <> 'parked' THEN
         RETURN format('invoice %s is %s: only parked invoices are resolved', p_id, i.state);
     END IF;
@@ -182,7 +186,7 @@ BEGIN
     IF coalesce(why, '') = '' THEN
         RAISE EXCEPTION 'resolving a parked invoice needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;

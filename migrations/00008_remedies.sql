@@ -92,7 +92,7 @@ DECLARE
     i     chorus.invoices%ROWTYPE;
     wants CONSTANT text := CASE p_statut WHEN 'SUSPENDUE' THEN 'completed' ELSE 'recycled' END;
 BEGIN
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -128,7 +128,7 @@ CREATE FUNCTION chorus.attach(p_remedy bigint, p_nom text, p_contenu bytea, p_mi
 DECLARE
     r chorus.remedies%ROWTYPE;
 BEGIN
-    SELECT * INTO r FROM chorus.remedies WHERE id = p_remedy FOR UPDATE;
+    SELECT * INTO r FROM chorus.remedies WHERE id = p_remedy AND EXISTS (SELECT FROM chorus.invoices i WHERE i.id = invoice_id AND chorus.sees(i.account)) FOR UPDATE;
     IF NOT FOUND OR r.kind <> 'complete' THEN
         RAISE EXCEPTION 'there is no completion %', p_remedy USING ERRCODE = 'CH020';
     END IF;

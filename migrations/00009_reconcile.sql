@@ -163,7 +163,7 @@ BEGIN
     IF last_day < first_day OR last_day - first_day >= 366 THEN
         RAISE EXCEPTION 'the period from % to % is empty or longer than a year', first_day, last_day USING ERRCODE = 'CH040';
     END IF;
-    IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret)) THEN
+    IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret) AND chorus.sees(x.account)) THEN
         RAISE EXCEPTION 'no account sees such a supplier structure: check the account and the SIRET' USING ERRCODE = 'CH020';
     END IF;
     FOR s IN
@@ -171,6 +171,7 @@ BEGIN
         FROM chorus.structures x
         WHERE (p_account IS NULL OR x.account = p_account)
           AND (p_siret IS NULL OR x.identifiant = p_siret)
+          AND chorus.sees(x.account)
           AND (p_siret IS NOT NULL
                OR EXISTS (SELECT FROM chorus.invoices i WHERE i.account = x.account AND i.fournisseur_siret = x.identifiant AND i.deposited_at IS NOT NULL))
         ORDER BY x.account, x.identifiant
@@ -208,7 +209,7 @@ BEGIN
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'accepting a finding needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO f FROM chorus.findings WHERE id = p_id FOR UPDATE;
+    SELECT * INTO f FROM chorus.findings WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no finding %', p_id USING ERRCODE = 'CH020';
     END IF;

@@ -49,7 +49,7 @@ BEGIN
         failures = CASE WHEN p_reason IS NULL THEN 0 ELSE failures END,
         failing_since = CASE WHEN p_reason IS NULL THEN NULL ELSE failing_since END,
         due_at = CASE WHEN p_reason IS NULL THEN clock_timestamp() ELSE due_at END
-    WHERE name = p_name;
+    WHERE name = p_name AND chorus.sees(account);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -65,7 +65,7 @@ CREATE FUNCTION chorus.replay_webhook(p_name text, p_from bigint) RETURNS void L
 DECLARE
     w chorus.webhooks%ROWTYPE;
 BEGIN
-    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -90,7 +90,7 @@ BEGIN
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'to skip an event needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -112,7 +112,7 @@ CREATE FUNCTION chorus.test_webhook(p_name text) RETURNS bigint LANGUAGE plpgsql
 DECLARE
     event bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM chorus.webhooks WHERE name = p_name) THEN
+    IF NOT EXISTS (SELECT FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account)) THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
     INSERT INTO chorus.events (actor, reason_code, detail)
@@ -133,7 +133,7 @@ BEGIN
         RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 20 seconds later it can be forgotten', p_name
             USING ERRCODE = 'CH022';
     END IF;
-    DELETE FROM chorus.webhooks WHERE name = p_name RETURNING cursor INTO at;
+    DELETE FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) RETURNING cursor INTO at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;

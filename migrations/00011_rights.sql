@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chor
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- Everybody
 
-GRANT EXECUTE ON FUNCTION chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
+GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
     chorus.legible(jsonb), chorus.readable(jsonb)
     TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.recipients, chorus.remedies,
@@ -35,6 +35,7 @@ GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, met
     due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
     chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.logins TO chorus_operator, chorus_reader;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator, chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint) TO chorus_operator, chorus_reader;

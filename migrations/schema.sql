@@ -8,9 +8,6 @@ CREATE TABLE chorus.accounts (
     structures_at timestamp with time zone,
     next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     behind text[] DEFAULT '{}'::text[] NOT NULL,
-    compare_since timestamp with time zone,
-    compare_asked_at timestamp with time zone,
-    compare_next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
     accepted_at timestamp with time zone,
@@ -22,6 +19,9 @@ CREATE TABLE chorus.accounts (
     CONSTRAINT accounts_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
     CONSTRAINT accounts_pkey PRIMARY KEY (name)
 );
+ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.attempts (
     id uuid NOT NULL,
@@ -52,6 +52,11 @@ CREATE TRIGGER attempts_after_insert AFTER INSERT ON chorus.attempts FOR EACH RO
 CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
 CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+ALTER TABLE chorus.attempts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.attempts FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = attempts.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.attempts FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.breakers (
     key text NOT NULL,
@@ -105,6 +110,9 @@ CREATE TABLE chorus.configured (
     CONSTRAINT configured_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'breaker'::text, 'webhook'::text]))),
     CONSTRAINT configured_pkey PRIMARY KEY (kind, key)
 ) WITH (fillfactor=50);
+ALTER TABLE chorus.configured ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.configured FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR ((kind = 'account'::text) AND (key = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))));
+CREATE POLICY worker ON chorus.configured FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -126,6 +134,16 @@ CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE
 CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+ALTER TABLE chorus.events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.events FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR
+CASE
+    WHEN (invoice_id IS NOT NULL) THEN (( SELECT i.account
+       FROM chorus.invoices i
+      WHERE (i.id = events.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))
+    WHEN (detail ? 'account'::text) THEN ((detail ->> 'account'::text) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))
+    ELSE ( SELECT chorus.nobody_mapped() AS nobody_mapped)
+END);
+CREATE POLICY worker ON chorus.events FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.feed_lateness (
     account text NOT NULL,
@@ -176,25 +194,16 @@ CREATE UNIQUE INDEX findings_subject ON chorus.findings USING btree (account, co
 CREATE TRIGGER findings_history AFTER INSERT OR UPDATE ON chorus.findings FOR EACH ROW EXECUTE FUNCTION chorus.findings_history();
 CREATE TRIGGER findings_refuse BEFORE DELETE ON chorus.findings FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER findings_refuse_truncate BEFORE TRUNCATE ON chorus.findings FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
-
-CREATE TABLE chorus.heartbeats (
-    worker text NOT NULL,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    stopped boolean DEFAULT false NOT NULL,
-    event_id bigint,
-    event_at timestamp with time zone,
-    CONSTRAINT heartbeats_pkey PRIMARY KEY (worker)
-) WITH (fillfactor=50);
+ALTER TABLE chorus.findings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.findings FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.findings FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.installation (
     one boolean DEFAULT true NOT NULL,
-    lineage uuid DEFAULT gen_random_uuid() NOT NULL,
     environment text,
     db_epoch text,
     quarantines integer DEFAULT 0 NOT NULL,
     quarantined_at timestamp with time zone,
-    forgotten_since timestamp with time zone,
     suspect_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     assumption_broken_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -307,11 +316,21 @@ CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
+ALTER TABLE chorus.invoices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.invoices FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.invoices FOR ALL TO chorus_worker USING true;
 
-CREATE TABLE chorus.locks (
-    name text NOT NULL,
-    CONSTRAINT locks_pkey PRIMARY KEY (name)
+CREATE TABLE chorus.logins (
+    login text NOT NULL,
+    account text NOT NULL,
+    mapped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT logins_account_fkey FOREIGN KEY (account) REFERENCES chorus.accounts(name),
+    CONSTRAINT logins_login_check CHECK ((login <> ''::text)),
+    CONSTRAINT logins_pkey PRIMARY KEY (login, account)
 );
+CREATE TRIGGER logins_change BEFORE INSERT OR DELETE OR UPDATE ON chorus.logins FOR EACH ROW EXECUTE FUNCTION chorus.logins_change();
+ALTER TABLE chorus.logins ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.logins FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
 CREATE TABLE chorus.maintenance (
     starts_at timestamp with time zone NOT NULL,
@@ -336,6 +355,9 @@ CREATE TABLE chorus.recipients (
     CONSTRAINT recipients_id_key UNIQUE (id),
     CONSTRAINT recipients_pkey PRIMARY KEY (siret)
 );
+ALTER TABLE chorus.recipients ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.recipients FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR chorus.sees_recipient(siret));
+CREATE POLICY worker ON chorus.recipients FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.reconciled (
     reconciliation_id bigint NOT NULL,
@@ -386,6 +408,9 @@ CREATE TABLE chorus.reconciliations (
 );
 CREATE INDEX reconciliations_due ON chorus.reconciliations USING btree (due_at) WHERE (state = ANY (ARRAY['requested'::text, 'running'::text]));
 CREATE UNIQUE INDEX reconciliations_open ON chorus.reconciliations USING btree (account, id_structure_cpp, period) WHERE (state = ANY (ARRAY['requested'::text, 'running'::text]));
+ALTER TABLE chorus.reconciliations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.reconciliations FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.reconciliations FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.remedies (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -421,6 +446,11 @@ CREATE TRIGGER remedies_before_update BEFORE UPDATE ON chorus.remedies FOR EACH 
 CREATE TRIGGER remedies_history AFTER INSERT OR UPDATE ON chorus.remedies FOR EACH ROW EXECUTE FUNCTION chorus.remedies_history();
 CREATE TRIGGER remedies_refuse BEFORE DELETE ON chorus.remedies FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER remedies_refuse_truncate BEFORE TRUNCATE ON chorus.remedies FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+ALTER TABLE chorus.remedies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.remedies FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = remedies.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.remedies FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.remedy_files (
     remedy_id bigint NOT NULL,
@@ -433,6 +463,11 @@ CREATE TABLE chorus.remedy_files (
     CONSTRAINT remedy_files_pkey PRIMARY KEY (remedy_id, n),
     CONSTRAINT remedy_files_remedy_id_fkey FOREIGN KEY (remedy_id) REFERENCES chorus.remedies(id)
 );
+ALTER TABLE chorus.remedy_files ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.remedy_files FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (EXISTS ( SELECT
+   FROM chorus.remedies r
+  WHERE (r.id = remedy_files.remedy_id))));
+CREATE POLICY worker ON chorus.remedy_files FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.secrets (
     key text NOT NULL,
@@ -495,6 +530,9 @@ CREATE TABLE chorus.strangers (
 CREATE INDEX strangers_changed ON chorus.strangers USING btree (account, id_structure_cpp, statut_date);
 CREATE INDEX strangers_identifiant ON chorus.strangers USING btree (identifiant_facture_cpp);
 CREATE INDEX strangers_numero ON chorus.strangers USING btree (numero_facture);
+ALTER TABLE chorus.strangers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.strangers FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.strangers FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.structures (
     account text NOT NULL,
@@ -528,6 +566,9 @@ CREATE TABLE chorus.structures (
     CONSTRAINT structures_pkey PRIMARY KEY (account, id_structure_cpp)
 );
 CREATE INDEX structures_identifiant ON chorus.structures USING btree (account, identifiant);
+ALTER TABLE chorus.structures ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.structures FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.structures FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.suspects (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -586,8 +627,11 @@ CREATE TABLE chorus.webhooks (
     CONSTRAINT webhooks_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
     CONSTRAINT webhooks_pkey PRIMARY KEY (name)
 ) WITH (fillfactor=50);
+ALTER TABLE chorus.webhooks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.webhooks FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.webhooks FOR ALL TO chorus_worker USING true;
 
-CREATE VIEW chorus.invoice_status AS
+CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
  SELECT id,
     external_ref,
     account,
@@ -601,7 +645,7 @@ CREATE VIEW chorus.invoice_status AS
     montant_ttc,
     devise,
     numero_flux_depot,
-    ((date_depot AT TIME ZONE 'Europe/Paris'::text))::date AS date_depot,
+    date_depot,
     identifiant_facture_cpp,
     statut_courant,
     statut_courant_date,
@@ -610,7 +654,8 @@ CREATE VIEW chorus.invoice_status AS
     chorus.readable(metadata) AS metadata,
     created_at,
     updated_at
-   FROM chorus.invoices;
+   FROM chorus.invoices
+  WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
 CREATE OR REPLACE FUNCTION chorus.accept_finding(p_id bigint, p_reason text)
  RETURNS void
@@ -625,7 +670,7 @@ BEGIN
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'accepting a finding needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO f FROM chorus.findings WHERE id = p_id FOR UPDATE;
+    SELECT * INTO f FROM chorus.findings WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no finding %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -670,7 +715,7 @@ AS $function$
 DECLARE
     r chorus.remedies%ROWTYPE;
 BEGIN
-    SELECT * INTO r FROM chorus.remedies WHERE id = p_remedy FOR UPDATE;
+    SELECT * INTO r FROM chorus.remedies WHERE id = p_remedy AND EXISTS (SELECT FROM chorus.invoices i WHERE i.id = invoice_id AND chorus.sees(i.account)) FOR UPDATE;
     IF NOT FOUND OR r.kind <> 'complete' THEN
         RAISE EXCEPTION 'there is no completion %', p_remedy USING ERRCODE = 'CH020';
     END IF;
@@ -782,7 +827,7 @@ AS $function$
 DECLARE
     s text;
 BEGIN
-    UPDATE chorus.invoices SET cancel_requested_at = clock_timestamp() WHERE id = p_id RETURNING state INTO s;
+    UPDATE chorus.invoices SET cancel_requested_at = clock_timestamp() WHERE id = p_id AND chorus.sees(account) RETURNING state INTO s;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -980,27 +1025,13 @@ BEGIN
         RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 20 seconds later it can be forgotten', p_name
             USING ERRCODE = 'CH022';
     END IF;
-    DELETE FROM chorus.webhooks WHERE name = p_name RETURNING cursor INTO at;
+    DELETE FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) RETURNING cursor INTO at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'WEBHOOK_FORGOTTEN', jsonb_build_object('webhook', p_name, 'cursor', at));
 END $function$
-;
-
-CREATE OR REPLACE FUNCTION chorus.identity()
- RETURNS text
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-    SELECT concat_ws('/', system_identifier,
-        CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
-        (SELECT oid FROM pg_database WHERE datname = current_database()),
-        to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
-    FROM pg_control_system()
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.invoices_after_abandoned()
@@ -1049,8 +1080,10 @@ BEGIN
         RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
     END IF;
-    IF NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
-        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with' USING ERRCODE = 'CH013', COLUMN = 'account';
+    -- The same words for both, so that nobody learns which accounts there are.
+    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
+            USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
         OR NEW.cancel_requested_at IS NOT NULL THEN
@@ -1261,8 +1294,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
     END IF;
-    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces FOR UPDATE;
-    IF NOT FOUND OR o.account <> NEW.account THEN
+    SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces AND account = NEW.account FOR UPDATE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
     END IF;
     IF o.state <> 'rejected' OR o.identifiant_facture_cpp IS NULL THEN
@@ -1375,6 +1408,7 @@ AS $function$
     SELECT k.flux, string_agg(k.source, ', ' ORDER BY k.rank)
     FROM known k
     WHERE NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.numero_flux_depot = k.flux AND o.id <> p_id)
+      AND EXISTS (SELECT FROM chorus.invoices i WHERE i.id = p_id AND chorus.sees(i.account))
     GROUP BY k.flux
     ORDER BY min(k.rank), k.flux
 $function$
@@ -1395,6 +1429,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.logins_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = NEW.login) THEN
+        RAISE EXCEPTION 'column "login" names no role of this server: create the login first' USING ERRCODE = 'CH042', COLUMN = 'login';
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'a login''s account is not changed: delete the row and insert another' USING ERRCODE = 'CH003';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), CASE TG_OP WHEN 'INSERT' THEN 'LOGIN_MAPPED' ELSE 'LOGIN_UNMAPPED' END,
+            jsonb_build_object('account', coalesce(NEW.account, OLD.account), 'login', coalesce(NEW.login, OLD.login)));
+    RETURN coalesce(NEW, OLD);
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.maintenance_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1406,6 +1460,34 @@ BEGIN
     VALUES (chorus.actor(), CASE NEW.state WHEN 'running' THEN 'MAINTENANCE_BEGAN' ELSE 'MAINTENANCE_ENDED' END,
             jsonb_build_object('starts_at', NEW.starts_at, 'ends_at', NEW.ends_at));
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.my_accounts()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF chorus.sees_all() THEN
+        RETURN ARRAY(SELECT name FROM chorus.accounts);
+    END IF;
+    IF chorus.nobody_mapped() THEN
+        RETURN '{default}';
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.nobody_mapped()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM chorus.logins);
 END $function$
 ;
 
@@ -1439,7 +1521,7 @@ BEGIN
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
-    WHERE name = p_account;
+    WHERE name = p_account AND chorus.sees(name);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
     END IF;
@@ -1462,7 +1544,7 @@ BEGIN
         failures = CASE WHEN p_reason IS NULL THEN 0 ELSE failures END,
         failing_since = CASE WHEN p_reason IS NULL THEN NULL ELSE failing_since END,
         due_at = CASE WHEN p_reason IS NULL THEN clock_timestamp() ELSE due_at END
-    WHERE name = p_name;
+    WHERE name = p_name AND chorus.sees(account);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -1472,21 +1554,18 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_detail jsonb, p_since timestamp with time zone, p_tables boolean, p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
+CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_known text[], p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    now_epoch text := chorus.identity();
-    inst      chorus.installation%ROWTYPE;
-    since     timestamptz;
-    at        timestamptz;
-    why       CONSTANT text := 'the database may have forgotten a deposit';
+    now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
+    inst chorus.installation%ROWTYPE;
 BEGIN
-    -- Every transaction that moves rows holds this lock.
-    LOCK TABLE chorus.locks IN SHARE ROW EXCLUSIVE MODE;
+    -- Every transaction that moves rows holds this lock shared.
+    PERFORM pg_advisory_xact_lock(820001, 4);
     SELECT * INTO inst FROM chorus.installation FOR UPDATE;
     quarantines := inst.quarantines;
     moved := 0;
@@ -1494,56 +1573,44 @@ BEGIN
         RETURN;
     END IF;
     quarantines := p_seen + 1;
-    at := clock_timestamp();
-    since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
-    IF p_tables THEN
-        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
-    END IF;
-    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
-        since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
-    END IF;
     UPDATE chorus.installation i
-    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, forgotten_since = since,
-        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END;
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = clock_timestamp(),
+        suspect_until = CASE WHEN p_kind = 'restore' THEN clock_timestamp() + p_window ELSE i.suspect_until END;
     INSERT INTO chorus.events (actor, reason_code, detail)
-    VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
+    VALUES (chorus.actor(), 'QUARANTINE', jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'unknown_attempts', p_known));
 
-    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = at
+    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
     FROM chorus.invoices i
     WHERE i.state = 'sending' AND a.invoice_id = i.id AND a.n = i.attempt_no AND a.outcome IS NULL;
     UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
-    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = why, due_at = at WHERE state = 'sending';
+    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    WHERE state = 'sending';
     -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
     UPDATE chorus.invoices
-    SET reason_code = 'QUARANTINE', reason = why, in_doubt_since = at, due_at = at, claim = NULL, claimed_until = NULL
+    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
+        claim = NULL, claimed_until = NULL
     WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
-    -- A number that was given to a forgotten attempt, of which another table still tells, is not given again.
     WITH head AS (
-        SELECT id, state, document_sha256, gen_random_uuid() AS attempt,
-               1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts a WHERE a.invoice_id = i.id),
-                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id)) AS n
-        FROM chorus.invoices i
+        SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
+        FROM chorus.invoices
         WHERE state = 'ready'
-           OR state = 'in_doubt' AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n = i.attempt_no)
-           OR state = 'in_doubt' AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n > i.attempt_no)
-        ORDER BY state = 'ready', priority DESC, id
+        ORDER BY priority DESC, id
         LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
         FOR UPDATE
     ), stand_in AS (
         INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
-        SELECT attempt, id, n, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
-               at, at, at, 'OWNER_LOST'
+        SELECT attempt, id, attempt_no + 1, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
+               clock_timestamp(), clock_timestamp(), clock_timestamp(), 'OWNER_LOST'
         FROM head
     )
     UPDATE chorus.invoices i
-    SET state = 'in_doubt', attempt_no = head.n, reason_code = 'QUARANTINE', reason = why, due_at = at
+    SET state = 'in_doubt', attempt_no = i.attempt_no + 1, reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    -- What is read, or read again, from here on may have been read and sent before.
-    UPDATE chorus.invoices SET lookup_first = true WHERE state IN ('received', 'invalid') AND NOT lookup_first;
-    -- The comparison at a start has nothing to find any more.
-    UPDATE chorus.accounts SET compare_since = NULL WHERE compare_since IS NOT NULL;
+    IF p_kind = 'restore' THEN
+        UPDATE chorus.invoices SET lookup_first = true WHERE state = 'received';
+    END IF;
 END $function$
 ;
 
@@ -1589,7 +1656,7 @@ BEGIN
     IF last_day < first_day OR last_day - first_day >= 366 THEN
         RAISE EXCEPTION 'the period from % to % is empty or longer than a year', first_day, last_day USING ERRCODE = 'CH040';
     END IF;
-    IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret)) THEN
+    IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret) AND chorus.sees(x.account)) THEN
         RAISE EXCEPTION 'no account sees such a supplier structure: check the account and the SIRET' USING ERRCODE = 'CH020';
     END IF;
     FOR s IN
@@ -1597,6 +1664,7 @@ BEGIN
         FROM chorus.structures x
         WHERE (p_account IS NULL OR x.account = p_account)
           AND (p_siret IS NULL OR x.identifiant = p_siret)
+          AND chorus.sees(x.account)
           AND (p_siret IS NOT NULL
                OR EXISTS (SELECT FROM chorus.invoices i WHERE i.account = x.account AND i.fournisseur_siret = x.identifiant AND i.deposited_at IS NOT NULL))
         ORDER BY x.account, x.identifiant
@@ -1700,7 +1768,7 @@ DECLARE
     i     chorus.invoices%ROWTYPE;
     wants CONSTANT text := CASE p_statut WHEN 'SUSPENDUE' THEN 'completed' ELSE 'recycled' END;
 BEGIN
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -1809,7 +1877,7 @@ AS $function$
 DECLARE
     w chorus.webhooks%ROWTYPE;
 BEGIN
-    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -1907,7 +1975,7 @@ DECLARE
     s        text;
     why      CONSTANT text := left(btrim(p_reason), 1000);
 BEGIN
-    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
+    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
     IF p_action IS NULL OR p_action NOT IN ('accept', 'lookup', 'resubmit', 'abandon') THEN
         RAISE EXCEPTION 'an invoice is resolved by accept, lookup, resubmit or abandon' USING ERRCODE = 'CH023';
     END IF;
@@ -1920,7 +1988,7 @@ BEGIN
     IF coalesce(why, '') = '' THEN
         RAISE EXCEPTION 'resolving a parked invoice needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -1969,8 +2037,8 @@ DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
     p_reason := left(p_reason, 1000);
-    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id FOR UPDATE;
+    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
@@ -2019,6 +2087,42 @@ AS $function$
 		         END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.sees(p_account text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN chorus.sees_all() OR coalesce(p_account = ANY (chorus.my_accounts()), false);
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.sees_all()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN pg_has_role(session_user, current_user, 'MEMBER') -- the owner
+        OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
+        OR (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER'))
+            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.sees_recipient(p_siret text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM chorus.invoices WHERE destinataire_siret = p_siret AND state = 'integrated' AND account = ANY (chorus.my_accounts()));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.skip_webhook(p_name text, p_reason text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2032,7 +2136,7 @@ BEGIN
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'to skip an event needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name FOR UPDATE;
+    SELECT * INTO w FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
@@ -2057,7 +2161,7 @@ AS $function$
 DECLARE
     event bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM chorus.webhooks WHERE name = p_name) THEN
+    IF NOT EXISTS (SELECT FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account)) THEN
         RAISE EXCEPTION 'there is no webhook %', p_name USING ERRCODE = 'CH020';
     END IF;
     INSERT INTO chorus.events (actor, reason_code, detail)
@@ -2078,7 +2182,10 @@ DECLARE
     fluxes text[];
     ours   text;
 BEGIN
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
     IF i.state <> 'parked' THEN
         RETURN format('invoice %s is %s: only parked invoices are resolved', p_id, i.state);
     END IF;
@@ -2157,9 +2264,6 @@ GRANT SELECT ON chorus.finding_codes TO chorus_worker;
 GRANT SELECT ON chorus.findings TO chorus_operator;
 GRANT SELECT ON chorus.findings TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.findings TO chorus_worker;
-GRANT SELECT ON chorus.heartbeats TO chorus_operator;
-GRANT SELECT ON chorus.heartbeats TO chorus_reader;
-GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.heartbeats TO chorus_worker;
 GRANT SELECT ON chorus.installation TO chorus_operator;
 GRANT SELECT ON chorus.installation TO chorus_reader;
 GRANT SELECT, UPDATE ON chorus.installation TO chorus_worker;
@@ -2168,7 +2272,8 @@ GRANT SELECT ON chorus.invoice_status TO chorus_operator;
 GRANT SELECT ON chorus.invoice_status TO chorus_reader;
 GRANT SELECT ON chorus.invoice_status TO chorus_worker;
 GRANT SELECT ON chorus.invoices TO chorus_worker;
-GRANT INSERT, SELECT, UPDATE ON chorus.locks TO chorus_worker;
+GRANT SELECT ON chorus.logins TO chorus_operator;
+GRANT SELECT ON chorus.logins TO chorus_reader;
 GRANT SELECT ON chorus.maintenance TO chorus_operator;
 GRANT SELECT ON chorus.maintenance TO chorus_reader;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.maintenance TO chorus_worker;
@@ -2247,19 +2352,26 @@ GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chor
 GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
-GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,jsonb,timestamp with time zone,boolean,interval,integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,text[],interval,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_operator;
@@ -2280,5 +2392,13 @@ GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;

@@ -230,6 +230,8 @@ func TestStatementsAgainstTheModel(t *testing.T) {
 		r := &run{bench: b, account: fmt.Sprintf("run%d", b.next()), claims: map[int64][]int64{}}
 		b.closeAll(t)
 		must(t, b.worker.EnsureAccounts(b.ctx, []string{r.account}))
+		_, err := b.owner.Exec(b.ctx, `INSERT INTO chorus.logins (login, account) VALUES ($1, $2)`, b.app.Pool().Config().ConnConfig.User, r.account)
+		must(t, err)
 		must(t, b.worker.Structures(b.ctx, r.account, []store.Structure{{ID: 1, Identifiant: "12345678200010"}}, time.Hour))
 		r.feed = store.FeedMark{StructureKey: store.StructureKey{Account: r.account, ID: 1}, Claim: 1, Lease: time.Hour}
 		must(t, pgx.BeginFunc(b.ctx, b.worker.Pool(), func(tx pgx.Tx) error {

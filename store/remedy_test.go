@@ -205,6 +205,7 @@ func TestReplacing(t *testing.T) {
 	if err := store.New(worker).EnsureAccounts(t.Context(), []string{"other"}); err != nil {
 		t.Fatal(err)
 	}
+	db.Map(t, "default", "other")
 	old := integrated(t, owner, `state = 'rejected', statut_courant = 'REJETEE'`)
 	insert := func(account string, replaces int64) (int64, error) {
 		return app.Submit(t.Context(), store.Insertion{Account: account, Document: []byte("x"), Replaces: replaces})

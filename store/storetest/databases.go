@@ -59,6 +59,19 @@ func (s *server) makeLogins(ctx context.Context) error {
 	return nil
 }
 
+// Map lets the application's login use these accounts, and no others any more.
+func (d *Database) Map(t testing.TB, accounts ...string) {
+	t.Helper()
+	owner, err := pgx.Connect(t.Context(), d.URL)
+	if err == nil {
+		_, err = owner.Exec(t.Context(), `INSERT INTO chorus.logins (login, account) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`, prefix+"app", accounts)
+		err = errors.Join(err, owner.Close(t.Context()))
+	}
+	if err != nil {
+		t.Fatalf("mapping the application's login: %v", err)
+	}
+}
+
 // password is the same for every process that uses a server with the same address, and unknown to everybody else.
 func (s *server) password(login string) string {
 	mac := hmac.New(sha256.New, []byte(s.handle.URL("")))
