@@ -273,23 +273,21 @@ CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW
 CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW
     WHEN (OLD.identifiant_facture_cpp IS NOT NULL AND NEW.identifiant_facture_cpp IS DISTINCT FROM OLD.identifiant_facture_cpp)
     EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
--- An attempt begins from ready, and has a number of its own. What is to be looked up first is looked up first.
+-- What is to be looked up first is looked up first.
 CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.resubmits < OLD.resubmits
-        OR NEW.attempt_no <> OLD.attempt_no AND (NEW.attempt_no <> OLD.attempt_no + 1 OR NEW.state NOT IN ('sending', 'in_doubt') OR OLD.state NOT IN ('ready', 'sending'))
-        OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending')
+    WHEN (NEW.resubmits < OLD.resubmits OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending')
     EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW
     WHEN (OLD.lookup_first AND (NEW.state = 'sending' OR NOT NEW.lookup_first AND NEW.state <> 'in_doubt'))
     EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
 
 -- What only people decide goes by the functions made for it, which run as the owner: the ways out of parked, reading or sending again, the mark of an
--- operator's wish (a reason code, while in doubt), and taking a flux number away.
+-- operator's wish (a reason code, while in doubt), taking a flux number away, and counting an attempt that did not begin.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_by_function() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
-        RAISE EXCEPTION 'invoice %: this goes by chorus.retry or chorus.resolve only', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
+        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
     END IF;
     RETURN NEW;
 END $$;
@@ -301,6 +299,11 @@ CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EA
     WHEN (NEW.state = 'in_doubt' AND NEW.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE')
         AND (OLD.state <> 'in_doubt' OR NEW.reason_code IS DISTINCT FROM OLD.reason_code))
     EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
+CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.attempt_no > OLD.attempt_no
+        AND NOT (NEW.attempt_no = OLD.attempt_no + 1 AND NEW.state = 'sending' AND OLD.state IN ('ready', 'sending')
+                 OR NEW.state = 'in_doubt' AND OLD.state = 'ready')) -- the stand-in for one that may be forgotten
+    EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
 -- The original of a duplicate has another flux number.
 CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW
     WHEN (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot

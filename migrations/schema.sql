@@ -8,6 +8,9 @@ CREATE TABLE chorus.accounts (
     structures_at timestamp with time zone,
     next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     behind text[] DEFAULT '{}'::text[] NOT NULL,
+    compare_since timestamp with time zone,
+    compare_asked_at timestamp with time zone,
+    compare_next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
     accepted_at timestamp with time zone,
@@ -198,12 +201,24 @@ ALTER TABLE chorus.findings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.findings FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.findings FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.heartbeats (
+    worker text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped boolean DEFAULT false NOT NULL,
+    event_id bigint,
+    event_at timestamp with time zone,
+    CONSTRAINT heartbeats_pkey PRIMARY KEY (worker)
+) WITH (fillfactor=50);
+
 CREATE TABLE chorus.installation (
     one boolean DEFAULT true NOT NULL,
+    lineage uuid DEFAULT gen_random_uuid() NOT NULL,
     environment text,
     db_epoch text,
     quarantines integer DEFAULT 0 NOT NULL,
     quarantined_at timestamp with time zone,
+    forgotten_since timestamp with time zone,
     suspect_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     assumption_broken_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -299,6 +314,7 @@ CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_after_abandoned();
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.attempt_no > old.attempt_no) AND (NOT (((new.attempt_no = (old.attempt_no + 1)) AND (new.state = 'sending'::text) AND (old.state = ANY (ARRAY['ready'::text, 'sending'::text]))) OR ((new.state = 'in_doubt'::text) AND (old.state = 'ready'::text)))))) EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
 CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
 CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
 CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
@@ -310,7 +326,7 @@ CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR E
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_replaces();
 CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS DISTINCT FROM old.replaces)) EXECUTE FUNCTION chorus.invoices_replaces();
 CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
-CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no <> old.attempt_no) AND ((new.attempt_no <> (old.attempt_no + 1)) OR (new.state <> ALL (ARRAY['sending'::text, 'in_doubt'::text])) OR (old.state <> ALL (ARRAY['ready'::text, 'sending'::text])))) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
+CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
 CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
 CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
@@ -319,6 +335,11 @@ CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH 
 ALTER TABLE chorus.invoices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.invoices FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.invoices FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.locks (
+    name text NOT NULL,
+    CONSTRAINT locks_pkey PRIMARY KEY (name)
+);
 
 CREATE TABLE chorus.logins (
     login text NOT NULL,
@@ -645,7 +666,7 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
     montant_ttc,
     devise,
     numero_flux_depot,
-    date_depot,
+    ((date_depot AT TIME ZONE 'Europe/Paris'::text))::date AS date_depot,
     identifiant_facture_cpp,
     statut_courant,
     statut_courant_date,
@@ -1034,6 +1055,20 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.identity()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT concat_ws('/', system_identifier,
+        CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
+        (SELECT oid FROM pg_database WHERE datname = current_database()),
+        to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
+    FROM pg_control_system()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_after_abandoned()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1170,7 +1205,7 @@ CREATE OR REPLACE FUNCTION chorus.invoices_by_function()
 AS $function$
 BEGIN
     IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
-        RAISE EXCEPTION 'invoice %: this goes by chorus.retry or chorus.resolve only', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
+        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
     END IF;
     RETURN NEW;
 END $function$
@@ -1554,18 +1589,21 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_known text[], p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
+CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_detail jsonb, p_since timestamp with time zone, p_tables boolean, p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    now_epoch text := (SELECT system_identifier::text || '/' || timeline_id FROM pg_control_system(), pg_control_checkpoint());
-    inst chorus.installation%ROWTYPE;
+    now_epoch text := chorus.identity();
+    inst      chorus.installation%ROWTYPE;
+    since     timestamptz;
+    at        timestamptz;
+    why       CONSTANT text := 'the database may have forgotten a deposit';
 BEGIN
-    -- Every transaction that moves rows holds this lock shared.
-    PERFORM pg_advisory_xact_lock(820001, 4);
+    -- Every transaction that moves rows holds this lock.
+    LOCK TABLE chorus.locks IN SHARE ROW EXCLUSIVE MODE;
     SELECT * INTO inst FROM chorus.installation FOR UPDATE;
     quarantines := inst.quarantines;
     moved := 0;
@@ -1573,44 +1611,56 @@ BEGIN
         RETURN;
     END IF;
     quarantines := p_seen + 1;
+    at := clock_timestamp();
+    since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
+    IF p_tables THEN
+        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
+    END IF;
+    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
+        since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
+    END IF;
     UPDATE chorus.installation i
-    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = clock_timestamp(),
-        suspect_until = CASE WHEN p_kind = 'restore' THEN clock_timestamp() + p_window ELSE i.suspect_until END;
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, forgotten_since = since,
+        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END;
     INSERT INTO chorus.events (actor, reason_code, detail)
-    VALUES (chorus.actor(), 'QUARANTINE', jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'unknown_attempts', p_known));
+    VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 
-    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = clock_timestamp()
+    UPDATE chorus.attempts a SET outcome = 'OWNER_LOST', finished_at = at
     FROM chorus.invoices i
     WHERE i.state = 'sending' AND a.invoice_id = i.id AND a.n = i.attempt_no AND a.outcome IS NULL;
     UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id IS NOT NULL;
-    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
-    WHERE state = 'sending';
+    UPDATE chorus.invoices SET state = 'in_doubt', reason_code = 'QUARANTINE', reason = why, due_at = at WHERE state = 'sending';
     -- In doubt about the attempt that is remembered; there may be a later one. Their age counts from now (docs/protocol.md §3.5).
     UPDATE chorus.invoices
-    SET reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', in_doubt_since = clock_timestamp(), due_at = clock_timestamp(),
-        claim = NULL, claimed_until = NULL
+    SET reason_code = 'QUARANTINE', reason = why, in_doubt_since = at, due_at = at, claim = NULL, claimed_until = NULL
     WHERE state = 'in_doubt' AND reason_code IS DISTINCT FROM 'QUARANTINE';
+    -- A number that was given to a forgotten attempt, of which another table still tells, is not given again.
     WITH head AS (
-        SELECT id, attempt_no, document_sha256, gen_random_uuid() AS attempt
-        FROM chorus.invoices
+        SELECT id, state, document_sha256, gen_random_uuid() AS attempt,
+               1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts a WHERE a.invoice_id = i.id),
+                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id)) AS n
+        FROM chorus.invoices i
         WHERE state = 'ready'
-        ORDER BY priority DESC, id
+           OR state = 'in_doubt' AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n = i.attempt_no)
+           OR state = 'in_doubt' AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n > i.attempt_no)
+        ORDER BY state = 'ready', priority DESC, id
         LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
         FOR UPDATE
     ), stand_in AS (
         INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
-        SELECT attempt, id, attempt_no + 1, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
-               clock_timestamp(), clock_timestamp(), clock_timestamp(), 'OWNER_LOST'
+        SELECT attempt, id, n, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
+               at, at, at, 'OWNER_LOST'
         FROM head
     )
     UPDATE chorus.invoices i
-    SET state = 'in_doubt', attempt_no = i.attempt_no + 1, reason_code = 'QUARANTINE', reason = 'the database may have forgotten a deposit', due_at = clock_timestamp()
+    SET state = 'in_doubt', attempt_no = head.n, reason_code = 'QUARANTINE', reason = why, due_at = at
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    IF p_kind = 'restore' THEN
-        UPDATE chorus.invoices SET lookup_first = true WHERE state = 'received';
-    END IF;
+    -- What is read, or read again, from here on may have been read and sent before.
+    UPDATE chorus.invoices SET lookup_first = true WHERE state IN ('received', 'invalid') AND NOT lookup_first;
+    -- The comparison at a start has nothing to find any more.
+    UPDATE chorus.accounts SET compare_since = NULL WHERE compare_since IS NOT NULL;
 END $function$
 ;
 
@@ -1975,7 +2025,7 @@ DECLARE
     s        text;
     why      CONSTANT text := left(btrim(p_reason), 1000);
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     IF p_action IS NULL OR p_action NOT IN ('accept', 'lookup', 'resubmit', 'abandon') THEN
         RAISE EXCEPTION 'an invoice is resolved by accept, lookup, resubmit or abandon' USING ERRCODE = 'CH023';
     END IF;
@@ -2037,7 +2087,7 @@ DECLARE
     i chorus.invoices%ROWTYPE;
 BEGIN
     p_reason := left(p_reason, 1000);
-    PERFORM pg_advisory_xact_lock_shared(820001, 4); -- no quarantine begins meanwhile
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
@@ -2264,6 +2314,9 @@ GRANT SELECT ON chorus.finding_codes TO chorus_worker;
 GRANT SELECT ON chorus.findings TO chorus_operator;
 GRANT SELECT ON chorus.findings TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.findings TO chorus_worker;
+GRANT SELECT ON chorus.heartbeats TO chorus_operator;
+GRANT SELECT ON chorus.heartbeats TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.heartbeats TO chorus_worker;
 GRANT SELECT ON chorus.installation TO chorus_operator;
 GRANT SELECT ON chorus.installation TO chorus_reader;
 GRANT SELECT, UPDATE ON chorus.installation TO chorus_worker;
@@ -2272,6 +2325,7 @@ GRANT SELECT ON chorus.invoice_status TO chorus_operator;
 GRANT SELECT ON chorus.invoice_status TO chorus_reader;
 GRANT SELECT ON chorus.invoice_status TO chorus_worker;
 GRANT SELECT ON chorus.invoices TO chorus_worker;
+GRANT INSERT, SELECT, UPDATE ON chorus.locks TO chorus_worker;
 GRANT SELECT ON chorus.logins TO chorus_operator;
 GRANT SELECT ON chorus.logins TO chorus_reader;
 GRANT SELECT ON chorus.maintenance TO chorus_operator;
@@ -2352,6 +2406,7 @@ GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chor
 GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_app;
@@ -2371,7 +2426,7 @@ GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,text[],interval,integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,jsonb,timestamp with time zone,boolean,interval,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_operator;
