@@ -126,17 +126,8 @@ BEGIN
     IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
         RETURN NEW; -- never sent
     END IF;
-    IF a.n = NEW.attempt_no AND a.outcome IS NOT NULL AND OLD.state IN ('sending', 'in_doubt')
-        AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
-        -- Earlier attempts are settled, or were before.
-        AND NOT EXISTS (
-            SELECT
-            FROM chorus.attempts e
-            WHERE e.invoice_id = NEW.id AND e.n < a.n
-              AND (e.outcome IS NULL
-                   OR e.outcome IN ('OWNER_LOST', 'AMBIGUOUS')
-                      AND NOT e.evidence @> '{"lookups": [{"complete": true, "found": 0}]}' AND NOT e.evidence @> '{"lookups": [{"absent": true}]}')
-        ) THEN
+    IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
+        AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
         SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since
         FROM chorus.installation;
         IF OLD.reason_code = 'QUARANTINE' THEN
@@ -144,7 +135,17 @@ BEGIN
             since := greatest(since, OLD.in_doubt_since);
         END IF;
         suspect := coalesce(suspect, false);
-        IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) THEN
+        -- Of earlier attempts that nothing is known of, a look-up since has found nothing.
+        IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) AND NOT EXISTS (
+            SELECT
+            FROM chorus.attempts e
+            WHERE e.invoice_id = NEW.id AND e.n < a.n AND e.outcome IN ('OWNER_LOST', 'AMBIGUOUS')
+              AND NOT EXISTS (
+                  SELECT
+                  FROM chorus.attempts l
+                  WHERE l.invoice_id = NEW.id AND l.n >= e.n
+                    AND (l.evidence @> '{"lookups": [{"complete": true, "found": 0}]}' OR l.evidence @> '{"lookups": [{"absent": true}]}'))
+        ) THEN
             RETURN NEW;
         END IF;
         looks := coalesce(a.evidence -> 'lookups', '[]');
