@@ -156,6 +156,9 @@ CREATE TABLE chorus.feed_lateness (
     CONSTRAINT feed_lateness_account_id_structure_cpp_fkey FOREIGN KEY (account, id_structure_cpp) REFERENCES chorus.structures(account, id_structure_cpp),
     CONSTRAINT feed_lateness_pkey PRIMARY KEY (account, id_structure_cpp, hour)
 );
+ALTER TABLE chorus.feed_lateness ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.feed_lateness FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.feed_lateness FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.finding_codes (
     code text NOT NULL,
