@@ -77,6 +77,7 @@ func PoolConfig(databaseURL string, also map[string]string) (*pgxpool.Config, er
 	settings := maps.Clone(sessionSettings)
 	maps.Copy(settings, also)
 
+	config.MinConns, config.MinIdleConns = 0, 0 // the address may not keep more than we need
 	conn := config.ConnConfig
 	conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	conn.StatementCacheCapacity, conn.DescriptionCacheCapacity = 512, 512

@@ -165,3 +165,33 @@ func TestPgBouncerInOtherModes(t *testing.T) {
 		}
 	}
 }
+
+// A pooler that has no server session left for a client says nothing to it: that is said in our words, in time.
+func TestPgBouncerWithoutRoom(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	through, ok := storetest.PgBouncer(t, db.WorkerURL, "session", "default_pool_size = 1")
+	if !ok {
+		t.Log("PgBouncer is not installed")
+		return
+	}
+	pool := connect(t, through, 2)
+	first, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Release()
+	if err := pool.Ping(t.Context()); code(err) != "DATABASE_SILENT" {
+		t.Errorf("the second connection: %v", err)
+	}
+}
+
+// The address's own pool settings do not hold: how many connections we need is ours to say.
+func TestPoolSettingsOfTheAddress(t *testing.T) {
+	db := storetest.New(t)
+	pool := connect(t, with(t, with(t, db.WorkerURL, "pool_min_conns", "50"), "pool_max_conns", "90"), 2)
+	check(t, pool)
+	if c := pool.Config(); c.MaxConns != 2 || c.MinConns != 0 {
+		t.Errorf("%d to %d connections", c.MinConns, c.MaxConns)
+	}
+}
