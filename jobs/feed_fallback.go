@@ -27,6 +27,7 @@ func (f *feed) byDay(ctx context.Context) error {
 // unplanned leaves out what a plan says: such a reading teaches nothing of lateness, and what takes many pages is read less often.
 func (f *feed) unplanned() {
 	f.mark.Read.WideFrom, f.mark.Read.WideAt, f.mark.Was.WideAt = time.Time{}, time.Time{}, time.Time{}
+	f.mark.Grace = 0
 	f.mark.Read.Watermark, f.mark.Read.Fresh = f.st.Now.Add(-f.state.grace()), f.st.Now
 	f.slowly = true
 }

@@ -41,12 +41,12 @@ type FeedMark struct {
 	PageRows int           // rows granted a page; 0: not said
 }
 
-// late is how late the news was, at least, as far as this reading can tell: an earlier one would have shown it. A date of a whole minute may stand for any
-// moment of it (docs/chorus-pro.md §4.1), and a deposit that was not known to have been taken may have been shown before.
+// late is how late the news was, at least, as far as this reading can tell: an earlier one would have shown it. A deposit that was not known
+// to have been taken may have been shown before.
 func (m FeedMark) late(i Invoice, seen Seen) time.Duration {
 	at := seen.StatutDate
 	known := m.Now.Add(-i.DepositedFor).Before(m.Was.WideAt)
-	if at.IsZero() || at.Equal(at.Truncate(time.Minute)) || i.State == Deposited && !known {
+	if !seen.exact() || i.State == Deposited && !known {
 		return 0
 	}
 	late := time.Duration(0)

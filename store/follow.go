@@ -26,6 +26,11 @@ type Seen struct {
 	To                    State // where this statut puts a row: Integrated, Rejected or Settled
 }
 
+// exact tells that the date of the change is there and stands for a moment: one of a whole minute may stand for any moment of it (docs/chorus-pro.md §4.1).
+func (s Seen) exact() bool {
+	return !s.StatutDate.IsZero() && !s.StatutDate.Equal(s.StatutDate.Truncate(time.Minute))
+}
+
 // Siren is the part of the supplier's SIRET that makes a number unique; "" when the portal does not say it.
 func (s Seen) Siren() string {
 	if len(s.FournisseurSIRET) < 9 {
@@ -106,7 +111,7 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 	}
 	for _, seen := range known {
 		did.Known++
-		if seen.StatutDate.Before(mark.Was.Watermark) {
+		if seen.exact() && seen.StatutDate.Before(mark.Was.Watermark) {
 			did.Settled++
 		}
 	}
@@ -140,7 +145,7 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		default:
 			did.Known++
 			did.Changed++
-			if seen.StatutDate.Before(mark.Was.Watermark) && !seen.StatutDate.IsZero() && h.State != Deposited {
+			if seen.exact() && seen.StatutDate.Before(mark.Was.Watermark) && h.State != Deposited {
 				did.Settled++
 				did.Missed++
 			}
