@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 )
@@ -17,7 +15,7 @@ func (c migrateCmd) Run(a *app) error {
 		return err
 	}
 	if c.Action == "up" {
-		if err := migrations.Up(a.ctx, s.DatabaseURL, func(text string) { _, _ = fmt.Fprintln(a.err, text) }); err != nil {
+		if err := migrations.Up(a.ctx, s.DatabaseURL, func(text string) { a.warnf("%s\n", text) }); err != nil {
 			return err
 		}
 	}

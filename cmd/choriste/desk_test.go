@@ -104,7 +104,7 @@ func TestFilesThatAreNoInvoices(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		"/etc/hostname":                                         "this is not an invoice",
+		"/etc/hostname": "this is not an invoice",
 		document(t, "a.pdf", []byte("MZ\x90\x00")):              "this is not an invoice",
 		document(t, "b.xml", []byte("PK\x03\x04")):              "the document is an archive",
 		document(t, "c.html", []byte("<!DOCTYPE html><html>")):  "this is not an invoice (HTML)",

@@ -8,9 +8,9 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store"
 )
@@ -35,7 +35,7 @@ func (c submitCmd) Run(a *app) error {
 		id, err := c.one(a, st, name)
 		if err != nil {
 			failed++
-			_, _ = fmt.Fprintf(a.err, "choriste: %s: %s\n", name, oneLine(a.words(err)))
+			a.warnf("choriste: %s: %s\n", name, oneLine(a.words(err)))
 			continue
 		}
 		if a.json {
@@ -137,10 +137,10 @@ func (c listCmd) Run(a *app) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tSTATE\tNUMBER\tTTC\tSTATUS\tREASON")
+	w := visible.NewTable(a.out)
+	w.Printf("ID\tSTATE\tNUMBER\tTTC\tSTATUS\tREASON\n")
 	for _, i := range list {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), reason(i, 60))
+		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), reason(i, 60))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -177,10 +177,10 @@ func (c showCmd) Run(a *app) error {
 			Remedies   []store.RemedyView  `json:"remedies"`
 		}{i, replaces, replacedBy, attempts, remedies})
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	w := visible.NewTable(a.out)
 	line := func(label, text string) {
 		if text != "" {
-			_, _ = fmt.Fprintf(w, "%s\t%s\n", label, text)
+			w.Printf("%s\t%s\n", label, text)
 		}
 	}
 	line("invoice", fmt.Sprintf("%d (%s, account %s)", i.ID, i.ExternalRef, i.Account))
@@ -246,13 +246,13 @@ func (c eventsCmd) Run(a *app) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	w := visible.NewTable(a.out)
 	for _, e := range events {
 		move := or(e.ToState, "")
 		if e.FromState != nil && *e.FromState != move {
 			move = *e.FromState + " → " + move
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", stamp(e.At), move, or(e.ReasonCode, ""), e.Detail, e.Actor)
+		w.Printf("%s\t%s\t%s\t%s\t%s\n", stamp(e.At), move, or(e.ReasonCode, ""), e.Detail, e.Actor)
 	}
 	return w.Flush()
 }
@@ -276,7 +276,7 @@ func (statsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	w := visible.NewTable(a.out)
 	for _, s := range stats {
 		if a.json {
 			if err := a.print(map[string]any{"state": s.State, "count": s.Count, "oldest_seconds": s.Oldest.Seconds()}); err != nil {
@@ -288,7 +288,7 @@ func (statsCmd) Run(a *app) error {
 		if s.Oldest > 0 {
 			oldest = "oldest " + s.Oldest.Round(time.Second).String()
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", s.State, s.Count, oldest)
+		w.Printf("%s\t%d\t%s\n", s.State, s.Count, oldest)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -386,7 +386,7 @@ func (c retryCmd) Run(a *app) error {
 		state, err := st.Retry(a.ctx, id, c.Reason)
 		if err != nil {
 			failed++
-			_, _ = fmt.Fprintf(a.err, "choriste: %s\n", oneLine(a.words(err)))
+			a.warnf("choriste: %s\n", oneLine(a.words(err)))
 			continue
 		}
 		if a.json {

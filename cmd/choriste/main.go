@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
@@ -58,6 +59,7 @@ type app struct {
 	ctx    context.Context //nolint:containedctx // of the command line, handed to one command
 	out    io.Writer
 	err    io.Writer
+	log    io.Writer // of the worker: colours and all
 	getenv func(string) string
 	json   bool
 	usage  func() error
@@ -80,6 +82,7 @@ func main() {
 type usageError struct{ error }
 
 func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
+	shown := &visible.Writer{Out: errOut} // errors may quote what others wrote
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c,
@@ -100,10 +103,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		return exited // --help
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(errOut, "choriste: %s (see choriste --help)\n", oneLine(err.Error()))
+		_, _ = fmt.Fprintf(shown, "choriste: %s (see choriste --help)\n", oneLine(err.Error()))
 		return 2
 	}
-	a := &app{ctx: ctx, out: out, err: errOut, getenv: getenv, json: c.JSON, usage: func() error {
+	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, err: shown, log: errOut, getenv: getenv, json: c.JSON, usage: func() error {
 		_, _ = parser.Parse([]string{"--help"}) // prints it; what follows --help is not its error
 		return nil
 	}}
@@ -117,19 +120,19 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	case err == nil:
 		return 0
 	case errors.As(err, &broken):
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", broken)
+		_, _ = fmt.Fprintf(shown, "choriste: %s\n", broken)
 		return broken.exit
 	case errors.As(err, &findings):
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", findings)
+		_, _ = fmt.Fprintf(shown, "choriste: %s\n", findings)
 		return exitFindings
 	case errors.As(err, new(uncomparedError)):
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", err)
+		_, _ = fmt.Fprintf(shown, "choriste: %s\n", err)
 		return exitUncompared
 	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(err.Error()))
+		_, _ = fmt.Fprintf(shown, "choriste: %s\n", oneLine(err.Error()))
 		return 2
 	default:
-		_, _ = fmt.Fprintf(errOut, "choriste: %s\n", oneLine(a.words(err)))
+		_, _ = fmt.Fprintf(shown, "choriste: %s\n", oneLine(a.words(err)))
 		return 1
 	}
 }
@@ -170,7 +173,13 @@ func (a *app) print(v any) error {
 	return enc.Encode(v)
 }
 
-func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
+func (a *app) printf(format string, args ...any) {
+	_, _ = io.WriteString(a.out, visible.Sprintf(format, args...))
+}
+
+func (a *app) warnf(format string, args ...any) {
+	_, _ = io.WriteString(a.err, visible.Sprintf(format, args...))
+}
 
 // notFound turns an empty answer into words.
 func notFound(err error, id int64) error {

@@ -117,7 +117,7 @@ func (c resumeCmd) trial(a *app, st *store.Store, since time.Time) (outcome, rea
 		}
 		if !said && time.Since(began) > 2*time.Second {
 			said = true
-			_, _ = fmt.Fprintf(a.err, "%s is resumed: waiting for a worker to try its password, for at most %s\n", c.Account, c.Wait)
+			a.warnf("%s is resumed: waiting for a worker to try its password, for at most %s\n", c.Account, c.Wait)
 		}
 		select {
 		case <-a.ctx.Done():

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/shopspring/decimal"
 
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/store"
 )
 
@@ -177,11 +177,11 @@ func (a *app) await(st *store.Store, ids []int64) ([]store.Run, error) {
 		}
 		if begun == 0 && !hinted && time.Since(began) > nudge {
 			hinted = true
-			_, _ = fmt.Fprintln(a.err, "choriste: no worker has begun: does choriste work run, and is the account not paused?")
+			a.warnf("%s\n", "choriste: no worker has begun: does choriste work run, and is the account not paused?")
 		}
 		if begun > 0 && time.Since(said) > 5*time.Second {
 			said = time.Now()
-			_, _ = fmt.Fprintf(a.err, "%d of %d runs done, %d pages read\n", ended, len(runs), pages)
+			a.warnf("%d of %d runs done, %d pages read\n", ended, len(runs), pages)
 		}
 		select {
 		case <-a.ctx.Done():
@@ -231,10 +231,10 @@ func (a *app) runs(runs []store.Run) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "RUN\tACCOUNT\tSUPPLIER\tFROM\tTO\tSTATE\tAT THE PORTAL\tHERE\tFOUND\tNEW\tCLOSED\tCALLS\tREQUESTED BY")
+	w := visible.NewTable(a.out)
+	w.Printf("RUN\tACCOUNT\tSUPPLIER\tFROM\tTO\tSTATE\tAT THE PORTAL\tHERE\tFOUND\tNEW\tCLOSED\tCALLS\tREQUESTED BY\n")
 	for _, r := range runs {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ID, r.Account, r.SIRET, r.From, r.To, r.State,
+		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ID, r.Account, r.SIRET, r.From, r.To, r.State,
 			counted(r.PortalCount, r.PortalSums), counted(r.HereCount, r.HereSums), number(r.Found), number(r.Opened), number(r.Closed), r.Calls, r.RequestedBy)
 	}
 	return w.Flush()
@@ -273,8 +273,8 @@ func (c reconcileRunCmd) table(a *app, runs []store.Run, findings []store.Findin
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "FINDING\tCODE\tSUPPLIER\tNUMBER\tDEPOSITED\tINVOICE\tSINCE\tWHAT")
+	w := visible.NewTable(a.out)
+	w.Printf("FINDING\tCODE\tSUPPLIER\tNUMBER\tDEPOSITED\tINVOICE\tSINCE\tWHAT\n")
 	for _, f := range findings {
 		invoice, text := "-", f.Text
 		if f.InvoiceID != nil {
@@ -283,16 +283,16 @@ func (c reconcileRunCmd) table(a *app, runs []store.Run, findings []store.Findin
 		if f.State == "accepted" {
 			text += " (accepted: " + or(f.Resolution, "") + ")"
 		}
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.Code, f.SIRET, or(f.NumeroFacture, "-"), f.DepositDay, invoice,
+		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.Code, f.SIRET, or(f.NumeroFacture, "-"), f.DepositDay, invoice,
 			f.FirstFoundAt.Local().Format(time.DateOnly), text)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	a.printf("\n%d open, %d accepted\n", open, len(findings)-open)
-	w = tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	w = visible.NewTable(a.out)
 	for _, t := range totals(findings) {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%s %s\n", t.Code, t.Count, t.Sum.StringFixed(2), t.Devise)
+		w.Printf("%s\t%d\t%s %s\n", t.Code, t.Count, t.Sum.StringFixed(2), t.Devise)
 	}
 	return w.Flush()
 }

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/store"
 )
 
@@ -70,25 +70,25 @@ func (c resolveCmd) show(a *app) error {
 			Requests   []store.AttemptView    `json:"requests"`
 		}{i.ID, i.State, i.ReasonCode, i.Reason, fluxes, actions, attempts})
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "invoice\t%d (%s)\n", i.ID, i.ExternalRef)
-	_, _ = fmt.Fprintf(w, "state\t%s\n", i.State)
-	_, _ = fmt.Fprintf(w, "reason\t%s\n", reason(i, 0))
-	_, _ = fmt.Fprintf(w, "number (BT-1)\t%s, %s to %s\n", or(i.NumeroFacture, "-"), amount(i), or(i.DestinataireSIRET, "-"))
+	w := visible.NewTable(a.out)
+	w.Printf("invoice\t%d (%s)\n", i.ID, i.ExternalRef)
+	w.Printf("state\t%s\n", i.State)
+	w.Printf("reason\t%s\n", reason(i, 0))
+	w.Printf("number (BT-1)\t%s, %s to %s\n", or(i.NumeroFacture, "-"), amount(i), or(i.DestinataireSIRET, "-"))
 	for _, t := range attempts {
-		_, _ = fmt.Fprintf(w, "attempt %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"))
+		w.Printf("attempt %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"))
 		for _, l := range lookups(t) {
-			_, _ = fmt.Fprintf(w, "\t%s  %s\n", stamp(l.At), outcome(l))
+			w.Printf("\t%s  %s\n", stamp(l.At), outcome(l))
 		}
 	}
 	for _, f := range fluxes {
-		_, _ = fmt.Fprintf(w, "known flux\t%s (%s)\n", f.Flux, f.Source)
+		w.Printf("known flux\t%s (%s)\n", f.Flux, f.Source)
 	}
 	for _, p := range actions {
 		if p.Refusal == "" {
 			p.Refusal = "possible"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", p.Action, p.Refusal)
+		w.Printf("%s\t%s\n", p.Action, p.Refusal)
 	}
 	return w.Flush()
 }

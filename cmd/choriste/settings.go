@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
@@ -216,7 +216,7 @@ func hasPassword(v string) bool {
 
 // manual prints every setting.
 func manual(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := visible.NewTable(out)
 	for _, t := range table {
 		def := t.def
 		switch {
@@ -231,7 +231,7 @@ func manual(out io.Writer) error {
 		if t.secret {
 			name += "[_FILE]"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", name, def, t.about)
+		w.Printf("%s\t%s\t%s\n", name, def, t.about)
 	}
 	return w.Flush()
 }

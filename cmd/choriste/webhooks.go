@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/store"
 )
 
@@ -41,15 +41,15 @@ func (webhooksListCmd) Run(a *app) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NAME\tTOLD\tCURSOR\tBEHIND\tLAG\tHEALTH")
+	w := visible.NewTable(a.out)
+	w.Printf("NAME\tTOLD\tCURSOR\tBEHIND\tLAG\tHEALTH\n")
 	for _, h := range list {
 		told := or(h.Account, "all accounts")
 		if h.Events != nil {
 			told += ", " + strings.Join(h.Events, " ")
 		}
 		lag := time.Duration(h.LagSeconds * float64(time.Second)).Round(time.Second)
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\n", h.Name, told, h.Cursor, h.Behind, lag, health(h))
+		w.Printf("%s\t%s\t%d\t%d\t%s\t%s\n", h.Name, told, h.Cursor, h.Behind, lag, health(h))
 	}
 	return w.Flush()
 }

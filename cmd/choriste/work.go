@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
@@ -35,7 +36,7 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	log, err := logger(a.err, s.Log)
+	log, err := logger(a.log, s.Log)
 	if err != nil {
 		return err
 	}
@@ -187,5 +188,5 @@ func logger(out io.Writer, v string) (*slog.Logger, error) {
 	if form == "text" || form == "" && terminal {
 		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal})), nil
 	}
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})), nil
+	return slog.New(slog.NewJSONHandler(&visible.Writer{Out: out, JSON: true}, &slog.HandlerOptions{Level: level})), nil
 }

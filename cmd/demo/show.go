@@ -9,12 +9,14 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/choriste/choriste/internal/visible"
 )
 
 // showLines prints changes as they come: time, external_ref, state, reason.
 func showLines(out io.Writer, news []change) {
 	for _, c := range news {
-		fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%s %s %-10s %s", c.at.Local().Format("15:04:05.000"), c.ref, c.state, c.text), " "))
+		fmt.Fprintln(out, strings.TrimRight(visible.Sprintf("%s %s %-10s %s", c.at.Local().Format("15:04:05.000"), c.ref, c.state, c.text), " "))
 	}
 }
 
@@ -121,7 +123,7 @@ func (t *table) line(width int, cells ...cell) string {
 
 // cut shortens a text to one line of so many columns. Our texts hold no characters wider than one.
 func cut(text string, columns int) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = visible.Text(strings.Join(strings.Fields(text), " "))
 	if utf8.RuneCountInString(text) <= columns {
 		return text
 	}
