@@ -91,13 +91,17 @@ func (g *Gate) Retire() {
 // Enter lets one request pass; it is what chorus.Config.Gate asks for. The database is asked last, so that a refusal that another process has met stops
 // this one at its next request.
 func (g *Gate) Enter(ctx context.Context) (leave func(chorus.Fault, bool), err error) {
-	ctx, cancel := context.WithTimeout(ctx, heldFor)
-	defer cancel()
+	full := time.NewTimer(heldFor)
+	defer full.Stop()
 	select {
 	case g.fresh <- struct{}{}:
+	case <-full.C:
+		return nil, &Held{Wait: heldFor}
 	case <-ctx.Done():
 		return nil, &Held{Wait: heldFor}
 	}
+	ctx, cancel := context.WithTimeout(ctx, saveWithin) // a database far away takes a second
+	defer cancel()
 	release := sync.OnceFunc(func() { <-g.fresh })
 	ok := g.Open()
 	if ok {

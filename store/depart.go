@@ -35,6 +35,9 @@ func (b *Budget) Depart(ctx context.Context) (left func(), err error) {
 			if b.clock.since(counted) > 0 {
 				continue
 			}
+			if err := pause(ctx, -b.clock.since(counted)-grace); err != nil {
+				return nil, err
+			}
 		}
 		return func() {
 			if late := b.clock.since(counted); late > prompt || late < -prompt {
@@ -67,7 +70,7 @@ func (b *Budget) moment(ctx context.Context) (time.Time, error) {
 		if err := pause(ctx, b.clock.until(answered, *at)); err != nil {
 			return time.Time{}, err
 		}
-		if b.clock.since(*at) <= missed {
+		if b.clock.since(*at) <= missed+b.clock.width() {
 			return *at, nil
 		}
 	}
@@ -75,13 +78,13 @@ func (b *Budget) moment(ctx context.Context) (time.Time, error) {
 
 // announce has a departure counted at the latest moment at which it will be, before it is, and returns that.
 func (b *Budget) announce(ctx context.Context, at time.Time) (latest time.Time, err error) {
-	asked := time.Now()
+	asked, within := time.Now(), max(grace, 2*b.clock.width()) // a slow database tells late
 	err = b.store.pool.QueryRow(ctx, `
 		WITH latest AS MATERIALIZED (SELECT clock_timestamp() + $3::interval AS at)
 		UPDATE chorus.budgets SET departures = ARRAY(SELECT d FROM unnest(array_replace(departures, $2::timestamptz, latest.at)) d ORDER BY d)
-		FROM latest WHERE key = $1 RETURNING latest.at`, b.key, at, grace).Scan(&latest)
+		FROM latest WHERE key = $1 RETURNING latest.at`, b.key, at, within).Scan(&latest)
 	if err == nil {
-		b.clock.learn(asked, time.Now(), latest.Add(-grace))
+		b.clock.learn(asked, time.Now(), latest.Add(-within))
 	}
 	return latest, err
 }

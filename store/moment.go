@@ -13,6 +13,8 @@ type clock struct {
 	lo    time.Time // what the database's clock showed then, at the earliest and at the latest
 	hi    time.Time
 	heard time.Duration // when, since began
+
+	learned int // exchanges
 }
 
 // drift is how much the clocks may have moved apart since the last exchange, per second.
@@ -25,6 +27,7 @@ func (c *clock) learn(asked, answered, now time.Time) {
 	if c.began.IsZero() {
 		c.began = asked
 	}
+	c.learned++
 	lo, hi := now.Add(-answered.Sub(c.began)), now.Add(-asked.Sub(c.began))
 	slack := time.Duration((answered.Sub(c.began) - c.heard).Seconds() * float64(drift))
 	c.heard = answered.Sub(c.began)
@@ -52,4 +55,14 @@ func (c *clock) since(at time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.began) - at.Sub(c.hi)
+}
+
+// width is how little is known: as much as the quickest exchange took. One exchange alone may have been slow for a reason that has passed, and tells nothing.
+func (c *clock) width() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.learned < 2 {
+		return 0
+	}
+	return c.hi.Sub(c.lo)
 }

@@ -42,6 +42,8 @@ const (
 	statementTimeout = 15 * time.Second
 	// Idle connections are pinged before they are used again (pgxpool: after a second). Beyond that none is kept for ever.
 	mostIdle, mostAge, ageSpread = 5 * time.Minute, 30 * time.Minute, 5 * time.Minute
+	// unasked is for how long nothing may come where nothing was asked: whoever listens asks for a sign of life long before (River: every 5 seconds).
+	unasked = 30 * time.Second
 	// resetApart is the least time between two resets of a pool because the server is read-only.
 	resetApart = 5 * time.Second
 )
@@ -159,7 +161,12 @@ func (w *wire) wait(set func(time.Time) error, asks bool) (asked bool, err error
 		return w.asked, os.ErrDeadlineExceeded
 	}
 	w.asked = w.asked || asks
-	return w.asked, set(w.earliest(time.Now()))
+	now := time.Now()
+	end := w.earliest(now)
+	if !w.asked && w.deadline.IsZero() {
+		end = now.Add(unasked)
+	}
+	return w.asked, set(end)
 }
 
 // earliest is when to give up waiting from now on; w.mu is held.

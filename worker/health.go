@@ -27,7 +27,7 @@ func (l *loop) look(now time.Time) standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := standing{name: l.name, since: now.Sub(l.good)}
-	s.late = s.since > l.every+l.within*4/5
+	s.late = s.since > l.every+l.within*4/5 || l.urgent && l.err != nil && trouble(l.err) == ""
 	if !l.began.IsZero() {
 		s.under = now.Sub(l.began)
 	}
@@ -45,6 +45,10 @@ func brief(err error) string {
 	var still standstill
 	if errors.As(err, &still) {
 		return still.Error()
+	}
+	var unfit *store.Fault // of migrations.Check: it names versions
+	if errors.As(err, &unfit) && !unfit.Passes() {
+		return unfit.Error()
 	}
 	return store.Brief(err)
 }

@@ -23,6 +23,7 @@ type loop struct {
 	within time.Duration // a round's deadline; 0 = the set's
 	wake   <-chan struct{}
 	later  bool // the first round is not due at once
+	urgent bool // it is late as soon as one round fails
 	round  func(ctx context.Context) error
 	done   func() // called when the loop ends
 

@@ -244,10 +244,10 @@ func (w *Worker) duties(life context.Context) []*loop {
 	listener := &listener{w: w}
 	return []*loop{
 		{name: "dispatch", every: cfg.Poll, wake: w.poke, round: w.dispatch},
-		{name: "follow", every: cfg.Poll, round: w.follow},
-		{name: "database", every: examineEvery, round: w.examine},
+		{name: "follow", every: cfg.Poll, within: slow, round: w.follow},
+		{name: "database", every: examineEvery, urgent: true, round: w.examine},
 		{name: "listen", round: listener.round, done: listener.close},
-		{name: "accounts", every: keepEvery, wake: w.reset, round: func(ctx context.Context) error { return w.keepAccounts(ctx, life) }},
+		{name: "accounts", every: keepEvery, within: slow, wake: w.reset, round: func(ctx context.Context) error { return w.keepAccounts(ctx, life) }},
 		{name: "configuration", every: store.SayEvery, round: w.say},
 		{name: "probes", every: w.breakersEvery(), within: cfg.Round + cfg.Settings.ProbeTimeout(), wake: w.probe, round: w.probeBreakers},
 		{name: "breakers", every: w.breakersEvery(), wake: w.probed, round: w.watchBreakers},

@@ -68,6 +68,18 @@ func (p *Proxy) BlackHoleAll() {
 // Freeze stops what is under way on the matching connections in both directions; both ends stay open, and neither notices. New connections work.
 func (p *Proxy) Freeze(match func(*Conn) bool) int { return p.each(match, (*Conn).freeze) }
 
+// Count is how many of the matching connections are alive as far as the proxy is concerned.
+func (p *Proxy) Count(match func(*Conn) bool) (n int) {
+	p.each(match, func(c *Conn) {
+		c.change(func() {
+			if !c.gone && !c.ended {
+				n++
+			}
+		})
+	})
+	return n
+}
+
 // Thaw lets frozen connections go on where they stopped.
 func (p *Proxy) Thaw() { p.each(Every, (*Conn).thaw) }
 
