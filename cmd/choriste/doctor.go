@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+
+	"github.com/choriste/choriste/internal/visible"
 )
 
 // doctorCmd looks for the layer of a set-up that is broken. It writes nothing to the database, deposits nothing, and asks the portal little enough to
@@ -22,7 +25,7 @@ func (c doctorCmd) Run(a *app) error {
 			failing = cmp.Or(failing, a.print(r))
 			return
 		}
-		a.printf("%s", r.text(c.Lang))
+		_, _ = io.WriteString(a.out, r.text(c.Lang))
 	}}
 	d.examine()
 	if a.ctx.Err() != nil {
@@ -100,9 +103,9 @@ func (r result) text(lang string) string {
 	if r.Status == statusUnchecked {
 		note = map[string]string{"en": "not checked", "fr": "non vérifié"}[lang]
 	}
-	s := strings.TrimRight(fmt.Sprintf("%-6s%-36s %s", words.status[r.Status], about, note), " ") + "\n"
+	s := strings.TrimRight(visible.Sprintf("%-6s%-36s %s", words.status[r.Status], about, note), " ") + "\n"
 	if r.Means != nil {
-		s += "      " + r.Means.in(lang) + "\n      " + words.next + r.Next.in(lang) + "\n"
+		s += visible.Sprintf("      %s\n      %s%s\n", r.Means.in(lang), words.next, r.Next.in(lang))
 	}
 	return s
 }
