@@ -50,9 +50,9 @@ type holdings struct {
 	login        string
 	made         bool   // chorus has our function that tells its version
 	counted      bool   // and goose's table
-	thing        string // a table of chorus, or ""
+	thing        string // a table, function or type of chorus, or ""
 	marked       bool   // river bears our mark
-	river        string // a table of river, or ""
+	river        string // and of river
 	version      int64  // of our schema; 0: none
 	riverVersion int    // of River's, as far as this login may know
 }
@@ -65,7 +65,17 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		    SELECT n.nspname, c.relname, c.oid
 		    FROM pg_catalog.pg_class c
 		    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		    WHERE n.nspname IN ('chorus', 'river') AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')
+		    WHERE n.nspname IN ('chorus', 'river') AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S', 'c')
+		    UNION ALL
+		    SELECT n.nspname, p.proname, p.oid
+		    FROM pg_catalog.pg_proc p
+		    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		    WHERE n.nspname IN ('chorus', 'river') AND NOT (n.nspname = 'chorus' AND p.proname = 'schema_version' AND p.prosrc LIKE '%chorus.goose_db_version%')
+		    UNION ALL
+		    SELECT n.nspname, y.typname, y.oid
+		    FROM pg_catalog.pg_type y
+		    JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
+		    WHERE n.nspname IN ('chorus', 'river') AND y.typtype IN ('e', 'd', 'r')
 		)
 		SELECT current_user,
 		       EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

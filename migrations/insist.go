@@ -59,13 +59,14 @@ func blockers(ctx context.Context, pool *pgxpool.Pool) (last string) {
 		case <-time.After(200 * time.Millisecond):
 		}
 		rows, err := pool.Query(ctx, `
-			SELECT DISTINCT format('PID %s (%s)', b.pid, concat_ws(', ', 'login ' || b.usename, nullif(b.application_name, ''), b.state,
-			                       'in a transaction since ' || to_char(b.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ')))
+			SELECT DISTINCT CASE WHEN in_the_way.pid = 0 THEN 'a prepared transaction (see pg_prepared_xacts; ROLLBACK PREPARED ends it)' ELSE
+			       format('PID %s (%s)', b.pid, concat_ws(', ', 'login ' || b.usename, nullif(b.application_name, ''), b.state,
+			                       'in a transaction since ' || to_char(b.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'))) END
 			FROM pg_stat_activity w,
 			     unnest(pg_blocking_pids(w.pid)) AS in_the_way (pid)
-			JOIN pg_stat_activity b USING (pid)
+			LEFT JOIN pg_stat_activity b ON b.pid = in_the_way.pid
 			WHERE w.application_name = $1 AND w.datname = current_database() AND w.wait_event_type = 'Lock'
-			  AND b.application_name IS DISTINCT FROM $1
+			  AND (in_the_way.pid = 0 OR b.pid IS NOT NULL AND b.application_name IS DISTINCT FROM $1) -- whose name may be hidden from us
 			ORDER BY 1
 			LIMIT 5`, application)
 		if err != nil {

@@ -117,6 +117,9 @@ var databases = []oddDatabase{
 	{name: "read-only by the address", code: "DATABASE_READONLY", address: the(func(a string) string { return parameters(a, "default_transaction_read_only", "on") })},
 	{name: "triggers off", code: "DATABASE_TRIGGERS", address: changed(`ALTER DATABASE %I SET session_replication_role = replica`)},
 	{name: "somebody else's chorus", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`, `CREATE TABLE chorus.invoices (id int)`)},
+	{name: "somebody else's function", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`,
+		`CREATE FUNCTION chorus.actor() RETURNS text LANGUAGE sql AS $$ SELECT 'me' $$`)},
+	{name: "somebody else's type", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`, `CREATE TYPE chorus.state AS ENUM ('open')`)},
 	{name: "somebody else's chorus, by goose", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`,
 		`CREATE TABLE chorus.goose_db_version (version_id bigint, is_applied boolean)`, `INSERT INTO chorus.goose_db_version VALUES (11, true)`)},
 	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
