@@ -128,7 +128,7 @@ func (x *world) load(ctx context.Context, w *workshop, v volume, lag time.Durati
 	if err := x.older(ctx, quiet, "MISE_A_DISPOSITION"); err != nil {
 		return nil, err
 	}
-	if err := x.clock.Advance(ctx, 3*aDay); err != nil {
+	if err := x.age(ctx, 3*aDay); err != nil {
 		return nil, err
 	}
 	if err := x.work(ctx); err != nil {

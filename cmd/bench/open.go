@@ -68,7 +68,7 @@ func (w *workshop) watch(ctx context.Context, invoices int) (_ *watched, err err
 			return nil, err
 		}
 	}
-	if err := x.clock.Advance(ctx, 40*aDay); err != nil {
+	if err := x.age(ctx, 40*aDay); err != nil {
 		return nil, err
 	}
 	if _, err := x.owner.Exec(ctx, `VACUUM (ANALYZE) chorus.invoices`); err != nil { // as autovacuum has done by then

@@ -125,6 +125,15 @@ func (x *world) pass(ctx context.Context, d time.Duration) error {
 	return x.clock.Advance(ctx, d)
 }
 
+// age lets the time go by since what is there was made, during which workers were alive: what was deposited then is not compared at the start.
+func (x *world) age(ctx context.Context, d time.Duration) error {
+	if err := x.clock.Advance(ctx, d); err != nil {
+		return err
+	}
+	_, err := x.owner.Exec(ctx, `INSERT INTO chorus.heartbeats (worker) VALUES ('before')`)
+	return err
+}
+
 // requests are all that the portal was asked so far, by operation.
 func (x *world) requests() map[string]int { return maps.Clone(x.sim.Stats().Requests) }
 
