@@ -129,8 +129,8 @@ CREATE FUNCTION chorus.forget_webhook(p_name text) RETURNS void LANGUAGE plpgsql
 DECLARE
     at bigint;
 BEGIN
-    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '20 seconds') THEN
-        RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 20 seconds later it can be forgotten', p_name
+    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '30 seconds') THEN
+        RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 30 seconds later it can be forgotten', p_name
             USING ERRCODE = 'CH022';
     END IF;
     DELETE FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) RETURNING cursor INTO at;

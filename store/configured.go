@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,29 @@ func (s *Store) SayConfigured(ctx context.Context, c Configured) (unknown bool, 
 
 // SayEvery is how often a worker says what it is configured with. What was not said for four times as long is of no worker that lives.
 const SayEvery = 5 * time.Second
+
+// Unsay takes back what this process has said. Another worker that is configured with it says so within SayEvery; where there is none, it is gone, unless all
+// workers are stopped.
+func (s *Store) Unsay(ctx context.Context, c Configured) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.configured
+		SET seen_at = least(seen_at, clock_timestamp() - $4::interval)
+		WHERE (kind, key) IN (SELECT 'account', unnest($1::text[]) UNION ALL SELECT 'breaker', unnest($2::text[]) UNION ALL SELECT 'webhook', unnest($3::text[]))`,
+		c.Accounts, c.Breakers, c.Webhooks, 4*SayEvery)
+	return err
+}
+
+// Without is what c has and other has not.
+func (c Configured) Without(other Configured) Configured {
+	return Configured{without(c.Accounts, other.Accounts), without(c.Breakers, other.Breakers), without(c.Webhooks, other.Webhooks)}
+}
+
+// Empty tells that there is nothing in it.
+func (c Configured) Empty() bool { return len(c.Accounts)+len(c.Breakers)+len(c.Webhooks) == 0 }
+
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(other, v) })
+}
 
 // ForgetGone takes away what belongs to a configuration that is gone.
 func (s *Store) ForgetGone(ctx context.Context) error {

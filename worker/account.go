@@ -224,6 +224,7 @@ func (w *Worker) share(ctx context.Context) (err error) {
 	if err := w.store.EnsureBreakers(ctx, list, behind); err != nil {
 		return err
 	}
+	w.spoken.Store(true)
 	if _, err := w.store.SayConfigured(ctx, w.configured()); err != nil {
 		return err
 	}
@@ -255,12 +256,29 @@ func (w *Worker) configured() store.Configured {
 	return c
 }
 
+// unsay ends what this process has said, so that what only it was configured with is gone at once.
+func (w *Worker) unsay(ctx context.Context) {
+	if !w.spoken.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = w.store.Unsay(ctx, w.configured()) // else it is gone a little later
+}
+
 // say tells the fleet what this process is configured with. What is not known any more, because this process was silent for long, is shared anew.
 func (w *Worker) say(ctx context.Context) error {
-	unknown, err := w.store.SayConfigured(ctx, w.configured())
+	now := w.configured()
+	unknown, err := w.store.SayConfigured(ctx, now)
 	if err != nil {
 		return err
 	}
+	if gone := w.said.Without(now); !gone.Empty() {
+		if err := w.store.Unsay(ctx, gone); err != nil {
+			return err
+		}
+	}
+	w.said = now
 	if unknown {
 		w.unshared.Store(true)
 	}

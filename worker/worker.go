@@ -109,9 +109,11 @@ type Worker struct {
 
 	setting  sync.Mutex // guards roster
 	roster   *roster
-	unshared atomic.Bool   // the database does not know the roster yet
-	reset    chan struct{} // there is another roster
-	recalled chan struct{} // something is known of the age of credentials
+	said     store.Configured // of the loop that says it
+	spoken   atomic.Bool      // something has been said
+	unshared atomic.Bool      // the database does not know the roster yet
+	reset    chan struct{}    // there is another roster
+	recalled chan struct{}    // something is known of the age of credentials
 	hard     context.CancelFunc
 	life     string // this run of this process, among the heartbeats
 }
@@ -180,6 +182,7 @@ func name() string {
 // Run works until ctx ends and then drains: nothing new is begun, deposits in the air are waited for, and what becomes of them is written down. It
 // returns nil after a clean drain. It waits for the database at the start as long as ctx lasts, and for ever while running.
 func (w *Worker) Run(ctx context.Context) error {
+	defer w.unsay(context.WithoutCancel(ctx))
 	defer w.hard()
 	crash.OnDisconnect(w.disconnect)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/chorus/chorustest"
@@ -226,5 +229,21 @@ func TestTotalsAreOfWhatIsOpen(t *testing.T) {
 	})
 	if len(got) != 2 || got[0].Code != store.FindingAmount || got[0].Count != 2 || got[0].Sum.String() != "3.5" || got[1].Sum.String() != "5" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Each cause has its words, whichever command meets it.
+func TestWordsForErrors(t *testing.T) {
+	a := &app{ctx: t.Context()}
+	for code, want := range map[string]string{
+		"42P01": "choriste doctor", "42703": "choriste doctor", "3F000": "choriste doctor", "25006": "read-only", "57014": "gave up waiting", "55P03": "gave up waiting",
+		"57P01": "ended the connection", "08006": "ended the connection", "40001": "ask again", "40P01": "ask again", "42501": "may not do this", "CH020": "there is no",
+	} {
+		if got := a.words(&pgconn.PgError{Code: code, Message: "there is no thing"}); !strings.Contains(got, want) || strings.Contains(got, "PostgreSQL refused") {
+			t.Errorf("%s: %s", code, got)
+		}
+	}
+	if got := a.words(io.ErrUnexpectedEOF); !strings.Contains(got, "connection to PostgreSQL was lost") {
+		t.Error(got)
 	}
 }
