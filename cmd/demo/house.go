@@ -219,7 +219,7 @@ func (h *house) startWorker(ctx context.Context, url string) error {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle("GET "+path, w.Handler(registry))
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: console.CheckHost(nil, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	h.undo = append(h.undo, server.Close)
 	h.console = "http://" + listener.Addr().String() + "/"
