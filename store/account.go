@@ -226,7 +226,7 @@ func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 // Text is the account's state in one line.
 func (a AccountView) Text() string {
 	if !a.Configured {
-		return fmt.Sprintf("no worker is configured with it: %d invoices wait", a.Open)
+		return fmt.Sprintf("no worker is configured with it; invoices that wait: %d", a.Open)
 	}
 	text := "in use"
 	if a.PausedAt != nil {
