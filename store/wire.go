@@ -136,12 +136,14 @@ func (w *wire) Read(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	w.asked = w.asked && n == 0
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		// pgx may read again after a timeout, but has the right to do so only after one of its own.
-		w.dead = w.deadline.IsZero() || time.Now().Before(w.deadline)
 		// Short waits of impatient callers prove nothing, nor does silence where nothing was asked.
-		if asked && time.Since(began) >= w.guard.waits.Ping*4/5 {
+		silent := asked && time.Since(began) >= w.guard.waits.Ping*4/5
+		if silent {
 			w.guard.reset(w.born)
 		}
+		// pgx may read again after a timeout: after one of ours, and for a quarter of a minute to say good-bye, during which the connection keeps its place in the
+		// pool.
+		w.dead = silent || w.deadline.IsZero() || time.Now().Before(w.deadline)
 	}
 	return n, err
 }

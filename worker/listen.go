@@ -30,6 +30,8 @@ func (l *listener) round(ctx context.Context) (err error) {
 			return err
 		}
 		l.w.wake() // what came while nobody listened
+		good = true
+		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, l.w.loops.within/2)
 	defer cancel()
