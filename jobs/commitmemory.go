@@ -116,6 +116,9 @@ func (k *CommitMemory) Quarantine(ctx context.Context, s *store.Store, settings 
 	after, moved, err := s.Quarantine(ctx, k.Get(), f, settings.Horizon(), head)
 	if err == nil {
 		k.Set(after)
+		k.mu.Lock()
+		k.forgot = nil // noticed before it: who notices still, says so again
+		k.mu.Unlock()
 		k.Keep(0)
 	}
 	return moved, err

@@ -49,8 +49,15 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 		problems = append(problems, *p)
 	}
 	if len(problems) == 0 {
+		quarantines := j.Memory.Get().Quarantines
 		state, err := j.Store.Validated(ctx, inv, facts)
-		if err == nil {
+		switch {
+		case errors.Is(err, store.ErrForgot):
+			if j.Memory.Get().Quarantines == quarantines { // else it has been dealt with
+				j.Memory.Doubt(err)
+			}
+			return j.Store.Release(ctx, inv, about(time.Second))
+		case err == nil:
 			j.Log.Info("read", "invoice", id, "state", state, "numero", facts.NumeroFacture)
 		}
 		return err

@@ -126,6 +126,9 @@ BEGIN
     IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
         RETURN NEW; -- never sent
     END IF;
+    IF OLD.state = 'received' AND NEW.lookup_first THEN
+        RETURN NEW; -- it is looked up first, and cannot be sent (invoices_stays_suspect), whatever of it another table remembers
+    END IF;
     IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
         AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
         SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since

@@ -47,7 +47,8 @@ func (f Facts) args(id int64) []any {
 
 // Validated makes a received row ready, with the facts of its document; one that may have been sent before the database was restored is in doubt at
 // once. When another row of this database already stands for the same number of the
-// same supplier and year, the row becomes invalid instead, with the reason.
+// same supplier and year, the row becomes invalid instead, with the reason. It returns a *Forgot when the row has attempts: the table of invoices was taken back
+// alone.
 func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
 	state := Ready
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -69,6 +70,9 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {
 		return s.Invalid(ctx, i, f, ReasonDuplicateNumber, s.twin(ctx, i, f))
+	}
+	if errors.As(err, &pgErr) && pgErr.Code == "CH005" { // invoices_proof
+		return "", &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is yet to be read was sent, by its own attempts"}
 	}
 	if err != nil {
 		return "", err

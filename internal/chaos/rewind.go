@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/choriste/choriste/store/storetest"
@@ -26,9 +23,9 @@ type rewind struct {
 
 const (
 	withinToNotice  = 10 * time.Second
-	forgottenFor    = 1500 * time.Millisecond // how long the workers send after the snapshot
-	waitingForIt    = 40                      // invoices that wait when the snapshot is taken
-	rewindToDeposit = 30 * time.Second        // beyond the horizon
+	forgotten       = 12               // deposits, at least, that the snapshot does not know of
+	waitingForIt    = 40               // invoices that wait when the snapshot is taken
+	rewindToDeposit = 30 * time.Second // beyond the horizon
 )
 
 // way is how the database goes back.
@@ -93,7 +90,7 @@ func (t *trial) goBack(ctx context.Context, w way, r *rewind) (err error) {
 		return fmt.Errorf("the snapshot: %w", err)
 	}
 	t.fleet.thaw()
-	if err := pause(ctx, forgottenFor); err != nil {
+	if err := t.awaitDeposits(ctx, r.lostFrom, forgotten); err != nil {
 		return err
 	}
 	if w.stopped {
@@ -108,6 +105,21 @@ func (t *trial) goBack(ctx context.Context, w way, r *rewind) (err error) {
 	t.pool.Reset()
 	_, err = t.pool.Exec(ctx, `INSERT INTO chaos.failovers VALUES ($1, $2, $3)`, r.lostFrom, r.lostTo, r.table)
 	return err
+}
+
+// awaitDeposits waits until so many were acknowledged since a moment.
+func (t *trial) awaitDeposits(ctx context.Context, since time.Time, wanted int) error {
+	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); {
+		var n int
+		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.attempts WHERE claimed_at > $1 AND outcome = 'ACCEPTED'`, since).Scan(&n)
+		if err == nil && n >= wanted {
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.New("nothing is sent")
 }
 
 // awaitQuarantine looks for the event that says that a worker has noticed.
@@ -127,22 +139,20 @@ func (t *trial) awaitQuarantine(ctx context.Context, r *rewind) error {
 }
 
 func (t *trial) rewindRestore(ctx context.Context) error {
-	kept := t.backup()
-	return t.rewind(ctx, way{name: "rewind-restore", stopped: true, take: kept.take, back: func(ctx context.Context) error {
+	return t.rewind(ctx, way{name: "rewind-restore", stopped: true, take: t.takeDump, back: func(ctx context.Context) error {
 		if err := t.maintain(ctx, `DROP DATABASE `+databaseName+` WITH (FORCE)`); err != nil {
 			return err
 		}
 		if err := t.maintain(ctx, `CREATE DATABASE `+databaseName); err != nil {
 			return err
 		}
-		return kept.restore(ctx)
+		return storetest.Restore(ctx, t.url, t.backup())
 	}})
 }
 
 func (t *trial) rewindClean(ctx context.Context) error {
-	kept := t.backup()
-	return t.rewind(ctx, way{name: "rewind-clean", stopped: true, take: kept.take, back: func(ctx context.Context) error {
-		return kept.restore(ctx, "--clean", "--if-exists")
+	return t.rewind(ctx, way{name: "rewind-clean", stopped: true, take: t.takeDump, back: func(ctx context.Context) error {
+		return storetest.Restore(ctx, t.url, t.backup(), "--clean", "--if-exists")
 	}})
 }
 
@@ -185,89 +195,21 @@ func (t *trial) rewindStandby(ctx context.Context) error {
 
 // rewindData brings back a cold copy of the data directory.
 func (t *trial) rewindData(ctx context.Context, name string, stopped, newTimeline bool) error {
-	data := filepath.Join(t.data, "data")
-	kept := data + ".kept"
+	kept := t.cluster.Data() + ".kept"
+	var change []func(string) error
+	if newTimeline {
+		change = append(change, storetest.Promote)
+	}
 	return t.rewind(ctx, way{
 		name: name, stopped: stopped,
-		take: func(ctx context.Context) error {
-			if err := t.cluster.Crash(); err != nil {
-				return err
-			}
-			if out, err := exec.CommandContext(ctx, "cp", "-a", data, kept).CombinedOutput(); err != nil {
-				return fmt.Errorf("%w: %s", err, out)
-			}
-			return t.cluster.Restart(ctx)
-		},
-		back: func(ctx context.Context) error {
-			if err := errors.Join(t.cluster.Crash(), os.RemoveAll(data)); err != nil {
-				return err
-			}
-			if newTimeline {
-				if err := promote(kept); err != nil {
-					return err
-				}
-			}
-			if err := os.Rename(kept, data); err != nil {
-				return err
-			}
-			return t.cluster.Restart(ctx)
-		},
+		take: func(ctx context.Context) error { return t.cluster.Copy(ctx, kept) },
+		back: func(ctx context.Context) error { return t.cluster.PutBack(ctx, kept, change...) },
 	})
 }
 
-// chownLike gives a new file of ours to the user who runs the server.
-func chownLike(file string, like os.FileInfo) error {
-	owner, ok := like.Sys().(*syscall.Stat_t)
-	if !ok {
-		return errors.New("this system does not tell who owns a file")
-	}
-	return os.Chown(file, int(owner.Uid), int(owner.Gid))
-}
+// backup is where a dump of the database is kept.
+func (t *trial) backup() string { return filepath.Join(t.dir, "backup.dump") }
 
-// promote has a copied server end its recovery at its next start, and begin a new timeline.
-func promote(dir string) error {
-	owner, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	signal := filepath.Join(dir, "recovery.signal")
-	if err := os.WriteFile(signal, nil, 0o600); err != nil {
-		return err
-	}
-	if err := chownLike(signal, owner); err != nil {
-		return err
-	}
-	conf, err := os.OpenFile(filepath.Join(dir, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = conf.WriteString("restore_command = 'false'\n") // there is no archive: what the copy has is all
-	return errors.Join(err, conf.Close())
-}
-
-// backup is one by pg_dump.
-type backup struct {
-	url, file string
-}
-
-func (t *trial) backup() backup { return backup{url: t.url, file: filepath.Join(t.dir, "backup.dump")} }
-
-func (b backup) take(ctx context.Context) error {
-	return b.run(ctx, "pg_dump", "--format=custom", "--compress=0", "--file="+b.file, b.url)
-}
-
-func (b backup) restore(ctx context.Context, how ...string) error {
-	return b.run(ctx, "pg_restore", append(append([]string{"--exit-on-error"}, how...), "--dbname="+b.url, b.file)...)
-}
-
-func (backup) run(ctx context.Context, program string, args ...string) error {
-	if bin, err := storetest.Find(); err == nil {
-		program = filepath.Join(bin, program)
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(string(out)))
-	}
-	return nil
+func (t *trial) takeDump(ctx context.Context) error {
+	return storetest.Dump(ctx, t.url, t.backup(), "--compress=0")
 }
