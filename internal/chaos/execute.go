@@ -283,6 +283,9 @@ func (t *trial) database(ctx context.Context) error {
 	for _, role := range []string{"worker", "app"} {
 		statements += fmt.Sprintf("CREATE ROLE chaos_%s LOGIN PASSWORD '%s' IN ROLE chorus_%s;\n", role, password, role)
 	}
+	for _, account := range []string{accountDefault, accountSmall} {
+		statements += fmt.Sprintf("INSERT INTO chorus.logins (login, account) VALUES ('chaos_app', '%s');\n", account)
+	}
 	if t.cfg.Mutant == crash.NoUniqueIndex {
 		statements += "DROP INDEX chorus.invoices_business_key;\n"
 	}
