@@ -32,6 +32,7 @@ func (h *house) standard(password string) worker.Account {
 
 func (h *house) insertFor(account, numero string) int64 {
 	h.t.Helper()
+	h.db.Map(h.t, "default", account) // with several accounts, an application uses those that are mapped to its login
 	var id int64
 	err := h.app().QueryRow(h.t.Context(), `INSERT INTO chorus.invoices (account, document) VALUES ($1, $2) RETURNING id`,
 		account, invoicetest.Invoice{Numero: numero}.UBL()).Scan(&id)

@@ -85,7 +85,6 @@ func TestAConfigurationThatIsGoneGoes(t *testing.T) {
 	h.until("its outage is over", `SELECT count(*) = 1 FROM chorus.events WHERE reason_code = 'OUTAGE_ENDED' AND detail ->> 'name' = '127.0.0.1:1'`)
 
 	// Rows that wait for an account that is gone are told of.
-	h.db.Map(t, "gone")
 	h.insertFor("gone", "GONE-1")
 	if accounts, err := st.Accounts(t.Context()); err != nil || len(accounts) != 2 || accounts[1].Text() != "no worker is configured with it; invoices that wait: 1" {
 		t.Errorf("%+v, %v", accounts, err)
