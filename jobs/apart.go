@@ -86,6 +86,9 @@ func readApart(ctx context.Context, doc []byte, declared string) (store.Facts, [
 		return a.Facts, nil, ctx.Err()
 	case err == nil && json.Unmarshal(out.Bytes(), &a) == nil:
 		return a.Facts, a.Problems, nil
+	case forbidden(cmd.ProcessState):
+		facts, problems := read(doc, declared)
+		return facts, problems, nil
 	case asked(cmd.ProcessState):
 		return a.Facts, nil, errors.New("the process that read the document was asked to end")
 	}

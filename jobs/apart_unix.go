@@ -23,6 +23,12 @@ func limitReader() {
 // ownGroup keeps the terminal's signals from a reader.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
+// forbidden tells that the process was not allowed what a reader does to itself (seccomp): there can be none here.
+func forbidden(state *os.ProcessState) bool {
+	status, is := state.Sys().(syscall.WaitStatus)
+	return is && status.Signaled() && status.Signal() == syscall.SIGSYS
+}
+
 // asked tells that the process ended because it was asked to, before it could say that it does not listen.
 func asked(state *os.ProcessState) bool {
 	status, is := state.Sys().(syscall.WaitStatus)

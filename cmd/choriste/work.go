@@ -40,6 +40,7 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(a.getenv, "")
 	if len(s.exposed) > 0 {
 		log.Warn("secrets in environment variables can be read by other programs of this user: prefer files", "use", strings.Join(s.exposed, "_FILE, ")+"_FILE")
 	}
