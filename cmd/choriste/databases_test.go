@@ -287,11 +287,27 @@ func TestDatabasesThatAreFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
+	owner, err := pgxpool.New(context.WithoutCancel(t.Context()), db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(owner.Close)
+	const signs = `#?/@:% &=+é`
+	odd := owner.Config().ConnConfig.Database + "_odd"
+	if _, err := owner.Exec(t.Context(), fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE chorus_worker`, odd, signs)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := owner.Exec(context.WithoutCancel(t.Context()), `DROP ROLE `+odd); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, address := range map[string]string{
-		"PgBouncer in session mode": session,
-		"another exec mode":         parameters(db.WorkerURL, "default_query_exec_mode", "simple_protocol"),
-		"a pooler's own settings":   parameters(db.WorkerURL, "statement_cache_capacity", "0", "synchronous_commit", "off"),
-		"several hosts":             edited(db.WorkerURL, func(u *url.URL) { u.Host = "127.0.0.1:1," + u.Host }),
+		"PgBouncer in session mode":  session,
+		"every sign in the password": edited(db.WorkerURL, func(u *url.URL) { u.User = url.UserPassword(odd, signs) }),
+		"another exec mode":          parameters(db.WorkerURL, "default_query_exec_mode", "simple_protocol"),
+		"a pooler's own settings":    parameters(db.WorkerURL, "statement_cache_capacity", "0", "synchronous_commit", "off"),
+		"several hosts":              edited(db.WorkerURL, func(u *url.URL) { u.Host = "127.0.0.1:1," + u.Host }),
 		"keywords": fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=disable",
 			u.Hostname(), u.Port(), u.User.Username(), password, strings.TrimPrefix(u.Path, "/")),
 	} {
