@@ -34,6 +34,10 @@ func fairness(ctx context.Context, w *workshop) (_ []figure, err error) {
 	if err := f.hire(ctx, 2, "CHORISTE_QUOTA="+strconv.Itoa(quota), settings); err != nil {
 		return nil, err
 	}
+	_, err = f.owner.Exec(ctx, `INSERT INTO chorus.logins (login, account) SELECT $1, name FROM chorus.accounts`, f.app.Config().ConnConfig.User)
+	if err != nil {
+		return nil, err
+	}
 	w.say("fairness: inserting %d invoices for one account, %d for another …", w.size.crowd, smallRows)
 	if err := f.crowd(ctx, w.size.crowd); err != nil {
 		return nil, err
