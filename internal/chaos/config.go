@@ -41,6 +41,7 @@ type Config struct {
 	outage      time.Duration // of the token endpoint, early on
 	crash       string        // CHORISTE_CRASH of every worker
 	special     string        // the kind of a tenth of the inserts, and no other
+	patch       string        // a mistake that the workers are built with
 	stateless   bool          // no worker keeps anything outside the database
 	integration time.Duration // how long the portal takes to show anything
 	lookAfter   time.Duration // CHORISTE_RESOLVE_AFTER
@@ -134,7 +135,12 @@ func (c *Config) Check() error {
 }
 
 // patches are those that the workers are built with.
-func (c *Config) patches() []string { return []string{clockPatch} }
+func (c *Config) patches() []string {
+	if c.patch == "" {
+		return []string{clockPatch}
+	}
+	return []string{clockPatch, c.patch}
+}
 
 // FaultNames lists what may be chosen in Config.Faults.
 func FaultNames() []string {

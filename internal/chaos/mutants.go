@@ -88,6 +88,12 @@ var mutants = []mutant{
 	{Name: crash.NoDrain, About: "exits without waiting for answers", Shown: []string{"W"}, arrange: func(c *Config) {
 		c.Faults, c.Duration, c.Invoices = "term", 25*time.Second, 2000
 	}},
+	{Name: "N1-readyz-yes", About: "says ready whatever it cannot do", Shown: []string{"R"}, patch: "N1-readyz-yes", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "blackhole-database", 100
+	}},
+	{Name: "N2-no-portal-witness", About: "asks the portal nothing when no worker was alive", Shown: []string{"I1", "Q"}, patch: "N2-no-portal-witness", arrange: func(c *Config) {
+		c.Faults, c.Invoices, c.stateless = "rewind-copy", 100, true
+	}},
 }
 
 func mutantNamed(name string) *mutant {
@@ -109,7 +115,7 @@ func PrintMutants(out io.Writer) {
 
 // as arranges the circumstances in which a mutant does harm: a calm portal, nothing but what the mutant needs.
 func (c Config) as(m *mutant) Config {
-	c.Mutant, c.shown = m.Name, m.Shown
+	c.Mutant, c.shown, c.patch = m.Name, m.Shown, m.patch
 	c.Profile, c.Policy, c.Uniqueness, c.Portal, c.Faults, c.Invoices, c.Duration = "calm", "once", "off", "simulator", "none", 400, 0
 	c.floor, c.patience, c.special = 0, 60*time.Second, kindGood
 	if m.arrange != nil {
@@ -140,6 +146,10 @@ func Teeth(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 		}
 		tried++
 		one := cfg.as(&m)
+		plain := cfg.Bin
+		if m.patch != "" {
+			one.Bin = "" // built with the mistake
+		}
 		if cfg.Keep != "" {
 			one.Keep = fmt.Sprintf("%s/%s", cfg.Keep, m.Name)
 		}
@@ -154,7 +164,7 @@ func Teeth(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 		}
 		control := "there is none"
 		if !m.outside {
-			one.Mutant, one.shown = "", nil
+			one.Mutant, one.shown, one.patch, one.Bin = "", nil, "", plain
 			if one.Keep != "" {
 				one.Keep += "-without"
 			}

@@ -102,7 +102,9 @@ func TestLedgerIsReadLineByWholeLine(t *testing.T) {
 func TestEveryMutantHasItsCircumstances(t *testing.T) {
 	var names []string
 	for _, m := range mutants {
-		names = append(names, m.Name)
+		if m.patch == "" { // else TestEveryPatchAppliesAndBuilds knows it
+			names = append(names, m.Name)
+		}
 		for _, shown := range m.Shown {
 			if position(shown) < 0 {
 				t.Errorf("%s is shown by %s, which is no invariant", m.Name, shown)
