@@ -16,16 +16,16 @@ import (
 // grace began is read at once: what shows later and was not in it tells how late the portal is. And what is settled is counted once more (count.go).
 
 const (
-	nearly     = 0.9           // of a page is planned for: not every time brings the same
+	nearly     = 0.88          // of a page is planned for: not every time brings the same
 	longest    = 4 * time.Hour // overlap that is read only because there is room for it; V, if that is longer
 	guess      = 15            // readings: the grace while nothing is known of lateness
 	endless    = 10_000        // pages
 	wideEvery  = 30            // readings
-	learnEvery = 5             // likewise, while something is to be learned
+	learnEvery = 3             // likewise, while something is to be learned
 	learning   = 60            // readings after what was later than the grace
 	soonest    = 12            // a reading comes no sooner after another one than this part of the interval
 	ripe       = 8             // readings: what is read a second time waits so long at most for others to fill a page
-	checkEvery = 8             // readings
+	checkEvery = 16            // readings; half of it while something is to be learned
 	checkAfter = 1             // reading after the grace
 )
 
@@ -137,11 +137,14 @@ func (s feedState) plan() feedPlan {
 // isWide tells that everything is due to be read at once: to learn how late the portal is, or because so much has been left behind.
 func (s feedState) isWide() bool {
 	every := max(wideEvery*s.every, s.grace())
-	if s.lateness < 0 || s.now.Before(s.Learning) {
+	if s.learns() {
 		every = learnEvery * s.every
 	}
 	return s.now.Sub(s.WideAt) >= every || s.now.Sub(s.Watermark) > s.grace()+(ripe+2)*s.every
 }
+
+// learns tells that nothing is known of lateness yet, or that something came later than the grace, lately.
+func (s feedState) learns() bool { return s.lateness < 0 || s.now.Before(s.Learning) }
 
 // later reads what can no longer be late, in full pages, or when it has waited for so long since.
 func (s feedState) later(p *feedPlan, waits time.Duration) {
@@ -189,12 +192,16 @@ func (s feedState) within(wait time.Duration) time.Duration {
 
 // check is the settled period that is due to be counted once more; false: none is. Where each reading goes back over all that may be late, none needs to be.
 func (s feedState) check(p feedPlan, grain time.Duration) (window, bool) {
+	every := checkEvery * s.every
+	if s.learns() {
+		every /= 2
+	}
 	to := p.read.Watermark.Add(-checkAfter * s.every).Truncate(grain)
 	from := s.Checked
-	if to.Sub(from) > 2*ripe*s.every {
-		from = to.Add(-checkEvery * s.every).Truncate(grain)
+	if to.Sub(from) > 2*checkEvery*s.every {
+		from = to.Add(-every).Truncate(grain)
 	}
-	return window{from: from, to: to}, p.apart && to.Sub(from) >= checkEvery*s.every
+	return window{from: from, to: to}, p.apart && to.Sub(from) >= every
 }
 
 // proves tells that a reading shows everything that an earlier one without a gap had not yet, as far as it may be late; or, while little is known, much of it.
