@@ -143,7 +143,7 @@ func decodings(b []byte, yield func([]byte) bool) bool {
 	}) && runs(b, isNumbers, func(run []byte) bool {
 		var view []byte
 		for n := range strings.FieldsFuncSeq(string(run), func(c rune) bool { return c < '0' || c > '9' }) {
-			if v, err := strconv.Atoi(n); err == nil && v < 256 {
+			if v, err := strconv.ParseUint(n, 10, 8); err == nil {
 				view = append(view, byte(v))
 			}
 		}

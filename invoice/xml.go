@@ -154,7 +154,7 @@ func tagTooLong(text []byte) bool {
 			return false
 		}
 		text = text[i+1:]
-		if text[0] != '!' && text[0] != '?' && bytes.IndexAny(text[:maxTag], "<>") < 0 {
+		if text[0] != '!' && text[0] != '?' && !bytes.ContainsAny(text[:maxTag], "<>") {
 			return true
 		}
 	}

@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-func deeper(b []byte) int { return deeper(append(b, make([]byte, 1000)...)) + 1 }
+func deeper(b []byte) int { return deeper(append(b, make([]byte, 1000)...)) + 1 } //nolint:staticcheck // it is meant to overflow the stack
 
 // TestReadApart: what is read in another process is what is read in this one, and one that dies of a document condemns it, unless somebody ended it.
 func TestReadApart(t *testing.T) {

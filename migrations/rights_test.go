@@ -61,7 +61,7 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("rights.txt", []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil { //nolint:gosec // everybody may read it
+		if err := os.WriteFile("rights.txt", []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func TestSchemaFile(t *testing.T) {
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	got := describe(t, conn)
 	if *update {
-		if err := os.WriteFile("schema.sql", []byte(got), 0o644); err != nil { //nolint:gosec // everybody may read it
+		if err := os.WriteFile("schema.sql", []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -78,7 +78,7 @@ func newBridge(t *testing.T, waits store.Waits, change ...func(*worker.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.MaxConns = int32(worker.Conns(16)) //nolint:gosec // a handful
+	cfg.MaxConns = int32(worker.Conns(16))
 	pool, err := store.NewPool(t.Context(), cfg, waits)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -56,7 +55,7 @@ func TestLoopsThatBreak(t *testing.T) {
 			}
 			return nil
 		}},
-		&loop{name: "always", every: 10 * time.Millisecond, round: func(context.Context) error { panic(fmt.Sprint("a document")) }},
+		&loop{name: "always", every: 10 * time.Millisecond, round: func(context.Context) error { panic("a document") }},
 	)
 	becomes(t, ls.unready, "always for ")
 	<-ls.ended

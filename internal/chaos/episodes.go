@@ -138,8 +138,7 @@ func (t *trial) playEpisodes(ctx context.Context) error {
 	}
 	// A mutant has shown itself. What is being played ends with ctx.
 	cancel()
-	<-done
-	<-inserted
+	_, _ = <-done, <-inserted
 	return nil
 }
 

@@ -82,7 +82,7 @@ func recoverBy(dir string, settings ...string) error {
 			return err
 		}
 	}
-	conf, err := os.OpenFile(filepath.Join(dir, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	conf, err := os.OpenFile(filepath.Join(dir, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // a test's server
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,8 @@ func copyTree(ctx context.Context, from, to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput() //nolint:gosec // a test's folders
+	if err != nil {
 		return fmt.Errorf("copying %s: %w: %s", from, err, out)
 	}
 	return nil
