@@ -7,7 +7,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/choriste ./cmd/chorus-sim
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/choriste ./cmd/chorus-sim \
+    && install -d -m 1777 /out/state
 
 # Certificates, time zones and a user of its own; no shell and no package manager.
 FROM gcr.io/distroless/static-debian12 AS chorus-sim
@@ -25,6 +26,8 @@ LABEL org.opencontainers.image.title="choriste" \
       org.opencontainers.image.source="https://github.com/choriste/choriste" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/choriste /choriste
+# For CHORISTE_STATE_DIR: a volume that is put here begins with this directory's rights.
+COPY --from=build /out/state /state
 USER 65532:65532
 EXPOSE 8080
 # SIGTERM drains for CHORISTE_SHUTDOWN_TIMEOUT (25 s): give the container longer than that to stop.

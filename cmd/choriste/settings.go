@@ -46,6 +46,7 @@ type settings struct {
 	Workers         int
 	ShutdownTimeout time.Duration
 	Maintenance     []store.Window
+	StateDir        string
 	Log             string
 	ForeignHosts    bool     // CHORISTE_FOREIGN_HOSTS=allow
 	Hosts           []string // by which the console is asked for, beside addresses and localhost
@@ -90,6 +91,9 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		if exposed && !(t.name == "DATABASE_URL" && !hasPassword(v)) {
 			s.exposed = append(s.exposed, t.name)
 		}
+	}
+	if s.StateDir == "" {
+		s.StateDir, _, _ = strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd may name several
 	}
 	if len(names) == 0 {
 		problems = append(problems, s.hosts()...)

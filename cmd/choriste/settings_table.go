@@ -52,6 +52,7 @@ var table = []setting{
 	{name: "CHORISTE_WORKERS", def: "16", about: "Jobs at once in this process.", set: count(func(s *settings) *int { return &s.Workers }, 1000)},
 	{name: "CHORISTE_SHUTDOWN_TIMEOUT", def: "25s", about: "How long SIGTERM waits for deposits in the air. A second signal ends at once.", set: duration(func(s *settings) *time.Duration { return &s.ShutdownTimeout }, time.Hour)},
 	{name: "CHORISTE_MAINTENANCE", about: "Announced closures of Chorus Pro, during which nothing is asked: START/END, as 2026-12-05T20:00:00+01:00/2026-12-06T02:00:00+01:00, several separated by commas.", set: windows},
+	{name: "CHORISTE_STATE_DIR", about: "A directory where workers keep what they know to have been committed, outside the database, so that they notice when it is restored. By itself: systemd's $STATE_DIRECTORY, else nowhere.", set: text(func(s *settings) *string { return &s.StateDir }, anyText)},
 	{name: "CHORISTE_LOG", about: "text or json, and a least level after a colon, as json:warn. By itself: text on a terminal, JSON otherwise, from info on.", set: func(s *settings, v string) error {
 		if _, _, err := parseLog(v); err != nil {
 			return err

@@ -73,7 +73,7 @@ func (workCmd) Run(a *app) error {
 		},
 		Environment: s.Env,
 		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
-		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Maintenance: s.Maintenance,
+		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Maintenance: s.Maintenance, StateDir: s.StateDir,
 		Log: log, Registry: registry,
 	})
 	if err != nil {
