@@ -27,6 +27,8 @@ type CommitMemory struct {
 	recent []uuid.UUID   // attempts for the file, which other workers read: more of them than m holds
 	forgot *store.Forgot // what a T1 has noticed
 
+	quarantined time.Time // when this process began the last one
+
 	file    *fleet.StateFile
 	id      uuid.UUID
 	vouched bool
@@ -71,12 +73,17 @@ func (k *CommitMemory) Add(attempt uuid.UUID) {
 	k.recent = append(k.recent[max(0, len(k.recent)-mostRecent+1):], attempt)
 }
 
+// justNow is how long after a quarantine what is told is taken for what led to it. What is not will be told again.
+const justNow = 5 * time.Second
+
 // Doubt asks for a comparison now; see Doubts. err is what T1 said: where it says by itself what was forgotten, that is dealt with.
 func (k *CommitMemory) Doubt(err error) {
 	var f *store.Forgot
 	if errors.As(err, &f) {
 		k.mu.Lock()
-		k.forgot = f
+		if time.Since(k.quarantined) > justNow { // what was noticed before a quarantine and told after it is dealt with
+			k.forgot = f
+		}
 		k.mu.Unlock()
 	}
 	select {
@@ -115,6 +122,9 @@ func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, settings Set
 func (k *CommitMemory) Quarantine(ctx context.Context, s *store.Store, settings Settings, head int, f *store.Forgot) (moved int, err error) {
 	after, moved, err := s.Quarantine(ctx, k.Get(), f, settings.Horizon(), head)
 	if err == nil {
+		k.mu.Lock()
+		k.quarantined = time.Now()
+		k.mu.Unlock()
 		k.Set(after)
 		k.mu.Lock()
 		k.forgot = nil // noticed before it: who notices still, says so again

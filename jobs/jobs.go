@@ -76,6 +76,8 @@ type Jobs struct {
 	draining atomic.Bool
 	accounts atomic.Pointer[map[string]*Account]
 	webhooks atomic.Pointer[map[string]Webhook]
+
+	listingOf listingCache
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.

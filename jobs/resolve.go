@@ -42,7 +42,14 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		last.Age = min(last.Age, inv.InDoubtFor)
 		last.Lookups = slices.DeleteFunc(last.Lookups, func(l store.Lookup) bool { return l.At.Before(inv.InDoubtSince) })
 	}
-	found, seen, lookup, err := j.lookUp(ctx, acct, inv, last)
+	look, held := j.lookUp, inv.ReasonCode == store.ReasonQuarantine && last.StandIn && !last.Since.IsZero()
+	now := last.Age
+	if held {
+		look = func(ctx context.Context, acct *Account, inv store.Invoice, _ store.Attempt) (search, store.Seen, store.Lookup, error) {
+			return j.lookUpListed(ctx, acct, inv, &last)
+		}
+	}
+	found, seen, lookup, err := look(ctx, acct, inv, last)
 	if err := crash.Point(crash.ResolverAfterSearch); err != nil {
 		return err
 	}
@@ -75,6 +82,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	case d.To == store.InDoubt && lookup.Code == "" && lastCode(last) == string(chorus.FaultRights):
 		d.Reason = looking
 	}
+	if d.To == store.InDoubt && held && lookup.Code == "" {
+		d.Due = nextListed(j.Settings, now, inv.Looks)
+	}
 	lookup.Found, lookup.Witness, lookup.Complete, lookup.Absent = found.matches, found.witness, found.complete, found.absent()
 	j.Log.Info("looked up", "invoice", id, "attempt", last.ID, "found", found.matches, "complete", found.complete, "witness", found.witness, "to", d.To,
 		"reason_code", d.ReasonCode)
@@ -102,7 +112,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	}
 	var f search
 	// Asked before the search: a deposit that becomes findable during it is no witness for it.
-	f.witness, f.later, err = j.Store.Witness(ctx, inv, last)
+	f.witness, f.later, err = j.Store.Witness(ctx, inv, last, 0)
 	if err != nil {
 		return search{}, store.Seen{}, lookup, err
 	}

@@ -101,7 +101,7 @@ BEGIN
         FROM chorus.invoices i
         WHERE i.id = NEW.invoice_id AND i.attempt_no = NEW.n
           AND (i.state = 'sending' AND NEW.outcome IS NULL OR i.state = 'in_doubt' AND NEW.outcome = 'OWNER_LOST')
-    ) OR NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
+    ) OR NEW.evidence - 'since' <> '{}' OR NEW.outcome IS NULL AND NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
         RAISE EXCEPTION 'attempt %: its invoice is not being sent, or not for the %. time', NEW.id, NEW.n USING ERRCODE = 'CH003';
     END IF;
     RETURN NULL;

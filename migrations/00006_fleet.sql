@@ -284,7 +284,7 @@ BEGIN
     IF p_tables THEN
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
     END IF;
-    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
+    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'invalid', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
     END IF;
     UPDATE chorus.installation i
@@ -315,9 +315,10 @@ BEGIN
         LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
         FOR UPDATE
     ), stand_in AS (
-        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome,
+            evidence)
         SELECT attempt, id, n, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
-               at, at, at, 'OWNER_LOST'
+               at, at, at, 'OWNER_LOST', jsonb_build_object('since', since)
         FROM head
     )
     UPDATE chorus.invoices i

@@ -778,7 +778,7 @@ BEGIN
         FROM chorus.invoices i
         WHERE i.id = NEW.invoice_id AND i.attempt_no = NEW.n
           AND (i.state = 'sending' AND NEW.outcome IS NULL OR i.state = 'in_doubt' AND NEW.outcome = 'OWNER_LOST')
-    ) OR NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
+    ) OR NEW.evidence - 'since' <> '{}' OR NEW.outcome IS NULL AND NEW.evidence <> '{}' OR NEW.numero_flux_depot IS NOT NULL THEN
         RAISE EXCEPTION 'attempt %: its invoice is not being sent, or not for the %. time', NEW.id, NEW.n USING ERRCODE = 'CH003';
     END IF;
     RETURN NULL;
@@ -1623,7 +1623,7 @@ BEGIN
     IF p_tables THEN
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
     END IF;
-    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
+    IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'invalid', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
     END IF;
     UPDATE chorus.installation i
@@ -1654,9 +1654,10 @@ BEGIN
         LIMIT CASE WHEN p_kind = 'restore' THEN NULL ELSE p_head END
         FOR UPDATE
     ), stand_in AS (
-        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+        INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome,
+            evidence)
         SELECT attempt, id, n, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, coalesce(inst.db_epoch, now_epoch),
-               at, at, at, 'OWNER_LOST'
+               at, at, at, 'OWNER_LOST', jsonb_build_object('since', since)
         FROM head
     )
     UPDATE chorus.invoices i

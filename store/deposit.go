@@ -40,7 +40,7 @@ var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or
 // A crash after it leaves a sending row that the reaper takes to in_doubt.
 func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error) {
 	a := Attempt{ID: in.Attempt, InvoiceID: i.ID, NomFichier: in.NomFichier}
-	guard := `state = 'ready' AND attempt_no = $2 AND claim = $3 AND cancel_requested_at IS NULL`
+	guard := `state = 'ready' AND attempt_no = $2 AND claim = $3 AND cancel_requested_at IS NULL AND NOT lookup_first`
 	if crash.Mutant(crash.NoCompareAndSet) {
 		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
 	}

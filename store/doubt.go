@@ -31,7 +31,7 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
 		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at))::float8, evidence -> 'lookups',
-		       coalesce(claimed_at < quarantined_at, false), quarantined_at
+		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz
 		FROM chorus.attempts, chorus.installation
 		WHERE invoice_id = $1
 		ORDER BY n`, invoice)
@@ -42,11 +42,14 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 		var a Attempt
 		var age float64
 		var lookups []byte
-		var quarantined *time.Time
-		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined); err != nil {
+		var quarantined, since *time.Time
+		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined, &since); err != nil {
 			return a, err
 		}
 		a.Age = seconds(age)
+		if since != nil && a.StandIn {
+			a.Since = *since
+		}
 		if lookups == nil {
 			return a, nil
 		}
@@ -62,14 +65,14 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 
 // Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
 // already, and whether there was any such deposit at all. What was adopted may be much older than its adoption, so that the witness's own attempts must have
-// begun later too.
-func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt) (visible, any bool, err error) {
+// begun later too. ago says how long ago the search began that it is to be a witness for.
+func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt, ago time.Duration) (visible, any bool, err error) {
 	const later = `
 		SELECT
 		FROM chorus.invoices i
 		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4
 		  AND (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = i.id) > $4`
-	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND visible_at IS NOT NULL), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt).
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND visible_at <= clock_timestamp() - $5::interval), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt, ago).
 		Scan(&visible, &any)
 	return visible, any, err
 }

@@ -268,8 +268,8 @@ func partly(before, now string) bool {
 }
 
 // standIn writes an attempt for one that the database may have forgotten, or that somebody else made, so that the row is looked up like any other in
-// doubt.
-func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string) error {
+// doubt. forgotten says that it can only have been sent in the history that the last quarantine was about.
+func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string, forgotten bool) error {
 	_, err := tx.Exec(ctx, `
 		WITH row AS (
 		    UPDATE chorus.invoices i
@@ -280,9 +280,11 @@ func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string) error {
 		    WHERE id = $1
 		    RETURNING id, attempt_no, document_sha256
 		)
-		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, evidence)
 		SELECT $2::uuid, id, attempt_no, 'quarantine', 'quarantine_' || replace($2::text, '-', ''), document_sha256, chorus.identity(),
-		       since, since, clock_timestamp(), 'OWNER_LOST'
-		FROM row, (SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since FROM chorus.installation) s`, id, uuid.New(), reason)
+		       since, since, clock_timestamp(), 'OWNER_LOST', jsonb_strip_nulls(jsonb_build_object('since', CASE WHEN $4 THEN forgotten_since END))
+		FROM row, (
+		    SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since, forgotten_since FROM chorus.installation
+		) s`, id, uuid.New(), reason, forgotten)
 	return err
 }

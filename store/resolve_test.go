@@ -253,7 +253,7 @@ func TestWhatWasAdoptedIsNoWitness(t *testing.T) {
 	must(t, err)
 	asks := func(when string, wantVisible, wantAny bool) {
 		t.Helper()
-		visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0])
+		visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0], 0)
 		if must(t, err); visible != wantVisible || some != wantAny {
 			t.Errorf("%s: visible %v, any %v", when, visible, some)
 		}

@@ -52,12 +52,20 @@ func (f Facts) args(id int64) []any {
 func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
 	state := Ready
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		var suspect bool
+		var suspect, forgotten bool
 		err := tx.QueryRow(ctx, `
 			UPDATE chorus.invoices
 			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
 			WHERE id = $1 AND state = 'received' AND claim = $18
 			RETURNING lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation)`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
+		if err == nil && suspect {
+			// One that was given up may have been sent at any time.
+			err = tx.QueryRow(ctx, `
+				SELECT NOT EXISTS (
+				    SELECT FROM chorus.invoices o
+				    WHERE o.numero_facture = $1 AND o.state = 'abandoned' AND o.attempt_no > 0 AND left(o.fournisseur_siret, 9) = left($2, 9)
+				)`, f.NumeroFacture, f.FournisseurSIRET).Scan(&forgotten)
+		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrGone
 		}
@@ -65,7 +73,7 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 			return err
 		}
 		state = InDoubt
-		return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored")
+		return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored", forgotten)
 	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {

@@ -226,3 +226,55 @@ func (s *site) quarantined(witnesses ...store.Witness) {
 		s.t.Errorf("quarantines were noticed by %v, want %v", got, witnesses)
 	}
 }
+
+// searches counts the searches that the portal was asked for since an entry of its ledger, until it accepted an invoice whose number begins so.
+func (s *site) searches(since int, until string) int {
+	n := 0
+	for _, e := range s.sim.Ledger()[since:] {
+		switch {
+		case e.Type == "request" && strings.HasSuffix(e.Op, "rechercher/fournisseur"):
+			n++
+		case e.Type == "accepted" && strings.HasPrefix(e.Facts.Numero, until):
+			return n
+		}
+	}
+	return n
+}
+
+// A database is moved, and nothing was forgotten: all that waits is sent once its absence is proven, and the proof costs a few calls, however much waits. An
+// ordinary restart is no rewind.
+func TestARestoreThatForgotNothingIsCheap(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+	slow := func(c *worker.Config) { c.Settings.SyncEvery = time.Hour } // whose feed would ask, too
+	stop := s.run(slow)
+	s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	stop()
+
+	stop = s.run(slow)
+	s.await(s.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	s.quarantined()
+	stop()
+
+	var ids []int64
+	for k := range 60 {
+		ids = append(ids, s.insert(invoicetest.Invoice{Numero: fmt.Sprintf("WAITS-%d", k)}.UBL()))
+	}
+	dumped(s)
+	rewinds[0].happens(s)
+	s.db.Pool.Reset()
+	mark := len(s.sim.Ledger())
+	s.start(slow)
+	for _, id := range ids {
+		s.await(id, store.Deposited, store.Integrated, store.Settled)
+	}
+	if n := s.searches(mark, "WAITS"); n < 3 || n > 10 {
+		t.Errorf("a restore that forgot nothing cost %d searches", n)
+	}
+	s.quarantined(store.WitnessIdentity)
+	for k := range ids {
+		if n := len(s.sim.Deposits(fmt.Sprintf("WAITS-%d", k))); n != 1 {
+			t.Errorf("WAITS-%d was deposited %d times", k, n)
+		}
+	}
+}

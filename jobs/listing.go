@@ -1,0 +1,125 @@
+package jobs
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// After a restore every row that waits is in doubt, and may be many. What was forgotten was sent after a moment that is known (store.Attempt.Since), so one
+// listing of the account's deposits since then is a look-up of all those rows at once: the same proof of absence, at the price of a few pages.
+
+// listing is what the portal has got of an account since a day.
+type listing struct {
+	since    time.Time
+	began    time.Time
+	done     chan struct{} // closed when what follows is known
+	complete bool
+	pages    int
+	numbers  map[string][]chorus.Facture // only what makes the key
+	err      error
+}
+
+// listingCache is the latest listing of each account, shared by all jobs that it is good for.
+type listingCache struct {
+	mu sync.Mutex
+	of map[string]*listing
+}
+
+// listed returns a listing of all since then that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
+// each of the rows that wait for it.
+func (j *Jobs) listed(ctx context.Context, acct *Account, since time.Time, stale time.Duration) (*listing, error) {
+	j.listingOf.mu.Lock()
+	l := j.listingOf.of[acct.Name]
+	if l == nil || l.since.After(since) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
+		l = &listing{since: since, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
+		if j.listingOf.of == nil {
+			j.listingOf.of = map[string]*listing{}
+		}
+		j.listingOf.of[acct.Name] = l
+		j.listingOf.mu.Unlock()
+		j.list1(ctx, acct, l)
+		return l, l.err
+	}
+	j.listingOf.mu.Unlock()
+	select {
+	case <-l.done:
+		return l, l.err
+	case <-ctx.Done():
+		return l, ctx.Err()
+	}
+}
+
+func (l *listing) failedWithin(d time.Duration) bool {
+	select {
+	case <-l.done:
+		return l.err != nil && time.Since(l.began) < d
+	default:
+		return false
+	}
+}
+
+func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
+	defer close(l.done)
+	// The day of a deposit is the portal's; an hour allows for clocks that differ.
+	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), PageSize: most}
+	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
+		if chorus.FaultOf(err) == chorus.FaultIncomplete {
+			return
+		}
+		if err != nil {
+			l.err = err
+			return
+		}
+		l.pages++
+		for _, f := range p.Factures {
+			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
+				chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
+		}
+	}
+	l.complete = true
+	j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "pages", l.pages)
+}
+
+// lookUpListed looks for a row that a quarantine holds in a listing that is new enough for it, and only if it is there at the portal itself. The attempt's
+// age becomes what it was when the listing began.
+func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoice, last *store.Attempt) (search, store.Seen, store.Lookup, error) {
+	l, err := j.listed(ctx, acct, last.Since, last.Age-lookAt(j.Settings, inv.Looks))
+	if err != nil {
+		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
+	}
+	for _, f := range l.numbers[inv.NumeroFacture] {
+		if sameKey(inv, f) {
+			return j.lookUp(ctx, acct, inv, *last)
+		}
+	}
+	stale := time.Since(l.began)
+	last.Age -= stale
+	f := search{complete: l.complete}
+	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)
+	return f, store.Seen{}, store.Lookup{Age: last.Age, Pages: l.pages}, err
+}
+
+// lookAt is the age at which a row that a quarantine holds is looked up the nth time: at once, and when the proof of absence may need it.
+func lookAt(s Settings, n int) time.Duration {
+	h := s.Horizon()
+	switch n {
+	case 0:
+		return 0
+	case 1:
+		return h / 2
+	case 2, 3:
+		return time.Duration(n-1) * h
+	default:
+		return time.Duration(n) * h / 2
+	}
+}
+
+// nextListed is when a row that a quarantine holds is due again: a little later than the proof needs, so that rows that came to be in doubt one after the
+// other share a listing.
+func nextListed(s Settings, age time.Duration, looks int) time.Duration {
+	return lookAt(s, looks+1) - age + s.Horizon()/50
+}
