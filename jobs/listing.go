@@ -87,7 +87,11 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 // lookUpListed looks for a row that a quarantine holds in a listing that is new enough for it, and only if it is there at the portal itself. The attempt's
 // age becomes what it was when the listing began.
 func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoice, last *store.Attempt) (search, store.Seen, store.Lookup, error) {
-	l, err := j.listed(ctx, acct, last.Since, last.Age-lookAt(j.Settings, inv.Looks))
+	stale := last.Age - lookAt(j.Settings, inv.Looks)
+	if n := len(last.Lookups); n > 0 { // each look-up is a listing of its own, or they would prove nothing together
+		stale = min(stale, last.Age-last.Lookups[n-1].Age-10*time.Millisecond)
+	}
+	l, err := j.listed(ctx, acct, last.Since, stale)
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
@@ -96,7 +100,7 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 			return j.lookUp(ctx, acct, inv, *last)
 		}
 	}
-	stale := time.Since(l.began)
+	stale = time.Since(l.began)
 	last.Age -= stale
 	f := search{complete: l.complete}
 	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)

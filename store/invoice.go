@@ -57,8 +57,8 @@ type Attempt struct {
 	InvoiceID  int64
 	N          int
 	NomFichier string
-	Outcome    Outcome // "" while nothing is known
-	StandIn    bool    // for one that the database may have forgotten: nothing is known to have been sent
+	Outcome    Outcome   // "" while nothing is known
+	StandIn    bool      // for one that the database may have forgotten: nothing is known to have been sent
 	Since      time.Time // a stand-in: what was forgotten was sent after this; zero: it may have been sent at any time
 	ClaimedAt  time.Time
 	Older      bool          // than the last quarantine: a later one may be forgotten
