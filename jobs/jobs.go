@@ -226,11 +226,8 @@ func InsertDiscover(account string) river.InsertManyParams {
 	return once(DiscoverArgs{account}, QueueFollow, 3)
 }
 
-// atOnce is when every job is due. Left open, River would take this machine's time; with a clock that is ahead nobody would fetch the job until then.
-var atOnce = time.Unix(1, 0)
-
 func once(args river.JobArgs, queue string, priority int) river.InsertManyParams {
-	return river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: queue, Priority: priority, MaxAttempts: 1, ScheduledAt: atOnce}}
+	return river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: queue, Priority: priority, MaxAttempts: 1}}
 }
 
 // Register makes River run the jobs.

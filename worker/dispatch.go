@@ -2,9 +2,11 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/choriste/choriste/crash"
 	"github.com/choriste/choriste/jobs"
@@ -169,7 +171,12 @@ func (w *Worker) recipients(ctx context.Context) error {
 
 // insert gives jobs to River and returns their numbers. River's own notification is left out now and then (it limits them per queue), hence ours.
 func (w *Worker) insert(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]int64, error) {
-	results, err := w.river.InsertManyTx(ctx, tx, params)
+	var now time.Time
+	err := tx.QueryRow(ctx, `SELECT now(), pg_notify('river.river_insert', json_build_object('queue', $1::text)::text)::text`, params[0].InsertOpts.Queue).Scan(&now, nil)
+	if err != nil {
+		return nil, err
+	}
+	results, err := w.river.InsertManyTx(context.WithValue(ctx, dueAt{}, now), tx, params)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +184,20 @@ func (w *Worker) insert(ctx context.Context, tx pgx.Tx, params []river.InsertMan
 	for k, r := range results {
 		claims[k] = r.Job.ID
 	}
-	_, err = tx.Exec(ctx, `SELECT pg_notify('river.river_insert', json_build_object('queue', $1::text)::text)`, params[0].InsertOpts.Queue)
-	return claims, err
+	return claims, nil
+}
+
+// dueAt is the key of the database's time in the context of an insert.
+type dueAt struct{}
+
+// dueByTheDatabase makes jobs due at once by the database's clock. River would take this machine's: were it ahead, nobody would fetch the job until then. (Nor
+// may it be told as InsertOpts.ScheduledAt, because such jobs wait for River's scheduler, up to 5 s.)
+func dueByTheDatabase(ctx context.Context, many []*rivertype.JobInsertParams, insert func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
+	now, known := ctx.Value(dueAt{}).(time.Time)
+	for _, job := range many {
+		if known {
+			job.CreatedAt, job.ScheduledAt = &now, &now
+		}
+	}
+	return insert(ctx)
 }

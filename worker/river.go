@@ -44,7 +44,7 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 		CompletedJobRetentionPeriod: time.Hour,
 		CancelledJobRetentionPeriod: 24 * time.Hour,
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
-		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.work.around)},
+		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.work.around), river.JobInsertMiddlewareFunc(dueByTheDatabase)},
 		Logger:                      slog.New(riverLog{w.loops.complaints, cfg.Log.Handler()}),
 	})
 }

@@ -1,0 +1,37 @@
+package worker_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+)
+
+// A job may be fetched at once and is due by the database's clock: one that waits for River's scheduler waits up to five seconds, and one that is due by the
+// clock of a worker that is ahead waits for as long as that.
+func TestJobsAreDueByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	owner, err := pgx.Connect(t.Context(), h.db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = owner.Close(context.WithoutCancel(t.Context())) }()
+	_, err = owner.Exec(t.Context(), `
+		CREATE FUNCTION public.on_time() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+		    IF NEW.state <> 'available' OR NEW.scheduled_at <> now() OR NEW.created_at <> now() THEN
+		        RAISE 'a job is % and due at %, not at %', NEW.state, NEW.scheduled_at, now();
+		    END IF;
+		    RETURN NEW;
+		END $$;
+		CREATE TRIGGER on_time BEFORE INSERT ON river.river_job FOR EACH ROW EXECUTE FUNCTION public.on_time()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "ON-TIME"}.UBL()), store.Settled)
+}
