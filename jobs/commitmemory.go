@@ -99,6 +99,12 @@ func (k *CommitMemory) Doubts() <-chan struct{} { return k.doubts }
 func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, settings Settings, head int) (moved int, forgot *store.Forgot, err error) {
 	before := k.Get()
 	now, err := s.Knows(ctx, before, k.worker)
+	if errors.Is(err, store.ErrForgot) {
+		// An address that leads to another server now, and an old connection that still leads to the first: without this, the two would be taken for one
+		// database that goes back and forth, and each be quarantined again and again.
+		s.Reconnect()
+		now, err = s.Knows(ctx, before, k.worker)
+	}
 	k.mu.Lock()
 	noticed := k.forgot
 	k.forgot = nil

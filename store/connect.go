@@ -24,7 +24,7 @@ var sessionSettings = map[string]string{
 	"default_transaction_deferrable": "off",
 
 	"statement_timeout":                   statementTimeout.String(),
-	"lock_timeout":                        "10s",
+	"lock_timeout":                        "7s", // less than a round of a loop: that a lock is missing is said, not that the server is silent
 	"idle_in_transaction_session_timeout": "60s",
 	"idle_session_timeout":                "0", // the pool keeps idle connections
 	"transaction_timeout":                 "0", // PostgreSQL 17

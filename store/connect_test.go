@@ -41,7 +41,7 @@ func connect(t testing.TB, address string, conns int) *pgxpool.Pool {
 var wanted = map[string]string{
 	"synchronous_commit": "on", "default_transaction_isolation": "read committed", "transaction_isolation": "read committed",
 	"client_encoding": "UTF8", "DateStyle": "ISO, MDY", "standard_conforming_strings": "on", "bytea_output": "hex",
-	"TimeZone": "UTC", "lock_timeout": "10s", "statement_timeout": "15s", "chorus.actor": "élodie's",
+	"TimeZone": "UTC", "lock_timeout": "7s", "statement_timeout": "15s", "chorus.actor": "élodie's",
 }
 
 func check(t *testing.T, pool *pgxpool.Pool) {

@@ -31,6 +31,9 @@ func New(pool *pgxpool.Pool) *Store {
 // Pool is the pool that the store works on.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
+// Reconnect has every connection replaced as soon as it is free, so that all of them lead where the address leads now.
+func (s *Store) Reconnect() { s.pool.Reset() }
+
 // ErrEnvironment says that the database belongs to the other portal.
 var ErrEnvironment = errors.New("this database belongs to the other environment")
 

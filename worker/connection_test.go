@@ -398,6 +398,35 @@ func TestReadOnlyWhileWorking(t *testing.T) {
 	b.await(b.insert(invoicetest.Invoice{}.UBL()), store.Settled)
 }
 
+// Somebody holds a lock on our table: that is what is said, and not that PostgreSQL does not answer.
+func TestALockOfSomebodyElses(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, store.Waits{}, func(c *worker.Config) { c.Round = 0 })
+	tx, err := b.owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE chorus.invoices`); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, text := b.get("/readyz"); strings.Contains(text, "somebody else holds a lock for too long") {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("/readyz: %q", text)
+		}
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.readyz("ready", time.Minute)
+	if said := b.log.with("does not answer"); len(said) > 0 {
+		t.Error(said)
+	}
+	b.await(b.insert(invoicetest.Invoice{}.UBL()), store.Settled)
+}
+
 // A worker that only a restart can help says so, and ends by itself.
 func TestTheWorkerEndsByItself(t *testing.T) {
 	t.Parallel()
