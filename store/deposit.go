@@ -189,13 +189,14 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			return err
 		}
 		var n int
-		var older bool
+		var older, last bool // last: none was made after it, though a quarantine may have put one beside it that stands for what may be forgotten
 		err = tx.QueryRow(ctx, `
-			UPDATE chorus.attempts
+			UPDATE chorus.attempts a
 			SET outcome = $2, numero_flux_depot = nullif($3, ''), evidence = evidence || coalesce($4::jsonb, '{}'), finished_at = clock_timestamp()
 			WHERE id = $1 AND (outcome IS NULL OR outcome = 'OWNER_LOST' AND NOT $5)
-			RETURNING n, (SELECT coalesce(claimed_at < quarantined_at, false) FROM chorus.installation)`,
-			a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n, &older)
+			RETURNING n, (SELECT coalesce(claimed_at < quarantined_at, false) FROM chorus.installation),
+			          NOT EXISTS (SELECT FROM chorus.attempts l WHERE l.invoice_id = a.invoice_id AND l.n > a.n AND l.worker <> 'quarantine')`,
+			a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n, &older, &last)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // T1 never happened, or T2 did already
 		}
@@ -206,6 +207,8 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			return err
 		}
 		ours := attemptNo == n && (state == Sending || state == InDoubt)
+		// A quarantine doubts what is in the air, too. What became of it settles the doubt.
+		ours = ours || e.Outcome == Accepted && last && attemptNo > n && state == InDoubt
 		if err := crash.Point(crash.InT2BeforeCommit); err != nil {
 			return err
 		}
@@ -223,6 +226,8 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 				WHERE id = $1`,
 				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals)
 			return err
+		case attemptNo < n:
+			return nil // the row was taken back to before this attempt, as whoever reads it next will notice: then it is looked up
 		case e.Outcome == Accepted && (flux == nil || *flux != e.NumeroFlux) && state != Abandoned && (state != Parked || why == ParkAbsent || why == ParkBudget):
 			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
 				return err

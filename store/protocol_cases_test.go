@@ -148,6 +148,42 @@ func TestAnAcceptanceNobodyReckonedWith(t *testing.T) {
 	}
 }
 
+// TestAnAcceptanceAfterTheTableWentBack: the table of invoices is put back while a deposit is in the air. Its acceptance says nothing about the delays: it
+// is found by the look-up that follows, or settles the doubt of a quarantine.
+func TestAnAcceptanceAfterTheTableWentBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		quarantine bool
+		want       store.State
+	}{"noticed": {true, store.Deposited}, "not yet noticed": {false, store.Ready}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			must(t, b.worker.Slots(t.Context(), 20))
+			id := b.ready(t, "default")
+			a := b.sent(t, id, "default", false)
+			force(t, b.owner, id, `state = 'ready', attempt_no = 0`)
+			if c.quarantine {
+				_, _, err := b.worker.Quarantine(t.Context(), store.Memory{}, &store.Forgot{Witness: store.WitnessTables, Kind: store.KindRestore, Tables: true}, time.Hour, 0)
+				must(t, err)
+				if i, attempts, err := b.worker.Show(t.Context(), id); err != nil || i.State != store.InDoubt || len(attempts) != 2 {
+					t.Fatalf("the quarantine makes the row %s with %d attempts, %v", i.State, len(attempts), err)
+				}
+			}
+			must(t, b.worker.Finish(t.Context(), a, store.Ending{Outcome: store.Accepted, NumeroFlux: name, To: store.Deposited}))
+			row, attempts, err := b.worker.Show(t.Context(), id)
+			must(t, err)
+			if row.State != c.want || c.quarantine && (row.NumeroFluxDepot == nil || *row.NumeroFluxDepot != name) {
+				t.Errorf("%s (%v), want %s", row.State, row.ReasonCode, c.want)
+			}
+			if got := attempts[0].Outcome; got == nil || *got != string(store.Accepted) {
+				t.Errorf("the evidence is lost: %v", got)
+			}
+			if _, broken, _, err := b.worker.Search(t.Context(), "default"); err != nil || broken {
+				t.Errorf("assumptions broken: %t, %v", broken, err)
+			}
+		})
+	}
+}
+
 // TestT2WithoutT1: a worker that does not know whether T1 was committed says that it sent nothing; if there was no T1, nothing happens.
 func TestT2WithoutT1(t *testing.T) {
 	b := newBench(t)

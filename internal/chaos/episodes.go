@@ -37,12 +37,6 @@ var episodes = []episode{
 	{"clock", (*trial).clockStep},
 }
 
-// pending are the episodes that the product does not stand yet: they are played only when asked for.
-var pending = map[string]bool{
-	"rewind-restore": true, "rewind-clean": true, "rewind-invoices": true, "rewind-attempts": true, "rewind-copy": true, "rewind-under": true, "rewind-standby": true,
-	"poison-rows": true, "poison-answers": true,
-}
-
 // stage is what the episodes leave to be judged.
 type stage struct {
 	mu       sync.Mutex

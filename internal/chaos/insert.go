@@ -156,7 +156,7 @@ func (in *inserter) insertAll(ctx context.Context) error {
 		if err := pause(ctx, time.Until(next)); err != nil {
 			return err
 		}
-		if err := in.one(ctx, in.cfg, n); err != nil {
+		if err := in.one(ctx, in.cfg, n, in.put); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (in *inserter) insertAll(ctx context.Context) error {
 }
 
 // one plans and inserts the n-th invoice of a run.
-func (in *inserter) one(ctx context.Context, cfg Config, n int) error {
+func (in *inserter) one(ctx context.Context, cfg Config, n int, put func(context.Context, insert) error) error {
 	i, err := plan(cfg, n)
 	if err != nil {
 		return err
@@ -174,13 +174,18 @@ func (in *inserter) one(ctx context.Context, cfg Config, n int) error {
 			return err
 		}
 	}
-	return in.put(ctx, i)
+	return put(ctx, i)
 }
 
 // put inserts an invoice until it is acknowledged, and remembers it.
 func (in *inserter) put(ctx context.Context, i insert) error {
 	in.world.RLock()
 	defer in.world.RUnlock()
+	return in.add(ctx, i)
+}
+
+// add is put for who holds the world's lock.
+func (in *inserter) add(ctx context.Context, i insert) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	i.Begun = time.Now()
@@ -241,11 +246,13 @@ func (in *inserter) trickle(ctx context.Context) error {
 }
 
 // burst inserts some good invoices at once, beside those that the run began with.
-func (in *inserter) burst(ctx context.Context, n int) error {
+func (in *inserter) burst(ctx context.Context, n int) error { return in.good(ctx, n, in.put) }
+
+func (in *inserter) good(ctx context.Context, n int, put func(context.Context, insert) error) error {
 	cfg := in.cfg
 	cfg.special = kindGood
 	for range n {
-		if err := in.one(ctx, cfg, cfg.Invoices+int(in.more.Add(1))); err != nil {
+		if err := in.one(ctx, cfg, cfg.Invoices+int(in.more.Add(1)), put); err != nil {
 			return err
 		}
 	}

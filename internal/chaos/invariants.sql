@@ -45,23 +45,24 @@ WHERE i.state IN ('rejected', 'invalid', 'cancelled', 'abandoned')
   AND NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.id <> i.id AND (o.id = h.invoice_id OR o.numero_flux_depot = h.flux OR o.identifiant_facture_cpp = h.facture));
 
 --! I4 always: nothing can be sent while its invoice exists or can still appear
+-- (lookup_first: the database refuses to send it before it was looked for)
 SELECT format('invoice %s is %s: the portal holds flux %s', i.id, i.state, h.flux)
 FROM chorus.invoices i
 JOIN chaos.held h ON h.invoice_id = i.id AND h.seq <= (SELECT first_seq FROM chaos.settings)
-WHERE i.state IN ('received', 'ready')
+WHERE i.state IN ('received', 'ready') AND NOT i.lookup_first
 UNION ALL
 SELECT format('invoice %s is %s: request %s has no answer yet', i.id, i.state, d.request)
 FROM chorus.invoices i
 JOIN chorus.attempts a ON a.invoice_id = i.id
 JOIN chaos.deposits d ON d.nom_fichier = a.nom_fichier AND d.seq <= (SELECT first_seq FROM chaos.settings)
-WHERE i.state IN ('received', 'ready')
+WHERE i.state IN ('received', 'ready') AND NOT i.lookup_first
   AND NOT EXISTS (SELECT FROM chaos.ledger l WHERE l.request = d.request AND l.type = 'answer')
 UNION ALL
 SELECT format('invoice %s is %s: flux %s is still to land', i.id, i.state, s.flux)
 FROM chorus.invoices i
 JOIN chorus.attempts a ON a.invoice_id = i.id
 JOIN chaos.ledger s ON s.type = 'scheduled' AND s.nom_fichier = a.nom_fichier AND s.seq <= (SELECT first_seq FROM chaos.settings)
-WHERE i.state IN ('received', 'ready')
+WHERE i.state IN ('received', 'ready') AND NOT i.lookup_first
   AND NOT EXISTS (SELECT FROM chaos.ledger l WHERE l.request = s.request AND l.type = 'accepted');
 
 --! I5 end: nothing lost, nothing stuck
@@ -87,8 +88,8 @@ FROM chaos.deposits d
 LEFT JOIN chorus.attempts a ON a.nom_fichier = d.nom_fichier
 LEFT JOIN chaos.commits c ON c.attempt = a.id
 WHERE d.seq <= (SELECT first_seq FROM chaos.settings)
-  -- a rewind forgets attempts that were committed
-  AND NOT EXISTS (SELECT FROM chaos.failovers f WHERE d.at BETWEEN f.lost_from AND f.lost_to)
+  -- a rewind forgets attempts that were committed, whose requests may be on their way
+  AND NOT EXISTS (SELECT FROM chaos.failovers f, chaos.settings s WHERE d.at BETWEEN f.lost_from AND f.lost_to + CASE WHEN a.id IS NULL THEN s.d ELSE '0' END)
   AND (a.id IS NULL OR c.xid IS NULL OR pg_xact_commit_timestamp(c.xid::xid) > d.at);
 
 --! I8 always: one request for each attempt, on a connection of its own

@@ -24,6 +24,7 @@ type rewind struct {
 const (
 	withinToNotice  = 10 * time.Second
 	forgotten       = 12               // deposits, at least, that the snapshot does not know of
+	mostFrozen      = 2 * delay / 3    // no worker stands still for longer
 	waitingForIt    = 40               // invoices that wait when the snapshot is taken
 	rewindToDeposit = 30 * time.Second // beyond the horizon
 )
@@ -41,18 +42,7 @@ type way struct {
 // nothing from the snapshot on, since that would be lost rightly.
 func (t *trial) rewind(ctx context.Context, w way) error {
 	r := rewind{way: w.name, table: w.table}
-	if err := t.goBack(ctx, w, &r); err != nil {
-		return err
-	}
-	r.possible = r.lostTo
-	if w.stopped {
-		if err := t.fleet.startAll(); err != nil {
-			return err
-		}
-		r.possible = time.Now()
-	}
-	t.cutOff(cut{slot: everyone, began: r.lostFrom, ended: time.Now()})
-	if err := t.awaitQuarantine(ctx, &r); err != nil {
+	if err := t.backAndNoticed(ctx, w, &r); err != nil {
 		return err
 	}
 	var err error
@@ -64,6 +54,25 @@ func (t *trial) rewind(ctx context.Context, w way) error {
 	return err
 }
 
+// backAndNoticed ends when the rewind has been noticed, or should have been. Until then what the database says is known to be false, and nobody is to judge it or
+// to be told so; what is sent because of it is in the ledger.
+func (t *trial) backAndNoticed(ctx context.Context, w way, r *rewind) error {
+	t.world.Lock()
+	defer t.world.Unlock()
+	if err := t.goBack(ctx, w, r); err != nil {
+		return err
+	}
+	r.possible = r.lostTo
+	if w.stopped {
+		if err := t.fleet.startAll(); err != nil {
+			return err
+		}
+		r.possible = time.Now()
+	}
+	t.cutOff(cut{slot: everyone, began: r.lostFrom, ended: time.Now()})
+	return t.awaitQuarantine(ctx, r)
+}
+
 func since(from, to time.Time) string {
 	if to.IsZero() {
 		return "never"
@@ -73,24 +82,21 @@ func since(from, to time.Time) string {
 
 // goBack ends with the database as it was, and the workers running unless they were to be stopped.
 func (t *trial) goBack(ctx context.Context, w way, r *rewind) (err error) {
-	// What waits now is what the snapshot will know as waiting.
+	r.lostFrom = time.Now().Add(-time.Second) // a transaction of a worker that stands still was begun before
 	t.fleet.freeze()
+	// Beyond D a request that left in time would land too late. A snapshot knows what was there when it began.
+	thaw := time.AfterFunc(mostFrozen, t.fleet.thaw)
+	defer thaw.Stop()
 	defer t.fleet.thaw()
-	if err := t.in.burst(ctx, waitingForIt); err != nil {
+	if err := t.in.good(ctx, waitingForIt, t.in.add); err != nil {
 		return err
 	}
-	t.world.Lock()
-	defer t.world.Unlock()
-	r.lostFrom = time.Now()
-	// A snapshot knows what was there when it began. No worker may stand still for longer than D, however much there is to be copied.
-	thaw := time.AfterFunc(delay-time.Second, t.fleet.thaw)
-	err = w.take(ctx)
-	thaw.Stop()
-	if err != nil {
+	snapshot := time.Now()
+	if err := w.take(ctx); err != nil {
 		return fmt.Errorf("the snapshot: %w", err)
 	}
 	t.fleet.thaw()
-	if err := t.awaitDeposits(ctx, r.lostFrom, forgotten); err != nil {
+	if err := t.awaitDeposits(ctx, snapshot, forgotten); err != nil {
 		return err
 	}
 	if w.stopped {
