@@ -25,7 +25,7 @@ func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// Examine returns why the schemas chorus and river are not what this binary needs: they belong to something else, are older, or newer; or nil.
+// Examine returns why the schemas chorus and river are not what this binary needs: they belong to something else, are older, newer or not whole; or nil.
 func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 	h, err := look(ctx, pool)
 	if err != nil {
@@ -42,7 +42,7 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 	case h.riverVersion != riverVersion:
 		return store.NewFault("RIVER_VERSION", h.riverVersion, riverVersion), nil
 	}
-	return nil, nil
+	return whole(ctx, pool)
 }
 
 // holdings are what the two schemas hold.

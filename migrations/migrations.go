@@ -64,7 +64,13 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	if h.version == latest() {
+	if h.version == latest() { // nothing is to be done, and what others undid is not done again
+		switch torn, err := whole(ctx, pool); {
+		case err != nil:
+			return err
+		case torn != nil:
+			return torn
+		}
 		return nil
 	}
 	if err := mayMigrate(ctx, pool, h); err != nil {

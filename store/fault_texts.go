@@ -175,6 +175,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"The schema chorus of this database belongs to something else: it holds %s, and choriste did not make it. Nothing was changed.", "Give choriste a database of its own (createdb -E UTF8 -T template0 NAME), or rename the other one: ALTER SCHEMA chorus RENAME TO …."},
 		French:  FaultWords{"Le schéma chorus de cette base appartient à autre chose : il contient %s, que choriste n'a pas créé. Rien n'a été changé.", "Donner à choriste une base à lui (createdb -E UTF8 -T template0 NOM), ou renommer l'autre : ALTER SCHEMA chorus RENAME TO …."},
 	},
+	"SCHEMA_TORN": {
+		Layer:   layerMigration,
+		English: FaultWords{"The schema chorus is not whole: missing, switched off or not valid are: %s. The rules that keep invoices safe do not hold. A restore that broke off leaves it so.", "Switched off by pg_restore --disable-triggers: as the owner, ALTER TABLE chorus.… ENABLE TRIGGER ALL for each table. Missing: restore the backup again with --exit-on-error, or make it as migrations/schema.sql of this version has it."},
+		French:  FaultWords{"Le schéma chorus n'est pas entier ; absents, désactivés ou invalides : %s. Les règles qui protègent les factures ne tiennent plus. Une restauration interrompue le laisse ainsi.", "Désactivés par pg_restore --disable-triggers : en tant que propriétaire, ALTER TABLE chorus.… ENABLE TRIGGER ALL pour chaque table. Absents : restaurer de nouveau la sauvegarde avec --exit-on-error, ou les créer comme dans migrations/schema.sql de cette version."},
+	},
 	"RIVER_FOREIGN": {
 		Layer:   layerMigration,
 		English: FaultWords{"The schema river of this database belongs to another application: it holds %s, and choriste did not make it. Nothing was changed.", "Give choriste a database of its own (createdb -E UTF8 -T template0 NAME), or move the other application's: ALTER SCHEMA river RENAME TO …, and its setting with it."},

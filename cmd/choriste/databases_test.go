@@ -122,6 +122,11 @@ var databases = []oddDatabase{
 	{name: "somebody else's type", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`, `CREATE TYPE chorus.state AS ENUM ('open')`)},
 	{name: "somebody else's chorus, by goose", code: "SCHEMA_FOREIGN", address: made(``, `CREATE SCHEMA chorus`,
 		`CREATE TABLE chorus.goose_db_version (version_id bigint, is_applied boolean)`, `INSERT INTO chorus.goose_db_version VALUES (11, true)`)},
+	{name: "triggers left off by a restore", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.invoices DISABLE TRIGGER ALL -- %I`)},
+	{name: "without a trigger", code: "SCHEMA_TORN", address: changed(`DROP TRIGGER invoices_proof ON chorus.invoices -- %I`)},
+	{name: "without an index", code: "SCHEMA_TORN", address: changed(`DROP INDEX chorus.invoices_business_key -- %I`)},
+	{name: "without a constraint", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.attempts DROP CONSTRAINT attempts_invoice_id_n_key -- %I`)},
+	{name: "without row-level security", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.invoices DISABLE ROW LEVEL SECURITY -- %I`)},
 	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
 		worker, owner := made(``, `CREATE SCHEMA river`)(c)
 		m, err := rivermigrate.New(riverpgxv5.New(admin(c, owner)), &rivermigrate.Config{Schema: "river"})

@@ -197,6 +197,7 @@ func TestDatesAndTimesAsPrinted(t *testing.T) {
 	for _, sql := range []string{
 		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
 		`UPDATE chorus.invoices SET date_depot = '2026-11-20 00:00:00+01', statut_courant_date = '2026-11-21 09:00:00+01'`,
+		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
 	} {
 		if _, err := owner.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
