@@ -281,7 +281,12 @@ func TestKilledWorkerTellsEachEventAtLeastOnce(t *testing.T) {
 	try(1, "there is no webhook nobody", "test", "nobody")
 	try(2, "", "replay", "erp")
 	try(0, `"name":"bi"`, "--json")
-	try(0, "webhook bi is forgotten", "forget", "bi")
+	try(1, "a worker is configured with the webhook bi: take it out", "forget", "bi")
+	write("webhooks.yaml", "webhooks:\n"+fmt.Sprintf(entry, "erp", receiver.URL, secret))
+	await("taken out", func() bool {
+		status, _, _ := command(t, operator, "webhooks", "forget", "bi")
+		return status == 0
+	})
 	try(1, "there is no webhook bi", "forget", "bi")
 	try(1, "a worker is configured with the webhook erp: take it out", "forget", "erp")
 	before := len(got())

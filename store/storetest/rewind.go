@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // The ways in which a database goes back in time, as an operator would do it. Each is a step of its own, so that tests and the fault harness put them together.
@@ -23,7 +26,7 @@ func (c *Cluster) Copy(ctx context.Context, to string) error {
 
 // PutBack replaces the data directory by an earlier copy, changed by each of the given steps first, and starts the server.
 func (c *Cluster) PutBack(ctx context.Context, from string, change ...func(dir string) error) error {
-	return c.down(ctx, func() error {
+	err := c.down(ctx, func() error {
 		if err := copyTree(ctx, from, c.Data()); err != nil {
 			return err
 		}
@@ -34,6 +37,24 @@ func (c *Cluster) PutBack(ctx context.Context, from string, change ...func(dir s
 		}
 		return nil
 	})
+	return errors.Join(err, c.recovered(ctx))
+}
+
+// recovered waits until the server takes writes: one that ends a recovery answers before that, as a standby.
+func (c *Cluster) recovered(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.URL(""))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	for standby := true; standby; {
+		if err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery() FROM pg_sleep(0.05)`).Scan(&standby); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // down has something done while the server is shut down in order.
