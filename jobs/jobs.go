@@ -78,6 +78,7 @@ type Jobs struct {
 	webhooks atomic.Pointer[map[string]Webhook]
 
 	listingOf listingCache
+	refusals  refusals
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.

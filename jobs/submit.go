@@ -53,6 +53,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	deposit, err := acct.Client.Prepare(ctx, chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc})
+	j.refusals.note(err)
 	if err != nil {
 		return j.notPrepared(ctx, acct, inv, err)
 	}
@@ -196,7 +197,11 @@ func (j *Jobs) notPrepared(ctx context.Context, acct *Account, inv store.Invoice
 			j.Probe()
 		}
 	}
-	j.Log.Warn("not sent", "invoice", inv.ID, "account", inv.Account, "fault", fault, "error", err)
+	args := []any{"invoice", inv.ID, "account", inv.Account, "fault", fault, "error", err}
+	if store.SQLState(err) != "" { // which the client's words leave out
+		args = append(args, "database", store.Message(err))
+	}
+	j.Log.Warn("not sent", args...)
 	if crash.Mutant(crash.ErrorNotSnooze) {
 		return j.Store.Panicked(ctx, inv.ID, inv.Claim)
 	}

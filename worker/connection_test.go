@@ -427,6 +427,34 @@ func TestALockOfSomebodyElses(t *testing.T) {
 	b.await(b.insert(invoicetest.Invoice{}.UBL()), store.Settled)
 }
 
+// Somebody holds what every deposit needs for its turn: the rows wait, and that is said.
+func TestALockOnTheBudget(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, impatient)
+	b.await(b.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	tx, err := b.owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT FROM chorus.budgets FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	id := b.insert(invoicetest.Invoice{}.UBL())
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, text := b.get("/readyz"); strings.Contains(text, "no deposit has got its turn for") {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("/readyz: %q", text)
+		}
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.await(id, store.Settled)
+	b.readyz("ready", time.Minute)
+}
+
 // A worker that only a restart can help says so, and ends by itself.
 func TestTheWorkerEndsByItself(t *testing.T) {
 	t.Parallel()

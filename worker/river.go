@@ -103,6 +103,9 @@ func (w *Worker) moves(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if still := w.jobs.StandStill(w.loops.within); still != "" {
+		return standstill(still)
+	}
 	return w.work.judge(oldest, w.loops.within)
 }
 
