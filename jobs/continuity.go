@@ -43,28 +43,73 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 		return j.Store.CompareLater(ctx, account, 200*time.Millisecond)
 	}
 	defer j.Poke()
-	pages, rows := 0, 0
-	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most}
-	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
-		if err != nil {
-			return j.notCompared(ctx, acct, c, err)
-		}
-		pages++
-		rows += len(p.Factures)
-		forgot, err := j.unsent(ctx, account, c.Since, p.Factures)
-		if err != nil {
-			return err
-		}
-		if forgot != nil {
-			j.Memory.Doubt(forgot) // whose quarantine ends the comparison
-			return nil
-		}
+	pages, rows, forgot, err := j.comparePages(ctx, acct, c)
+	switch {
+	case err != nil:
+		return j.notCompared(ctx, acct, c, err)
+	case forgot != nil:
+		j.Memory.Doubt(forgot) // whose quarantine ends the comparison
+		return nil
 	}
 	if err := j.Store.Compared(ctx, account); err != nil {
 		return err
 	}
 	j.Log.Info("no worker was alive: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", rows, "pages", pages)
 	return j.Store.CanSearch(ctx, account, true)
+}
+
+// mostAgain is how often a page that could not be had is asked for again, and mostAnew how often all of them, before the rest is left for later.
+const mostAgain, mostAnew = 5, 3
+
+// comparePages reads what the portal has got, page by page. A page that fails or does not add up is asked for again, and not all that came before: where a tenth
+// of all answers is bad, a long listing would hardly ever be read in one go. It ends at the first invoice that shows that the database was taken back.
+func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
+	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most}
+	var read chorus.Read
+	for again, anew := 0, 0; ; {
+		before := read.Page
+		for p, failed := range acct.Client.SearchPagesAfter(ctx, chorus.LaneResolve, query, read) {
+			if err = failed; err != nil {
+				break
+			}
+			if p.Doubt != "" {
+				err = &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultIncomplete, RetryAfter: -1, Detail: p.Doubt}
+				break
+			}
+			if forgot, err = j.unsent(ctx, acct.Name, c.Since, p.Factures); forgot != nil || err != nil {
+				return read.Page, len(read.IDs), forgot, err
+			}
+			if p.Number == 1 {
+				read.Pages, read.Total = p.Pages, p.Total
+			}
+			read.Page = p.Number
+			for _, f := range p.Factures {
+				read.IDs = append(read.IDs, f.IdentifiantFactureCPP)
+			}
+			if p.Last {
+				return read.Page, len(read.IDs), nil, nil
+			}
+		}
+		if _, waits := busy(err); waits || ctx.Err() != nil || store.SQLState(err) != "" || chorus.FaultOf(err) == chorus.FaultRights {
+			return read.Page, len(read.IDs), nil, err
+		}
+		if again++; read.Page > before {
+			again = 0
+		}
+		if again == mostAgain {
+			return read.Page, len(read.IDs), nil, err
+		}
+		if again > 1 && chorus.FaultOf(err) == chorus.FaultIncomplete { // it has changed meanwhile
+			if anew++; anew == mostAnew {
+				return read.Page, len(read.IDs), nil, err
+			}
+			read = chorus.Read{}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(about(j.Settings.ResolveAfter / 16)):
+		}
+	}
 }
 
 // unsent compares a page. What came by a flux is ours and forgotten; what a person typed in is looked up like anything else that may be there.
@@ -106,7 +151,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if fault != chorus.FaultRights {
 		j.Log.Warn("deposits wait until the portal has told what it holds: no worker was alive, and the database may have been taken back",
 			"account", acct.Name, "since", c.Since, "fault", fault, "error", err)
-		return j.Store.CompareLater(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, retryIn(fault))))
+		return j.Store.CompareLater(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))))
 	}
 	if err := j.Store.CanSearch(ctx, acct.Name, false); err != nil {
 		return err

@@ -53,11 +53,17 @@ func (workCmd) Run(a *app) error {
 		return err
 	}
 	defer store.ClosePool(pool, 3*time.Second)
-	if err := await(a.ctx, pool, conns+1, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
-		return err
-	}
-	if err := fit(a.ctx, pool, conns+1, log); err != nil {
-		return err
+	for latest := time.Now().Add(s.DatabaseWait); ; {
+		if err := await(a.ctx, pool, conns+1, s.DatabaseWait, log); err != nil || a.ctx.Err() != nil {
+			return err
+		}
+		err := fit(a.ctx, pool, conns+1, log)
+		if err == nil {
+			break
+		}
+		if !store.Away(err) || time.Now().After(latest) { // it may go away again at once
+			return err
+		}
 	}
 	st := store.New(pool)
 

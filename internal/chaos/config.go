@@ -44,6 +44,9 @@ type Config struct {
 	patch       string        // a mistake that the workers are built with
 	stateless   bool          // no worker keeps anything outside the database
 	integration time.Duration // how long the portal takes to show anything
+	visibility  time.Duration // V, as the workers are told it
+	most        uint64        // bytes that a worker may have of the system; 0: as much as there is
+	sql         string        // what is changed of the schema
 	lookAfter   time.Duration // CHORISTE_RESOLVE_AFTER
 }
 
@@ -88,7 +91,7 @@ func Run(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 
 // Check fills in what was left open and says what is wrong.
 func (c *Config) Check() error {
-	c.floor, c.patience, c.integration, c.lookAfter = 50, 120*time.Second, 600*time.Millisecond, 200*time.Millisecond
+	c.floor, c.patience, c.integration, c.visibility, c.lookAfter = 50, 120*time.Second, 600*time.Millisecond, delay, 200*time.Millisecond
 	oneOf := func(name, value string, of ...string) error {
 		if slices.Contains(of, value) {
 			return nil
@@ -139,8 +142,11 @@ func (c *Config) patches() []string {
 	if c.patch == "" {
 		return []string{clockPatch}
 	}
-	return []string{clockPatch, c.patch}
+	return append([]string{clockPatch}, strings.Split(c.patch, ",")...)
 }
+
+// horizon is H, docs/protocol.md §4.2.
+func (c *Config) horizon() time.Duration { return tSend + delay + c.visibility }
 
 // FaultNames lists what may be chosen in Config.Faults.
 func FaultNames() []string {

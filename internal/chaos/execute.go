@@ -23,10 +23,8 @@ import (
 const (
 	tSend = 2 * time.Second
 	tHTTP = 2 * time.Second
-	delay = 3 * time.Second // D, and V
+	delay = 3 * time.Second // D, and V where nothing else is said
 )
-
-func horizon() time.Duration { return tSend + 2*delay }
 
 // trial is one run of the harness.
 type trial struct {
@@ -286,6 +284,7 @@ func (t *trial) database(ctx context.Context) error {
 	for _, account := range []string{accountDefault, accountSmall} {
 		statements += fmt.Sprintf("INSERT INTO chorus.logins (login, account) VALUES ('chaos_app', '%s');\n", account)
 	}
+	statements += t.cfg.sql
 	if t.cfg.Mutant == crash.NoUniqueIndex {
 		statements += "DROP INDEX chorus.invoices_business_key;\n"
 	}
@@ -298,7 +297,7 @@ func (t *trial) database(ctx context.Context) error {
 	}
 	_, err = t.pool.Exec(ctx, `
 		INSERT INTO chaos.settings (d, h, silence, quota, token_rate, never) VALUES ($1, $2, $3, $4, $5, $6)`,
-		delay, horizon(), tHTTP+30*time.Second, quota, tokenRate, t.cfg.Policy == "never")
+		delay, t.cfg.horizon(), tHTTP+30*time.Second, quota, tokenRate, t.cfg.Policy == "never")
 	return err
 }
 

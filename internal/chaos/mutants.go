@@ -20,7 +20,8 @@ type mutant struct {
 	About   string
 	Shown   []string // one of these suffices
 	arrange func(*Config)
-	patch   string // the mistake as mutants/NAME.patch; empty: it stands in the product (package crash)
+	patch   string // the mistake as mutants/NAME.patch, or several with commas between; empty: it stands in the product (package crash)
+	sql     string // the mistake as a change of the schema
 	outside bool   // the mistake is not in the product but in the world: there is nothing to try without it
 }
 
@@ -94,6 +95,30 @@ var mutants = []mutant{
 	{Name: "N2-no-portal-witness", About: "asks the portal nothing when no worker was alive", Shown: []string{"I1", "Q"}, patch: "N2-no-portal-witness", arrange: func(c *Config) {
 		c.Faults, c.Invoices, c.stateless = "rewind-copy", 100, true
 	}},
+	{Name: "N3-no-identity", About: "does not look which database it is", Shown: []string{"I1", "Q"}, patch: "N3-no-identity", arrange: func(c *Config) {
+		c.Faults, c.Invoices, c.stateless = "rewind-restore", 100, true
+		c.integration, c.visibility, c.patience = 9*time.Second, 10*time.Second, 120*time.Second // the portal does not show yet what was forgotten
+	}},
+	{Name: "N4-no-state-file", About: "does not read what was kept outside the database", Shown: []string{"I1", "Q"}, patch: "N4-no-state-file", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "rewind-copy", 100
+		c.integration, c.visibility, c.patience = 9*time.Second, 10*time.Second, 120*time.Second
+	}},
+	{Name: "N5-no-deadline", About: "waits for the database for ever", Shown: []string{"B", "R"}, patch: "N5-no-deadline", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "blackhole-database", 100
+	}},
+	{Name: "N6-any-metadata", About: "takes any metadata", Shown: []string{"P"}, sql: `
+		CREATE OR REPLACE FUNCTION chorus.legible(j jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT true';`, arrange: func(c *Config) {
+		c.Faults, c.Invoices = "poison-rows", 100
+	}},
+	{Name: "N7-no-inflate-bound", About: "inflates whatever a PDF holds", Shown: []string{"M"}, patch: "N7-no-inflate-bound", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "poison-rows", 100
+	}},
+	{Name: "N8-deaths-not-counted", About: "reads what killed it again and again", Shown: []string{"P"}, patch: "N7-no-inflate-bound,N8-deaths-not-counted", arrange: func(c *Config) {
+		c.Faults, c.Invoices, c.most = "poison-rows", 100, 2<<30
+	}},
+	{Name: "N9-no-row-bound", About: "reads every row of an answer", Shown: []string{"M"}, patch: "N9-no-row-bound", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "poison-answers", 100
+	}},
 }
 
 func mutantNamed(name string) *mutant {
@@ -115,7 +140,7 @@ func PrintMutants(out io.Writer) {
 
 // as arranges the circumstances in which a mutant does harm: a calm portal, nothing but what the mutant needs.
 func (c Config) as(m *mutant) Config {
-	c.Mutant, c.shown, c.patch = m.Name, m.Shown, m.patch
+	c.Mutant, c.shown, c.patch, c.sql = m.Name, m.Shown, m.patch, m.sql
 	c.Profile, c.Policy, c.Uniqueness, c.Portal, c.Faults, c.Invoices, c.Duration = "calm", "once", "off", "simulator", "none", 400, 0
 	c.floor, c.patience, c.special = 0, 60*time.Second, kindGood
 	if m.arrange != nil {
@@ -164,7 +189,7 @@ func Teeth(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 		}
 		control := "there is none"
 		if !m.outside {
-			one.Mutant, one.shown, one.patch, one.Bin = "", nil, "", plain
+			one.Mutant, one.shown, one.patch, one.sql, one.Bin = "", nil, "", "", plain
 			if one.Keep != "" {
 				one.Keep += "-without"
 			}

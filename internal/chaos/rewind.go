@@ -46,7 +46,7 @@ func (t *trial) rewind(ctx context.Context, w way) error {
 		return err
 	}
 	var err error
-	r.back, err = t.depositsAgain(ctx, everyone, r.possible, horizon()+rewindToDeposit)
+	r.back, err = t.depositsAgain(ctx, everyone, r.possible, t.cfg.horizon()+rewindToDeposit)
 	t.stage.mu.Lock()
 	t.stage.rewinds = append(t.stage.rewinds, r)
 	t.stage.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 type settings struct {
 	program string
 	secrets string                // the folder of the files
+	most    uint64                // bytes of address space; 0: any
 	common  []string              // of every worker
 	ports   []int                 // of each slot
 	state   func(slot int) string // its CHORISTE_STATE_DIR; nil: none has one
@@ -22,7 +23,7 @@ type settings struct {
 }
 
 func (t *trial) newSettings(bin string) (*settings, error) {
-	s := &settings{program: filepath.Join(bin, "choriste"), secrets: filepath.Join(t.dir, "secrets"), ports: make([]int, t.cfg.Workers), changed: map[int][]string{}}
+	s := &settings{most: t.cfg.most, program: filepath.Join(bin, "choriste"), secrets: filepath.Join(t.dir, "secrets"), ports: make([]int, t.cfg.Workers), changed: map[int][]string{}}
 	if err := os.MkdirAll(s.secrets, 0o700); err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (t *trial) newSettings(bin string) (*settings, error) {
 		"PISTE_CLIENT_SECRET_FILE=" + filepath.Join(s.secrets, "PISTE_CLIENT_SECRET"), "CHORUS_PASSWORD_FILE=" + filepath.Join(s.secrets, "CHORUS_PASSWORD"),
 		fmt.Sprintf("CHORISTE_QUOTA=%d", t.cfg.Quota), "CHORISTE_INDOUBT_RESUBMIT=" + t.cfg.Policy,
 		"CHORISTE_SEND_WITHIN=" + tSend.String(), "CHORISTE_HTTP_TIMEOUT=" + tHTTP.String(),
-		"CHORISTE_LANDING_DELAY=" + delay.String(), "CHORISTE_VISIBILITY_DELAY=" + delay.String(),
+		"CHORISTE_LANDING_DELAY=" + delay.String(), "CHORISTE_VISIBILITY_DELAY=" + t.cfg.visibility.String(),
 		"CHORISTE_RESOLVE_AFTER=" + t.cfg.lookAfter.String(), "CHORISTE_REPORT_AFTER=500ms", "CHORISTE_SYNC_EVERY=500ms", "CHORISTE_QUIET_PERIOD=3s",
 		"CHORISTE_REAP_EVERY=1s", "CHORISTE_SWEEP_EVERY=1s", "CHORISTE_SHUTDOWN_TIMEOUT=5s", "CHORISTE_LOG=json",
 		"CHORISTE_MUTANT=" + t.cfg.Mutant, "CHORISTE_CRASH=" + t.cfg.crash,
@@ -102,6 +103,9 @@ func (s *settings) command(slot int) *exec.Cmd {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cmd := exec.Command(s.program, "work")
+	if s.most > 0 {
+		cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -v %d && exec "$0" work`, s.most>>10), s.program)
+	}
 	cmd.Env = append([]string{}, s.common...)
 	cmd.Env = append(cmd.Env, fmt.Sprintf("CHORISTE_LISTEN=127.0.0.1:%d", s.ports[slot]), "DATABASE_URL_FILE="+filepath.Join(s.secrets, databaseFile(slot)))
 	if s.state != nil {
