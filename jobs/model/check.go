@@ -56,8 +56,8 @@ func Check(v Variant) Result {
 		}
 		return n
 	}
-	add(state{person: v.Operator}, -1)
-	add(state{person: v.Operator, bad: true}, -1)
+	add(state{person: v.Operator, traced: v.Rewind != 0}, -1)
+	add(state{person: v.Operator, traced: v.Rewind != 0, bad: true}, -1)
 	for n := 0; n < len(states); n++ {
 		s := states[n]
 		if name, about := v.broken(s, watched); name != "" {
@@ -146,7 +146,7 @@ func (s *state) tidy() {
 	}
 	for k := uint8(1); k <= 3; k++ {
 		r := s.at(k)
-		if !inHand(k) {
+		if !inHand(k) && !(s.traced && (!s.failed || s.rewound)) {
 			r.forgotten, r.copied = false, false
 		}
 		if s.failed {
@@ -170,11 +170,18 @@ func (s *state) sort() {
 		}
 	}
 	order := func(w worker) uint32 {
-		return uint32(w.doing)<<24 | uint32(w.req)<<16 | uint32(w.outcome)<<8 | uint32(w.age)
+		return uint32(w.doing)<<24 | uint32(w.req)<<16 | uint32(w.outcome)<<8 | uint32(w.age)<<1 | bit(w.lived)
 	}
 	if order(s.w[1]) > order(s.w[0]) {
 		s.w[0], s.w[1] = s.w[1], s.w[0]
 	}
+}
+
+func bit(is bool) uint32 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (s *state) rank(k uint8) uint64 {
@@ -189,7 +196,7 @@ func (s *state) rank(k uint8) uint64 {
 	}
 	for _, w := range s.w {
 		if w.req == k {
-			rank = rank<<16 | uint64(w.doing)<<12 | uint64(w.outcome)<<8 | uint64(w.age)
+			rank = rank<<16 | uint64(w.doing)<<12 | uint64(w.outcome)<<8 | uint64(w.age)<<1 | uint64(bit(w.lived))
 		}
 	}
 	return rank

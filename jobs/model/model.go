@@ -11,6 +11,10 @@ type Variant struct {
 	Cancel   bool // the application may cancel what is ready
 	Operator bool // a person wants what is parked sent again, at any moment
 
+	Rewind    Rewind  // the database goes back to a copy of itself
+	Witnesses Witness // who notices it
+	Down      int     // ticks that stopped workers stay stopped after it
+
 	// The protocol, weakened. Each is a mistake that a change of the code could make.
 	Shorten           int  // ticks taken off the horizon (M4: one)
 	NoHorizon         bool // the first search that finds nothing proves absence (M5)
@@ -46,6 +50,7 @@ type worker struct {
 	req     uint8 // the attempt: 1 to 3
 	outcome Outcome
 	age     uint8 // ticks since T1, while opened
+	lived   bool  // the process has lived through the rewind
 }
 
 // Where an attempt's request is.
@@ -102,7 +107,11 @@ type database struct {
 type state struct {
 	database
 	standby database
-	failed  bool // the standby has taken over
+	failed  bool // the standby, or the copy, has taken over
+	traced  bool // what is forgotten may be noticed, so that it is kept in the picture
+	rewound bool // and nobody has noticed
+	stopped bool // all workers are
+	down    uint8
 	person  bool // there is an operator, so that what is parked is not over
 	holds   uint8
 	bad     bool // the portal finds fault with the document itself
@@ -138,7 +147,7 @@ func (s *state) move(to Row) {
 func (s *state) open(i int, k uint8) {
 	s.move(Sending)
 	s.cur, s.age = k, 0
-	s.w[i] = worker{doing: opened, req: k}
+	s.w[i] = worker{doing: opened, req: k, lived: s.w[i].lived}
 	*s.at(k) = request{phase: unsent}
 }
 
@@ -164,16 +173,24 @@ func (s *state) accepted() int {
 
 // steps emits every state that one move of anybody leads to.
 func (v *Variant) steps(s state, emit func(step, state)) {
-	for i := range s.w {
-		v.workerSteps(s, i, emit)
+	if v.Rewind != 0 {
+		v.rewindSteps(s, emit)
 	}
 	for k := uint8(1); k <= 3; k++ {
 		if s.at(k).phase == flying {
 			v.landings(s, k, emit)
 		}
 	}
+	if n, ok := v.tick(s); ok {
+		emit(step{text: "a tick"}, n)
+	}
+	if s.stopped {
+		return
+	}
+	for i := range s.w {
+		v.workerSteps(s, i, emit)
+	}
 	v.resolverSteps(s, emit)
-
 	if s.row == Sending && int(s.age) > v.TSend {
 		n := s
 		if v.PlainRetry {
@@ -216,9 +233,6 @@ func (v *Variant) steps(s state, emit func(step, state)) {
 		emit(step{text: "the standby catches up"}, s.catchUp())
 		emit(step{text: "the standby takes over"}, v.failover(s))
 	}
-	if n, ok := v.tick(s); ok {
-		emit(step{text: "a tick"}, n)
-	}
 }
 
 func (v *Variant) workerSteps(s state, i int, emit func(step, state)) {
@@ -233,11 +247,13 @@ func (v *Variant) workerSteps(s state, i int, emit func(step, state)) {
 		}
 		n := s
 		switch {
+		case v.refused(s, w):
+			emit(step{text: "T1 notices: quarantine"}, v.quarantine(s))
 		case v.BlindClaim:
 			n.w[i].doing = prepared
 			say("reads the row", n)
 		case v.NoIntent:
-			n.w[i] = worker{doing: opened, req: k}
+			n.w[i] = worker{doing: opened, req: k, lived: w.lived}
 			n.req[k-1] = request{phase: unsent}
 			say("begins without T1", n)
 		default:
@@ -255,33 +271,31 @@ func (v *Variant) workerSteps(s state, i int, emit func(step, state)) {
 		if v.NoFence || int(w.age) <= v.TSend {
 			n := s
 			n.at(w.req).phase = flying
-			n.w[i] = worker{doing: waiting, req: w.req}
+			n.w[i] = worker{doing: waiting, req: w.req, lived: w.lived}
 			say("sends", n)
 		}
 		n := s
-		n.w[i] = worker{doing: answered, req: w.req, outcome: NotSent}
+		n.w[i] = worker{doing: answered, req: w.req, outcome: NotSent, lived: w.lived}
 		say("does not send: fence, or no connection", n)
 	case waiting:
 		if r := *s.at(w.req); r.phase == landed || r.phase == turned {
 			n := s
-			n.w[i] = worker{doing: answered, req: w.req, outcome: r.answer()}
+			n.w[i] = worker{doing: answered, req: w.req, outcome: r.answer(), lived: w.lived}
 			say("is answered "+r.answer().String(), n)
 		}
 		n := s
-		n.w[i] = worker{doing: answered, req: w.req, outcome: Ambiguous}
+		n.w[i] = worker{doing: answered, req: w.req, outcome: Ambiguous, lived: w.lived}
 		if v.TimeoutIsNotSent {
 			n.w[i].outcome = NotSent
 		}
 		say("gives the answer up", n)
 	case answered:
 		n := s
-		n.w[i] = worker{}
+		n.w[i] = worker{lived: w.lived}
 		v.finish(&n, w)
 		emit(step{"T2 " + w.outcome.String(), who, w.req}, n)
 	}
-	n := s
-	n.w[i] = worker{}
-	emit(step{"crashes", who, w.req}, n)
+	emit(step{"crashes", who, w.req}, v.restarts(s, i))
 }
 
 // answer is what the portal says of a request that it has dealt with.
@@ -425,31 +439,13 @@ func (s state) catchUp() state {
 	return s
 }
 
-// failover makes the standby the database: what was written since it last caught up is forgotten. In quarantine, every row that may have been sent since is
-// in doubt, and the doubt begins now, because what was forgotten may have begun at any time until now.
+// failover is the standby that takes over, noticed at once.
 func (v *Variant) failover(s state) state {
-	n := s
-	n.database, n.standby = s.standby, database{}
-	n.failed, n.holds = true, 0
-	for k := range n.req {
-		n.req[k].forgotten = !n.req[k].copied
+	n := s.goBack()
+	if v.NoQuarantine {
+		return n
 	}
-	switch {
-	case v.NoQuarantine:
-	case n.row == Ready:
-		n.row, n.doubted, n.age, n.cur = InDoubt, true, 0, 0 // what is looked for is no attempt that is remembered
-	case n.row == Parked:
-		n.doubted = n.person
-		if !v.ParkedOldAge {
-			n.age = 0
-		}
-	case n.row == Sending, n.row == InDoubt:
-		n.row, n.doubted, n.wanted = InDoubt, true, false
-		if !v.QuarantineOldAge {
-			n.age = 0
-		}
-	}
-	return n
+	return v.quarantine(n)
 }
 
 // tick lets time pass, up to where it makes no difference any more. It waits for what has to happen first: a request lands within D, if D holds.
@@ -459,6 +455,9 @@ func (v *Variant) tick(s state) (state, bool) {
 		if d.row == Sending || d.row == InDoubt || d.row == Deposited || d.row == Parked && s.person {
 			d.age = min(d.age+1, uint8(v.TSend+v.D+v.V)) //nolint:gosec // a handful of ticks
 		}
+	}
+	if s.stopped {
+		n.down = uint8(min(int(s.down)+1, v.Down)) //nolint:gosec // a handful of ticks
 	}
 	for i, w := range s.w {
 		if w.doing == opened && !v.NoFence {

@@ -23,6 +23,15 @@ func unassumed(v *Variant) {
 	v.Watch = []string{I1, I2, I3, Live}
 }
 
+// rewound is a world in which a copy takes the database's place unseen, and its witnesses. Until it is noticed, a row may be ready while its invoice exists,
+// and who cancels it cancels what was sent.
+func rewound(r Rewind, w Witness, change ...func(*Variant)) Variant {
+	v := specified(change...)
+	v.Rewind, v.Witnesses, v.Cancel = r, w, false
+	v.Watch = []string{I1, I2, Live}
+	return v
+}
+
 // TestModel is the table of docs/protocol.md §3.8; with -v it prints it.
 func TestModel(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/protocol.md")
@@ -37,6 +46,12 @@ func TestModel(t *testing.T) {
 		"U":                                   specified(func(v *Variant) { v.Unique = true }),
 		"U, D false":                          specified(func(v *Variant) { v.Unique, v.Late = true, true }, unassumed),
 		"U, no horizon":                       specified(func(v *Variant) { v.Unique, v.NoHorizon = true, true }, unassumed),
+		"a rewind that forgets only answers":  rewound(OnlyAnswers, 0),
+		"a rewind, workers run: `identity`":   rewound(WhileRunning, ByIdentity),
+		"a rewind, workers run, one may crash meanwhile: `worker`, `state`": rewound(WhileRunning, ByWorker|ByState),
+		"a rewind, workers stopped: `identity`":                             rewound(WhileStopped, ByIdentity),
+		"a rewind, workers stopped: `state`":                                rewound(WhileStopped, ByState),
+		"a rewind, workers stopped for D + V: `portal`":                     rewound(WhileStopped, ByPortal, func(v *Variant) { v.Down = v.D + v.V }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,6 +108,10 @@ func TestMutationsBreakIt(t *testing.T) {
 		{"Q2", "quarantine heeds the remembered attempt's owner", func(v *Variant) { v.Failover, v.QuarantineAnswers = true, true }, twice},
 		{"Q3", "a parked row's attempt counts as older than the quarantine", func(v *Variant) { v.Operator, v.Failover, v.ParkedOldAge = true, true, true }, twice},
 		{"O1", "what an operator wants is sent without a search", func(v *Variant) { v.Operator, v.OperatorBlind = true, true }, twice},
+		{"R1", "a rewind while workers are stopped, without a witness", func(v *Variant) { v.Rewind = WhileStopped }, twice},
+		{"R2", "a rewind while workers run, without a witness", func(v *Variant) { v.Rewind = WhileRunning }, twice},
+		{"R3", "the portal alone, workers stopped for less than D + V", func(v *Variant) { v.Rewind, v.Witnesses, v.Down = WhileStopped, ByPortal, v.D+v.V-1 }, twice},
+		{"R4", "a worker that crashed comes back before another one has noticed", func(v *Variant) { v.Rewind, v.Witnesses = WhileRunning, ByWorker }, twice},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := specified(c.mutate)
