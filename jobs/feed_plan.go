@@ -20,7 +20,7 @@ const (
 	longest    = 4 * time.Hour // overlap that is read only because there is room for it; V, if that is longer
 	guess      = 15            // readings: the grace while nothing is known of lateness
 	endless    = 10_000        // pages
-	wideEvery  = 30            // readings
+	wideEvery  = 60            // readings
 	learnEvery = 3             // likewise, while something is to be learned
 	learning   = 60            // readings after what was later than the grace
 	soonest    = 12            // a reading comes no sooner after another one than this part of the interval

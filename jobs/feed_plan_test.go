@@ -44,7 +44,7 @@ func TestWhatOfAFeedIsReadNext(t *testing.T) {
 		},
 		{
 			name: "20,000 a day, hardly late, time to learn", rate: busy, lateness: 2 * time.Second,
-			read: store.FeedRead{Watermark: ago(61 * time.Second), Fresh: ago(61 * time.Second), WideAt: ago(30 * time.Minute)},
+			read: store.FeedRead{Watermark: ago(61 * time.Second), Fresh: ago(61 * time.Second), WideAt: ago(60 * time.Minute)},
 			want: "1m15s-", settled: 7 * time.Second, wide: true, next: 54 * time.Second,
 		},
 		{

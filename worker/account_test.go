@@ -212,7 +212,7 @@ func TestAnOperatorsPauseIsTheOperators(t *testing.T) {
 	}
 	id := h.insert(invoicetest.Invoice{Numero: "PAUSED-1"}.UBL())
 	time.Sleep(1500 * time.Millisecond) // longer than the worker takes to look again
-	if got := h.await(id, store.Received); got.Attempts != 0 || h.answers(401, false) != 0 {
+	if got := h.await(id, store.Ready); got.Attempts != 0 || h.answers(401, false) != 0 {
 		t.Errorf("%d attempts, %d refusals while it was paused", got.Attempts, h.answers(401, false))
 	}
 	if err := operator.SetPaused(t.Context(), "default", false, ""); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -160,8 +161,14 @@ func TestIncompleteConcludesNothingFromAbsence(t *testing.T) {
 	if _, err := h.sim.TypeIn(chorustest.Facts{Numero: "A-TYPED", Date: "2026-03-01", Fournisseur: atelier, Destinataire: commune, TTC: "1.00"}); err != nil {
 		t.Fatal(err)
 	}
-	h.sim.Faults(chorustest.Fault{Op: "rechercher/fournisseur", Kind: "short_page", Times: 3})
+	var before time.Time
+	if err := h.db.Pool.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before); err != nil {
+		t.Fatal(err)
+	}
 	stop = h.run()
+	// A start compares with the portal, which must not meet the faults that are meant for the listing.
+	h.until("the start has compared", `SELECT compare_asked_at > $1 AND compare_since IS NULL FROM chorus.accounts WHERE name = 'default'`, before)
+	h.sim.Faults(chorustest.Fault{Op: "rechercher/fournisseur", Kind: "short_page", Times: 3})
 	h.reconcile("incomplete 5 rows of 11")
 	h.found(want)
 	stop()

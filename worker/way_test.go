@@ -401,9 +401,17 @@ func TestARejectionWithoutAReasonIsLookedInto(t *testing.T) {
 	if _, err := h.sim.TypeIn(facts); err != nil {
 		t.Fatal(err)
 	}
+	// Not shown until it is sent: what the portal shows at the start is taken for a deposit that the database has forgotten.
+	if err := h.sim.Hide("TYPED-1", true); err != nil {
+		t.Fatal(err)
+	}
 	h.sim.Faults(chorustest.Fault{Op: "consulterCRDetaille", Kind: "no_detail", Times: -1})
 	id := h.insert(invoicetest.Invoice{Numero: "TYPED-1"}.UBL())
 	h.start()
+	h.await(id, store.Deposited, store.InDoubt)
+	if err := h.sim.Hide("TYPED-1", false); err != nil {
+		t.Fatal(err)
+	}
 	h.await(id, store.Integrated, store.Settled)
 	if path := h.path(id); !strings.HasPrefix(path, "received ready sending deposited in_doubt deposited integrated") {
 		t.Errorf("went through %s", path)
