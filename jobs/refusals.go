@@ -19,6 +19,9 @@ type refusals struct {
 
 // note takes over how preparing a deposit ended.
 func (r *refusals) note(err error) {
+	if _, waits := busy(err); waits { // for somebody else who asks, and may not be answered either
+		return
+	}
 	why := store.Unexplained
 	if err != nil && chorus.FaultOf(err) == chorus.FaultLocal {
 		why = store.Brief(err)
