@@ -126,6 +126,7 @@ var databases = []oddDatabase{
 	{name: "without a trigger", code: "SCHEMA_TORN", address: changed(`DROP TRIGGER invoices_proof ON chorus.invoices -- %I`)},
 	{name: "without an index", code: "SCHEMA_TORN", address: changed(`DROP INDEX chorus.invoices_business_key -- %I`)},
 	{name: "without a constraint", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.attempts DROP CONSTRAINT attempts_invoice_id_n_key -- %I`)},
+	{name: "without the right to use it", code: "SCHEMA_TORN", but: "migrate", address: changed(`REVOKE USAGE ON SCHEMA chorus FROM chorus_worker, chorus_operator, chorus_reader -- %I`)},
 	{name: "without row-level security", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.invoices DISABLE ROW LEVEL SECURITY -- %I`)},
 	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
 		worker, owner := made(``, `CREATE SCHEMA river`)(c)
