@@ -16,7 +16,7 @@ demo: ## the whole product on this machine, against the simulator
 
 .PHONY: test
 test: ## every test, against a real PostgreSQL
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 .PHONY: lint
 lint: ## format, vet and static analysis
