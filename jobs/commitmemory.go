@@ -196,6 +196,13 @@ func (k *CommitMemory) Vouched() bool {
 	return k.vouched
 }
 
+// File is the file; nil when there is none.
+func (k *CommitMemory) File() *fleet.StateFile {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.file
+}
+
 // Path is where the file is; "" when there is none.
 func (k *CommitMemory) Path() string {
 	k.mu.Lock()

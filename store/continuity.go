@@ -28,6 +28,22 @@ func (s *Store) Beating(ctx context.Context, worker string) (last time.Time, may
 	return last, maybe, err
 }
 
+// Beats tells when each worker of the last day beat last.
+func (s *Store) Beats(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := s.pool.Query(ctx, `SELECT worker, beat_at FROM chorus.heartbeats WHERE beat_at > clock_timestamp() - interval '1 day'`)
+	if err != nil {
+		return nil, err
+	}
+	beats := map[string]time.Time{}
+	var worker string
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&worker, &at}, func() error {
+		beats[worker] = at
+		return nil
+	})
+	return beats, err
+}
+
 // Stopped says that the worker has stopped by itself, so that nobody waits for its next heartbeat; and forgets workers of long ago.
 func (s *Store) Stopped(ctx context.Context, worker string) error {
 	_, err := s.pool.Exec(ctx, `

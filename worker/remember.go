@@ -26,8 +26,11 @@ func (w *Worker) compareOnce(ctx context.Context) error {
 		return nil
 	}
 	moved, forgot, err := w.jobs.Memory.Compare(ctx, w.store, w.cfg.Settings, w.head())
-	if forgot == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	if forgot == nil {
+		return w.watchRivals(ctx)
 	}
 	w.quarantined(moved, forgot)
 	return w.share(ctx) // forgotten too, perhaps
@@ -88,6 +91,9 @@ func (w *Worker) remember(ctx context.Context) error {
 		memory.Start(now, kept, vouched)
 		return nil
 	}
+	if err := w.noRival(ctx); err != nil {
+		return err
+	}
 	alone, err := w.alone(ctx)
 	if err != nil {
 		return err
@@ -130,6 +136,9 @@ func (w *Worker) stopped(ctx context.Context) {
 		w.cfg.Log.Debug("the end could not be written", "error", store.Message(err))
 	}
 	w.jobs.Memory.Keep(time.Second)
+	if file := w.jobs.Memory.File(); file != nil {
+		file.Leave(w.life)
+	}
 }
 
 func (w *Worker) dispatchComparisons(ctx context.Context) error {

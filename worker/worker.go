@@ -20,6 +20,7 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/fleet"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
@@ -115,7 +116,8 @@ type Worker struct {
 	reset    chan struct{}    // there is another roster
 	recalled chan struct{}    // something is known of the age of credentials
 	hard     context.CancelFunc
-	life     string // this run of this process, among the heartbeats
+	rivals   *fleet.Rivals // nil: no directory is shared
+	life     string        // this run of this process, among the heartbeats
 }
 
 // New builds a worker; nothing runs yet and nothing is asked of the database.
