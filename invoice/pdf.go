@@ -75,14 +75,15 @@ func (f *pdfFile) attachedXML(catalog pdfDict) (found *pdfStream, seen string) {
 		if files++; spec == nil || files > maxFiles {
 			return
 		}
-		name := f.fileName(spec)
-		rank := slices.Index(attachmentNames, strings.ToLower(name))
-		if rank < 0 {
-			seen = name
-			return
-		}
-		if stream := f.fileStream(spec); stream != nil && rank < best {
-			found, best = stream, rank
+		for _, name := range f.fileNames(spec) {
+			rank := slices.Index(attachmentNames, strings.ToLower(name))
+			if rank < 0 {
+				seen = name
+				continue
+			}
+			if stream := f.fileStream(spec); stream != nil && rank < best {
+				found, best = stream, rank
+			}
 		}
 	}
 	been := map[pdfRef]bool{}
@@ -115,13 +116,14 @@ func (f *pdfFile) dict(v any) pdfDict {
 	return d
 }
 
-func (f *pdfFile) fileName(spec pdfDict) string {
-	for _, key := range []pdfName{"UF", "F"} {
+// fileNames are the two that a file may have, the one that says more last: programs write the wanted name into either.
+func (f *pdfFile) fileNames(spec pdfDict) (names []string) {
+	for _, key := range []pdfName{"F", "UF"} {
 		if name, is := f.resolve(spec[key]).(pdfString); is && name != "" {
-			return string(name.text())
+			names = append(names, string(name.text()))
 		}
 	}
-	return ""
+	return names
 }
 
 func (f *pdfFile) fileStream(spec pdfDict) *pdfStream {

@@ -40,16 +40,18 @@ type pdfStream struct {
 	end  int    // where
 }
 
-// pdfEntry tells where an object is: at a place in the file, or in an object stream.
+// pdfEntry tells where an object is: at a place in the file, or in an object stream; or that there is none any more.
 type pdfEntry struct {
 	at     uint32 // place, or the stream's number
 	within bool   // an object stream
+	freed  bool   // taken away by a later change: what an earlier one says of it does not count
 }
 
 type pdfFile struct {
 	b       []byte
 	base    int // where %PDF- is: places count from there
 	entries map[int]pdfEntry
+	freed   []int   // by the cross-reference that is being read
 	trailer pdfDict // of the latest change first
 	work    int     // bytes that may still be looked at
 	rebuilt bool    // the cross-reference was useless: the objects were found by looking for them
@@ -120,10 +122,16 @@ func (f *pdfFile) load() bool {
 				f.trailer[key] = trailer[key]
 			}
 		}
-		for _, key := range []pdfName{"XRefStm", "Prev"} {
-			if next, is := trailer[key].(int); is {
-				todo = append(todo, next)
-			}
+		if also, is := trailer["XRefStm"].(int); is && !seen[also] { // has some of what the table says to be free
+			seen[also] = true
+			f.section(f.base + also)
+		}
+		for _, n := range f.freed {
+			f.enter(n, pdfEntry{freed: true})
+		}
+		f.freed = f.freed[:0]
+		if next, is := trailer["Prev"].(int); is {
+			todo = append(todo, next)
 		}
 	}
 	return ok && f.trailer["Root"] != nil
@@ -160,6 +168,8 @@ func (f *pdfFile) section(at int) pdfDict {
 			}
 			if kind == "n" {
 				f.enter(n, pdfEntry{at: uint32(place)}) //nolint:gosec // checked when it is used
+			} else {
+				f.freed = append(f.freed, n)
 			}
 		}
 	}
@@ -207,8 +217,11 @@ func (f *pdfFile) sectionStream(s *pdfStream) bool {
 			}
 			place := field(data[w[0] : w[0]+w[1]])
 			data = data[size:]
-			if kind == 1 || kind == 2 {
-				f.enter(n, pdfEntry{uint32(place), kind == 2}) //nolint:gosec // checked when it is used
+			switch kind {
+			case 0:
+				f.freed = append(f.freed, n)
+			case 1, 2:
+				f.enter(n, pdfEntry{at: uint32(place), within: kind == 2}) //nolint:gosec // checked when it is used
 			}
 		}
 	}
@@ -274,7 +287,7 @@ func (f *pdfFile) rebuild() {
 	for k := len(containers) - 1; k >= 0; k-- {
 		if s := f.container(containers[k]); s != nil {
 			for n := range s.at {
-				f.enter(n, pdfEntry{uint32(containers[k]), true}) //nolint:gosec // an object's number
+				f.enter(n, pdfEntry{at: uint32(containers[k]), within: true}) //nolint:gosec // an object's number
 			}
 		}
 	}
@@ -318,7 +331,7 @@ func (f *pdfFile) object(n int) any {
 	for {
 		e, known := f.entries[n]
 		switch {
-		case !known:
+		case !known || e.freed:
 			return nil
 		case e.within:
 			s := f.container(int(e.at))
@@ -370,7 +383,7 @@ func (f *pdfFile) objectAt(at int) (number int, v any) {
 func (f *pdfFile) streamBytes(begin int, said any) []byte {
 	if ref, is := said.(pdfRef); is {
 		// Not by way of object, which might lead back here.
-		if e := f.entries[int(ref)]; !e.within && f.base+int(e.at) < len(f.b) {
+		if e, known := f.entries[int(ref)]; known && !e.within && !e.freed && f.base+int(e.at) < len(f.b) {
 			l := f.lexer(f.b, f.base+int(e.at))
 			n, _ := l.integer()
 			_, ok := l.integer()
@@ -412,7 +425,7 @@ func (f *pdfFile) container(n int) *objectStream {
 		return s
 	}
 	e, known := f.entries[n]
-	if !known || e.within || f.nested > maxPDFDepth {
+	if !known || e.within || e.freed || f.nested > maxPDFDepth {
 		return nil
 	}
 	f.nested++ // a stream's own length or filter may be in another one

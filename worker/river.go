@@ -31,7 +31,7 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 		jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
 	}
 	w.work = newWork(queues, cfg.Settings.Timeout()+cfg.Round)
-	return river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+	return river.NewClient[pgx.Tx](onlyInserts{riverpgxv5.New(cfg.Pool)}, &river.Config{
 		Schema:  migrations.RiverSchema,
 		Queues:  queues,
 		Workers: workers,
