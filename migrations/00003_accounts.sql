@@ -209,6 +209,9 @@ CREATE TABLE chorus.recipients (
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause(p_account text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF btrim(p_reason) = '' THEN
+        RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
+    END IF;
     p_reason := left(p_reason, 1000);
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,

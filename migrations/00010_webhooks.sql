@@ -43,6 +43,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause_webhook(p_name text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF btrim(p_reason) = '' THEN
+        RAISE EXCEPTION 'pausing a webhook needs a reason' USING ERRCODE = 'CH021';
+    END IF;
     p_reason := left(p_reason, 1000);
     UPDATE chorus.webhooks
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,

@@ -95,6 +95,7 @@ GRANT EXECUTE ON FUNCTION
 -- River's tables live in their own schema; only the worker touches them.
 GRANT USAGE ON SCHEMA river TO chorus_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA river TO chorus_worker;
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON river.river_migration FROM chorus_worker;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA river TO chorus_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA river TO chorus_worker;
 

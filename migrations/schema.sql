@@ -1559,6 +1559,9 @@ CREATE OR REPLACE FUNCTION chorus.pause(p_account text, p_reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    IF btrim(p_reason) = '' THEN
+        RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
+    END IF;
     p_reason := left(p_reason, 1000);
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
@@ -1580,6 +1583,9 @@ CREATE OR REPLACE FUNCTION chorus.pause_webhook(p_name text, p_reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    IF btrim(p_reason) = '' THEN
+        RAISE EXCEPTION 'pausing a webhook needs a reason' USING ERRCODE = 'CH021';
+    END IF;
     p_reason := left(p_reason, 1000);
     UPDATE chorus.webhooks
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,

@@ -78,6 +78,9 @@ func identifier(v string) error {
 		if r > unicode.MaxASCII {
 			return copyError{fmt.Sprintf("has a character outside ASCII (U+%04X) as character %d", r, k+1)}
 		}
+		if strings.ContainsRune(`"'`+"`"+`${}<>`, r) {
+			return copyError{fmt.Sprintf("has %q as character %d: write the value itself, without quotation marks or placeholders", r, k+1)}
+		}
 	}
 	return nil
 }

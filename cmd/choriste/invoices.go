@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,6 +115,9 @@ type listCmd struct {
 	After   int64 `help:"Only invoices after this id: the next page."`
 	Limit   int   `help:"At most so many." default:"100"`
 }
+
+// Validate is called by kong.
+func (c listCmd) Validate() error { return within(c.Limit) }
 
 func (c listCmd) Run(a *app) error {
 	st, err := a.store()
@@ -352,6 +356,20 @@ type retryCmd struct {
 	Limit  int    `help:"At most so many." default:"1000"`
 }
 
+// mostRows is as much as one command lists or acts on.
+const mostRows = 1_000_000
+
+// within refuses a --limit that is none.
+func within(limit int) error {
+	if limit < 1 || limit > mostRows {
+		return fmt.Errorf("--limit must be from 1 to %d", mostRows)
+	}
+	return nil
+}
+
+// Validate is called by kong.
+func (c retryCmd) Validate() error { return within(c.Limit) }
+
 func (c retryCmd) Run(a *app) error {
 	if len(c.IDs) == 0 && len(c.State) == 0 && c.Account+c.ReasonCode+c.Numero+c.Ref+c.Statut == "" {
 		return usageError{errors.New("retry what? give ids or a filter, as --state invalid")}
@@ -381,6 +399,8 @@ func (c retryCmd) Run(a *app) error {
 	if c.DryRun {
 		return c.dry(a, st, ids)
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	failed := 0
 	for _, id := range ids {
 		state, err := st.Retry(a.ctx, id, c.Reason)

@@ -57,6 +57,9 @@ func withoutLineBreak(v string) string {
 
 // openRegular opens a file and nothing else: a pipe or a device could make us wait for ever.
 func openRegular(name string) (*os.File, fs.FileInfo, error) {
+	if name == "" {
+		return nil, nil, errors.New("the name of a file is empty")
+	}
 	f, err := os.OpenFile(filepath.Clean(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -137,6 +137,8 @@ func TestValuesThatWereBadlyCopied(t *testing.T) {
 		wrong(t, map[string]string{"CHORUS_PASSWORD": "", "CHORUS_PASSWORD_FILE": file}, "CHORUS_PASSWORD_FILE ", want)
 		wrong(t, map[string]string{"CHORUS_PASSWORD": "", "CHORUS_PASSWORD_FILE": file, "PISTE_CLIENT_SECRET": "", "PISTE_CLIENT_SECRET_FILE": file}, "PISTE_CLIENT_SECRET_FILE ", want)
 	}
+	wrong(t, map[string]string{"CHORUS_LOGIN": `"tech@cpro.fr"`}, "CHORUS_LOGIN has '\"' as character 1: write the value itself")
+	wrong(t, map[string]string{"PISTE_CLIENT_ID": "${ID}"}, "PISTE_CLIENT_ID has '$' as character 1: write the value itself")
 	wrong(t, map[string]string{"CHORUS_LOGIN": "a b@cpro.fr"}, "CHORUS_LOGIN has a blank as character 2")
 	wrong(t, map[string]string{"PISTE_CLIENT_ID": "idé"}, "PISTE_CLIENT_ID has a character outside ASCII (U+00E9) as character 3")
 	wrong(t, map[string]string{"CHORUS_LOGIN": "TECH_1@cpro.fr:canary"}, "CHORUS_LOGIN has a colon as character 15")
