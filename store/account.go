@@ -193,18 +193,20 @@ type AccountView struct {
 	PausedAt        *time.Time `json:"paused_at"`
 	PauseReason     *string    `json:"pause_reason"`
 	PasswordExpires *Day       `json:"password_expires"`
-	PasswordDays    *int       `json:"password_days"` // left; below zero when it is over
-	Structures      int        `json:"structures"`    // supplier structures whose invoices are followed
-	MaySearch       *bool      `json:"may_search"`    // null: not known
-	Configured      bool       `json:"configured"`    // some worker is configured with it
-	Open            int        `json:"open"`          // invoices that are not final, if it is not; at most 1000 are counted
+	PasswordDays    *int       `json:"password_days"`   // left; below zero when it is over
+	Structures      int        `json:"structures"`      // supplier structures whose invoices are followed
+	MaySearch       *bool      `json:"may_search"`      // null: not known
+	Configured      bool       `json:"configured"`      // some worker is configured with it
+	Open            int        `json:"open"`            // invoices that are not final, if it is not; at most 1000 are counted
+	ComparingSince  *time.Time `json:"comparing_since"` // deposits wait since then for what Chorus Pro holds (docs/protocol.md §3.5); null: they do not
 }
 
 // Accounts lists the accounts that some worker is configured with, and those whose invoices wait for one.
 func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT name, paused_at, pause_reason, password_expires, password_expires - (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date,
-		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search, used, waiting
+		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search, used, waiting,
+		       CASE WHEN compare_since IS NOT NULL THEN compare_asked_at END
 		FROM chorus.accounts a
 		CROSS JOIN LATERAL (SELECT `+inUse("account", "a.name")+` AS used) u
 		CROSS JOIN LATERAL (
@@ -234,6 +236,9 @@ func (a AccountView) Text() string {
 		if a.PauseReason != nil {
 			text += " (" + *a.PauseReason + ")"
 		}
+	}
+	if a.ComparingSince != nil {
+		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case the database was restored (the log says what it answers)"
 	}
 	switch d := a.PasswordDays; {
 	case d == nil:

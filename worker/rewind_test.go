@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +160,30 @@ var rewinds = []rewind{
 		},
 	},
 	{
+		name: "point-in-time recovery", witness: store.WitnessIdentity,
+		settings: map[string]string{"archive_mode": "on", "archive_command": "cp %p ../%f"},
+		prepare: func(s *site) {
+			copied(s)
+			s.admin(`SELECT pg_create_restore_point('before')`)
+		},
+		happens: func(s *site) {
+			var file string
+			s.db.Pool.Reset()
+			s.must(s.db.Pool.QueryRow(s.t.Context(), `SELECT pg_walfile_name(pg_switch_wal())`).Scan(&file))
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+				var done bool
+				s.must(s.db.Pool.QueryRow(s.t.Context(), `SELECT coalesce(last_archived_wal >= $1, false) FROM pg_stat_archiver`, file).Scan(&done))
+				if done {
+					break
+				}
+				if time.Now().After(deadline) {
+					s.t.Fatal("the log is not archived")
+				}
+			}
+			s.must(s.cluster.PutBack(s.t.Context(), s.backup(), storetest.RecoverTo(filepath.Join(s.dir, "cluster"), "before")))
+		},
+	},
+	{
 		name: "a standby that lags behind", witness: store.WitnessIdentity, prepare: copied,
 		happens: func(s *site) { s.must(s.cluster.PutBack(s.t.Context(), s.backup(), storetest.Promote)) },
 	},
@@ -213,6 +238,28 @@ func rewound(t *testing.T, r rewind) {
 	s.quarantined(r.witness)
 	id := s.insert(invoicetest.Invoice{Numero: "FRESH"}.UBL())
 	s.await(id, store.Settled)
+}
+
+// Whoever may connect may take advisory locks, and stops nothing with them.
+func TestAdvisoryLocksStopNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, &chorustest.Config{}, nil)
+	s.admin(`CREATE ROLE nobody_special LOGIN PASSWORD 'n'`)
+	url := strings.Replace(s.db.WorkerURL, "w:w@", "nobody_special:n@", 1)
+	conn, err := pgx.Connect(t.Context(), url)
+	s.must(err)
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(820001, k) FROM generate_series(0, 20) k`)
+	s.must(err)
+	s.start()
+	for k := range 3 {
+		s.await(s.insert(invoicetest.Invoice{Numero: fmt.Sprintf("LOCK-%d", k)}.UBL()), store.Settled)
+	}
+	var unnumbered int
+	s.must(s.db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM chorus.events WHERE seq IS NULL AND at < now() - interval '5 seconds'`).Scan(&unnumbered))
+	if unnumbered > 0 {
+		t.Errorf("%d events are not announced", unnumbered)
+	}
 }
 
 // quarantined checks that exactly one quarantine was begun, and who noticed.
@@ -276,5 +323,65 @@ func TestARestoreThatForgotNothingIsCheap(t *testing.T) {
 		if n := len(s.sim.Deposits(fmt.Sprintf("WAITS-%d", k))); n != 1 {
 			t.Errorf("WAITS-%d was deposited %d times", k, n)
 		}
+	}
+}
+
+// While the portal does not tell what it holds, the deposits of the account wait after a start for which no worker was alive; an operator reads why, and they go on
+// by themselves. What the file outside is like does not matter to that: lost, garbage, or another installation's, it is said, and neither alarms nor vouches.
+func TestAStartWaitsForThePortalAndSaysSo(t *testing.T) {
+	for name, spoil := range map[string]func(*site, string){
+		"kept": func(*site, string) {},
+		"lost": func(s *site, file string) { s.must(os.Remove(file)) },
+		"garbage": func(s *site, file string) {
+			s.must(os.WriteFile(file, []byte("{\"installation\": 7, \x00"), 0o600))
+		},
+		"another's": func(s *site, file string) {
+			text, err := os.ReadFile(file)
+			s.must(err)
+			id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "choriste-"), ".json")
+			s.must(os.WriteFile(file, []byte(strings.ReplaceAll(string(text), id, "0b1e55ed-0000-4000-8000-000000000000")), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log lockedBuffer
+			s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+			outside := func(c *worker.Config) { c.StateDir, c.Log = s.dir, slog.New(slog.NewTextHandler(&log, nil)) }
+			stop := s.run(outside)
+			s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+			stop()
+			files, _ := filepath.Glob(filepath.Join(s.dir, "choriste-*.json"))
+			if len(files) != 1 {
+				t.Fatalf("the directory holds %v", files)
+			}
+			spoil(s, files[0])
+
+			s.sim.Faults(chorustest.Fault{Op: "rechercher/fournisseur", Kind: "500", Times: -1})
+			id := s.insert(invoicetest.Invoice{Numero: "WAITS"}.UBL())
+			stop = s.run(outside)
+			s.await(id, store.Ready)
+			st := store.New(s.db.Pool)
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+				all, err := st.Accounts(t.Context())
+				s.must(err)
+				if len(all) == 1 && strings.Contains(all[0].Text(), "deposits wait since") {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("the accounts are %+v", all)
+				}
+			}
+			s.sim.ClearFaults()
+			s.await(id, store.Deposited, store.Integrated, store.Settled)
+			s.quarantined()
+			if all, err := st.Accounts(t.Context()); err != nil || strings.Contains(all[0].Text(), "deposits wait") {
+				t.Errorf("afterwards the account is %+v (%v)", all, err)
+			}
+			want := map[string]string{"lost": "nothing is known yet of this database", "garbage": "is lost", "another's": "belongs to another installation"}[name]
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("the log does not say %q", want)
+			}
+			stop()
+		})
 	}
 }
