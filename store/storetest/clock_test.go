@@ -152,7 +152,7 @@ func TestNothingEscapesTheClock(t *testing.T) {
 	}
 }
 
-// The statements in our Go code ask no other clock.
+// The statements in our Go code ask no other clock; what is given to River has the time that River compares with, now().
 func TestOurStatementsAskOneClock(t *testing.T) {
 	other := regexp.MustCompile(`(?i)\b(now\(\)|statement_timestamp\(|transaction_timestamp\(|timeofday\(|(current_(date|timestamp|time)|localtime(stamp)?)\b)`)
 	texts := 0
@@ -172,7 +172,7 @@ func TestOurStatementsAskOneClock(t *testing.T) {
 			ast.Inspect(file, func(n ast.Node) bool {
 				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
 					texts++
-					if found := other.FindString(text.Value); found != "" {
+					if found := other.FindString(text.Value); found != "" && !strings.Contains(text.Value, "river_insert") {
 						t.Errorf("%s asks another clock, %s: %s", name, found, text.Value)
 					}
 				}
