@@ -98,6 +98,18 @@ func TestEveryCode(t *testing.T) {
 	}
 }
 
+// runCompared starts a worker and waits until it has compared with the portal: faults that are meant for a listing are not met by that.
+func (h *house) runCompared() (stop func()) {
+	h.t.Helper()
+	var before time.Time
+	if err := h.db.Pool.QueryRow(h.t.Context(), `SELECT clock_timestamp()`).Scan(&before); err != nil {
+		h.t.Fatal(err)
+	}
+	stop = h.run()
+	h.until("the start has compared", `SELECT compare_asked_at > $1 AND compare_since IS NULL FROM chorus.accounts WHERE name = 'default'`, before)
+	return stop
+}
+
 // A portal that leaves an invoice out of one listing, shows an old status once, and errs in other ways, has nothing found.
 func TestNothingIsInvented(t *testing.T) {
 	t.Parallel()
@@ -126,11 +138,11 @@ func TestLeftOutOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.settled(series("GOOD", 10)...)
+	h.runCompared()
 	h.sim.Faults(
 		chorustest.Fault{Op: "rechercher/fournisseur", Kind: "missing_invoice"},
 		chorustest.Fault{Op: "rechercher/fournisseur", Kind: "503"}, // and then the portal does not answer
 	)
-	h.run()
 	runs := h.reconcile("done")
 	h.found(nil)
 	var portal, calls int
@@ -161,13 +173,7 @@ func TestIncompleteConcludesNothingFromAbsence(t *testing.T) {
 	if _, err := h.sim.TypeIn(chorustest.Facts{Numero: "A-TYPED", Date: "2026-03-01", Fournisseur: atelier, Destinataire: commune, TTC: "1.00"}); err != nil {
 		t.Fatal(err)
 	}
-	var before time.Time
-	if err := h.db.Pool.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before); err != nil {
-		t.Fatal(err)
-	}
-	stop = h.run()
-	// A start compares with the portal, which must not meet the faults that are meant for the listing.
-	h.until("the start has compared", `SELECT compare_asked_at > $1 AND compare_since IS NULL FROM chorus.accounts WHERE name = 'default'`, before)
+	stop = h.runCompared()
 	h.sim.Faults(chorustest.Fault{Op: "rechercher/fournisseur", Kind: "short_page", Times: 3})
 	h.reconcile("incomplete 5 rows of 11")
 	h.found(want)

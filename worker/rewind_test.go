@@ -377,7 +377,7 @@ func TestAStartWaitsForThePortalAndSaysSo(t *testing.T) {
 			if all, err := st.Accounts(t.Context()); err != nil || strings.Contains(all[0].Text(), "deposits wait") {
 				t.Errorf("afterwards the account is %+v (%v)", all, err)
 			}
-			want := map[string]string{"lost": "nothing is known yet of this database", "garbage": "is lost", "another's": "belongs to another installation"}[name]
+			want := map[string]string{"lost": "nothing is known yet of this database", "garbage": "cannot be read", "another's": "belongs to another installation"}[name]
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log does not say %q", want)
 			}
