@@ -147,6 +147,9 @@ func (j *Jobs) mayStillSend(ctx context.Context, began time.Time, a store.Attemp
 	return err == nil && ok && crash.Point(crash.Fence) == nil && !late()
 }
 
+// sayAgain is between two lines of the log about one result that cannot be written: many wait at once while the database takes no changes.
+const sayAgain = time.Minute
+
 // finish writes T2 until it is written or nothing may be waited for any more; then the reaper finds the attempt without an outcome. It goes on when the
 // job's own context has ended: a shutdown must not lose an answer that has arrived.
 func (j *Jobs) finish(a store.Attempt, e store.Ending) {
@@ -154,6 +157,7 @@ func (j *Jobs) finish(a store.Attempt, e store.Ending) {
 		return
 	}
 	// A failure injected here is one of the database: T2 is tried again.
+	var said time.Time
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		ctx, cancel := context.WithTimeout(j.Hard, 10*time.Second)
 		err := crash.Point(crash.BeforeT2)
@@ -164,8 +168,11 @@ func (j *Jobs) finish(a store.Attempt, e store.Ending) {
 		if err == nil {
 			return
 		}
-		j.Log.Error("the result of a deposit could not be written yet", "invoice", a.InvoiceID, "attempt", a.ID, "outcome", e.Outcome,
-			"flux", e.NumeroFlux, "error", store.Message(err))
+		if time.Since(said) > sayAgain {
+			said = time.Now()
+			j.Log.Error("the result of a deposit could not be written yet: it is tried until it is", "invoice", a.InvoiceID, "attempt", a.ID,
+				"outcome", e.Outcome, "flux", e.NumeroFlux, "error", store.Message(err))
+		}
 		select {
 		case <-j.Hard.Done():
 			return
