@@ -1,0 +1,258 @@
+// Package rules judges an invoice by EN 16931's own rules, in both syntaxes: what must be there, what must add up, which codes exist.
+//
+// Each rule is a row: its official id (BR-CO-10), where it looks, and a test. Its texts, in English and French, stand in texts.go. The tests say what the
+// official schematron says, rule by rule and document by document, oddities included: a test compares both (differential_test.go).
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Severity says what a finding does to an invoice.
+type Severity string
+
+// An error stops an invoice; a warning is stored and shown.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Finding is one rule that a document breaks, at one place. Texts never show more than 60 characters of the document.
+type Finding struct {
+	Code      string   `json:"code"` // the rule's official id
+	Severity  Severity `json:"severity"`
+	Term      string   `json:"term,omitempty"`  // of EN 16931, as BT-131 or BG-23
+	Value     string   `json:"value,omitempty"` // what was found
+	Where     string   `json:"where,omitempty"` // the element, and its line in the document
+	Message   string   `json:"message"`
+	MessageFR string   `json:"message_fr"`
+	Remedy    string   `json:"remedy"`
+	RemedyFR  string   `json:"remedy_fr"`
+}
+
+// maxPlaces is how often one rule is reported in one document; further places are left out.
+const maxPlaces = 20
+
+// rule is one test at each element of its group.
+type rule struct {
+	id string
+	ok func(t *tree, e *element) bool
+	at string // the path of what is wrong, below the element; "" is the element itself
+}
+
+// group is a set of rules that look at the same elements: those of these names for which when holds (nil: all).
+type group struct {
+	on    []string
+	when  func(e *element) bool
+	rules []rule
+}
+
+// Check judges a document of UBL or CII, in UTF-8. The error says why it could not be read; findings are in the document's order within a rule, and
+// rules in the order of their tables. A document of another kind has no findings.
+func Check(text []byte) ([]Finding, error) {
+	t, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var groups []group
+	switch t.root.name {
+	case "ubl:Invoice", "cn:CreditNote":
+		groups = ublGroups
+	case "rsm:CrossIndustryInvoice":
+		groups = ciiGroups
+	}
+	left := withoutLines(t)
+	var found []Finding
+	places := map[string]int{}
+	for _, g := range groups {
+		for _, name := range g.on {
+			for _, e := range t.elements(name) {
+				if g.when != nil && !g.when(e) {
+					continue
+				}
+				for _, r := range g.rules {
+					if r.ok(t, e) || left[r.id] {
+						continue
+					}
+					if places[r.id]++; places[r.id] <= maxPlaces {
+						found = append(found, r.finding(e))
+					}
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// elements lists the elements of a name, or with "*Suffix" those of every name that ends so.
+func (t *tree) elements(name string) []*element {
+	suffix, any := strings.CutPrefix(name, "*")
+	switch {
+	case name == "/":
+		return []*element{t.root}
+	case !any:
+		return t.byName[name]
+	}
+	var all []*element
+	names := make([]string, 0, 8)
+	for n := range t.byName {
+		if strings.HasSuffix(n, suffix) {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		all = append(all, t.byName[n]...)
+	}
+	return all
+}
+
+// withoutLines says which rules are not asked of a document whose profile has no lines: MINIMUM and BASIC WL of Factur-X hold the head of an invoice
+// only, so that what is about lines, or adds them up, has nothing to say.
+func withoutLines(t *tree) map[string]bool {
+	if t.root.name != "rsm:CrossIndustryInvoice" {
+		return nil
+	}
+	switch profileOf(t.root) {
+	case profileMinimum:
+		return notInMinimum
+	case profileBasicWL:
+		return notInBasicWL
+	}
+	return nil
+}
+
+type profile int
+
+const (
+	profileOther profile = iota
+	profileMinimum
+	profileBasicWL
+)
+
+// profileOf reads what a CII document claims to be, in BT-24.
+func profileOf(root *element) profile {
+	id := strings.ToLower(root.one("rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID").norm())
+	switch {
+	case strings.HasSuffix(id, ":minimum"):
+		return profileMinimum
+	case strings.HasSuffix(id, ":basicwl"):
+		return profileBasicWL
+	}
+	return profileOther
+}
+
+func (r rule) finding(e *element) Finding {
+	at := e
+	if r.at != "" {
+		if x := e.one(r.at); x != nil {
+			at = x
+		}
+	}
+	txt := textOf(r.id)
+	f := Finding{
+		Code: r.id, Severity: Error, Term: txt.term, Where: at.where() + " (line " + strconv.Itoa(at.line) + ")",
+		Message: txt.en, MessageFR: txt.fr, Remedy: txt.remedy, RemedyFR: txt.remedyFR,
+	}
+	if len(at.kids) == 0 {
+		f.Value = cut(strings.TrimSpace(at.text))
+	}
+	return f
+}
+
+// shown is the most that a finding shows of a document, in characters.
+const shown = 60
+
+func cut(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.RuneCountInString(s) <= shown {
+		return s
+	}
+	return string([]rune(s)[:shown]) + "…"
+}
+
+func not(ok func(*tree, *element) bool) func(*tree, *element) bool {
+	return func(t *tree, e *element) bool { return !ok(t, e) }
+}
+
+// has asks for an element at a path.
+func has(path string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return e.has(path) }
+}
+
+// either asks for an element at one of two paths.
+func either(a, b string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return e.has(a) || e.has(b) }
+}
+
+// filled asks for text at a path.
+func filled(path string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return e.filled(path) }
+}
+
+// atMost asks for no more than n elements at a path.
+func atMost(n int, path string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return e.count(path) <= n }
+}
+
+// decimals asks for no more than two decimals at a path, which may be missing.
+func decimals(path string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool {
+		if path != "" {
+			e = e.one(path)
+		}
+		return twoDecimals(e.value())
+	}
+}
+
+func twoDecimals(s string) bool {
+	_, after, _ := strings.Cut(s, ".")
+	return utf8.RuneCountInString(after) <= 2
+}
+
+// compare asks for a number at a path, some of which is above, or with orEqual at, zero.
+func compare(path string, orEqual bool) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool {
+		return e.some(path, func(x *element) bool {
+			d, ok := x.number()
+			return ok && (d.IsPositive() || orEqual && d.IsZero())
+		})
+	}
+}
+
+// zero asks for a number at a path, some of which is zero.
+func zero(path string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool {
+		return e.some(path, func(x *element) bool {
+			d, ok := x.number()
+			return ok && d.IsZero()
+		})
+	}
+}
+
+// listed asks for one code of a list as the element's whole value.
+func listed(list codes) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return list.has(e.norm()) }
+}
+
+// attrListed asks for one code of a list as the value of an attribute; a missing one is none.
+func attrListed(name string, list codes) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool {
+		v, _ := e.attr(name)
+		return list.has(normalize(v))
+	}
+}
+
+// noAttr refuses an attribute.
+func noAttr(name string) func(*tree, *element) bool {
+	return func(_ *tree, e *element) bool { return !e.hasAttr(name) }
+}
+
+// lacks refuses an element.
+func lacks(path string) func(*tree, *element) bool { return not(has(path)) }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
