@@ -16,7 +16,7 @@ demo: ## the whole product on this machine, against the simulator
 
 .PHONY: test
 test: ## every test, against a real PostgreSQL
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m -parallel 6 ./...
 
 .PHONY: lint
 lint: ## format, vet and static analysis
@@ -32,6 +32,18 @@ bench: ## the measurements of the README
 .PHONY: chaos
 chaos: ## the fault harness
 	$(GO) run ./cmd/chaos -seed 1 -invoices 2000
+
+.PHONY: nightly
+nightly: ## what takes an hour or more: races, fuzzing, every crash point, the faults at length, the harness's own proof
+	$(GO) test -race -timeout 60m -parallel 6 ./...
+	@for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -d' ' -f2); do \
+			(cd $$package && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 5m .) || exit 1; \
+		done; \
+	done
+	$(GO) test -tags chaos -run TestCrashPoints -parallel 8 ./cmd/choriste
+	for seed in 1 2 3 4 5 6; do $(GO) run ./cmd/chaos -seed $$seed -invoices 10000 || exit 1; done
+	$(GO) run ./cmd/chaos -teeth
 
 .PHONY: build
 build: ## static binaries in bin/

@@ -78,8 +78,7 @@ func newWorkshop(ctx context.Context, s size, progress io.Writer) (*workshop, er
 		return fail(fmt.Errorf("go build: %w: %s", err, out))
 	}
 	w.say("starting PostgreSQL …")
-	// Twenty workers may want fifteen connections each.
-	if w.cluster, err = storetest.Start(ctx, storetest.Options{Fsync: true, Settings: map[string]string{"max_connections": "400"}}); err != nil {
+	if w.cluster, err = storetest.Start(ctx, storetest.Options{Fsync: true}); err != nil {
 		return fail(err)
 	}
 	return w, nil
