@@ -94,7 +94,7 @@ func (h *house) load(prefix string, n int) (ids []int64) {
 }
 
 // gently is a pace that leaves a loaded machine time to hear of the first refusal before the third request.
-func gently(c *worker.Config) { c.Quota = 10 }
+func gently(c *worker.Config) { c.Quota = 5 }
 
 func TestAPasswordIsRotatedUnderLoad(t *testing.T) {
 	t.Parallel()

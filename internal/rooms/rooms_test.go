@@ -1,0 +1,117 @@
+// Package rooms holds the map of ARCHITECTURE.md against the code: which package may import which.
+package rooms
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/choriste/choriste/"
+
+// arrows says for each room which others it may import. cmd/* may import every room.
+var arrows = map[string]string{
+	"crash":                 "",
+	"chorus":                "crash",
+	"invoice":               "",
+	"invoice/rules":         "invoice",
+	"internal/visible":      "",
+	"fleet":                 "",
+	"webhook":               "",
+	"store":                 "crash",
+	"migrations":            "crash store",
+	"jobs":                  "chorus crash fleet invoice invoice/rules store webhook",
+	"jobs/model":            "",
+	"worker":                "chorus crash fleet jobs migrations store",
+	"console":               "store",
+	"chorus/chorustest":     "invoice",
+	"invoice/invoicetest":   "",
+	"store/storetest":       "migrations",
+	"internal/lab/tcpproxy": "",
+	"internal/chaos":        "crash internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
+	"internal/rooms":        "",
+}
+
+// forTests are the rooms that only tests and these programs import.
+var forTests = []string{"chorus/chorustest", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/tcpproxy"}
+
+var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
+
+// homes says which rooms may import an outside library, and all below it.
+var homes = map[string][]string{
+	"golang.org/x/oauth2":                  {"chorus", "internal/chaos"}, // there, for the naive worker
+	"github.com/pressly/goose":             {"migrations"},
+	"github.com/riverqueue/river/rivermig": {"migrations"},
+	"github.com/lmittmann/tint":            {"cmd/choriste"},
+}
+
+func TestArrows(t *testing.T) {
+	for room, imports := range rooms(t) {
+		may, known := arrows[room]
+		if !known && !strings.HasPrefix(room, "cmd/") {
+			t.Errorf("%s is a new room: say in this table, and in ARCHITECTURE.md, what it may import", room)
+		}
+		for _, path := range imports {
+			to, ours := strings.CutPrefix(path, module)
+			switch {
+			case !ours:
+				for library, home := range homes {
+					if strings.HasPrefix(path, library) && !slices.Contains(home, room) {
+						t.Errorf("%s imports %s, whose home is %v", room, path, home)
+					}
+				}
+			case strings.HasPrefix(room, "cmd/"):
+				if slices.Contains(forTests, to) && !slices.Contains(testPrograms, room) {
+					t.Errorf("%s imports %s, which is for tests", room, to)
+				}
+			case !slices.Contains(strings.Fields(may), to):
+				t.Errorf("%s imports %s: a new arrow", room, to)
+			}
+		}
+	}
+}
+
+// TestTheMapNamesEveryRoom keeps ARCHITECTURE.md whole.
+func TestTheMapNamesEveryRoom(t *testing.T) {
+	page, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range rooms(t) {
+		if !strings.HasPrefix(room, "cmd/") && !strings.HasPrefix(room, "internal/") && !strings.HasSuffix(room, "test") && !bytes.Contains(page, []byte("| `"+room+"` |")) {
+			t.Errorf("ARCHITECTURE.md does not name the room %s", room)
+		}
+	}
+}
+
+// rooms lists the packages of the module, tests aside, and what each imports.
+func rooms(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[strings.TrimPrefix(p.ImportPath, module)] = p.Imports
+	}
+}
