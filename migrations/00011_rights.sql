@@ -14,6 +14,9 @@ GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_a
 GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.recipients, chorus.remedies,
     chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 
+-- What `choriste migrate status` reads.
+GRANT SELECT ON chorus.goose_db_version TO chorus_worker, chorus_operator, chorus_reader;
+
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- The application
 

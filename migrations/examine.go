@@ -42,7 +42,10 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 	case h.riverVersion != riverVersion:
 		return store.NewFault("RIVER_VERSION", h.riverVersion, riverVersion), nil
 	}
-	return whole(ctx, pool)
+	if torn, err := whole(ctx, pool); torn != nil || err != nil {
+		return torn, err
+	}
+	return Rights(ctx, pool)
 }
 
 // holdings are what the two schemas hold.
@@ -84,7 +87,8 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		       coalesce((SELECT min(relname)::text FROM things WHERE nspname = 'chorus'), ''),
 		       coalesce((SELECT obj_description(oid, 'pg_namespace') = $1 FROM pg_catalog.pg_namespace WHERE nspname = 'river'), false),
 		       coalesce((SELECT min(relname)::text FROM things WHERE nspname = 'river'), ''),
-		       coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = 'chorus'), false),
+		       coalesce((SELECT has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+		                 FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid WHERE n.nspname = 'chorus' AND p.proname = 'schema_version'), false),
 		       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname IN ('chorus_operator', 'chorus_worker', 'chorus_reader') AND pg_has_role(oid, 'USAGE')),
 		       coalesce((SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
 		                 FROM things JOIN pg_catalog.pg_class c USING (oid) WHERE nspname = 'river' AND things.relname = 'river_migration'), false)`,
@@ -93,7 +97,11 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		return h, err
 	}
 	if !inside && member { // a restore that has not come to the rights yet, or left them out
-		return h, store.NewFault("SCHEMA_TORN", "the right to use it (GRANT USAGE ON SCHEMA chorus), of the role that this login is a member of")
+		lack, err := Rights(ctx, pool)
+		if err == nil && lack != nil {
+			err = lack
+		}
+		return h, err
 	}
 	if !inside {
 		return h, store.NotMember(h.login, "chorus_operator", "chorus_worker", "chorus_reader")

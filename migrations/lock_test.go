@@ -107,7 +107,7 @@ func TestMigrationGivesUp(t *testing.T) {
 	defer migrations.OneMoreStep(step)()
 	owner := ownerOf(t, db)
 	pid, end := longTransaction(t, owner)
-	before, err := migrations.Status(t.Context(), db.URL)
+	before, _, err := migrations.Status(t.Context(), db.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestMigrationGivesUp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("PID %d", pid)) || !strings.Contains(err.Error(), "pg_terminate_backend") {
 		t.Errorf("gave up with %v", err)
 	}
-	after, err := migrations.Status(t.Context(), db.URL)
+	after, _, err := migrations.Status(t.Context(), db.URL)
 	if err != nil || fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("before %v, after %v, %v", before, after, err)
 	}

@@ -4,6 +4,7 @@
 package migrations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -65,11 +66,13 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 		return err
 	}
 	if h.version == latest() { // nothing is to be done, and what others undid is not done again
-		switch torn, err := whole(ctx, pool); {
-		case err != nil:
-			return err
-		case torn != nil:
-			return torn
+		for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){whole, Rights} {
+			switch fault, err := examine(ctx, pool); {
+			case err != nil:
+				return err
+			case fault != nil:
+				return fault
+			}
 		}
 		return nil
 	}
@@ -100,31 +103,42 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 	}
 }
 
-// Status lists all migrations, oldest first. It changes nothing.
-func Status(ctx context.Context, databaseURL string) (list []Migration, err error) {
+// Status lists all migrations, oldest first, and what the rights lack once all are applied. It changes nothing.
+func Status(ctx context.Context, databaseURL string) (list []Migration, lacks []Lack, err error) {
 	pool, err := open(ctx, databaseURL)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer pool.Close()
 	h, err := fit(ctx, pool)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if h.version == latest() {
+		if lacks, err = Lacks(ctx, pool); err != nil {
+			return nil, nil, err
+		}
 	}
 	provider, closeDB, err := provide(pool)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer closeDB()
 	if !h.counted {
 		for _, s := range provider.ListSources() {
 			list = append(list, Migration{Version: s.Version, Name: name(s)})
 		}
-		return list, nil
+		return list, nil, nil
 	}
 	status, err := provider.Status(ctx)
+	if store.SQLState(err) == "42501" { // this login may not read what goose has done
+		if lack, err := Rights(ctx, pool); lack != nil || err != nil {
+			return nil, nil, cmp.Or[error](err, lack)
+		}
+		return nil, nil, store.NotMember(h.login, "chorus_operator", "chorus_worker", "chorus_reader")
+	}
 	if err != nil {
-		return nil, explain(err, h)
+		return nil, nil, explain(err, h)
 	}
 	for _, s := range status {
 		m := Migration{Version: s.Source.Version, Name: name(s.Source)}
@@ -133,7 +147,7 @@ func Status(ctx context.Context, databaseURL string) (list []Migration, err erro
 		}
 		list = append(list, m)
 	}
-	return list, nil
+	return list, lacks, nil
 }
 
 func latest() int64 {

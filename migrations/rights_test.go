@@ -87,6 +87,7 @@ func TestRowsOfAccountsHaveRules(t *testing.T) {
 	shared := []string{
 		"states", "transitions", "statuts", "finding_codes", // words
 		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", // the fleet's
+		"goose_db_version", // the schema's
 	}
 	conn, err := pgx.Connect(t.Context(), storetest.New(t).URL)
 	if err != nil {

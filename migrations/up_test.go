@@ -60,7 +60,7 @@ func TestEightProcessesMigrateAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	list, err := migrations.Status(t.Context(), url)
+	list, lacks, err := migrations.Status(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,9 @@ func TestEightProcessesMigrateAtOnce(t *testing.T) {
 		if m.Applied.IsZero() {
 			t.Errorf("%d %s is pending", m.Version, m.Name)
 		}
+	}
+	if len(lacks) > 0 {
+		t.Errorf("rights.txt is not what the migrations grant: %v", lacks)
 	}
 }
 

@@ -180,6 +180,16 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"The schema chorus is not whole: missing, switched off or not valid are: %s. The rules that keep invoices safe do not hold. A restore that broke off leaves it so.", "Switched off by pg_restore --disable-triggers: as the owner, ALTER TABLE chorus.… ENABLE TRIGGER ALL for each table. Missing: restore the backup again with --exit-on-error, or make it as migrations/schema.sql of this version has it."},
 		French:  FaultWords{"Le schéma chorus n'est pas entier ; absents, désactivés ou invalides : %s. Les règles qui protègent les factures ne tiennent plus. Une restauration interrompue le laisse ainsi.", "Désactivés par pg_restore --disable-triggers : en tant que propriétaire, ALTER TABLE chorus.… ENABLE TRIGGER ALL pour chaque table. Absents : restaurer de nouveau la sauvegarde avec --exit-on-error, ou les créer comme dans migrations/schema.sql de cette version."},
 	},
+	"RIGHTS_MISSING": {
+		Layer:   layerMigration,
+		English: FaultWords{"Rights that the migrations granted were taken away, or left out by a restore (--no-privileges). These statements give them back: %s.", "Have the owner of the schema chorus run them; with the owner's login, `choriste migrate status` prints all that are needed."},
+		French:  FaultWords{"Des droits accordés par les migrations ont été retirés, ou omis par une restauration (--no-privileges). Les instructions qui les rendent : %s.", "Les faire exécuter par le propriétaire du schéma chorus ; lancée avec son utilisateur, « choriste migrate status » les affiche toutes."},
+	},
+	"RIGHTS_OF_OTHERS": {
+		Layer: layerMigration, Warns: true,
+		English: FaultWords{"Another role's rights are not those that the migrations granted: its users will be refused something, or may do too much. These statements mend it: %s.", "Have the owner of the schema chorus run them, unless it is meant; `choriste migrate status` prints all."},
+		French:  FaultWords{"Les droits d'un autre rôle ne sont pas ceux des migrations : quelque chose lui sera refusé, ou trop permis. Les instructions qui y remédient : %s.", "Les faire exécuter par le propriétaire du schéma chorus, sauf si c'est voulu ; « choriste migrate status » les affiche toutes."},
+	},
 	"RIVER_FOREIGN": {
 		Layer:   layerMigration,
 		English: FaultWords{"The schema river of this database belongs to another application: it holds %s, and choriste did not make it. Nothing was changed.", "Give choriste a database of its own (createdb -E UTF8 -T template0 NAME), or move the other application's: ALTER SCHEMA river RENAME TO …, and its setting with it."},

@@ -15,8 +15,24 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// A worker whose database has been migrated to a newer schema gives out nothing more and says so; it goes on when the schema fits again.
-func TestNewerSchemaWhileWorking(t *testing.T) {
+// A worker whose database has been migrated to a newer schema, or whose rights were taken away, gives out nothing more and says so; it goes on when the
+// database fits again.
+func TestUnfitWhileWorking(t *testing.T) {
+	for _, c := range []struct{ name, spoil, said, mend string }{
+		{
+			"a newer schema", `INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true)`, "The schema is newer than this program (999,",
+			`DELETE FROM chorus.goose_db_version WHERE version_id = 999`,
+		},
+		{
+			"a right taken away", `REVOKE INSERT ON chorus.attempts FROM chorus_worker`, "GRANT INSERT ON chorus.attempts TO chorus_worker",
+			`GRANT INSERT ON chorus.attempts TO chorus_worker`,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) { unfitWhileWorking(t, c.spoil, c.said, c.mend) })
+	}
+}
+
+func unfitWhileWorking(t *testing.T, spoil, said, mend string) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	reg := prometheus.NewRegistry()
@@ -48,10 +64,10 @@ func TestNewerSchemaWhileWorking(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
-	if _, err := owner.Exec(t.Context(), `INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true)`); err != nil {
+	if _, err := owner.Exec(t.Context(), spoil); err != nil {
 		t.Fatal(err)
 	}
-	until("not ready", func() bool { return strings.Contains(readyz(), "The schema is newer than this program (999,") })
+	until("not ready", func() bool { return strings.Contains(readyz(), said) })
 	time.Sleep(3 * time.Second) // a round of looking at the database
 	id := h.insert(invoicetest.Invoice{Numero: "F-2"}.UBL())
 	time.Sleep(time.Second) // polls in vain
@@ -59,7 +75,7 @@ func TestNewerSchemaWhileWorking(t *testing.T) {
 	if err := owner.QueryRow(t.Context(), `SELECT state FROM chorus.invoices WHERE id = $1`, id).Scan(&state); err != nil || state != "received" {
 		t.Errorf("the invoice is %s, %v", state, err)
 	}
-	if _, err := owner.Exec(t.Context(), `DELETE FROM chorus.goose_db_version WHERE version_id = 999`); err != nil {
+	if _, err := owner.Exec(t.Context(), mend); err != nil {
 		t.Fatal(err)
 	}
 	h.await(id, store.Settled)

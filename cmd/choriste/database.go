@@ -19,7 +19,7 @@ func (c migrateCmd) Run(a *app) error {
 			return err
 		}
 	}
-	list, err := migrations.Status(a.ctx, s.DatabaseURL)
+	list, lacks, err := migrations.Status(a.ctx, s.DatabaseURL)
 	if err != nil {
 		return err
 	}
@@ -35,6 +35,19 @@ func (c migrateCmd) Run(a *app) error {
 			applied = store.Stamp(m.Applied)
 		}
 		a.printf("%5d  %-24s %s\n", m.Version, m.Name, applied)
+	}
+	if len(lacks) > 0 && !a.json {
+		a.printf("\nThe rights are not those that these steps granted. As the owner of the schema chorus, with psql:\n")
+	}
+	for _, l := range lacks {
+		if a.json {
+			err = a.print(l)
+		} else {
+			a.printf("%s;\n", l.Statement)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -126,8 +126,12 @@ var databases = []oddDatabase{
 	{name: "without a trigger", code: "SCHEMA_TORN", address: changed(`DROP TRIGGER invoices_proof ON chorus.invoices -- %I`)},
 	{name: "without an index", code: "SCHEMA_TORN", address: changed(`DROP INDEX chorus.invoices_business_key -- %I`)},
 	{name: "without a constraint", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.attempts DROP CONSTRAINT attempts_invoice_id_n_key -- %I`)},
-	{name: "without the right to use it", code: "SCHEMA_TORN", but: "migrate", address: changed(`REVOKE USAGE ON SCHEMA chorus FROM chorus_worker, chorus_operator, chorus_reader -- %I`)},
+	{name: "without the right to use it", code: "RIGHTS_MISSING", address: changed(`REVOKE USAGE ON SCHEMA chorus FROM chorus_worker, chorus_operator, chorus_reader -- %I`)},
 	{name: "without row-level security", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.invoices DISABLE ROW LEVEL SECURITY -- %I`)},
+	{name: "without a right to a table", code: "RIGHTS_MISSING", address: changed(`REVOKE UPDATE ON chorus.attempts FROM chorus_worker -- %I`)},
+	{name: "without a right to a column", code: "RIGHTS_MISSING", address: changed(`REVOKE UPDATE (seq) ON chorus.events FROM chorus_worker -- %I`)},
+	{name: "without a right to a function", code: "RIGHTS_MISSING", address: changed(`REVOKE EXECUTE ON FUNCTION chorus.reserve(text, integer, integer) FROM chorus_worker -- %I`)},
+	{name: "without a right to River", code: "RIGHTS_MISSING", address: changed(`REVOKE USAGE ON SEQUENCE river.river_job_id_seq FROM chorus_worker -- %I`)},
 	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
 		worker, owner := made(``, `CREATE SCHEMA river`)(c)
 		m, err := rivermigrate.New(riverpgxv5.New(admin(c, owner)), &rivermigrate.Config{Schema: "river"})
@@ -225,7 +229,7 @@ func (c *clinic) command(command, address string) (exit int, said string) {
 	defer cancel()
 	var out, errOut bytes.Buffer
 	began := time.Now()
-	exit = run(ctx, []string{command}, func(name string) string {
+	exit = run(ctx, strings.Fields(command), func(name string) string {
 		if v, ok := env[name]; ok {
 			return v
 		}
@@ -258,7 +262,7 @@ func shape(c *clinic, address string) string {
 
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
-	met := []string{"DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
+	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
 	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
@@ -278,6 +282,55 @@ func TestDoctorWarnsOfAFullServer(t *testing.T) {
 	exit, said := c.command("doctor", c.db.WorkerURL)
 	if exit != 0 || !strings.Contains(said, "DATABASE_ROOM") {
 		t.Errorf("exit status %d\n%s", exit, said)
+	}
+}
+
+// Rights of roles that are not the login's, and rights that everybody has, are said and stop nothing.
+func TestDoctorWarnsOfOthersRights(t *testing.T) {
+	for want, statement := range map[string]string{
+		"GRANT INSERT (document) ON chorus.invoices TO chorus_app":                           `REVOKE INSERT (document) ON chorus.invoices FROM chorus_app`,
+		"REVOKE EXECUTE ON FUNCTION chorus.pause(text,text) FROM PUBLIC":                     `GRANT EXECUTE ON FUNCTION chorus.pause(text, text) TO PUBLIC`,
+		"GRANT SELECT ON chorus.events TO chorus_reader":                                     `REVOKE SELECT ON chorus.events FROM chorus_reader`,
+		"GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator": `REVOKE EXECUTE ON FUNCTION chorus.attach(bigint, text, bytea, text) FROM chorus_operator`,
+	} {
+		c := newClinic(t, storetest.New(t), nil)
+		c.exec(statement)
+		exit, said := c.command("doctor", c.db.WorkerURL)
+		if exit != 0 || !strings.Contains(said, "RIGHTS_OF_OTHERS") || !strings.Contains(said, ": "+want+".") {
+			t.Errorf("exit status %d\n%s", exit, said)
+		}
+	}
+}
+
+// After a restore without rights, `migrate status` prints to a login of any role what gives them back.
+func TestMigrateStatusGivesTheRightsBack(t *testing.T) {
+	c := newClinic(t, storetest.New(t), nil)
+	healthy, said := c.command("migrate status", c.db.WorkerURL)
+	if healthy != 0 || strings.Contains(said, "GRANT") {
+		t.Fatalf("exit status %d\n%s", healthy, said)
+	}
+	c.exec(`DO $$
+		DECLARE s text;
+		BEGIN
+		    FOREACH s IN ARRAY ARRAY['chorus', 'river'] LOOP
+		        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM chorus_app, chorus_operator, chorus_reader, chorus_worker', s);
+		        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM chorus_worker', s);
+		        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM chorus_app, chorus_operator, chorus_reader, chorus_worker', s);
+		    END LOOP;
+		    REVOKE ALL ON ALL FUNCTIONS IN SCHEMA chorus FROM chorus_app, chorus_operator, chorus_reader, chorus_worker;
+		    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA chorus TO PUBLIC;
+		END $$`)
+	exit, said := c.command("migrate status", c.db.URL)
+	_, statements, found := strings.Cut(said, "with psql:\n")
+	if exit != 0 || !found {
+		t.Fatalf("exit status %d\n%s", exit, said)
+	}
+	c.exec(statements)
+	if exit, said := c.command("migrate status", c.db.WorkerURL); exit != 0 || strings.Contains(said, "GRANT") {
+		t.Errorf("afterwards: exit status %d\n%s", exit, said)
+	}
+	if exit, said := c.command("doctor", c.db.WorkerURL); exit != 0 || strings.Contains(said, "RIGHTS") {
+		t.Errorf("doctor afterwards: exit status %d\n%s", exit, said)
 	}
 }
 

@@ -209,7 +209,14 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	case unfit != nil:
 		return stop(faulty(unfit), lines[2:])
 	}
-	d.ok(layerMigration, "")
+	switch others, err := migrations.RightsOfOthers(ctx, pool); {
+	case err != nil:
+		return stop(faulty(unanswered(err)), lines[2:])
+	case others != nil:
+		d.add(faulty(others))
+	default:
+		d.ok(layerMigration, "")
+	}
 
 	var mark string
 	err = pool.QueryRow(ctx, `SELECT coalesce(environment, '') FROM chorus.installation`).Scan(&mark)
