@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/choriste/choriste/chorus/answers"
 )
 
 // verdict is what an answer is worth.
@@ -81,7 +83,7 @@ func bodySigns(o object, ex Exchange) (s signs) {
 	if o.flux() != "" {
 		s |= numbered
 	}
-	if looksDuplicate(ex.Libelle) {
+	if answers.Duplicate(ex.Libelle) {
 		s |= asDuplicate
 	}
 	value, said := o.integer("statusCodeValue")

@@ -161,30 +161,6 @@ func judge(k kind, status int, code *int, message string, s signs) rule {
 	return lastResort
 }
 
-// duplicateWords mark a refusal as "already there". The portal's real words are unknown (docs/chorus-pro.md §10), all of
-// these are guesses [G]; one too many costs a look-up, one too few calls an accepted invoice rejected. Compared without
-// accents and in lower case.
-var duplicateWords = []string{
-	"existe deja", "deja ete", "deja exist", "deja presente", "deja depose", "deja integre", "deja recu", "deja transmis",
-	"deja utilise", "deja enregistre", "deja connu", "deja attribue", "doublon", "double_fact", "dupliqu", "unicite",
-	"rej_uni", "duplicate", "already",
-}
-
-var unaccent = strings.NewReplacer(
-	"é", "e", "è", "e", "ê", "e", "ë", "e", "à", "a", "â", "a", "ç", "c", "î", "i", "ï", "i", "ô", "o", "û", "u", "ù", "u",
-	"e\u0301", "e", "e\u0300", "e", "a\u0300", "a",
-)
-
-func looksDuplicate(text string) bool {
-	text = strings.Join(strings.Fields(unaccent.Replace(strings.ToLower(text))), " ")
-	for _, w := range duplicateWords {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
-}
-
 // challengeSigns reads WWW-Authenticate. The account is looked for first: its text may well mention a token, too.
 func challengeSigns(h http.Header) signs {
 	challenge := strings.ToLower(strings.Join(h.Values("WWW-Authenticate"), " "))

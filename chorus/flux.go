@@ -1,6 +1,10 @@
 package chorus
 
-import "context"
+import (
+	"context"
+
+	"github.com/choriste/choriste/chorus/answers"
+)
 
 // FluxClass is what a state of a flux means for us.
 type FluxClass string
@@ -74,7 +78,7 @@ func (r Report) Duplicate() bool {
 		return false
 	}
 	for _, e := range r.ErreursDP {
-		if looksDuplicate(e.LibelleErreurDP) {
+		if answers.Duplicate(e.LibelleErreurDP) {
 			return true
 		}
 	}

@@ -1,89 +1,112 @@
 package main
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/invoice/rules"
 )
 
-// words puts an error of a command into one line that says what to do. It is the one place that knows PostgreSQL's codes.
-func (a *app) words(err error) string {
-	var known *store.Fault
-	var server *pgconn.PgError
-	switch {
-	case errors.As(err, &known):
-		return known.Error()
-	case !errors.As(err, &server):
-		if store.Away(err) || errors.Is(err, context.DeadlineExceeded) {
-			return "the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again"
-		}
-		return err.Error()
-	}
-	switch code := server.Code; {
-	case strings.HasPrefix(code, "CH"):
-		return server.Message
-	case code == "42501":
-		if f := a.role(); f != nil {
-			return f.Error()
-		}
-		return "the login of DATABASE_URL may not do this: " + server.Message
-	case code == "25006":
-		return store.NewFault("DATABASE_READONLY", "-").Error()
-	case code == "57014", code == "55P03":
-		return "PostgreSQL gave up waiting (SQLSTATE " + code + "): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays"
-	case store.Away(err):
-		return "PostgreSQL ended the connection (SQLSTATE " + code + "): what was asked may have been done or not; look (choriste show, choriste list) before asking again"
-	case store.Collided(err):
-		return "others changed the same rows at this moment (SQLSTATE " + code + "): ask again"
-	case code[:2] == "42", code == "3F000":
-		return "the schema of this database is not the one that this program knows (SQLSTATE " + code + "): choriste doctor says more"
-	default:
-		return store.Message(err)
-	}
+type explainCmd struct {
+	What []string `arg:"" name:"code|text" help:"A codeRetour, a message code, a state of a flux, a status, a motive, a reason code, the id of a rule, or a message as the portal wrote it."`
+	Lang string   `help:"en or fr." enum:"en,fr" default:"en"`
 }
 
-// role finds out which role the login lacks for the command.
-func (a *app) role() *store.Fault {
-	if a.pool == nil {
-		return nil
+// kindRule is of what invoice/rules explains.
+const kindRule answers.Kind = "rule"
+
+func (c explainCmd) Run(a *app) error {
+	what := strings.Join(c.What, " ")
+	var found []answers.Help
+	if f, known := rules.About(strings.ToUpper(strings.TrimSpace(what))); known {
+		found = append(found, answers.Help{
+			Kind: kindRule, Code: f.Code, Text: sentence(f.Message), TextFR: sentence(f.MessageFR), Remedy: f.Remedy, RemedyFR: f.RemedyFR, Who: answers.Supplier,
+			Retry: answers.Never, Term: f.Term, Mark: "S", Source: "EN 16931, official schematron",
+		})
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), 5*time.Second)
-	defer cancel()
-	var login string
-	if err := a.pool.QueryRow(ctx, `SELECT current_user`).Scan(&login); err != nil {
-		return nil
+	for _, m := range answers.Explain(what) {
+		found = append(found, m.Help())
 	}
-	for _, role := range a.roles() {
-		if lacks, err := store.Member(ctx, a.pool, role); err != nil || lacks == nil {
-			return nil // it has one of them: something else is forbidden
+	if messages := answers.Messages(what); len(found) > 0 && len(messages) > 1 {
+		for _, m := range messages {
+			if len(answers.Explain(m)) == 0 {
+				found = append(found, answers.Unknown(answers.Error, m))
+			}
 		}
 	}
-	return store.NotMember(login, a.roles()...)
+	if len(found) == 0 {
+		if a.json {
+			if err := a.print(answers.Unknown(answers.Error, what)); err != nil {
+				return err
+			}
+		}
+		return errors.New("unclassified: the dictionary (docs/answers.md) does not know this. choriste keeps such an answer as it came (reason, statut_commentaire, " +
+			"the evidence of the request), counts it (choriste_unknown_values_total) and sends nothing again because of it. Report the text to the makers of choriste")
+	}
+	for k, h := range found {
+		if a.json {
+			if err := a.print(h); err != nil {
+				return err
+			}
+			continue
+		}
+		if k > 0 {
+			a.printf("\n")
+		}
+		c.show(a, h)
+	}
+	return nil
 }
 
-// roles are the ones of which a login needs one for the command: to look, to insert, or to act.
-func (a *app) roles() []string {
-	switch command, sub, _ := strings.Cut(a.command, " "); command {
-	case "list", "show", "events", "stats":
-		return []string{"chorus_reader", "chorus_operator"}
-	case "submit", "replace":
-		return []string{"chorus_operator", "chorus_app"}
-	case "webhooks":
-		if strings.HasPrefix(sub, "list") {
-			return []string{"chorus_reader", "chorus_operator"}
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+// explainWords are the labels, and what the words for programs mean to people.
+var explainWords = map[string]map[string]string{
+	"en": {
+		"means": "means", "do": "do", "who": "who", "again": "again", "where": "where", "on": "answered by", "source": "source", "message": "message",
+		"supplier": "the supplier: the invoice's data", "recipient": "the recipient", "portal": "AIFE (Chorus Pro, PISTE)", "operator": "whoever runs choriste", "nobody": "nobody",
+		"never": "no: the same document would be refused again", "after_change": "yes, once somebody has changed what stands in the way", "look_up": "only after a search has shown that the portal does not hold it",
+		"automatic": "by itself", "none": "there is nothing to repeat", "unclassified": "nobody knows: never by itself",
+	},
+	"fr": {
+		"means": "sens", "do": "que faire", "who": "qui agit", "again": "renvoi", "where": "où", "on": "réponse de", "source": "source", "message": "message",
+		"supplier": "le fournisseur : les données de la facture", "recipient": "le destinataire", "portal": "l'AIFE (Chorus Pro, PISTE)", "operator": "l'exploitation de choriste", "nobody": "personne",
+		"never": "non : le même document serait refusé de nouveau", "after_change": "oui, une fois levé ce qui s'y oppose", "look_up": "seulement si une recherche montre que le portail ne la détient pas",
+		"automatic": "de lui-même", "none": "il n'y a rien à répéter", "unclassified": "nul ne sait : jamais de lui-même",
+	},
+}
+
+func (c explainCmd) show(a *app, h answers.Help) {
+	words := explainWords[c.Lang]
+	means, do := h.Text, h.Remedy
+	if c.Lang == "fr" {
+		means, do = h.TextFR, h.RemedyFR
+	}
+	line := func(label, text string) {
+		if text != "" {
+			a.printf("  %s%s\n", words[label]+strings.Repeat(" ", max(1, 13-len([]rune(words[label])))), text)
 		}
 	}
-	return []string{"chorus_operator"}
-}
-
-// close ends what store has opened. The words for an error may still ask the database.
-func (a *app) close() {
-	if a.pool != nil {
-		a.pool.Close()
+	a.printf("%s %s\n", string(h.Kind), h.Code)
+	line("message", h.Message)
+	line("means", means)
+	line("do", do)
+	line("who", words[string(h.Who)])
+	line("again", words[string(h.Retry)])
+	where := h.Term
+	if h.Column != "" {
+		where = strings.TrimPrefix(where+", chorus.invoices."+h.Column, ", ")
+	}
+	line("where", where)
+	for _, name := range slices.Sorted(maps.Keys(h.Values)) {
+		a.printf("  %s%s\n", name+strings.Repeat(" ", max(1, 13-len(name))), h.Values[name])
+	}
+	line("on", strings.Join(h.Operations, ", "))
+	if h.Source != "" {
+		line("source", fmt.Sprintf("%s: %s", h.Mark, h.Source))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/store"
 )
 
@@ -63,9 +64,5 @@ func among(what, value string, known []string) error {
 	return fmt.Errorf("there is no %s %s: there are %s", what, value, strings.Join(known, ", "))
 }
 
-// reasonCodes are the ones of docs/states.md.
-var reasonCodes = strings.Fields(`
-	ABSENT AMBIGUOUS AMOUNT ARCHIVE BUDGET CADRE CONFIGURATION CONTRADICTION CONTROL_CHARACTERS CURRENCY DATE DTD DUPLICATE DUPLICATE_NUMBER EMPTY ENCODING
-	FLUX_REJECTED INCIDENT MISMATCH MISSING NOT_AN_INVOICE NUMBER_CHARACTERS NUMBER_TOO_LONG OPERATOR OWNER_LOST PDF PDF_ENCRYPTED PDF_WITHOUT_INVOICE POISON
-	QUARANTINE QUIET RECIPIENT REFUSED RESUBMIT RESUBMIT_OVERRIDE RESUBMIT_WANTED RETRY SAME_NUMBER SEVERAL SIRET SUPPLIER SYNTAXE TOO_DEEP TOO_LARGE TOO_LONG
-	TOO_MANY_ELEMENTS TOO_OLD TRUNCATED TYPE UNREADABLE VERSION XML`)
+// reasonCodes are those of the dictionary.
+var reasonCodes = answers.Codes(answers.Reason)

@@ -47,6 +47,7 @@ type cli struct {
 	Cancel   cancelCmd   `cmd:"" help:"Ask for an invoice not to be sent."`
 	Pause    pauseCmd    `cmd:"" help:"Stop sending and following an account's invoices."`
 	Resume   resumeCmd   `cmd:"" help:"Go on with a paused account."`
+	Explain  explainCmd  `cmd:"" help:"Say what an answer of Chorus Pro, PISTE or choriste means, who must act, and what to do."`
 	Webhooks webhooksCmd `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`

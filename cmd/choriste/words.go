@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/choriste/choriste/store"
+)
+
+// words puts an error of a command into one line that says what to do. It is the one place that knows PostgreSQL's codes.
+func (a *app) words(err error) string {
+	var known *store.Fault
+	var server *pgconn.PgError
+	switch {
+	case errors.As(err, &known):
+		return known.Error()
+	case !errors.As(err, &server):
+		if store.Away(err) || errors.Is(err, context.DeadlineExceeded) {
+			return "the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again"
+		}
+		return err.Error()
+	}
+	switch code := server.Code; {
+	case strings.HasPrefix(code, "CH"):
+		return server.Message
+	case code == "42501":
+		if f := a.role(); f != nil {
+			return f.Error()
+		}
+		return "the login of DATABASE_URL may not do this: " + server.Message
+	case code == "25006":
+		return store.NewFault("DATABASE_READONLY", "-").Error()
+	case code == "57014", code == "55P03":
+		return "PostgreSQL gave up waiting (SQLSTATE " + code + "): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays"
+	case store.Away(err):
+		return "PostgreSQL ended the connection (SQLSTATE " + code + "): what was asked may have been done or not; look (choriste show, choriste list) before asking again"
+	case store.Collided(err):
+		return "others changed the same rows at this moment (SQLSTATE " + code + "): ask again"
+	case code[:2] == "42", code == "3F000":
+		return "the schema of this database is not the one that this program knows (SQLSTATE " + code + "): choriste doctor says more"
+	default:
+		return store.Message(err)
+	}
+}
+
+// role finds out which role the login lacks for the command.
+func (a *app) role() *store.Fault {
+	if a.pool == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), 5*time.Second)
+	defer cancel()
+	var login string
+	if err := a.pool.QueryRow(ctx, `SELECT current_user`).Scan(&login); err != nil {
+		return nil
+	}
+	for _, role := range a.roles() {
+		if lacks, err := store.Member(ctx, a.pool, role); err != nil || lacks == nil {
+			return nil // it has one of them: something else is forbidden
+		}
+	}
+	return store.NotMember(login, a.roles()...)
+}
+
+// roles are the ones of which a login needs one for the command: to look, to insert, or to act.
+func (a *app) roles() []string {
+	switch command, sub, _ := strings.Cut(a.command, " "); command {
+	case "list", "show", "events", "stats":
+		return []string{"chorus_reader", "chorus_operator"}
+	case "submit", "replace":
+		return []string{"chorus_operator", "chorus_app"}
+	case "webhooks":
+		if strings.HasPrefix(sub, "list") {
+			return []string{"chorus_reader", "chorus_operator"}
+		}
+	}
+	return []string{"chorus_operator"}
+}
+
+// close ends what store has opened. The words for an error may still ask the database.
+func (a *app) close() {
+	if a.pool != nil {
+		a.pool.Close()
+	}
+}
