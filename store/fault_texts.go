@@ -50,6 +50,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"PostgreSQL has room for %d more connections of this login, and a worker with these settings needs up to %d.", "Raise max_connections or the CONNECTION LIMIT of the role or database, or lower CHORISTE_WORKERS."},
 		French:  FaultWords{"PostgreSQL n'a plus que %d connexions libres pour cet utilisateur, et un service ainsi réglé en prend jusqu'à %d.", "Augmenter max_connections ou CONNECTION LIMIT du rôle ou de la base, ou baisser CHORISTE_WORKERS."},
 	},
+	"DATABASE_LOCKED": {
+		Layer: layerDatabase, Warns: true, names: true,
+		English: FaultWords{"A lock on choriste's tables is in the way of others. It is held by %s.", "End that transaction, or the session: SELECT pg_terminate_backend(PID). For the age and state of other logins' transactions: GRANT pg_read_all_stats to this login."},
+		French:  FaultWords{"Un verrou sur les tables de choriste bloque d'autres sessions. Il est tenu par %s.", "Terminer cette transaction, ou la session : SELECT pg_terminate_backend(PID). Pour voir l'âge et l'état des transactions d'autres utilisateurs : GRANT pg_read_all_stats à celui-ci."},
+	},
 
 	"DATABASE_LOGIN": {
 		Layer: layerDatabase, names: true,

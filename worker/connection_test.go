@@ -455,6 +455,66 @@ func TestALockOnTheBudget(t *testing.T) {
 	b.readyz("ready", time.Minute)
 }
 
+// Who is in the way is named: in the log, and by /readyz, which everybody may read, without the login.
+func TestWhoHoldsALock(t *testing.T) {
+	for name, lock := range map[string]string{
+		"what is dispatched": `LOCK TABLE chorus.invoices`,
+		"feeds":              `LOCK TABLE chorus.structures`,
+		"accounts":           `LOCK TABLE chorus.accounts`,
+		"tokens":             `LOCK TABLE chorus.tokens`,
+		"River's jobs":       `LOCK TABLE river.river_job`,
+		"a row":              `SELECT FROM chorus.budgets FOR UPDATE`,
+	} {
+		t.Run(name, func(t *testing.T) { whoHolds(t, lock) })
+	}
+}
+
+func whoHolds(t *testing.T, lock string) {
+	t.Parallel()
+	b := newBridge(t, store.Waits{})
+	b.await(b.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	tx, err := b.owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	var pid int
+	var login string
+	if err := tx.QueryRow(t.Context(), `SELECT pg_backend_pid(), current_user FROM set_config('application_name', E'a report\x1b[31m', true)`).Scan(&pid, &login); err != nil {
+		t.Fatal(err)
+	}
+	id := b.insert(invoicetest.Invoice{}.UBL()) // what wants a turn and a token
+	if _, err := tx.Exec(t.Context(), lock); err != nil {
+		t.Fatal(err)
+	}
+	holder := fmt.Sprintf("PID %d (application \"a report", pid)
+	var text string
+	for end := time.Now().Add(time.Minute); !strings.Contains(text, holder); time.Sleep(20 * time.Millisecond) {
+		if _, text = b.get("/readyz"); time.Now().After(end) {
+			t.Fatalf("/readyz: %q", text)
+		}
+	}
+	if strings.Contains(text, login) || strings.Contains(text, "\x1b") || strings.Contains(text, "LOCK") || strings.Contains(text, "set_config") {
+		t.Errorf("/readyz says too much: %q", text)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if said := b.log.with(fmt.Sprintf("PID %d ", pid)); len(said) > 0 {
+			if !strings.Contains(said[0], login) || strings.Contains(said[0], "set_config") {
+				t.Errorf("the log: %s", said[0])
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the log does not name it")
+		}
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.await(id, store.Settled)
+	b.readyz("ready", time.Minute)
+}
+
 // A worker that only a restart can help says so, and ends by itself.
 func TestTheWorkerEndsByItself(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,13 @@ func (w *Worker) unready() string {
 	if !w.ready.Load() {
 		return "starting or draining"
 	}
-	return w.loops.unready()
+	why := w.loops.unready()
+	if why != "" {
+		if holders := w.locks.text(); holders != "" {
+			why += "; " + holders
+		}
+	}
+	return why
 }
 
 func say(rw http.ResponseWriter, status int, text string) {

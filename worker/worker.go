@@ -104,6 +104,7 @@ type Worker struct {
 	probe chan struct{} // a breaker wants a probe
 	ready atomic.Bool
 	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
+	locks lockHolders                 // who is in the way
 
 	probed chan struct{} // breakers may have changed
 	tended time.Time     // when outages were looked after; of the loop alone
@@ -281,6 +282,9 @@ func (w *Worker) examine(ctx context.Context) error {
 		unfit = nil // away: the other loops see it as well
 	}
 	w.unfit.Store(unfit)
+	if err == nil {
+		err = w.lookForLocks(ctx)
+	}
 	return err
 }
 

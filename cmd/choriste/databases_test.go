@@ -262,7 +262,7 @@ func shape(c *clinic, address string) string {
 
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
-	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
+	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
 	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
@@ -282,6 +282,38 @@ func TestDoctorWarnsOfAFullServer(t *testing.T) {
 	exit, said := c.command("doctor", c.db.WorkerURL)
 	if exit != 0 || !strings.Contains(said, "DATABASE_ROOM") {
 		t.Errorf("exit status %d\n%s", exit, said)
+	}
+}
+
+// A lock that is in the way is said with its holder: as a warning, and as the failure where the doctor itself waited for it in vain.
+func TestDoctorNamesWhoHoldsALock(t *testing.T) {
+	for lock, want := range map[string]int{
+		`LOCK TABLE chorus.tokens`:   0,
+		`LOCK TABLE chorus.invoices`: exitOf(layerDatabase),
+	} {
+		t.Run(lock, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, storetest.New(t), nil)
+			tx, err := admin(c, c.db.URL).Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			var pid int
+			if err := tx.QueryRow(t.Context(), `SELECT pg_backend_pid() FROM set_config('application_name', 'nightly report', true)`).Scan(&pid); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), lock); err != nil {
+				t.Fatal(err)
+			}
+			exit, said := c.command("doctor", c.db.WorkerURL)
+			if holder := fmt.Sprintf(`PID %d (application "nightly report", login "`, pid); exit != want || !strings.Contains(said, "DATABASE_LOCKED") || !strings.Contains(said, holder) {
+				t.Errorf("exit status %d\n%s", exit, said)
+			}
+			if strings.Contains(said, "DATABASE_ANSWER") {
+				t.Errorf("and said twice:\n%s", said)
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,11 +161,14 @@ func (d *doctor) database(s settings) (known map[string]accountFacts, right bool
 		d.unchecked(databaseLines[1:]...)
 		return nil, true
 	}
+	before := len(d.results)
 	if tight, err := store.Room(ctx, pool, conns); err == nil && tight != nil {
 		d.add(faulty(tight))
-	} else {
-		d.ok(layerDatabase, "")
 	}
+	if holders := lastingHolders(ctx, pool); len(holders) > 0 {
+		d.add(found(statusWarn, "DATABASE_LOCKED", store.HoldersText(holders)))
+	}
+	d.okUnless(before, layerDatabase)
 
 	known, right = d.schema(ctx, pool, s.Env)
 	d.databaseClock(ctx, pool)
@@ -195,7 +199,7 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	}
 	switch {
 	case err != nil:
-		return stop(faulty(unanswered(err)), lines)
+		return stop(locked(ctx, pool, err), lines)
 	case !exists: // the migration makes it
 		d.unchecked(lines[0])
 	case outsider != nil:
@@ -205,13 +209,13 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	}
 	switch unfit, err := migrations.Examine(ctx, pool); {
 	case err != nil:
-		return stop(faulty(unanswered(err)), lines[1:])
+		return stop(locked(ctx, pool, err), lines[1:])
 	case unfit != nil:
 		return stop(faulty(unfit), lines[2:])
 	}
 	switch others, err := migrations.RightsOfOthers(ctx, pool); {
 	case err != nil:
-		return stop(faulty(unanswered(err)), lines[2:])
+		return stop(locked(ctx, pool, err), lines[2:])
 	case others != nil:
 		d.add(faulty(others))
 	default:
@@ -225,13 +229,43 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	}
 	switch {
 	case err != nil:
-		return stop(faulty(unanswered(err)), lines[2:])
+		return stop(locked(ctx, pool, err), lines[2:])
 	case mark != "" && mark != env:
 		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, env))
 		return nil, false
 	}
 	d.ok(layerEnvironment, "")
 	return known, true
+}
+
+// locked is a question that PostgreSQL did not answer, because somebody holds a lock or for another reason.
+func locked(ctx context.Context, pool *pgxpool.Pool, err error) result {
+	if store.SQLState(err) == "55P03" {
+		if holders, err := store.LockHolders(ctx, pool); err == nil && len(holders) > 0 {
+			return found(statusFail, "DATABASE_LOCKED", store.HoldersText(holders))
+		}
+	}
+	return faulty(unanswered(err))
+}
+
+// lastingHolders are sessions that hold a lock for longer than everyday work does.
+func lastingHolders(ctx context.Context, pool *pgxpool.Pool) []store.LockHolder {
+	first, err := store.LockHolders(ctx, pool)
+	if err != nil || len(first) == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(2 * time.Second):
+	}
+	again, err := store.LockHolders(ctx, pool)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(again, func(h store.LockHolder) bool {
+		return !slices.ContainsFunc(first, func(f store.LockHolder) bool { return f.PID == h.PID })
+	})
 }
 
 // unanswered is a question that PostgreSQL did not answer, although it answered others.

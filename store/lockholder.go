@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// LockHolder is a session that others wait for, because it holds a lock on something of choriste's.
+type LockHolder struct {
+	PID         int32 // 0: a prepared transaction, which no session holds
+	Application string
+	Login       string
+	State       string     // "" where this login may not know
+	Since       *time.Time // when its transaction began; nil where this login may not know
+	On          []string   // the tables
+	Waiting     int        // sessions
+}
+
+// LockHolders finds who is in the way of sessions of choriste in this database, and who has a table of ours for itself. It asks for no table, and so waits for
+// no lock. A login sees the transactions of other logins only as a member of pg_read_all_stats; their PID, login and application it sees always.
+func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) {
+	rows, err := pool.Query(ctx, `
+		WITH locks AS MATERIALIZED (
+		    SELECT l.pid, l.granted, l.mode, l.locktype, n.nspname || '.' || c.relname AS name, c.relkind
+		    FROM pg_catalog.pg_locks l
+		    LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('chorus', 'river'))
+		           ON c.oid = l.relation AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+		), waiting AS (
+		    SELECT l.pid,
+		           -- Who waits for a row waits for a transaction; the row's table it has a lock on.
+		           coalesce(l.name, (SELECT min(r.name) FROM locks r WHERE r.pid = l.pid AND r.granted AND r.locktype = 'tuple')) AS name
+		    FROM locks l
+		    JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+		    WHERE NOT l.granted AND a.datname = current_database() AND (a.application_name = 'choriste' OR l.name IS NOT NULL)
+		), holding AS (
+		    SELECT b.pid, w.pid AS waiter, w.name
+		    FROM waiting w,
+		         unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
+		    WHERE b.pid NOT IN (SELECT pid FROM waiting) -- those who only stand in the queue
+		    UNION ALL
+		    SELECT pid, NULL, name
+		    FROM locks
+		    WHERE granted AND mode = 'AccessExclusiveLock' AND relkind IN ('r', 'p') AND pid <> pg_catalog.pg_backend_pid()
+		)
+		SELECT h.pid, coalesce(s.application_name, ''), coalesce(s.usename::text, ''), coalesce(s.state, ''), s.xact_start,
+		       coalesce(array_agg(DISTINCT h.name ORDER BY h.name) FILTER (WHERE h.name IS NOT NULL), '{}'), count(DISTINCT h.waiter)
+		FROM holding h
+		LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = h.pid
+		WHERE h.pid = 0 OR s.pid IS NOT NULL
+		GROUP BY h.pid, s.application_name, s.usename, s.state, s.xact_start
+		ORDER BY count(DISTINCT h.waiter) DESC, h.pid
+		LIMIT 5`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h LockHolder, err error) {
+		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since, &h.On, &h.Waiting)
+		return h, err
+	})
+}
+
+// Text names the holder in one line; its login only where not everybody reads it.
+func (h LockHolder) Text(login bool) string {
+	if h.PID == 0 {
+		return "a prepared transaction (pg_prepared_xacts names it; ROLLBACK PREPARED ends it)" + h.on()
+	}
+	about := []string{fmt.Sprintf("application %q", h.Application)} // PostgreSQL keeps 63 bytes of names
+	if login {
+		about = append(about, fmt.Sprintf("login %q", h.Login))
+	}
+	if h.State != "" {
+		about = append(about, h.State)
+	}
+	if h.Since != nil {
+		about = append(about, "in a transaction since "+Stamp(*h.Since))
+	}
+	return fmt.Sprintf("PID %d (%s)%s", h.PID, strings.Join(about, ", "), h.on())
+}
+
+func (h LockHolder) on() string {
+	if len(h.On) == 0 {
+		return ""
+	}
+	return " on " + strings.Join(h.On[:min(len(h.On), 3)], ", ")
+}
+
+// HoldersText names several in one line, with their logins.
+func HoldersText(list []LockHolder) string {
+	texts := make([]string, len(list))
+	for k, h := range list {
+		texts[k] = h.Text(true)
+	}
+	return strings.Join(texts, "; ")
+}

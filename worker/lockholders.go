@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/choriste/choriste/store"
+)
+
+// lockHolders are the sessions that were in the way of choriste's lately. Our statements give up a lock after seconds and try again, so that not every look
+// finds somebody who waits.
+type lockHolders struct {
+	mu   sync.Mutex
+	seen map[int32]*lockSighting // by PID
+}
+
+type lockSighting struct {
+	holder      store.LockHolder
+	first, last time.Time
+}
+
+const (
+	lockIsNews    = examineEvery     // shorter waits are everyday life
+	lockForgotten = 10 * time.Second // after it was last seen
+)
+
+// lookForLocks has the log say who is in the way, once each, and /readyz when that keeps work from going on.
+func (w *Worker) lookForLocks(ctx context.Context) error {
+	found, err := store.LockHolders(ctx, w.cfg.Pool)
+	if err != nil {
+		return err
+	}
+	h, now := &w.locks, time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seen == nil {
+		h.seen = map[int32]*lockSighting{}
+	}
+	for _, holder := range found {
+		s := h.seen[holder.PID]
+		if s == nil {
+			s = &lockSighting{first: now}
+			h.seen[holder.PID] = s
+		}
+		s.holder, s.last = holder, now
+		if now.Sub(s.first) >= lockIsNews {
+			w.loops.complaints.say(lockKey(holder.PID), "locks", "a session holds a lock that choriste waits for: end its transaction, or the session (SELECT pg_terminate_backend(PID))",
+				"holder", holder.Text(true), "waiting", holder.Waiting)
+		}
+	}
+	for pid, s := range h.seen {
+		if now.Sub(s.last) > lockForgotten {
+			delete(h.seen, pid)
+			w.loops.complaints.over(lockKey(pid), "locks", "a lock that choriste waited for is gone")
+		}
+	}
+	return nil
+}
+
+func lockKey(pid int32) string { return "lock of " + strconv.Itoa(int(pid)) }
+
+// text names those who are in the way, without their logins: everybody may read it.
+func (h *lockHolders) text() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var texts []string
+	for _, pid := range slices.Sorted(maps.Keys(h.seen)) {
+		if s := h.seen[pid]; time.Since(s.last) <= lockForgotten {
+			texts = append(texts, s.holder.Text(false))
+		}
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	return "a lock is held by " + strings.Join(texts, "; ")
+}
