@@ -40,6 +40,7 @@ type Document struct {
 	FactureOrigine    string              // BT-25: the first one
 
 	// Set by Read for Check: values that are in the document and could not be used.
+	text             []byte // the XML, in UTF-8
 	refused          []Problem
 	fournisseurSeen  string // the seller's identifier when it is not a SIRET
 	destinataireSeen string
@@ -53,6 +54,9 @@ func (d *Document) SIREN() string {
 	}
 	return d.FournisseurSIRET[:9]
 }
+
+// Text is the document's XML in UTF-8; for Factur-X that of the attached invoice.
+func (d *Document) Text() []byte { return d.text }
 
 // Read recognises and reads b. It does not keep or change b. The error is always a *Problem: b is no invoice that
 // Chorus Pro could read. A document that is read may still be refused: ask Check.

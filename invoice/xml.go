@@ -48,7 +48,9 @@ func readXML(b []byte) (*Document, *Problem) {
 	if p != nil {
 		return nil, p
 	}
-	return document(s, t), nil
+	d := document(s, t)
+	d.text = text
+	return d, nil
 }
 
 // walk goes through the document once, checks its limits and that it is well formed, and keeps what the syntax wants.

@@ -1,0 +1,117 @@
+package rules
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/choriste/choriste/invoice"
+)
+
+// Off is the level of a rule that is not asked.
+const Off Severity = "off"
+
+// Options are what the answer depends on, besides the document.
+type Options struct {
+	SyntaxeFlux string              // what the sender declares it to be; "" when it is to be recognised
+	Levels      map[string]Severity // raised, lowered or Off, by code: an account's setting
+}
+
+// Report is what is to be said of a document before it is sent.
+type Report struct {
+	Document *invoice.Document // nil: unreadable
+	Findings []Finding         // errors first
+}
+
+// OK tells whether nothing stands against sending.
+func (r Report) OK() bool {
+	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })
+}
+
+// Judge reads a document and says all that is to be said of it: what makes it unreadable, what Chorus Pro refuses, and what EN 16931 refuses.
+func Judge(document []byte, o Options) Report {
+	d, err := invoice.Read(document)
+	if err != nil {
+		var p *invoice.Problem
+		if !errors.As(err, &p) {
+			p = &invoice.Problem{Code: invoice.CodeXML, Message: err.Error(), MessageFR: err.Error()}
+		}
+		return Report{Findings: o.level([]Finding{ofProblem(p)})}
+	}
+	found, err := Check(d.Text())
+	if err != nil {
+		found = nil // Read has read it: the limits are the same
+	}
+	for _, p := range d.Check() {
+		said := slices.ContainsFunc(found, func(f Finding) bool { return f.Term == p.Term && strings.HasPrefix(f.Code, "BR-") })
+		if said && slices.Contains([]string{invoice.CodeMissing, invoice.CodeType, invoice.CodeCurrency}, p.Code) {
+			continue // the official rule says the same
+		}
+		found = append(found, ofProblem(&p))
+	}
+	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
+		found = append(found, Finding{
+			Code: "CH-SYNTAXE", Severity: Error, Value: o.SyntaxeFlux,
+			Message:   "syntaxe_flux says " + o.SyntaxeFlux + ", but the document is " + d.Syntaxe,
+			MessageFR: "syntaxe_flux vaut " + o.SyntaxeFlux + ", mais le document est " + d.Syntaxe,
+			Remedy:    "Leave syntaxe_flux null to have it recognised.", RemedyFR: "Laissez syntaxe_flux vide : elle sera reconnue.",
+		})
+	}
+	return Report{Document: d, Findings: o.level(found)}
+}
+
+// level applies the account's setting and puts errors first.
+func (o Options) level(found []Finding) []Finding {
+	left := found[:0]
+	for _, f := range found {
+		if s, ok := o.Levels[f.Code]; ok {
+			f.Severity = s
+		}
+		if f.Severity != Off {
+			left = append(left, f)
+		}
+	}
+	slices.SortStableFunc(left, func(a, b Finding) int { return strings.Compare(string(a.Severity), string(b.Severity)) })
+	return left
+}
+
+func ofProblem(p *invoice.Problem) Finding {
+	return Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
+}
+
+func chCode(code string) string { return "CH-" + strings.ReplaceAll(code, "_", "-") }
+
+// Rule is one rule, as docs/rules.md shows it.
+type Rule struct {
+	Code     string
+	Severity Severity // by default
+	Term     string   // of EN 16931; "" for the whole document
+	Source   string   // where it is written
+	Weight   string   // S official, P seen in production, L measured, C other clients, G a guess
+	Text     string
+	TextFR   string
+	Remedy   string
+	RemedyFR string
+}
+
+// Rules lists every rule: Chorus Pro's, then EN 16931's.
+func Rules() []Rule {
+	var all []Rule
+	seen := map[string]bool{}
+	for _, groups := range [][]group{ublGroups, ciiGroups} {
+		for _, g := range groups {
+			for _, r := range g.rules {
+				seen[r.id] = true
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(seen)) {
+		t := textOf(id)
+		all = append(all, Rule{
+			Code: id, Severity: Error, Term: t.term, Source: "EN 16931, schematron 1.3.16", Weight: "S",
+			Text: t.en, TextFR: t.fr, Remedy: t.remedy, RemedyFR: t.remedyFR,
+		})
+	}
+	return all
+}
