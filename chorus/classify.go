@@ -58,6 +58,8 @@ var (
 	}
 	opFind      = operation{"structures/rechercher", http.MethodPost, "/cpro/structures/v1/rechercher", search}
 	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other}
+	opServices  = operation{"structures/rechercher/services", http.MethodPost, "/cpro/structures/v1/rechercher/services", search}
+	opService   = operation{"structures/consulter/service", http.MethodPost, "/cpro/structures/v1/consulter/service", other}
 	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change}
 	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change}
 	opRecycler  = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change}

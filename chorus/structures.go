@@ -95,39 +95,3 @@ func (c *Client) Structure(ctx context.Context, lane Lane, idStructureCPP int64)
 		Exchange:                         v.Exchange,
 	}, nil
 }
-
-type findRequest struct {
-	Structure struct {
-		Identifiant string `json:"identifiantStructure"`
-		Type        string `json:"typeIdentifiantStructure"`
-	} `json:"structure"`
-	Paging struct {
-		Page int `json:"pageResultatDemandee"`
-		Size int `json:"nbResultatsParPage"`
-	} `json:"parametres"`
-}
-
-// FindStructure asks for the idStructureCPP of the structure with this SIRET, a recipient as a rule; 0 means that the portal knows none.
-func (c *Client) FindStructure(ctx context.Context, lane Lane, siret string) (int64, error) {
-	var q findRequest
-	q.Structure.Identifiant, q.Structure.Type = siret, "SIRET"
-	q.Paging.Page, q.Paging.Size = 1, 10
-	v, err := c.call(ctx, opFind, lane, q)
-	defer v.free()
-	if FaultOf(err) == FaultEmpty {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	var found int64
-	err = v.each("listeStructures", func(o object) {
-		if found == 0 && o.siret("identifiantStructure") == siret {
-			found = o.id("idStructureCPP")
-		}
-	})
-	if err != nil {
-		return 0, unusable(opFind, v, "listeStructures is not a list of structures: "+err.Error())
-	}
-	return found, nil
-}

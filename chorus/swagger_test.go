@@ -108,6 +108,8 @@ func TestRequestsFollowTheSwaggers(t *testing.T) {
 	_, _ = c.History(t.Context(), LaneSync, 1)
 	_, _ = c.Structure(t.Context(), LaneSync, 1)
 	_, _ = c.FindStructure(t.Context(), LaneReport, "99999999700023")
+	_, _, _ = c.Services(t.Context(), LaneReport, 1)
+	_, _ = c.ServiceNeedsEngagement(t.Context(), LaneReport, 1, 2)
 	_ = c.Completer(t.Context(), LaneSubmit, Completement{IdentifiantFactureCPP: 1, Pieces: []PieceJointe{{1, "x"}}, Commentaire: "x"})
 	_ = c.Recycler(t.Context(), LaneSubmit, Recyclage{1, "99999999700023", "S", "E", "x"})
 	held := 0
@@ -127,7 +129,7 @@ func TestRequestsFollowTheSwaggers(t *testing.T) {
 			t.Errorf("%s: %s", r.path, m)
 		}
 	}
-	if len(described) > 0 && held != 7 {
+	if len(described) > 0 && held != 9 {
 		t.Errorf("%d requests of 7 were held against a description", held)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -54,8 +55,9 @@ type Account struct {
 	Client    *chorus.Client
 	Budget    *store.Budget // of the account's PISTE application
 	Gate      *Gate
-	Weight    float64  // share of turns among the accounts
-	Suppliers []string // SIRETs that it may send for; empty = any
+	Weight    float64                   // share of turns among the accounts
+	Suppliers []string                  // SIRETs that it may send for; empty = any
+	Rules     map[string]rules.Severity // raised, lowered or off, by code
 
 	Portal, Application string // the keys of the breakers that it is behind
 }

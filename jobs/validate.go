@@ -10,6 +10,7 @@ import (
 
 	"github.com/choriste/choriste/crash"
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -47,6 +48,20 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	}
 	if p != nil {
 		problems = append(problems, *p)
+	}
+	if len(problems) == 0 {
+		found, wait, err := j.demands(ctx, acct, facts)
+		switch {
+		case err != nil:
+			return err
+		case wait:
+			return j.Store.Release(ctx, inv, about(j.Settings.ResolveAfter / 6))
+		}
+		for _, f := range found {
+			if f.Severity == rules.Error {
+				problems = append(problems, invoice.Problem{Code: f.Code, Term: f.Term, Message: f.Message + ". " + f.Remedy, MessageFR: f.MessageFR + ". " + f.RemedyFR})
+			}
+		}
 	}
 	if len(problems) == 0 {
 		quarantines := j.Memory.Get().Quarantines

@@ -192,17 +192,34 @@ CREATE TABLE chorus.feed_lateness (
     FOREIGN KEY (account, id_structure_cpp) REFERENCES chorus.structures
 );
 
--- What the recipients of open invoices demand and report (docs/chorus-pro.md §5.3), asked for seldom.
+-- The directory of recipients: what those to whom invoices go demand and report (docs/chorus-pro.md §5.3), asked for seldom, and never in the way of a deposit.
 CREATE TABLE chorus.recipients (
     id                    bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     siret                 text PRIMARY KEY,
-    id_structure_cpp      bigint,
-    never_reports_payment boolean, -- null: not known
+    account               text NOT NULL DEFAULT 'default', -- which has named it last, and asks
+    named_at              timestamptz NOT NULL DEFAULT clock_timestamp(), -- by an invoice, to the day
+    id_structure_cpp      bigint,  -- null: the portal knows none of this SIRET
+    name                  text,
+    active                boolean, -- this and what follows, null: not known
+    never_reports_payment boolean,
     service_required      boolean,
     engagement_required   boolean,
     either_required       boolean, -- a service or a commitment
+    services_listed       boolean NOT NULL DEFAULT false, -- all of its services are in recipient_services
     checked_at            timestamptz,
+    asked_at              timestamptz, -- since when an invoice waits for a fresh answer
     due_at                timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+CREATE TABLE chorus.recipient_services (
+    siret               text NOT NULL REFERENCES chorus.recipients,
+    code                text NOT NULL,
+    id_service          bigint NOT NULL,
+    name                text,
+    active              boolean NOT NULL,
+    named               boolean NOT NULL DEFAULT false, -- by an invoice: only of these is the next asked for
+    engagement_required boolean, -- null: not known
+    PRIMARY KEY (siret, code)
 );
 
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.

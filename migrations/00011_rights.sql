@@ -11,8 +11,13 @@ GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chor
 GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
     chorus.legible(jsonb), chorus.readable(jsonb)
     TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
-GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.recipients, chorus.remedies,
+GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.remedies,
     chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
+
+-- Not which account asked.
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at)
+    ON chorus.recipients TO chorus_app, chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.recipient_services TO chorus_app, chorus_operator, chorus_reader;
 
 -- What `choriste migrate status` reads.
 GRANT SELECT ON chorus.goose_db_version TO chorus_worker, chorus_operator, chorus_reader;
@@ -70,11 +75,13 @@ GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture,
     numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
     identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks,
     claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT SELECT ON chorus.recipients, chorus.recipient_services TO chorus_worker;
 GRANT INSERT, UPDATE ON chorus.attempts, chorus.accounts, chorus.structures, chorus.recipients, chorus.budgets, chorus.tokens, chorus.breakers,
     chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured TO chorus_worker;
 GRANT INSERT ON chorus.secrets TO chorus_worker;
 GRANT SELECT, INSERT, UPDATE ON chorus.locks TO chorus_worker;
-GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects TO chorus_worker;
+GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects,
+    chorus.recipient_services TO chorus_worker;
 GRANT UPDATE ON chorus.installation TO chorus_worker;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;

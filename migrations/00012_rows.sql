@@ -38,6 +38,10 @@ ALTER TABLE chorus.recipients ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.recipients TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.recipients TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all()) OR chorus.sees_recipient(siret));
 
+ALTER TABLE chorus.recipient_services ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.recipient_services TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.recipient_services TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all()) OR chorus.sees_recipient(siret));
+
 ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.accounts TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.accounts TO chorus_operator, chorus_reader USING (name = ANY ((SELECT chorus.my_accounts())::text[]));

@@ -366,15 +366,36 @@ CREATE TABLE chorus.maintenance (
 );
 CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION chorus.maintenance_history();
 
+CREATE TABLE chorus.recipient_services (
+    siret text NOT NULL,
+    code text NOT NULL,
+    id_service bigint NOT NULL,
+    name text,
+    active boolean NOT NULL,
+    named boolean DEFAULT false NOT NULL,
+    engagement_required boolean,
+    CONSTRAINT recipient_services_pkey PRIMARY KEY (siret, code),
+    CONSTRAINT recipient_services_siret_fkey FOREIGN KEY (siret) REFERENCES chorus.recipients(siret)
+);
+ALTER TABLE chorus.recipient_services ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.recipient_services FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR chorus.sees_recipient(siret));
+CREATE POLICY worker ON chorus.recipient_services FOR ALL TO chorus_worker USING true;
+
 CREATE TABLE chorus.recipients (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     siret text NOT NULL,
+    account text DEFAULT 'default'::text NOT NULL,
+    named_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     id_structure_cpp bigint,
+    name text,
+    active boolean,
     never_reports_payment boolean,
     service_required boolean,
     engagement_required boolean,
     either_required boolean,
+    services_listed boolean DEFAULT false NOT NULL,
     checked_at timestamp with time zone,
+    asked_at timestamp with time zone,
     due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT recipients_id_key UNIQUE (id),
     CONSTRAINT recipients_pkey PRIMARY KEY (siret)
@@ -2348,9 +2369,10 @@ GRANT SELECT ON chorus.logins TO chorus_reader;
 GRANT SELECT ON chorus.maintenance TO chorus_operator;
 GRANT SELECT ON chorus.maintenance TO chorus_reader;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.maintenance TO chorus_worker;
-GRANT SELECT ON chorus.recipients TO chorus_app;
-GRANT SELECT ON chorus.recipients TO chorus_operator;
-GRANT SELECT ON chorus.recipients TO chorus_reader;
+GRANT SELECT ON chorus.recipient_services TO chorus_app;
+GRANT SELECT ON chorus.recipient_services TO chorus_operator;
+GRANT SELECT ON chorus.recipient_services TO chorus_reader;
+GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.recipient_services TO chorus_worker;
 GRANT INSERT, SELECT, UPDATE ON chorus.recipients TO chorus_worker;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.reconciled TO chorus_worker;
 GRANT SELECT ON chorus.reconciliations TO chorus_operator;
@@ -2396,6 +2418,9 @@ GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priorit
 GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_operator;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_reader;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_reader;

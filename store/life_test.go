@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -249,65 +248,5 @@ func TestAReasonIsStoredForTheStatutItBelongsTo(t *testing.T) {
 		if store.SQLState(err) != "42501" {
 			t.Errorf("somebody else wrote history: %v", err)
 		}
-	}
-}
-
-func TestRecipientsAreAskedAboutOnceAMonth(t *testing.T) {
-	db := storetest.New(t)
-	owner, st := as(t, db.URL), store.New(db.Pool)
-	for _, siret := range []string{"3", "1", "3", "2"} {
-		held(t, owner, store.Integrated, `destinataire_siret = '`+siret+`'`)
-	}
-	held(t, owner, store.Settled, `destinataire_siret = '4'`)
-	held(t, owner, store.Integrated, `destinataire_siret = NULL`)
-	due := func() (sirets []string) {
-		t.Helper()
-		if err := st.NoteRecipients(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-			keys, err := st.DueRecipients(t.Context(), tx, 8, time.Hour, []string{"default", "other"})
-			for _, k := range keys {
-				r, err := st.Recipient(t.Context(), k.ID)
-				if err != nil || k.Account != "default" {
-					t.Errorf("%+v: %+v, %v", k, r, err)
-				}
-				sirets = append(sirets, r.SIRET)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(sirets)
-		return sirets
-	}
-	if got := fmt.Sprint(due()); got != "[1 2 3]" {
-		t.Errorf("due are %s", got)
-	}
-	if got := due(); got != nil {
-		t.Errorf("due again are %s", got)
-	}
-	if _, err := owner.Exec(t.Context(), `UPDATE chorus.recipients SET due_at = '-infinity' WHERE siret <> '3'`); err != nil {
-		t.Fatal(err)
-	}
-	for siret, structure := range map[string]int64{"1": 25784153, "2": 0} { // the second is not known to the portal
-		var id int64
-		if err := owner.QueryRow(t.Context(), `SELECT id FROM chorus.recipients WHERE siret = $1`, siret).Scan(&id); err != nil {
-			t.Fatal(err)
-		}
-		if err := st.RecipientChecked(t.Context(), store.Recipient{ID: id, Structure: structure, NeverReportsPayment: true}, 30*24*time.Hour); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var told string
-	err := owner.QueryRow(t.Context(), `
-		SELECT string_agg(concat_ws(' ', siret, id_structure_cpp, never_reports_payment, service_required, extract(day FROM due_at - checked_at)), '; ' ORDER BY siret)
-		FROM chorus.recipients`).Scan(&told)
-	if err != nil || told != "1 25784153 t f 30; 2 30; 3" {
-		t.Errorf("stored %q, %v", told, err)
-	}
-	if got := due(); got != nil {
-		t.Errorf("due are %s", got)
 	}
 }

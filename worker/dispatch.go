@@ -150,11 +150,8 @@ func (w *Worker) dispatchDiscover(ctx context.Context) error {
 	})
 }
 
-// recipients has the recipients of open invoices asked about, a few at a time: nothing waits for them.
+// recipients has the recipients of invoices asked about, a few at a time.
 func (w *Worker) recipients(ctx context.Context) error {
-	if err := w.store.NoteRecipients(ctx); err != nil {
-		return err
-	}
 	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
 		keys, err := w.store.DueRecipients(ctx, tx, 8, jobs.RecipientHold, w.jobs.Names())
 		if err != nil || len(keys) == 0 {

@@ -261,7 +261,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 		{name: "compare", every: compareEvery, within: slow + compareWithin, wake: w.jobs.Memory.Doubts(), round: w.compareOnce},
 		{name: "reap", every: cfg.Reap, within: slow, round: w.reap},
 		{name: "sweep", every: cfg.Sweep, within: slow, round: w.sweep},
-		{name: "recipients", every: 12 * cfg.Sweep, within: slow, round: w.recipients},
+		{name: "recipients", every: cfg.Sweep, within: slow, round: w.recipients},
 		{name: "nightly", every: nightlyEvery, within: slow, round: w.nightly},
 		{name: "announce", every: announceEvery, round: w.announce},
 		{name: "jobs", every: cfg.Round / 5, round: w.moves},

@@ -266,3 +266,14 @@ func (s *Sim) rattachements(c *call) answer {
 
 // defaultExpiry is 424 days after the start (docs/chorus-pro.md §3.6).
 func defaultExpiry(now time.Time) time.Time { return now.AddDate(0, 0, 424) }
+
+// SetStructure changes a structure, or adds it.
+func (s *Sim) SetStructure(siret string, change func(*Structure)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.structures[siret]
+	if st == nil {
+		st = s.addStructure(Structure{SIRET: siret})
+	}
+	change(st)
+}

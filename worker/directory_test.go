@@ -1,0 +1,88 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+)
+
+// What a recipient demands is known before an invoice is sent, once the portal has been asked about it: what lacks it is refused here, in words.
+func TestTheRecipientsDemandsAreKnownBeforeSending(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.sim.SetStructure("99999999700049", func(s *chorustest.Structure) { s.Inactive = true })
+	h.start()
+	known := map[string]invoicetest.Invoice{
+		"12345678200028": {Numero: "SERVICE", CodeService: "SERVICE_DEST_SERV_OBL"},
+		"12345678200036": {Numero: "ENGAGEMENT", Engagement: "EJ-1"},
+		"99999999700031": {Numero: "EITHER", CodeService: "SERV_TECH"},
+		"99999999700023": {Numero: "SERVICE-EJ", CodeService: "SERV_EJ", Engagement: "EJ-1"},
+		"99999999700049": {Numero: "INACTIVE"},
+		"99999999700056": {Numero: "UNKNOWN"},
+	}
+	for siret, inv := range known {
+		inv.DestinataireSIRET = siret
+		h.insert(inv.UBL())
+	}
+	h.until("all recipients are known", `SELECT count(*) = 6 AND bool_and(checked_at IS NOT NULL) FROM chorus.recipients`)
+	// The service that an invoice names is asked about once it has been named of a recipient that is known.
+	h.insert(invoicetest.Invoice{Numero: "SERVICE-EJ-2", DestinataireSIRET: "99999999700023", CodeService: "SERV_EJ", Engagement: "EJ-1"}.UBL())
+	h.until("the service is known", `SELECT engagement_required FROM chorus.recipient_services WHERE code = 'SERV_EJ'`)
+
+	for code, inv := range map[string]invoicetest.Invoice{
+		"CH-SERVICE-REQUIRED":      {DestinataireSIRET: "12345678200028"},
+		"CH-SERVICE-UNKNOWN":       {DestinataireSIRET: "12345678200028", CodeService: "NOT-THERE"},
+		"CH-ENGAGEMENT-REQUIRED":   {DestinataireSIRET: "12345678200036"},
+		"CH-SERVICE-OR-ENGAGEMENT": {DestinataireSIRET: "99999999700031"},
+		"CH-SERVICE-ENGAGEMENT":    {DestinataireSIRET: "99999999700023", CodeService: "SERV_EJ"},
+		"CH-RECIPIENT-INACTIVE":    {DestinataireSIRET: "99999999700049"},
+		"CH-RECIPIENT-UNKNOWN":     {DestinataireSIRET: "99999999700056"},
+	} {
+		inv.Numero = "B-" + strings.TrimPrefix(code, "CH-")
+		if len(inv.Numero) > 20 {
+			inv.Numero = inv.Numero[:20]
+		}
+		got := h.await(h.insert(inv.UBL()), store.Invalid, store.Deposited, store.Rejected, store.Integrated, store.Settled)
+		if got.State != store.Invalid || *got.ReasonCode != code {
+			t.Errorf("%s: %s %v", code, got.State, got.ReasonCode)
+			continue
+		}
+		if n := len(h.sim.Deposits(inv.Numero)); n != 0 {
+			t.Errorf("%s: deposited %d times", code, n)
+		}
+	}
+	good := h.insert(invoicetest.Invoice{Numero: "GOOD", DestinataireSIRET: "12345678200028", CodeService: "SERVICE_DEST_SERV_OBL"}.UBL())
+	h.await(good, store.Integrated, store.Settled)
+}
+
+// An old answer stops nothing: the portal is asked again first; and where it does not answer, the invoice goes.
+func TestAnOldAnswerStopsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	const siret, service = "12345678200051", "SERVICE_DEST_SERV_OBL"
+	h.insert(invoicetest.Invoice{Numero: "FIRST", DestinataireSIRET: siret, CodeService: service}.UBL())
+	h.until("the recipient is known", `SELECT checked_at IS NOT NULL FROM chorus.recipients WHERE siret = $1`, siret)
+	old := func() {
+		h.exec(`UPDATE chorus.recipients SET checked_at = clock_timestamp() - interval '3 hours', due_at = clock_timestamp() + interval '1 day' WHERE siret = '` + siret + `'`)
+	}
+
+	// The recipient has a new service since.
+	old()
+	h.sim.SetStructure(siret, func(s *chorustest.Structure) {
+		s.Services = append(s.Services, chorustest.Service{ID: 7, Code: "NEW", Libelle: "Nouveau"})
+	})
+	h.await(h.insert(invoicetest.Invoice{Numero: "NEW-SERVICE", DestinataireSIRET: siret, CodeService: "NEW"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	h.until("the portal was asked again", `SELECT count(*) = 1 FROM chorus.recipient_services WHERE code = 'NEW'`)
+
+	// The portal does not tell: the invoice waits for a moment, and goes.
+	old()
+	h.sim.SetStructure(siret, func(s *chorustest.Structure) {
+		s.Services = append(s.Services, chorustest.Service{ID: 8, Code: "NEWER", Libelle: "Plus nouveau"})
+	})
+	h.sim.Faults(chorustest.Fault{Op: "structures/rechercher", Kind: "not_entitled", Times: 1000})
+	h.await(h.insert(invoicetest.Invoice{Numero: "NEWER-SERVICE", DestinataireSIRET: siret, CodeService: "NEWER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+}
