@@ -26,7 +26,7 @@ type Report struct {
 
 // OK tells whether nothing stands against sending.
 func (r Report) OK() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error })
+	return !Stops(r.Findings)
 }
 
 // Judge reads a document and says all that is to be said of it: what makes it unreadable, what Chorus Pro refuses, and what EN 16931 refuses.
@@ -98,6 +98,9 @@ type Rule struct {
 // Rules lists every rule: Chorus Pro's, then EN 16931's.
 func Rules() []Rule {
 	var all []Rule
+	for _, r := range recipientRules {
+		all = append(all, r.Rule)
+	}
 	seen := map[string]bool{}
 	for _, groups := range [][]group{ublGroups, ciiGroups} {
 		for _, g := range groups {

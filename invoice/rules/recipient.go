@@ -33,56 +33,56 @@ type recipientRule struct {
 var recipientRules = []recipientRule{
 	{Rule{
 		Code: "CH-RECIPIENT-UNKNOWN", Severity: Error, Term: "BT-47", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message: "Chorus Pro knows no recipient %r", MessageFR: "Chorus Pro ne connaît pas le destinataire %r",
+		Text: "Chorus Pro knows no recipient %r", TextFR: "Chorus Pro ne connaît pas le destinataire %r",
 		Remedy:   "Correct the recipient's SIRET: it is that of the public body's establishment that receives invoices, as its order says.",
 		RemedyFR: "Corrigez le SIRET du destinataire : celui de l'établissement public qui reçoit les factures, tel que l'indique la commande.",
 	}, func(r Recipient) bool { return !r.Known }},
 	{Rule{
 		Code: "CH-RECIPIENT-INACTIVE", Severity: Error, Term: "BT-47", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message: "the recipient %r is not active at Chorus Pro any more", MessageFR: "le destinataire %r n'est plus actif dans Chorus Pro",
+		Text: "the recipient %r is not active at Chorus Pro any more", TextFR: "le destinataire %r n'est plus actif dans Chorus Pro",
 		Remedy:   "Ask the recipient for the SIRET that has taken over, and invoice that one.",
 		RemedyFR: "Demandez au destinataire le SIRET qui l'a remplacé et facturez celui-ci.",
 	}, func(r Recipient) bool { return r.Known && !r.Active }},
 	{Rule{
 		Code: "CH-SERVICE-REQUIRED", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message: "the recipient %r demands a service code (BT-10) and there is none", MessageFR: "le destinataire %r exige un code service (BT-10) et il n'y en a pas",
+		Text: "the recipient %r demands a service code (BT-10) and there is none", TextFR: "le destinataire %r exige un code service (BT-10) et il n'y en a pas",
 		Remedy:   "Write the service code that the order names.",
 		RemedyFR: "Renseignez le code service indiqué par la commande.",
 	}, func(r Recipient) bool { return r.ServiceRequired && r.Service == "" }},
 	{Rule{
 		Code: "CH-SERVICE-UNKNOWN", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message: "the recipient %r has no service %s", MessageFR: "le destinataire %r n'a pas de service %s",
+		Text: "the recipient %r has no service %s", TextFR: "le destinataire %r n'a pas de service %s",
 		Remedy:   "Write a service code of this recipient, as the order names it, or leave it out where none is demanded.",
 		RemedyFR: "Renseignez un code service de ce destinataire, celui de la commande, ou supprimez-le s'il n'est pas exigé.",
 	}, func(r Recipient) bool { return r.Service != "" && r.ServicesListed && !r.ServiceKnown }},
 	{Rule{
 		Code: "CH-SERVICE-INACTIVE", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message: "the service %s of the recipient %r is not active any more", MessageFR: "le service %s du destinataire %r n'est plus actif",
+		Text: "the service %s of the recipient %r is not active any more", TextFR: "le service %s du destinataire %r n'est plus actif",
 		Remedy:   "Ask the recipient which service has taken over.",
 		RemedyFR: "Demandez au destinataire quel service l'a remplacé.",
 	}, func(r Recipient) bool { return r.Service != "" && r.ServiceKnown && !r.ServiceActive }},
 	{Rule{
 		Code: "CH-ENGAGEMENT-REQUIRED", Severity: Error, Term: "BT-13", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message:   "the recipient %r demands a commitment number (BT-13) and there is none",
-		MessageFR: "le destinataire %r exige un numéro d'engagement (BT-13) et il n'y en a pas",
-		Remedy:    "Write the number of the order or contract (engagement juridique) that the recipient gave you.",
-		RemedyFR:  "Renseignez le numéro d'engagement juridique (bon de commande, marché) communiqué par le destinataire.",
+		Text:     "the recipient %r demands a commitment number (BT-13) and there is none",
+		TextFR:   "le destinataire %r exige un numéro d'engagement (BT-13) et il n'y en a pas",
+		Remedy:   "Write the number of the order or contract (engagement juridique) that the recipient gave you.",
+		RemedyFR: "Renseignez le numéro d'engagement juridique (bon de commande, marché) communiqué par le destinataire.",
 	}, func(r Recipient) bool { return r.EngagementRequired && r.Engagement == "" }},
 	{Rule{
 		Code: "CH-SERVICE-ENGAGEMENT", Severity: Error, Term: "BT-13", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message:   "the service %s of the recipient %r demands a commitment number (BT-13) and there is none",
-		MessageFR: "le service %s du destinataire %r exige un numéro d'engagement (BT-13) et il n'y en a pas",
-		Remedy:    "Write the number of the order or contract (engagement juridique) that the service gave you.",
-		RemedyFR:  "Renseignez le numéro d'engagement juridique (bon de commande, marché) communiqué par le service.",
+		Text:     "the service %s of the recipient %r demands a commitment number (BT-13) and there is none",
+		TextFR:   "le service %s du destinataire %r exige un numéro d'engagement (BT-13) et il n'y en a pas",
+		Remedy:   "Write the number of the order or contract (engagement juridique) that the service gave you.",
+		RemedyFR: "Renseignez le numéro d'engagement juridique (bon de commande, marché) communiqué par le service.",
 	}, func(r Recipient) bool {
 		return r.Service != "" && r.ServiceEngagement && r.Engagement == "" && !r.EngagementRequired
 	}},
 	{Rule{
 		Code: "CH-SERVICE-OR-ENGAGEMENT", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
-		Message:   "the recipient %r demands a service code (BT-10) or a commitment number (BT-13), and there is neither",
-		MessageFR: "le destinataire %r exige un code service (BT-10) ou un numéro d'engagement (BT-13), et il n'y a ni l'un ni l'autre",
-		Remedy:    "Write the one that the order names.",
-		RemedyFR:  "Renseignez celui qu'indique la commande.",
+		Text:     "the recipient %r demands a service code (BT-10) or a commitment number (BT-13), and there is neither",
+		TextFR:   "le destinataire %r exige un code service (BT-10) ou un numéro d'engagement (BT-13), et il n'y a ni l'un ni l'autre",
+		Remedy:   "Write the one that the order names.",
+		RemedyFR: "Renseignez celui qu'indique la commande.",
 	}, func(r Recipient) bool {
 		return r.EitherRequired && r.Service == "" && r.Engagement == "" && !r.ServiceRequired && !r.EngagementRequired
 	}},
@@ -117,7 +117,7 @@ func (rule recipientRule) finding(r Recipient, severity Severity) Finding {
 	fill := strings.NewReplacer("%r", name, "%s", cut(r.Service)).Replace
 	f := Finding{
 		Code: rule.Code, Severity: severity, Term: rule.Term,
-		Message: fill(rule.Message), MessageFR: fill(rule.MessageFR), Remedy: rule.Remedy, RemedyFR: rule.RemedyFR,
+		Message: fill(rule.Text), MessageFR: fill(rule.TextFR), Remedy: rule.Remedy, RemedyFR: rule.RemedyFR,
 		Where: fmt.Sprintf("the directory of Chorus Pro, on %s", r.CheckedAt.Format(time.DateOnly)),
 	}
 	switch rule.Term {
