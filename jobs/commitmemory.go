@@ -19,7 +19,6 @@ import (
 // in a file if there is a directory for one. It is safe for concurrent use.
 type CommitMemory struct {
 	log    *slog.Logger
-	worker string
 	doubts chan struct{}
 
 	mu     sync.Mutex
@@ -38,8 +37,8 @@ type CommitMemory struct {
 }
 
 // NewCommitMemory begins empty.
-func NewCommitMemory(worker string, log *slog.Logger) *CommitMemory {
-	return &CommitMemory{worker: worker, log: log, doubts: make(chan struct{}, 1)}
+func NewCommitMemory(log *slog.Logger) *CommitMemory {
+	return &CommitMemory{log: log, doubts: make(chan struct{}, 1)}
 }
 
 // Set replaces it.
@@ -95,15 +94,16 @@ func (k *CommitMemory) Doubt(err error) {
 // Doubts wakes whoever compares.
 func (k *CommitMemory) Doubts() <-chan struct{} { return k.doubts }
 
-// Compare compares it with the database, brings it up to date, and begins a quarantine when the database has forgotten; forgot tells why.
-func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, settings Settings, head int) (moved int, forgot *store.Forgot, err error) {
+// Compare compares it with the database, brings it up to date, and begins a quarantine when the database has forgotten; forgot tells why. A worker (not "")
+// beats when the database knows everything.
+func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, worker string, settings Settings, head int) (moved int, forgot *store.Forgot, err error) {
 	before := k.Get()
-	now, err := s.Knows(ctx, before, k.worker)
+	now, err := s.Knows(ctx, before, worker)
 	if errors.Is(err, store.ErrForgot) {
 		// An address that leads to another server now, and an old connection that still leads to the first: without this, the two would be taken for one
 		// database that goes back and forth, and each be quarantined again and again.
 		s.Reconnect()
-		now, err = s.Knows(ctx, before, k.worker)
+		now, err = s.Knows(ctx, before, worker)
 	}
 	k.mu.Lock()
 	noticed := k.forgot

@@ -57,7 +57,7 @@ func TestConnectionsToTwoServers(t *testing.T) {
 	}
 	t.Cleanup(pool.Close)
 	s := store.New(pool)
-	memory := NewCommitMemory("test", slog.New(slog.DiscardHandler))
+	memory := NewCommitMemory(slog.New(slog.DiscardHandler))
 	known, err := s.Remember(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestConnectionsToTwoServers(t *testing.T) {
 	noticed := 0
 	compare := func() {
 		t.Helper()
-		_, forgot, err := memory.Compare(ctx, s, Settings{}, 0)
+		_, forgot, err := memory.Compare(ctx, s, "test", Settings{}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

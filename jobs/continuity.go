@@ -51,7 +51,7 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 		j.Memory.Doubt(forgot) // whose quarantine ends the comparison
 		return nil
 	}
-	if err := j.Store.Compared(ctx, account); err != nil {
+	if err := j.Store.Compared(ctx, account, c); err != nil {
 		return err
 	}
 	j.Log.Info("no worker was alive: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", rows, "pages", pages)
@@ -167,7 +167,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 			return err
 		}
 	}
-	return j.Store.Compared(ctx, acct.Name)
+	return j.Store.Compared(ctx, acct.Name, c)
 }
 
 const notVouched = "no worker was alive, and the account may not search: nobody can tell whether the database was restored from a backup. " +

@@ -28,6 +28,16 @@ func (s *Store) Beating(ctx context.Context, worker string) (last time.Time, may
 	return last, maybe, err
 }
 
+// PleaseBeat is what a notification on chorus_wake says that has every worker beat at once, rather than within a second. Whoever may connect may send it:
+// it does no harm.
+const PleaseBeat = "beat"
+
+// AskBeat has every worker that is alive beat at once.
+func (s *Store) AskBeat(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `SELECT pg_notify('chorus_wake', $1)`, PleaseBeat)
+	return err
+}
+
 // Beats tells when each worker of the last day beat last.
 func (s *Store) Beats(ctx context.Context) (map[string]time.Time, error) {
 	rows, err := s.pool.Query(ctx, `SELECT worker, beat_at FROM chorus.heartbeats WHERE beat_at > clock_timestamp() - interval '1 day'`)
@@ -55,7 +65,8 @@ func (s *Store) Stopped(ctx context.Context, worker string) error {
 	return err
 }
 
-// AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat.
+// AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat. One that is
+// asked for already begins anew: it may itself have come back with the database.
 func (s *Store) AskComparison(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.accounts a
@@ -85,6 +96,7 @@ func (s *Store) DueComparisons(ctx context.Context, tx pgx.Tx, lease time.Durati
 // Comparison is what is to be compared of an account.
 type Comparison struct {
 	Since   time.Time // what the portal has got since
+	Asked   time.Time
 	Now     time.Time
 	Unread  bool // documents wait to be read: their numbers are not known yet
 	First   bool // no worker has ever sent anything with this database
@@ -95,12 +107,12 @@ type Comparison struct {
 func (s *Store) Comparing(ctx context.Context, account string) (Comparison, error) {
 	var c Comparison
 	err := s.pool.QueryRow(ctx, `
-		SELECT compare_since, clock_timestamp(),
+		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
 		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
 		       extract(epoch FROM clock_timestamp() - compare_asked_at)::int
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Now, &c.Unread, &c.First, &c.Waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Waiting)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone
 	}
@@ -114,9 +126,9 @@ func (s *Store) CompareLater(ctx context.Context, account string, wait time.Dura
 	return err
 }
 
-// Compared lets the account's deposits go on.
-func (s *Store) Compared(ctx context.Context, account string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET compare_since = NULL WHERE name = $1`, account)
+// Compared lets the account's deposits go on, unless another comparison was asked for meanwhile.
+func (s *Store) Compared(ctx context.Context, account string, c Comparison) error {
+	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET compare_since = NULL WHERE name = $1 AND compare_asked_at = $2`, account, c.Asked)
 	return err
 }
 

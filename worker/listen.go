@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/choriste/choriste/store"
 )
 
 // listener wakes the dispatcher at every insert that announces itself, over a connection of its own. A lost one costs the polls' delay until it is back.
@@ -35,8 +37,10 @@ func (l *listener) round(ctx context.Context) (err error) {
 	}
 	wait, cancel := context.WithTimeout(ctx, l.w.loops.within/2)
 	defer cancel()
-	_, err = l.conn.WaitForNotification(wait)
+	n, err := l.conn.WaitForNotification(wait)
 	switch {
+	case err == nil && n.Payload == store.PleaseBeat:
+		l.w.jobs.Memory.Doubt(nil)
 	case err == nil:
 		l.w.wake()
 	case wait.Err() != nil && ctx.Err() == nil:

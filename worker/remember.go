@@ -25,24 +25,32 @@ func (w *Worker) compareOnce(ctx context.Context) error {
 	if crash.Mutant(crash.NoQuarantine) {
 		return nil
 	}
-	moved, forgot, err := w.jobs.Memory.Compare(ctx, w.store, w.cfg.Settings, w.head())
-	if err != nil {
+	life := w.life
+	if !w.opened.Load() {
+		life = "" // others take a heartbeat for the word of one who knows
+	}
+	moved, forgot, err := w.jobs.Memory.Compare(ctx, w.store, life, w.cfg.Settings, w.head())
+	switch {
+	case err != nil:
 		return err
+	case forgot != nil:
+		w.quarantined(moved, forgot)
+		return w.share(ctx) // forgotten too, perhaps
+	case life == "":
+		return w.open(ctx)
 	}
-	if forgot == nil {
-		return w.watchRivals(ctx)
-	}
-	w.quarantined(moved, forgot)
-	return w.share(ctx) // forgotten too, perhaps
+	return w.watchRivals(ctx)
 }
 
 func (w *Worker) quarantined(moved int, f *store.Forgot) {
+	w.opening.vouched = true // a comparison with the portal would find nothing more
 	w.cfg.Log.Error("the database has forgotten something: what may have been sent is looked up before anything is sent (docs/operating.md, \"Backup and restore\")",
 		"witness", f.Witness, "what", f.Detail, "kind", f.Kind, "invoices", moved)
 	w.wake()
 }
 
-// remember is done at the start, before anything is sent: it makes up for a promotion or restore that happened while no worker was looking.
+// remember is done at the start, before anything else: it makes up for a promotion or restore that happened while no worker was looking, as far as the
+// database and what was kept outside of it tell by themselves. What takes waiting is found out later (open).
 func (w *Worker) remember(ctx context.Context) error {
 	memory := w.jobs.Memory
 	id, err := w.store.Installation(ctx)
@@ -91,18 +99,6 @@ func (w *Worker) remember(ctx context.Context) error {
 		memory.Start(now, kept, vouched)
 		return nil
 	}
-	if err := w.noRival(ctx); err != nil {
-		return err
-	}
-	alone, err := w.alone(ctx)
-	if err != nil {
-		return err
-	}
-	if alone {
-		if err := w.store.AskComparison(ctx); err != nil {
-			return err
-		}
-	}
 	if f == nil {
 		memory.Start(now, kept, vouched)
 		return nil
@@ -113,19 +109,6 @@ func (w *Worker) remember(ctx context.Context) error {
 		w.quarantined(moved, f)
 	}
 	return err
-}
-
-// alone tells that no other worker is alive. A heartbeat that was copied with the database does not go on: only one that does counts.
-func (w *Worker) alone(ctx context.Context) (bool, error) {
-	first, maybe, err := w.store.Beating(ctx, w.life)
-	for began := time.Now(); err == nil && maybe && time.Since(began) < 2*compareEvery+compareEvery/2; {
-		sleep(ctx, compareEvery/10)
-		var last time.Time
-		if last, maybe, err = w.store.Beating(ctx, w.life); err == nil && last.After(first) {
-			return false, ctx.Err()
-		}
-	}
-	return true, err
 }
 
 // stopped says that this worker is not alive any more, and knows nothing that is not in the database.

@@ -31,7 +31,7 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 		jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
 	}
 	w.work = newWork(queues, cfg.Settings.Timeout()+cfg.Round)
-	return river.NewClient[pgx.Tx](onlyInserts{riverpgxv5.New(cfg.Pool)}, &river.Config{
+	return river.NewClient[pgx.Tx](inwardUntilOpened{onlyInserts{riverpgxv5.New(cfg.Pool)}, &w.opened}, &river.Config{
 		Schema:  migrations.RiverSchema,
 		Queues:  queues,
 		Workers: workers,
@@ -68,7 +68,11 @@ type running struct {
 }
 
 func newWork(queues map[string]river.QueueConfig, longest time.Duration) *work {
-	return &work{queues: queues, longest: longest, running: map[int64]running{}, begun: map[string]time.Time{}}
+	k := &work{queues: queues, longest: longest, running: map[int64]running{}, begun: map[string]time.Time{}}
+	for queue := range queues {
+		k.begun[queue] = time.Now() // a start finds jobs that have waited for it
+	}
+	return k
 }
 
 // around is called around every job.

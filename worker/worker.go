@@ -20,7 +20,6 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/crash"
-	"github.com/choriste/choriste/fleet"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
@@ -117,8 +116,9 @@ type Worker struct {
 	reset    chan struct{}    // there is another roster
 	recalled chan struct{}    // something is known of the age of credentials
 	hard     context.CancelFunc
-	rivals   *fleet.Rivals // nil: no directory is shared
-	life     string        // this run of this process, among the heartbeats
+	life     string      // this run of this process, among the heartbeats
+	opened   atomic.Bool // it may deposit
+	opening  opening     // of the start, and the loop that compares
 }
 
 // New builds a worker; nothing runs yet and nothing is asked of the database.
@@ -139,7 +139,7 @@ func New(cfg Config) (*Worker, error) {
 
 	w.jobs = &jobs.Jobs{
 		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
-		Memory: jobs.NewCommitMemory(life, cfg.Log),
+		Memory: jobs.NewCommitMemory(cfg.Log),
 		Poke:   w.wake,
 		Probe: func() {
 			select {
@@ -297,7 +297,7 @@ func (w *Worker) mark(ctx context.Context) error {
 
 // insist repeats a step of the start while the database is away or others are in its way; any other failure is final. It returns nil when ctx ends first.
 func (w *Worker) insist(ctx context.Context, step func(context.Context) error) error {
-	for said := false; ; {
+	for said, wait := false, 20*time.Millisecond; ; {
 		err := step(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -309,7 +309,8 @@ func (w *Worker) insist(ctx context.Context, step func(context.Context) error) e
 			w.cfg.Log.Warn("waiting for PostgreSQL", "error", store.Message(err))
 			said = true
 		}
-		sleep(ctx, 500*time.Millisecond)
+		sleep(ctx, wait)
+		wait = min(2*wait, 500*time.Millisecond)
 	}
 }
 
