@@ -7,35 +7,33 @@ import (
 )
 
 // bring writes down in the database what the harness knows beside the ledger, so that every invariant is one query.
-func (t *trial) bring(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error {
-		if err := t.bringInserts(ctx, tx); err != nil {
-			return err
-		}
-		for _, p := range t.fleet.processes() {
-			// A number that the system has given twice tells nothing: its later owner stands for both.
-			_, err := tx.Exec(ctx, `
-				INSERT INTO chaos.processes VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (worker) DO UPDATE SET how = NULL, ended = NULL`, p.name, p.slot, p.started, null(p.ended), null(p.how))
-			if err != nil {
-				return err
-			}
-		}
-		for _, o := range t.harm.outages {
-			if _, err := tx.Exec(ctx, `INSERT INTO chaos.outages VALUES ($1, $2)`, o.began, o.ended); err != nil {
-				return err
-			}
-		}
-		if err := t.bringStage(ctx, tx); err != nil {
-			return err
-		}
-		if err := t.bringProbes(ctx, tx); err != nil {
-			return err
-		}
-		// Everything has ended: whatever is silent now will be silent for ever.
-		_, err := tx.Exec(ctx, `UPDATE chaos.settings SET silence = '0', calmed = $1`, t.calmed)
+func (t *trial) bring(ctx context.Context, tx pgx.Tx) error {
+	if err := t.bringInserts(ctx, tx); err != nil {
 		return err
-	})
+	}
+	for _, p := range t.fleet.processes() {
+		// A number that the system has given twice tells nothing: its later owner stands for both.
+		_, err := tx.Exec(ctx, `
+			INSERT INTO chaos.processes VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (worker) DO UPDATE SET how = NULL, ended = NULL`, p.name, p.slot, p.started, null(p.ended), null(p.how))
+		if err != nil {
+			return err
+		}
+	}
+	for _, o := range t.harm.outages {
+		if _, err := tx.Exec(ctx, `INSERT INTO chaos.outages VALUES ($1, $2)`, o.began, o.ended); err != nil {
+			return err
+		}
+	}
+	if err := t.bringStage(ctx, tx); err != nil {
+		return err
+	}
+	if err := t.bringProbes(ctx, tx); err != nil {
+		return err
+	}
+	// Everything has ended: whatever is silent now will be silent for ever.
+	_, err := tx.Exec(ctx, `UPDATE chaos.settings SET silence = '0', calmed = $1`, t.calmed)
+	return err
 }
 
 func (t *trial) bringInserts(ctx context.Context, tx pgx.Tx) error {

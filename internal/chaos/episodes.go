@@ -187,11 +187,11 @@ func (t *trial) depositsAgain(ctx context.Context, slot int, after time.Time, al
 	return time.Time{}, nil
 }
 
-// allLeft waits until nothing that was inserted since waits to be sent, for no longer than it may.
+// allLeft waits until all that was inserted since has been sent, for no longer than it may.
 func (t *trial) allLeft(ctx context.Context, since time.Time) error {
 	for limit := time.Now().Add(withinToBack); time.Now().Before(limit); {
 		var open int
-		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE created_at BETWEEN $1 AND $2 AND state IN ('received', 'ready')`, since, limit.Add(-withinToBack)).Scan(&open)
+		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE created_at BETWEEN $1 AND $2 AND state IN ('received', 'ready', 'sending')`, since, limit.Add(-withinToBack)).Scan(&open)
 		if err == nil && open == 0 {
 			return nil
 		}

@@ -18,7 +18,9 @@ import (
 
 // judge ends the workers, brings together what everybody knows, and asks every invariant once more.
 func (t *trial) judge(ctx context.Context) (*report, error) {
-	if err := t.fleet.stop(); err != nil {
+	if t.foundOut() {
+		t.fleet.kill() // a mutant may not end by itself, and nothing more is to be learnt from it
+	} else if err := t.fleet.stop(); err != nil {
 		t.problem("%v", err)
 	}
 	for _, exit := range t.fleet.selfEnded() {
@@ -32,7 +34,7 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 	if err := t.probes.save(); err != nil {
 		return nil, err
 	}
-	if err := t.bring(ctx); err != nil {
+	if err := pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error { return t.bring(ctx, tx) }); err != nil {
 		return nil, err
 	}
 	if _, err := t.obs.sample(ctx, false); err != nil { // the tokens are in the ledger

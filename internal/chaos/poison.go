@@ -196,35 +196,3 @@ func (t *trial) refused(ctx context.Context, what, metadata string) error {
 	t.stage.refusals = append(t.stage.refusals, r)
 	return nil
 }
-
-// poisonAnswers has the portal give answers that hurt, one kind after the other: to searches, to reports, to whoever wants a token, and to deposits, which it
-// carries out or not.
-func (t *trial) poisonAnswers(ctx context.Context) error {
-	began := time.Now()
-	for _, kind := range []string{"many_rows", "deep_json", "hostile_texts", "long_texts", "echo_token", "huge_body", "gzip_bomb"} {
-		script := []fault{{"kind": kind, "times": 1, "commit": true}, {"kind": kind, "times": 1}}
-		for _, op := range []string{"rechercher/fournisseur", "consulterCRDetaille", "token"} {
-			if op != "token" || kind == "many_rows" || kind == "echo_token" {
-				script = append(script, fault{"kind": kind, "op": op, "times": 2})
-			}
-		}
-		if err := t.portal.manage(ctx, "/faults", script); err != nil {
-			return err
-		}
-		if kind == "many_rows" || kind == "echo_token" { // so that a token is asked for at all
-			if err := t.portal.manage(ctx, "/revoke", map[string]any{}); err != nil {
-				return err
-			}
-		}
-		if err := t.in.burst(ctx, 8); err != nil {
-			return err
-		}
-		if err := pause(ctx, 2500*time.Millisecond); err != nil {
-			return err
-		}
-		if err := t.portal.forget(ctx, "/faults"); err != nil {
-			return err
-		}
-	}
-	return t.record(ctx, played{name: "poison-answers", began: began, slot: everyone, still: true})
-}

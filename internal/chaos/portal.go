@@ -110,15 +110,23 @@ func (p *portal) manage(ctx context.Context, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	return p.ask(ctx, http.MethodPost, path, b)
+	return p.ask(ctx, http.MethodPost, path, b, nil)
 }
 
 // forget empties what stands at the management door.
 func (p *portal) forget(ctx context.Context, path string) error {
-	return p.ask(ctx, http.MethodDelete, path, nil)
+	return p.ask(ctx, http.MethodDelete, path, nil, nil)
 }
 
-func (p *portal) ask(ctx context.Context, method, path string, body []byte) error {
+// faultsLeft lists the scripted faults that have not struck.
+func (p *portal) faultsLeft(ctx context.Context) ([]fault, error) {
+	var said struct{ Queue []fault }
+	err := p.ask(ctx, http.MethodGet, "/faults", nil, &said)
+	return said.Queue, err
+}
+
+// ask reads the answer into what is given for it, if anything is.
+func (p *portal) ask(ctx context.Context, method, path string, body []byte, into any) error {
 	if p.Manage == "" {
 		return nil
 	}
@@ -137,5 +145,8 @@ func (p *portal) ask(ctx context.Context, method, path string, body []byte) erro
 		said, _ := io.ReadAll(io.LimitReader(res.Body, 1000))
 		return fmt.Errorf("%s: %s: %s", path, res.Status, said)
 	}
-	return nil
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(into)
 }

@@ -147,6 +147,16 @@ func (f *fleet) stop() error {
 	return f.stopAll("end")
 }
 
+// kill ends every worker at once, for good.
+func (f *fleet) kill() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	for _, p := range f.living() {
+		f.end(p, "kill", syscall.SIGKILL, drainWithin)
+	}
+}
+
 // stopAll ends every worker in an orderly way. startAll begins the next life of each.
 func (f *fleet) stopAll(how string) error {
 	var wg sync.WaitGroup

@@ -1,0 +1,64 @@
+package chaos
+
+import (
+	"context"
+	"time"
+)
+
+// poisonKinds are the simulator's answers that hurt whoever reads them without care.
+var poisonKinds = []string{"many_rows", "deep_json", "hostile_texts", "long_texts", "echo_token", "huge_body", "gzip_bomb"}
+
+// mostToPoison is how long one kind of answer may take to be given to everybody who is to have it.
+const mostToPoison = 15 * time.Second
+
+// poisonAnswers has the portal give answers that hurt, one kind after the other: to deposits, which it carries out or not, to the searches that these doubts
+// lead to, and to reports; then to whoever wants a token, for nothing else is asked without one.
+func (t *trial) poisonAnswers(ctx context.Context) error {
+	began := time.Now()
+	for _, kind := range poisonKinds {
+		if err := t.poisoned(ctx, []fault{
+			{"kind": kind, "times": 1, "commit": true},
+			{"kind": kind, "times": 1},
+			{"kind": kind, "times": 1, "op": "rechercher/fournisseur"},
+			{"kind": kind, "times": 1, "op": "consulterCRDetaille"},
+		}); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []string{"many_rows", "echo_token"} {
+		if err := t.portal.manage(ctx, "/revoke", map[string]any{}); err != nil { // so that a token is asked for at all
+			return err
+		}
+		if err := t.poisoned(ctx, []fault{{"kind": kind, "times": 1, "op": "token"}}); err != nil {
+			return err
+		}
+	}
+	return t.record(ctx, played{name: "poison-answers", began: began, slot: everyone, still: true})
+}
+
+// poisoned gives the workers something to ask, and waits until the portal has given all these answers. What nobody was given proves nothing.
+func (t *trial) poisoned(ctx context.Context, script []fault) error {
+	if err := t.portal.manage(ctx, "/faults", script); err != nil {
+		return err
+	}
+	if err := t.in.burst(ctx, 8); err != nil {
+		return err
+	}
+	var left []fault
+	for limit := time.Now().Add(mostToPoison); time.Now().Before(limit); {
+		var err error
+		if left, err = t.portal.faultsLeft(ctx); err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	for _, f := range left {
+		t.problem("void: %v was not given to %v", f["kind"], f["op"])
+	}
+	return t.portal.forget(ctx, "/faults")
+}
