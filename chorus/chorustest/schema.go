@@ -3,6 +3,7 @@ package chorustest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -25,6 +26,7 @@ const (
 	date
 	nested
 	list
+	anything // an object that nothing is said of
 )
 
 // field describes one field of a request. Required means in practice: the Swagger requires nothing.
@@ -88,6 +90,8 @@ func (f field) check(at string, value any) []string {
 		if o, fits = value.(map[string]any); fits {
 			return f.fields.check(at+".", o)
 		}
+	case anything:
+		_, fits = value.(map[string]any)
 	case list:
 		all, isList := value.([]any)
 		fits = isList
@@ -107,6 +111,18 @@ func (f field) check(at string, value any) []string {
 }
 
 var sens = field{enum: []string{"Descendant", "Ascendant"}}
+
+// genericPaging are fields that the official description declares in every paging object beside its own. What they do is not said: here they change nothing.
+var genericPaging = fields{
+	"champsDeTri": {kind: anything}, "ordreTriGenerique": sens, "taillePageGenerique": {kind: integer}, "indexPageGenerique": {kind: integer},
+}
+
+// and is both descriptions in one.
+func (fs fields) and(more fields) fields {
+	both := maps.Clone(fs)
+	maps.Copy(both, more)
+	return both
+}
 
 // user is the optional field that every Factures and Transverses operation declares.
 var user = field{kind: integer}
@@ -213,20 +229,29 @@ var searchFields = fields{
 	"idUtilisateurCourant": user,
 	"rechercheFactureParFournisseur": {kind: nested, fields: fields{
 		"nbResultatsMaximum": user, "pageResultatDemandee": user, "nbResultatsParPage": user, "triSens": sens, "triColonne": {enum: columns},
-	}},
+	}.and(genericPaging)},
 }
 
 var historyFields = fields{
 	"idFacture": {kind: integer, required: true}, "idEspace": {kind: integer}, "nbResultatsMaximum": {kind: integer}, "idUtilisateurCourant": user,
 	"paramRechercheHistoStatuts": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoStatut": user, "nbResultatsParPageListeHistoStatut": user, "triSensListeHistoStatut": sens, "triColonneListeHistoStatut": {},
-	}},
+		"pageResultatDemandeeListeHistoStatut": user, "nbResultatsParPageListeHistoStatut": user, "triSensListeHistoStatut": sens,
+		"triColonneListeHistoStatut": {enum: []string{
+			"HistoStatutCode", "HistoStatutDatePassage", "HistoStatutCommentaire", "HistoStatutUtilisateurPrenom", "HistoStatutUtilisateurNom",
+			"HistoStatutUtilisateurEmail", "HistoStatutUtilisateurTelephone",
+		}},
+	}.and(genericPaging)},
 	"paramRechercheHistoEvenementsComplementaires": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoEvenement": user, "nbResultatsParPageListeHistoEvenement": user, "triSensListeHistoEvenement": sens, "triColonneListeHistoEvenement": {},
-	}},
+		"pageResultatDemandeeListeHistoEvenement": user, "nbResultatsParPageListeHistoEvenement": user, "triSensListeHistoEvenement": sens,
+		"triColonneListeHistoEvenement": {enum: []string{"EvenementLibelle", "EvenementQui", "EvenementDateHeure"}},
+	}.and(genericPaging)},
 	"paramRechercheHistoActionsUtilisateurs": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoAction": user, "nbResultatsParPageListeHistoAction": user, "triSensListeHistoAction": sens, "triColonneListeHistoAction": {},
-	}},
+		"pageResultatDemandeeListeHistoAction": user, "nbResultatsParPageListeHistoAction": user, "triSensListeHistoAction": sens,
+		"triColonneListeHistoAction": {enum: []string{
+			"HistoActionDateHeure", "HistoActionCode", "HistoAction", "HistoActionUtilisateurPrenom", "HistoActionUtilisateurNom",
+			"HistoActionUtilisateurEmail", "HistoActionUtilisateurTelephone",
+		}},
+	}.and(genericPaging)},
 }
 
 var modes = []string{
@@ -234,12 +259,17 @@ var modes = []string{
 	"DEPOT_PDF_SIGNE_PORTAIL", "DEPOT_PDF_API", "DEPOT_PDF_SIGNE_API", "EDI", "UPLOAD_PORTAIL", "UPLOAD_API", "EDI_NUMERISATION",
 }
 
-// columns are the official triColonne values that mean something here, and those that are accepted and change nothing.
+// columns are the official triColonne values of a search. Those that mean nothing here are accepted and change nothing.
 var columns = []string{
 	"TypeDemandePaiement", "CodeFournisseur", "TypeIdentifiantFournisseur", "DesignationFournisseur", "CodeServiceFournisseur",
 	"NomServiceFournisseur", "CodeDestinataire", "DesignationDestinataire", "CodeServiceExecutant", "NomServiceExecutant", "TypeFacture",
 	"NumeroFacture", "DateFacture", "DateDepot", "MontantHT", "MontantTTC", "MontantAPayer", "Devise", "Statut", "NumeroMarche",
-	"NumeroBonCommande", "NumeroFluxDepot", "NumeroFactureOrigine", "ModeDepot", "NomPrenomUtilisateurCreateur",
+	"NumeroBonCommande", "NumeroFluxDepot", "TypeIdentifiantValideur1", "CodeValideur1", "RaisonSocialeValideur1", "NomValideur1",
+	"PrenomValideur1", "DateValidation1", "TypeIdentifiantValideur2", "CodeValideur2", "RaisonSocialeValideur2", "NomValideur2",
+	"PrenomValideur2", "DateValidation2", "NumeroFactureOrigine", "ModeDepot", "CoordBancairesFournisseurCleIban",
+	"CoordBancairesFournisseurCleRib", "CoordBancairesFournisseurCodeBanque", "CoordBancairesFournisseurCodePays",
+	"CoordBancairesFournisseurCompteBancaire", "CoordBancairesFournisseurNomCb", "AffactureurCode", "AffactureurTypeIdentifiant",
+	"AffactureurRaisonSociale", "NomPrenomUtilisateurCreateur",
 }
 
 // cadres are the official values of cadreFacturation in a search; documents carry the part before the underscore.

@@ -79,3 +79,41 @@ func TestAnswersFollowTheSwagger(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestsAreTheSwaggers holds the list of fields, types and values that the simulator takes against the official files, where they are.
+func TestRequestsAreTheSwaggers(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/chorus-pro/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, served, declared, err := chorustest.CompareRequests(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrong {
+		t.Error(w)
+	}
+	t.Logf("%d of %d declared operations are served", served, declared)
+}
+
+// TestGenericPaging: every paging object of the official description has these fields beside its own.
+func TestGenericPaging(t *testing.T) {
+	_, c := start(t, nil)
+	flux := c.accepted(facture("F-1"))
+	c.integrated(flux)
+	with := func(own m) m {
+		own["champsDeTri"], own["ordreTriGenerique"] = m{}, "Ascendant"
+		own["taillePageGenerique"], own["indexPageGenerique"] = 10, 1
+		return own
+	}
+	found := c.search(m{"numeroFluxDepot": flux, "rechercheFactureParFournisseur": with(m{"triColonne": "CodeValideur1"})})
+	if found.code() != "0" || len(found.found()) != 1 {
+		t.Fatalf("search: %d %s", found.status, found.raw)
+	}
+	if r := c.post("/cpro/factures/v1/consulter/historique", m{
+		"idFacture": found.found()[0]["identifiantFactureCPP"], "paramRechercheHistoStatuts": with(m{"triColonneListeHistoStatut": "HistoStatutDatePassage"}),
+		"paramRechercheHistoEvenementsComplementaires": with(m{}), "paramRechercheHistoActionsUtilisateurs": with(m{}),
+	}); r.code() != "0" {
+		t.Errorf("history: %d %s", r.status, r.raw)
+	}
+}
