@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/store"
 )
 
@@ -20,6 +21,9 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 			return ""
 		}
 		return *s
+	},
+	"help": func(i store.Status) []answers.Help {
+		return answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	},
 	"clock": store.Stamp,
 	"age": func(d time.Duration) string {

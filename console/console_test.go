@@ -48,3 +48,30 @@ func TestThePageTellsOfOutagesAndClosures(t *testing.T) {
 		}
 	}
 }
+
+// A row says who acts and what to do, in both languages.
+func TestThePageExplains(t *testing.T) {
+	db := storetest.New(t)
+	owner, err := store.Connect(t.Context(), db.URL, "test", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(owner.Close)
+	for _, sql := range []string{
+		`INSERT INTO chorus.invoices (document) VALUES ('x')`,
+		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
+		`UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', reason = 'L''element (CreditNote.DocumentCurrencyCode.value) est obligatoire'`,
+		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rec := httptest.NewRecorder()
+	console.Handler(store.New(owner)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	for _, want := range []string{"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`} {
+		if !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("no %q in\n%s", want, rec.Body)
+		}
+	}
+}

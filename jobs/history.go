@@ -38,6 +38,7 @@ func (j *Jobs) history(ctx context.Context, id, claim int64) error {
 		return j.Store.Reasoned(ctx, inv, next)
 	}
 	next.Comment, next.Earlier = reasonOf(inv.StatutCourant, h)
+	j.countMotive(next.Comment)
 	if next.Comment == "" && next.GiveUp {
 		j.Log.Warn("Chorus Pro gives no reason for a status: look at it at the portal", "invoice", id, "statut", inv.StatutCourant)
 	}

@@ -81,6 +81,7 @@ type Jobs struct {
 
 	listingOf listingCache
 	refusals  refusals
+	motives   texts // unknown ones that were counted
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.

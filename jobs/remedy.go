@@ -144,6 +144,7 @@ func (j *Jobs) remedyFailed(ctx context.Context, acct *Account, r store.Remedy, 
 	}
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
+	j.countCode(err)
 	j.Log.Warn("a remedy was not carried out, as far as is known", "invoice", r.InvoiceID, "remedy", r.ID, "outcome", chorus.OutcomeOf(err), "fault", fault, "error", err)
 	var upload uploadError
 	switch {

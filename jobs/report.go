@@ -57,6 +57,7 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 			}
 		} else {
 			flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
+			j.countTexts(flux.Reason)
 		}
 	case chorus.FluxResend:
 		flux.To, flux.ReasonCode = store.Parked, store.ParkIncident
@@ -109,6 +110,7 @@ func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice,
 	switch {
 	case rep.State() == chorus.FluxPartial && len(rep.ErreursDP) > 0:
 		flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
+		j.countTexts(flux.Reason)
 	case listing.Complete && inv.DepositedFor > j.Settings.Horizon()+tooOld:
 		flux.To, flux.ReasonCode = store.Parked, store.ParkTooOld
 		flux.Reason = "the flux was integrated a day ago and Chorus Pro does not show its invoice"

@@ -113,6 +113,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if w, asked := chorus.RetryAfter(err); asked {
 		ans.wait = w
 	}
+	j.countCode(err)
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence = evidence(exchange, ans.fault)

@@ -279,8 +279,11 @@ func (f *feed) read(ctx context.Context, q chorus.Query, lane chorus.Lane, last 
 		page = page[:0]
 		outside := false
 		for _, line := range p.Factures {
-			if _, known := chorus.StatutInfo(line.Statut); !known {
+			switch info, known := chorus.StatutInfo(line.Statut); {
+			case !known:
 				f.Metrics.Unknown.WithLabelValues("statut").Inc()
+			case info.NeedsReason:
+				f.countMotive(line.CommentaireEtatCourant)
 			}
 			page = append(page, seenOf(line))
 			outside = outside || isOutside(q, line) && (!f.tolerant || f.pages > mostOutside)

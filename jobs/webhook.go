@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/webhook"
 )
@@ -138,9 +139,13 @@ func webhookID(a *store.Announcement) string {
 }
 
 func webhookBody(a *store.Announcement) ([]byte, error) {
+	type data struct {
+		*store.Announcement
+		Help []answers.Help `json:"help"`
+	}
 	return json.Marshal(struct {
-		Type      string              `json:"type"`
-		Timestamp time.Time           `json:"timestamp"`
-		Data      *store.Announcement `json:"data"`
-	}{a.Type, a.At.UTC(), a})
+		Type      string    `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      data      `json:"data"`
+	}{a.Type, a.At.UTC(), data{a, append([]answers.Help{}, answers.ForEvent(a.ReasonCode, a.Detail)...)}})
 }

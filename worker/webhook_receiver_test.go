@@ -13,6 +13,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/webhook"
@@ -33,6 +34,7 @@ type told struct {
 			ID    int64  `json:"id"`
 			State string `json:"state"`
 		} `json:"invoice"`
+		Help []answers.Help `json:"help"`
 	} `json:"data"`
 }
 

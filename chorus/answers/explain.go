@@ -175,6 +175,15 @@ func codesIn(s string) (found []Match) {
 	return found
 }
 
+// UnknownMotive gives the code at the head of a recipient's comment that looks like a motive and is in neither list; "" when there is none.
+func UnknownMotive(comment string) string {
+	code := strings.TrimRight(headIn.FindString(cut(comment)), " :.,;-")
+	if _, known := Find(Motive, code); known || !strings.Contains(code, "_") {
+		return ""
+	}
+	return code
+}
+
 func cut(s string) string {
 	if len(s) > mostInput {
 		return strings.ToValidUTF8(s[:mostInput], "")

@@ -1,6 +1,9 @@
 package answers
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Help is what is shown of an entry, to people and to programs.
 type Help struct {
@@ -33,44 +36,40 @@ func (m Match) Help() Help {
 const CodeUnclassified = "UNCLASSIFIED"
 
 // Unknown is the help for a text that no entry knows.
-func Unknown(kind Kind, text string) Help {
+func Unknown(kind Kind, message string) Help {
 	return Help{
-		Kind: kind, Code: CodeUnclassified, Message: text, Who: Operator, Retry: Unclassified,
+		Kind: kind, Code: CodeUnclassified, Message: message, Who: Operator, Retry: Unclassified,
 		Text:   "The dictionary does not know this answer. It is stored as it came and counted; nothing is sent again because of it.",
 		TextFR: "Le dictionnaire ne connaît pas cette réponse. Elle est conservée telle quelle et comptée ; rien n'est renvoyé à cause d'elle.",
 		Remedy: "Read it at the portal, and report the text to the makers of choriste.", RemedyFR: "La lire sur le portail, et signaler le texte aux auteurs de choriste.",
 	}
 }
 
-// Row is what a row of chorus.invoices says of itself.
-type Row struct{ ReasonCode, Reason, Statut, Comment string }
-
 // texted are the reason codes whose reason is the portal's own text.
 var texted = []string{"FLUX_REJECTED", "REFUSED"}
 
-// For explains what a row says: its reason_code, the portal's messages in its reason, its statut, and the motive in the recipient's comment. Messages
-// that nobody knows are there as unclassified; the free words of a recipient are not.
-func For(r Row) []Help {
+// For explains what a row or an event says: its reason_code, the portal's messages in its reason, its statut, and the motive in the recipient's comment.
+// Messages and statuts that nobody knows are there as unclassified; the free words of a recipient are not.
+func For(reasonCode, reason, statut, comment *string) []Help {
 	var list []Help
-	code := func(kind Kind, code string) {
-		if e, ok := Find(kind, code); ok {
-			list = append(list, Match{Entry: e}.Help())
-		} else if code != "" {
-			list = append(list, Unknown(kind, code))
-		}
+	if e, known := Find(Reason, text(reasonCode)); known {
+		list = append(list, Match{Entry: e}.Help())
 	}
-	code(Reason, r.ReasonCode)
-	if slices.Contains(texted, r.ReasonCode) {
-		list = append(list, Report(r.Reason)...)
+	if slices.Contains(texted, text(reasonCode)) {
+		list = append(list, Report(text(reason))...)
 	}
-	code(Statut, r.Statut)
-	for _, text := range []string{r.Comment, r.Reason} {
-		if text == r.Reason && r.ReasonCode != "RECIPIENT" {
-			continue
-		}
-		for _, m := range codesIn(cut(text)) {
-			twice := slices.ContainsFunc(list, func(h Help) bool { return h.Kind == m.Kind && h.Code == m.Code })
-			if m.Kind == Motive && !twice {
+	if e, known := Find(Statut, text(statut)); known {
+		list = append(list, Match{Entry: e}.Help())
+	} else if statut != nil {
+		list = append(list, Unknown(Statut, *statut))
+	}
+	said := text(comment)
+	if text(reasonCode) == "RECIPIENT" {
+		said += " | " + text(reason)
+	}
+	for _, message := range Messages(said) {
+		for _, m := range codesIn(message) {
+			if m.Kind == Motive && !slices.ContainsFunc(list, func(h Help) bool { return h.Kind == Motive && h.Code == m.Code }) {
 				list = append(list, m.Help())
 			}
 		}
@@ -78,10 +77,28 @@ func For(r Row) []Help {
 	return list
 }
 
+// ForEvent explains an event of the history by its reason_code and its detail.
+func ForEvent(reasonCode *string, detail []byte) []Help {
+	var d struct {
+		Reason      *string `json:"reason"`
+		Statut      *string `json:"statut_courant"`
+		Commentaire *string `json:"statut_commentaire"`
+	}
+	_ = json.Unmarshal(detail, &d) // what is not there is not explained
+	return For(reasonCode, d.Reason, d.Statut, d.Commentaire)
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 // Report explains every message of an integration report, or of a refusal at the deposit. Each has at least one line.
-func Report(text string) []Help {
+func Report(whole string) []Help {
 	var list []Help
-	for _, message := range Messages(text) {
+	for _, message := range Messages(whole) {
 		found := ExplainMessage(message)
 		for _, m := range codesIn(message) {
 			if m.Kind == Return || m.Kind == Motive {
@@ -97,4 +114,28 @@ func Report(text string) []Help {
 		}
 	}
 	return list
+}
+
+// NotKnown gives what the dictionary does not know of something that was said: messages of a report, or the code itself.
+func NotKnown(kind Kind, said string) []string {
+	switch kind {
+	case Error:
+		var list []string
+		for _, h := range Report(said) {
+			if h.Retry == Unclassified {
+				list = append(list, h.Message)
+			}
+		}
+		return list
+	case Motive:
+		if code := UnknownMotive(said); code != "" {
+			return []string{said}
+		}
+		return nil
+	case Return, Flux, Statut, Reason, Gateway:
+	}
+	if slices.ContainsFunc(byCode(said), func(m Match) bool { return m.Kind == kind }) {
+		return nil
+	}
+	return []string{said}
 }

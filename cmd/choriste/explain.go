@@ -8,21 +8,29 @@ import (
 	"strings"
 
 	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/invoice/rules"
 )
 
 type explainCmd struct {
-	What []string `arg:"" name:"code|text" help:"A codeRetour, a message code, a state of a flux, a status, a motive, a reason code, the id of a rule, or a message as the portal wrote it."`
-	Lang string   `help:"en or fr." enum:"en,fr" default:"en"`
+	What         []string `arg:"" optional:"" name:"code|text" help:"A codeRetour, a message code, a state of a flux, a status, a motive, a reason code, the id of a rule, or a message as the portal wrote it."`
+	Lang         string   `help:"en or fr." enum:"en,fr" default:"en"`
+	Unclassified bool     `help:"List what Chorus Pro and recipients said, in this database and within a year, that the dictionary does not know."`
 }
 
 // kindRule is of what invoice/rules explains.
 const kindRule answers.Kind = "rule"
 
 func (c explainCmd) Run(a *app) error {
-	what := strings.Join(c.What, " ")
+	what := strings.TrimSpace(strings.Join(c.What, " "))
+	switch {
+	case c.Unclassified != (what == ""):
+		return usageError{errors.New("explain what? give a code or a text, or --unclassified alone")}
+	case c.Unclassified:
+		return unclassified(a)
+	}
 	var found []answers.Help
-	if f, known := rules.About(strings.ToUpper(strings.TrimSpace(what))); known {
+	if f, known := rules.About(strings.ToUpper(what)); known {
 		found = append(found, answers.Help{
 			Kind: kindRule, Code: f.Code, Text: sentence(f.Message), TextFR: sentence(f.MessageFR), Remedy: f.Remedy, RemedyFR: f.RemedyFR, Who: answers.Supplier,
 			Retry: answers.Never, Term: f.Term, Mark: "S", Source: "EN 16931, official schematron",
@@ -109,4 +117,48 @@ func (c explainCmd) show(a *app, h answers.Help) {
 	if h.Source != "" {
 		line("source", fmt.Sprintf("%s: %s", h.Mark, h.Source))
 	}
+}
+
+// unclassified lists what nobody has recorded yet, so that it can be reported.
+func unclassified(a *app) error {
+	st, err := a.store()
+	if err != nil {
+		return err
+	}
+	all, err := st.Said(a.ctx)
+	if err != nil {
+		return err
+	}
+	w := visible.NewTable(a.out)
+	for _, said := range all {
+		for _, text := range answers.NotKnown(answers.Kind(said.Kind), said.Text) {
+			said.Text = text
+			if a.json {
+				if err := a.print(said); err != nil {
+					return err
+				}
+				continue
+			}
+			w.Printf("%s\t%d times, last of invoice %d\t%s\n", said.Kind, said.Count, said.Invoice, text)
+		}
+	}
+	return w.Flush()
+}
+
+// explainLines are what a command shows of an entry beside something else: what it means, and what to do; "" when nothing is to be done.
+func explainLines(lang string, h answers.Help) (means, do string) {
+	means, do = h.Text, h.Remedy
+	if lang == "fr" {
+		means, do = h.TextFR, h.RemedyFR
+	}
+	if h.Code == answers.CodeUnclassified {
+		means = h.Message + ": " + means
+	}
+	if h.Term != "" && !strings.Contains(means, h.Term) {
+		means += " (" + h.Term + ")"
+	}
+	if h.Who == answers.Nobody {
+		return means, ""
+	}
+	return means, "→ " + do
 }

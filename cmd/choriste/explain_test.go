@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
 )
 
 func TestExplain(t *testing.T) {
@@ -67,5 +71,51 @@ func TestExplainJSON(t *testing.T) {
 				t.Errorf("%s: %s is %v, want %v", args, key, got[key], value)
 			}
 		}
+	}
+}
+
+// planted is a database with one invoice of which the portal has said so much. The triggers look away.
+func planted(t *testing.T, set string) *storetest.Database {
+	t.Helper()
+	db := storetest.New(t)
+	said(t, db.OperatorURL, 0, "invoice 1", "submit", document(t, "invoice.xml", invoicetest.Invoice{}.CII()))
+	owner, err := store.Connect(t.Context(), db.URL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	for _, sql := range []string{
+		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
+		`UPDATE chorus.invoices SET ` + set,
+		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
+		`INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+		 SELECT id, 'test', 'deposited', state, reason_code, jsonb_strip_nulls(jsonb_build_object('reason', reason, 'statut_courant', statut_courant)) FROM chorus.invoices`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}
+
+func TestShowExplains(t *testing.T) {
+	db := planted(t, `state = 'rejected', reason_code = 'FLUX_REJECTED', reason = 'L''engagement juridique (….BuyerReference.value) est obligatoire. | Un texte nouveau'`)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"show", "1"}, "SERVICE_CODE_MISSING  The service code (BT-10) is missing"},
+		{[]string{"show", "1"}, "→ Ask the recipient for its service code"},
+		{[]string{"show", "1"}, "UNCLASSIFIED          Un texte nouveau: The dictionary does not know this answer."},
+		{[]string{"show", "1", "--lang", "fr"}, "SERVICE_CODE_MISSING  Il manque le code service (BT-10)"},
+		{[]string{"show", "1", "--json"}, `"remedy_fr":"Demander le code service au destinataire`},
+		{[]string{"events", "1", "--json"}, `"code":"SERVICE_CODE_MISSING"`},
+		{[]string{"explain", "--unclassified"}, "error  1 times, last of invoice 1  Un texte nouveau\n"},
+		{[]string{"explain", "--unclassified", "--json"}, `{"kind":"error","text":"Un texte nouveau","count":1,"invoice":1}`},
+	} {
+		said(t, db.ReaderURL, 0, c.want, c.args...)
+	}
+	if out := said(t, db.ReaderURL, 0, "", "explain", "--unclassified"); strings.Contains(out, "BuyerReference") {
+		t.Errorf("a known text is listed: %s", out)
 	}
 }

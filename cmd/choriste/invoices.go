@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store"
@@ -156,7 +157,8 @@ func (c listCmd) Run(a *app) error {
 }
 
 type showCmd struct {
-	ID int64 `arg:"" help:"The invoice."`
+	ID   int64  `arg:"" help:"The invoice."`
+	Lang string `enum:"en,fr" default:"en" help:"Language of what the answers mean: en or fr. JSON holds both."`
 }
 
 func (c showCmd) Run(a *app) error {
@@ -172,14 +174,16 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	help := answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	if a.json {
 		return a.print(struct {
 			store.Status
+			Help       []answers.Help      `json:"help"`
 			Replaces   int64               `json:"replaces,omitempty"`
 			ReplacedBy int64               `json:"replaced_by,omitempty"`
 			Requests   []store.AttemptView `json:"requests"`
 			Remedies   []store.RemedyView  `json:"remedies"`
-		}{i, replaces, replacedBy, attempts, remedies})
+		}{i, help, replaces, replacedBy, attempts, remedies})
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
@@ -209,6 +213,11 @@ func (c showCmd) Run(a *app) error {
 		line("since", stamp(*i.StatutCourantDate))
 	}
 	line("comment", or(i.StatutCommentaire, ""))
+	for _, h := range help {
+		means, do := explainLines(c.Lang, h)
+		line(h.Code, means)
+		line("", do)
+	}
 	if replaces != 0 {
 		line("replaces", fmt.Sprintf("invoice %d", replaces))
 	}
@@ -244,7 +253,10 @@ func (c eventsCmd) Run(a *app) error {
 	}
 	if a.json {
 		for _, e := range events {
-			if err := a.print(e); err != nil {
+			if err := a.print(struct {
+				store.Event
+				Help []answers.Help `json:"help,omitempty"`
+			}{e, answers.ForEvent(e.ReasonCode, e.Detail)}); err != nil {
 				return err
 			}
 		}
