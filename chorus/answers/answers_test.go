@@ -149,7 +149,7 @@ func TestBounded(t *testing.T) {
 		if n := len(answers.Explain(text)); n > 50 {
 			t.Errorf("%d matches", n)
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%.10q took %s", text, took)
 		}
 	}
