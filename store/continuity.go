@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -117,6 +118,34 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 		return c, ErrGone
 	}
 	return c, err
+}
+
+// Waiting is what of the comparison is not done yet.
+type Waiting struct {
+	Accounts  []string
+	Since     time.Time     // the first that waits
+	Reachable time.Duration // how long one waits that is not paused and whose portal is not known to be down
+}
+
+// Text is it in one line.
+func (w *Waiting) Text() string {
+	return "deposits of " + strings.Join(w.Accounts, ", ") + " wait since " + Stamp(w.Since) + " for Chorus Pro to list what it holds: no worker was alive before"
+}
+
+// WaitingToCompare tells which of the accounts wait to be compared; nil: none does.
+func (s *Store) WaitingToCompare(ctx context.Context, accounts []string) (*Waiting, error) {
+	var w Waiting
+	var since *time.Time
+	err := s.pool.QueryRow(ctx, `
+		SELECT coalesce(array_agg(name ORDER BY name), '{}'), min(compare_asked_at),
+		       coalesce(max(clock_timestamp() - compare_asked_at) FILTER (WHERE paused_at IS NULL AND chorus.reachable(name)), '0')
+		FROM chorus.accounts
+		WHERE compare_since IS NOT NULL AND name = ANY ($1)`, accounts).Scan(&w.Accounts, &since, &w.Reachable)
+	if err != nil || since == nil {
+		return nil, err
+	}
+	w.Since = *since
+	return &w, nil
 }
 
 // CompareLater has the account compared after wait.

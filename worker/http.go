@@ -2,6 +2,7 @@ package worker
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -23,7 +24,7 @@ func (w *Worker) Handler(g prometheus.Gatherer) http.Handler {
 			say(rw, http.StatusServiceUnavailable, "not ready: "+why)
 			return
 		}
-		say(rw, http.StatusOK, "ready")
+		say(rw, http.StatusOK, strings.TrimSuffix("ready; "+w.held(), "; "))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // what one collector cannot tell does not hide what the others can
@@ -38,10 +39,11 @@ func (w *Worker) unready() string {
 		return "starting or draining"
 	}
 	why := w.loops.unready()
-	if why != "" {
-		if holders := w.locks.text(); holders != "" {
-			why += "; " + holders
-		}
+	if why == "" {
+		return w.heldTooLong()
+	}
+	if holders := w.locks.text(); holders != "" {
+		why += "; " + holders
 	}
 	return why
 }

@@ -94,7 +94,34 @@ func (w *Worker) vouch(ctx context.Context) error {
 		return err
 	}
 	o.vouched = true
+	w.cfg.Log.Info("no other worker is alive: deposits wait until Chorus Pro has listed what it holds, in case the database was taken back")
 	return nil
+}
+
+const (
+	moment       = time.Second      // deposits may wait for so long after a start before /readyz says why
+	openBound    = time.Minute      // and for so long before it fails
+	compareBound = 10 * time.Minute // so long may Chorus Pro, while it can be reached, take to list what it holds
+)
+
+// held says what deposits wait for, as everybody may read it, or "".
+func (w *Worker) held() string {
+	if waits := time.Since(w.began); !w.opened.Load() && waits > moment {
+		return "deposits of this worker wait until it is known who else is alive, for " + waits.Round(time.Second).String()
+	}
+	if c := w.comparing.Load(); c != nil {
+		return c.Text()
+	}
+	return ""
+}
+
+// heldTooLong is held when that has lasted for longer than it may, or "".
+func (w *Worker) heldTooLong() string {
+	c := w.comparing.Load()
+	if !w.opened.Load() && time.Since(w.began) > openBound || c != nil && c.Reachable > compareBound {
+		return w.held()
+	}
+	return ""
 }
 
 // inward are the kinds of jobs that a worker does before it is open: they ask, and change nothing but rows.

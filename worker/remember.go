@@ -39,6 +39,11 @@ func (w *Worker) compareOnce(ctx context.Context) error {
 	case life == "":
 		return w.open(ctx)
 	}
+	waiting, err := w.store.WaitingToCompare(ctx, w.jobs.Names())
+	if err != nil {
+		return err
+	}
+	w.comparing.Store(waiting)
 	return w.watchRivals(ctx)
 }
 

@@ -108,17 +108,19 @@ type Worker struct {
 	probed chan struct{} // breakers may have changed
 	tended time.Time     // when outages were looked after; of the loop alone
 
-	setting  sync.Mutex // guards roster
-	roster   *roster
-	said     store.Configured // of the loop that says it
-	spoken   atomic.Bool      // something has been said
-	unshared atomic.Bool      // the database does not know the roster yet
-	reset    chan struct{}    // there is another roster
-	recalled chan struct{}    // something is known of the age of credentials
-	hard     context.CancelFunc
-	life     string      // this run of this process, among the heartbeats
-	opened   atomic.Bool // it may deposit
-	opening  opening     // of the start, and the loop that compares
+	setting   sync.Mutex // guards roster
+	roster    *roster
+	said      store.Configured // of the loop that says it
+	spoken    atomic.Bool      // something has been said
+	unshared  atomic.Bool      // the database does not know the roster yet
+	reset     chan struct{}    // there is another roster
+	recalled  chan struct{}    // something is known of the age of credentials
+	hard      context.CancelFunc
+	life      string      // this run of this process, among the heartbeats
+	opened    atomic.Bool // it may deposit
+	opening   opening     // of the start, and the loop that compares
+	began     time.Time
+	comparing atomic.Pointer[store.Waiting] // nil: no account's deposits wait for a comparison
 }
 
 // New builds a worker; nothing runs yet and nothing is asked of the database.
@@ -130,7 +132,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, store: store.New(cfg.Pool), roster: &roster{},
 		poke: make(chan struct{}, 1), probe: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
-		probed: make(chan struct{}, 1), loops: newLoops(cfg.Round, cfg.Log, cfg.Registry),
+		probed: make(chan struct{}, 1), began: time.Now(), loops: newLoops(cfg.Round, cfg.Log, cfg.Registry),
 	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel

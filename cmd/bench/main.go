@@ -22,6 +22,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
 
   go run ./cmd/bench [-json] [-only TEXT] [NAME…]
 
+  start        of a worker, from exec to ready, alone and beside a live one
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
   throughput   invoices a second, beside River alone
   memory       of the worker, while it takes those through
@@ -64,13 +65,14 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
+var names = []string{"start", "latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
 
 // measurements are those that stand alone; throughput and memory are one.
 var measurements = []struct {
 	name string
 	make func(context.Context, *workshop) ([]figure, error)
 }{
+	{"start", starts},
 	{"latency", latency},
 	{"quota", sharedQuota},
 	{"permits", permits},

@@ -119,6 +119,7 @@ type accountFacts struct {
 	known    bool       // the row could be read
 	pausedAt *time.Time // nil: not paused
 	reason   string
+	compared *time.Time // since when its deposits wait for a comparison with the portal; nil: they do not
 	worked   *time.Time // when the portal last listed its structures
 	expires  *time.Time // the password's end, as the portal said when it last did
 	waiting  []string   // SIRETs of the suppliers whose invoices are under way
@@ -279,7 +280,7 @@ func unanswered(err error) *store.Fault {
 
 func readAccounts(ctx context.Context, pool *pgxpool.Pool) (map[string]accountFacts, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT name, paused_at, coalesce(pause_reason, ''), structures_at, password_expires,
+		SELECT name, paused_at, coalesce(pause_reason, ''), CASE WHEN compare_since IS NOT NULL THEN compare_asked_at END, structures_at, password_expires,
 		       ARRAY (SELECT DISTINCT fournisseur_siret FROM chorus.invoices
 		              WHERE account = name AND fournisseur_siret IS NOT NULL AND state IN ('ready', 'sending', 'in_doubt', 'deposited'))
 		FROM chorus.accounts`)
@@ -289,7 +290,7 @@ func readAccounts(ctx context.Context, pool *pgxpool.Pool) (map[string]accountFa
 	accounts := map[string]accountFacts{}
 	var name string
 	f := accountFacts{known: true}
-	_, err = pgx.ForEachRow(rows, []any{&name, &f.pausedAt, &f.reason, &f.worked, &f.expires, &f.waiting}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name, &f.pausedAt, &f.reason, &f.compared, &f.worked, &f.expires, &f.waiting}, func() error {
 		accounts[name] = f
 		return nil
 	})

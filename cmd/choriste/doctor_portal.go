@@ -157,6 +157,8 @@ func (e *exam) pause() {
 	case !e.facts.known:
 	case e.facts.pausedAt != nil:
 		e.set("pause", found(statusWarn, "ACCOUNT_PAUSED", store.Stamp(*e.facts.pausedAt), oneLine(e.facts.reason)))
+	case e.facts.compared != nil:
+		e.set("pause", found(statusWarn, "ACCOUNT_COMPARING", store.Stamp(*e.facts.compared)))
 	default:
 		e.ok(layerAccount, "pause")
 	}

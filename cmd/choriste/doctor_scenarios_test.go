@@ -186,6 +186,9 @@ var scenarios = []scenario{
 	{name: "a paused account", codes: "?ACCOUNT_PAUSED", broken: func(c *clinic) {
 		c.exec(`UPDATE chorus.accounts SET paused_at = now(), pause_reason = 'ACCOUNT_REFUSED'`)
 	}},
+	{name: "deposits that wait for a comparison", codes: "?ACCOUNT_COMPARING", broken: func(c *clinic) {
+		c.exec(`UPDATE chorus.accounts SET compare_since = now(), compare_asked_at = now()`)
+	}},
 
 	{name: "attached to nothing", codes: "STRUCTURES_NONE", portal: func(cfg *chorustest.Config) {
 		const gone = "99999999600015"

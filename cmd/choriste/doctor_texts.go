@@ -239,6 +239,11 @@ var setupDiagnoses = map[string]diagnosis{
 		words{"The account is paused since %s (%s): its invoices are neither sent nor followed.", "When the cause is gone: `choriste resume`."},
 		words{"Le compte est en pause depuis le %s (%s) : ses factures ne sont ni envoyées ni suivies.", "Une fois la cause levée : « choriste resume »."},
 	},
+	"ACCOUNT_COMPARING": {
+		layerAccount,
+		words{"No worker was alive before the last start. Deposits wait since %s for Chorus Pro to list what it holds, in case the database was restored.", "Wait: this takes seconds while a worker runs and Chorus Pro answers. If it lasts, the worker's log says what Chorus Pro answers."},
+		words{"Aucun worker n'était actif avant le dernier démarrage. Les dépôts attendent depuis le %s que Chorus Pro liste ce qu'il détient, au cas où la base aurait été restaurée.", "Attendre : quelques secondes tant qu'un worker tourne et que Chorus Pro répond. Si cela dure, le journal du worker donne la réponse de Chorus Pro."},
+	},
 	"STRUCTURES_NONE": {
 		layerStructures,
 		words{"The technical account is attached to no active supplier structure.", "At Chorus Pro, have the structure's manager attach the technical account to it (connection, API mode), with the space Factures émises."},
