@@ -261,8 +261,9 @@ var errTooManyRows = fmt.Errorf("more than %d entries", maxRows)
 
 // The keys on which belief in an answer rests.
 const (
-	keyCode = "codeRetour"
-	keyFlux = "numeroFluxDepot"
+	keyCode    = "codeRetour"
+	keyFlux    = "numeroFluxDepot"
+	keyFacture = "identifiantFactureCPP"
 )
 
 // code gives codeRetour, a number or a number in quotes.

@@ -26,8 +26,8 @@ func (b bytesBody) again() io.Reader {
 	return b.r
 }
 
-// depositBody is a file as JSON. Its base64, a third longer than the file, is made while it is sent: there is nothing in it that could fail.
-type depositBody struct {
+// fileBody is a file as JSON. Its base64, a third longer than the file, is made while it is sent: there is nothing in it that could fail.
+type fileBody struct {
 	head, file, tail []byte
 	parts            [3][]byte // what is left of them
 	encoded          []byte    // of the file, and not taken yet
@@ -35,28 +35,33 @@ type depositBody struct {
 	left             int
 }
 
-func newDepositBody(f File) (*depositBody, error) {
-	rest, err := json.Marshal(struct {
+func newDepositBody(f File) (*fileBody, error) {
+	return newFileBody("fichierFlux", f.Contenu, struct {
 		Nom           string `json:"nomFichier"`
 		Syntaxe       string `json:"syntaxeFlux"`
 		AvecSignature bool   `json:"avecSignature"`
 	}{f.Nom, f.Syntaxe, false})
+}
+
+// newFileBody is an object of a file, under this name, and of the fields of rest.
+func newFileBody(name string, file []byte, rest any) (*fileBody, error) {
+	fields, err := json.Marshal(rest)
 	if err != nil {
 		return nil, err
 	}
-	b := &depositBody{head: []byte(`{"fichierFlux":"`), file: f.Contenu, tail: append([]byte(`",`), rest[1:]...)}
+	b := &fileBody{head: []byte(`{"` + name + `":"`), file: file, tail: append([]byte(`",`), fields[1:]...)}
 	b.parts = [3][]byte{b.head, b.file, b.tail}
 	b.left = int(b.Size())
 	return b, nil
 }
 
-func (b *depositBody) Size() int64 {
+func (b *fileBody) Size() int64 {
 	return int64(len(b.head) + base64.StdEncoding.EncodedLen(len(b.file)) + len(b.tail))
 }
 
-func (b *depositBody) Len() int { return b.left }
+func (b *fileBody) Len() int { return b.left }
 
-func (b *depositBody) Read(p []byte) (int, error) {
+func (b *fileBody) Read(p []byte) (int, error) {
 	const chunk = 3 << 12
 	if len(b.encoded) == 0 && len(b.parts[0]) == 0 && len(b.parts[1]) > 0 {
 		n := min(len(b.parts[1]), chunk) // a multiple of three, but for the last
@@ -79,6 +84,6 @@ func (b *depositBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *depositBody) again() io.Reader {
-	return &depositBody{head: b.head, file: b.file, tail: b.tail, parts: [3][]byte{b.head, b.file, b.tail}, left: int(b.Size())}
+func (b *fileBody) again() io.Reader {
+	return &fileBody{head: b.head, file: b.file, tail: b.tail, parts: [3][]byte{b.head, b.file, b.tail}, left: int(b.Size())}
 }

@@ -61,7 +61,7 @@ func read(op operation, r reply, hide redactor) verdict {
 		v.Exchange.CodeRetour = o.code()
 		v.Exchange.Libelle = o.text("libelle")
 		v.Exchange.Message = message(o.raw("libelle"))
-		s |= bodySigns(o, v.Exchange)
+		s |= bodySigns(op, o, v.Exchange)
 	}
 	if len(bytes.TrimSpace(r.body)) == 0 && r.header.Get("X-CorrelationID") != "" {
 		s |= gateway
@@ -70,18 +70,20 @@ func read(op operation, r reply, hide redactor) verdict {
 	return v
 }
 
-func bodySigns(o object, ex Exchange) (s signs) {
+func bodySigns(op operation, o object, ex Exchange) (s signs) {
 	if ex.CodeRetour != nil {
 		s |= coded
 		if *ex.CodeRetour == 0 {
 			s |= zero
 		}
 	}
-	if !o.absent(keyFlux) && string(o.fields[keyFlux]) != `""` {
-		s |= named
-	}
-	if o.flux() != "" {
-		s |= numbered
+	if key := op.receipt; key != "" {
+		if !o.absent(key) && string(o.fields[key]) != `""` {
+			s |= named
+		}
+		if key == keyFlux && o.flux() != "" || key == keyFacture && o.id(key) > 0 {
+			s |= numbered
+		}
 	}
 	if answers.Duplicate(ex.Libelle) {
 		s |= asDuplicate
@@ -98,10 +100,15 @@ func bodySigns(o object, ex Exchange) (s signs) {
 
 // call makes one read, or one change, and once more when the gateway refused the token: then nothing has been done.
 func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (verdict, error) {
-	body, err := json.Marshal(in)
+	b, err := json.Marshal(in)
 	if err != nil {
 		return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be encoded", nil)
 	}
+	return c.callWith(ctx, op, lane, bytesBody{bytes.NewReader(b)})
+}
+
+// callWith is call with a body that is made already.
+func (c *Client) callWith(ctx context.Context, op operation, lane Lane, b body) (verdict, error) {
 	hc, timeout := c.reads, c.readTimeout
 	if op.kind == change { // a connection that the other side is just closing would leave it open whether it was done
 		hc, timeout = c.deposits, c.depositTimeout
@@ -114,7 +121,10 @@ func (c *Client) call(ctx context.Context, op operation, lane Lane, in any) (ver
 		if err := c.permit(ctx, op, lane); err != nil {
 			return verdict{}, err
 		}
-		req, s, err := c.request(op, token, bytesBody{bytes.NewReader(body)})
+		if !first {
+			b.again()
+		}
+		req, s, err := c.request(op, token, b)
 		if err != nil {
 			return verdict{}, before(ctx, op.name, FaultConfiguration, "request cannot be built", nil)
 		}

@@ -35,40 +35,46 @@ const (
 	health
 	other
 	change // what a supplier does about an invoice
-	reads  = search | report | health | other
-	writes = deposit | change
-	every  = writes | reads
+	submission
+	reads    = search | report | health | other
+	deposits = deposit | submission
+	writes   = deposits | change
+	every    = writes | reads
 )
 
 // operation is one method of the API.
 type operation struct {
 	name, method, path string
 	kind               kind
+	receipt            string // of a deposit: the field that acknowledges it
 }
 
 var (
-	opDeposit    = operation{"factures/deposer/flux", http.MethodPost, "/cpro/factures/v1/deposer/flux", deposit}
-	opSearch     = operation{"factures/rechercher/fournisseur", http.MethodPost, "/cpro/factures/v1/rechercher/fournisseur", search}
-	opHistory    = operation{"factures/consulter/historique", http.MethodPost, "/cpro/factures/v1/consulter/historique", other}
-	opReport     = operation{"transverses/consulterCRDetaille", http.MethodPost, "/cpro/transverses/v1/consulterCRDetaille", report}
-	opHealth     = operation{"transverses/health-check", http.MethodGet, "/cpro/transverses/v1/health-check", health}
+	opDeposit    = operation{"factures/deposer/flux", http.MethodPost, "/cpro/factures/v1/deposer/flux", deposit, keyFlux}
+	opSoumettre  = operation{"factures/soumettre", http.MethodPost, "/cpro/factures/v1/soumettre", submission, keyFacture}
+	opPDF        = operation{"factures/deposer/pdf", http.MethodPost, "/cpro/factures/v1/deposer/pdf", change, ""}
+	opSearch     = operation{"factures/rechercher/fournisseur", http.MethodPost, "/cpro/factures/v1/rechercher/fournisseur", search, ""}
+	opHistory    = operation{"factures/consulter/historique", http.MethodPost, "/cpro/factures/v1/consulter/historique", other, ""}
+	opReport     = operation{"transverses/consulterCRDetaille", http.MethodPost, "/cpro/transverses/v1/consulterCRDetaille", report, ""}
+	opHealth     = operation{"transverses/health-check", http.MethodGet, "/cpro/transverses/v1/health-check", health, ""}
 	opStructures = operation{
 		"transverses/recuperer/structures/actives/fournisseur", http.MethodPost,
-		"/cpro/transverses/v1/recuperer/structures/actives/fournisseur", other,
+		"/cpro/transverses/v1/recuperer/structures/actives/fournisseur", other, "",
 	}
-	opFind      = operation{"structures/rechercher", http.MethodPost, "/cpro/structures/v1/rechercher", search}
-	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other}
-	opServices  = operation{"structures/rechercher/services", http.MethodPost, "/cpro/structures/v1/rechercher/services", search}
-	opService   = operation{"structures/consulter/service", http.MethodPost, "/cpro/structures/v1/consulter/service", other}
-	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change}
-	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change}
-	opRecycler  = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change}
+	opFind      = operation{"structures/rechercher", http.MethodPost, "/cpro/structures/v1/rechercher", search, ""}
+	opStructure = operation{"structures/consulter", http.MethodPost, "/cpro/structures/v1/consulter", other, ""}
+	opServices  = operation{"structures/rechercher/services", http.MethodPost, "/cpro/structures/v1/rechercher/services", search, ""}
+	opService   = operation{"structures/consulter/service", http.MethodPost, "/cpro/structures/v1/consulter/service", other, ""}
+	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change, ""}
+	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change, ""}
+	opRecycler  = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change, ""}
 )
 
 type rule struct {
 	kinds    kind
 	from, to int    // HTTP status; 0, 0 fits any
 	code     int    // codeRetour; 0 fits any
+	upTo     int    // the last codeRetour of a range that begins with code; 0: code alone
 	message  string // message code; "" fits any
 	has, not signs
 	outcome  Outcome // of a deposit
@@ -83,31 +89,34 @@ var rules = []rule{
 
 	// Success, and answers that claim success beside a failure. The health check alone has no codeRetour.
 	{kinds: health, from: 200, to: 200, has: healthy, mark: "L"},
-	{kinds: deposit, from: 200, to: 200, has: coded | zero | numbered, outcome: Accepted, mark: "S P"},
-	{kinds: deposit, has: named, outcome: Ambiguous, fault: FaultPortal, detail: "flux number unusable, or beside a failure", mark: "A"},
-	{kinds: deposit, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success without its status or flux number", mark: "A"},
+	{kinds: deposits, from: 200, to: 200, has: coded | zero | numbered, outcome: Accepted, mark: "S P"},
+	{kinds: deposits, has: named, outcome: Ambiguous, fault: FaultPortal, detail: "flux number unusable, or beside a failure", mark: "A"},
+	{kinds: deposits, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success without its status or flux number", mark: "A"},
 	{kinds: search | report | other, from: 200, to: 200, has: coded | zero, mark: "S P"},
 	{kinds: change, from: 200, to: 200, has: coded | zero, outcome: Accepted, mark: "S"},
 	{kinds: reads | change, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success under another status", mark: "A"},
 
 	// The application's refusals, under 200 or 400 (§9).
 	{
-		kinds: deposit, from: 200, to: 200, code: 20001, message: "GDP_MSG_11.022", has: coded,
+		kinds: deposits, from: 200, to: 200, code: 20001, message: "GDP_MSG_11.022", has: coded,
 		outcome: Refused, fault: FaultDocument, detail: "file too large", mark: "C",
 	},
 	{
-		kinds: deposit, from: 400, to: 400, code: 20001, message: "GDP_MSG_11.022", has: coded,
+		kinds: deposits, from: 400, to: 400, code: 20001, message: "GDP_MSG_11.022", has: coded,
 		outcome: Refused, fault: FaultDocument, detail: "file too large", mark: "C",
 	},
-	{kinds: deposit, from: 413, to: 413, outcome: Refused, fault: FaultDocument, detail: "request too large", mark: "S"},
+	{kinds: deposits, from: 413, to: 413, outcome: Refused, fault: FaultDocument, detail: "request too large", mark: "S"},
 	{
-		kinds: deposit, from: 200, to: 200, has: coded | asDuplicate,
+		kinds: deposits, from: 200, to: 200, has: coded | asDuplicate,
 		outcome: Duplicate, fault: FaultDocument, detail: "refused as a duplicate", mark: "G",
 	},
 	{
-		kinds: deposit, from: 400, to: 400, has: coded | asDuplicate,
+		kinds: deposits, from: 400, to: 400, has: coded | asDuplicate,
 		outcome: Duplicate, fault: FaultDocument, detail: "refused as a duplicate", mark: "G",
 	},
+	// A submission is judged at once, and the annex keeps this range for what it finds (§5.1).
+	{kinds: submission, from: 200, to: 200, code: 20000, upTo: 20305, has: coded, outcome: Refused, fault: FaultDocument, detail: "refused by its fields", mark: "C"},
+	{kinds: submission, from: 400, to: 400, code: 20000, upTo: 20305, has: coded, outcome: Refused, fault: FaultDocument, detail: "refused by its fields", mark: "C"},
 	{kinds: search, from: 200, to: 200, code: 20000, message: "TRA_MSG_00.015", has: coded, fault: FaultEmpty, detail: "no result", mark: "P"},
 	{kinds: search, from: 200, to: 200, code: 20007, message: "GFT_MSG_01.075", has: coded, fault: FaultEmpty, detail: "no result", mark: "C"},
 	{kinds: report, from: 200, to: 200, message: "POQ_MSG_01.003", has: coded, fault: FaultNotYet, detail: "flux not found", mark: "C L"},
@@ -153,7 +162,7 @@ func judge(k kind, status int, code *int, message string, s signs) rule {
 	for _, r := range rules {
 		fits := r.kinds&k != 0 &&
 			(r.from == 0 || status >= r.from && status <= r.to) &&
-			(r.code == 0 || code != nil && *code == r.code) &&
+			(r.code == 0 || code != nil && *code >= r.code && *code <= max(r.code, r.upTo)) &&
 			(r.message == "" || r.message == message) &&
 			s&r.has == r.has && s&r.not == 0
 		if fits {

@@ -45,6 +45,7 @@ func (f File) validate() string {
 // leaves no other trace of it.
 type Deposit struct {
 	client *Client
+	op     operation
 	req    *http.Request
 	body   *sent
 	token  *Token
@@ -56,11 +57,16 @@ func (d *Deposit) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "chorus.Deposit(%d bytes)", d.body.Size())
 }
 
-// Receipt is the portal's word that it has the file. It says nothing about whether the invoice is valid.
+// Receipt is the portal's word that it has the file, which says nothing about whether the invoice is valid; or, of a submission, that it has the invoice.
 type Receipt struct {
-	NumeroFluxDepot string // never empty
+	NumeroFluxDepot string // never empty, but of a submission
 	DateDepot       Date
 	SyntaxeFlux     string
+
+	// Of a submission only.
+	IdentifiantFactureCPP int64
+	NumeroFacture         string // as the portal has it
+	StatutFacture         string
 	Exchange
 }
 
@@ -76,14 +82,18 @@ func (c *Client) Prepare(ctx context.Context, f File) (*Deposit, error) {
 	if err != nil {
 		return nil, before(ctx, opDeposit.name, FaultDocument, "request cannot be encoded", nil)
 	}
+	return c.prepare(ctx, opDeposit, body)
+}
+
+func (c *Client) prepare(ctx context.Context, op operation, b body) (*Deposit, error) {
 	token, err := c.token(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(crash.Point(crash.AfterToken), crash.Point(crash.BeforeQuota)); err != nil {
-		return nil, before(ctx, opDeposit.name, FaultLocal, "stopped before the permit", err)
+		return nil, before(ctx, op.name, FaultLocal, "stopped before the permit", err)
 	}
-	if err := c.permit(ctx, opDeposit, LaneSubmit); err != nil {
+	if err := c.permit(ctx, op, LaneSubmit); err != nil {
 		return nil, err
 	}
 	// The wait for the permit may have eaten the token's margin. One that is still shorter afterwards is all that the
@@ -93,11 +103,11 @@ func (c *Client) Prepare(ctx context.Context, f File) (*Deposit, error) {
 			return nil, err
 		}
 	}
-	req, s, err := c.request(opDeposit, token, body)
+	req, s, err := c.request(op, token, b)
 	if err != nil {
-		return nil, before(ctx, opDeposit.name, FaultConfiguration, "request cannot be built", nil)
+		return nil, before(ctx, op.name, FaultConfiguration, "request cannot be built", nil)
 	}
-	return &Deposit{client: c, req: req, body: s, token: &token}, nil
+	return &Deposit{client: c, op: op, req: req, body: s, token: &token}, nil
 }
 
 // Send deposits: one connection, one request, one deadline (Config.DepositTimeout, or ctx if that ends earlier). After
@@ -108,20 +118,20 @@ func (c *Client) Prepare(ctx context.Context, f File) (*Deposit, error) {
 // A crash in here leaves a request that may or may not have arrived, and only the caller's commit before it tells so.
 func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) {
 	if !d.begun.CompareAndSwap(false, true) {
-		return Receipt{}, &Error{Op: opDeposit.name, Fault: FaultConfiguration, Outcome: Ambiguous, RetryAfter: -1, Detail: "Send called twice"}
+		return Receipt{}, &Error{Op: d.op.name, Fault: FaultConfiguration, Outcome: Ambiguous, RetryAfter: -1, Detail: "Send called twice"}
 	}
 	c := d.client
 	d.body.deadline = leaveBy
-	leave, err := c.enter(ctx, opDeposit)
+	leave, err := c.enter(ctx, d.op)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if d.body.late() {
 		leave(FaultLocal, false)
-		return Receipt{}, before(ctx, opDeposit.name, FaultLocal, errLate.Error(), nil)
+		return Receipt{}, before(ctx, d.op.name, FaultLocal, errLate.Error(), nil)
 	}
 	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer)
-	v := c.weigh(read(opDeposit, r, c.private.with(d.token.Value.Reveal())), *d.token)
+	v := c.weigh(read(d.op, r, c.private.with(d.token.Value.Reveal())), *d.token)
 	defer v.free()
 	leave(v.fault, v.detail == unclear401)
 	if v.fault == FaultToken {
@@ -133,15 +143,16 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 		v.outcome = Accepted
 	}
 	if v.outcome != Accepted {
-		return Receipt{}, v.failed(opDeposit)
+		return Receipt{}, v.failed(d.op)
 	}
 	if err := crash.Point(crash.AfterParse); err != nil {
-		return Receipt{}, &Error{Op: opDeposit.name, Fault: FaultLocal, Outcome: Ambiguous, Exchange: v.Exchange, RetryAfter: -1}
+		return Receipt{}, &Error{Op: d.op.name, Fault: FaultLocal, Outcome: Ambiguous, Exchange: v.Exchange, RetryAfter: -1}
 	}
-	return Receipt{
-		NumeroFluxDepot: v.flux(),
-		DateDepot:       v.date("dateDepot"),
-		SyntaxeFlux:     v.text("syntaxeFlux"),
-		Exchange:        v.Exchange,
-	}, nil
+	receipt := Receipt{DateDepot: v.date("dateDepot"), Exchange: v.Exchange}
+	if d.op.receipt == keyFlux {
+		receipt.NumeroFluxDepot, receipt.SyntaxeFlux = v.flux(), v.text("syntaxeFlux")
+	} else {
+		receipt.IdentifiantFactureCPP, receipt.NumeroFacture, receipt.StatutFacture = v.id(keyFacture), v.text("numeroFacture"), v.text("statutFacture")
+	}
+	return receipt, nil
 }

@@ -84,7 +84,11 @@ func (s *Sim) deposerFlux(c *call) answer {
 // land takes up a deposit that was on its way. If the process died meanwhile, the line that announced it is
 // in the ledger and it lands in the next one.
 func (s *Sim) land(l *landing, at time.Time) {
-	if s.landings[l.request] != nil {
+	switch {
+	case s.landings[l.request] == nil:
+	case l.template.Op == "soumettre":
+		s.submit(l.template, at)
+	default:
 		s.accept(l.template, at)
 	}
 }

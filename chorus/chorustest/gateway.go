@@ -68,8 +68,10 @@ func (c *call) numero(s *Sim) string {
 	if len(c.documents) > 0 {
 		return c.documents[0].Numero
 	}
-	if n := c.body.text("numeroFacture"); n != "" {
-		return n
+	for _, name := range []string{"numeroFacture", "numeroFactureSaisi"} {
+		if n := c.body.text(name); n != "" {
+			return n
+		}
 	}
 	if fl := s.fluxes[c.body.text("numeroFluxDepot")]; fl != nil {
 		return fl.depots[0].facts.Numero
@@ -189,6 +191,8 @@ func (s *Sim) admit(c *call, r *http.Request) {
 		e.Documents = c.documents
 	case c.body.text("numeroFacture") != "":
 		e.Facts = &Facts{Numero: c.body.text("numeroFacture")}
+	case c.body.text("numeroFactureSaisi") != "":
+		e.Facts = &Facts{Numero: c.body.text("numeroFactureSaisi")}
 	}
 	e.Flux = c.body.text("numeroFluxDepot")
 	s.mu.Lock()

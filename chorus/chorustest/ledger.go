@@ -29,6 +29,7 @@ import (
 //	rejected   flux, n, refused_as, reason
 //	statut     identifiantFactureCPP, numero, statut, commentaire, search_at (likewise)
 //	recycled   identifiantFactureCPP, facts: the recipient or references of a recycled invoice
+//	submitted  request, identifiantFactureCPP, facts, key, search_at: an invoice whose fields came beside its PDF; refused_as: its key was taken when it landed
 //	portal     identifiantFactureCPP, facts: an invoice typed in at the portal by a person
 //	edited     identifiantFactureCPP, flux, facts: changed at the portal by nobody's request, as it stands afterwards
 //	hidden     identifiantFactureCPP, numero, hidden: no search shows it any more, or one does again

@@ -110,7 +110,11 @@ func (p *profile) draw(s *Sim, id int64, op string) *Fault {
 	if !p.on {
 		return nil
 	}
-	shares, own := p.shares[op]
+	like := op
+	if op == "soumettre" { // it deposits, too
+		like = "deposer/flux"
+	}
+	shares, own := p.shares[like]
 	if !own {
 		shares = p.shares[""]
 	}

@@ -47,8 +47,8 @@ func (s *Sim) completer(c *call) answer {
 		return refused
 	}
 	for _, x := range c.body.list("pieceJointeComplementaire") {
-		piece, _ := x.(map[string]any)
-		if id := object(piece).integer("pieceJointeComplementaireId"); !s.pieces[id] {
+		o, _ := x.(map[string]any)
+		if id := object(o).integer("pieceJointeComplementaireId"); s.pieces[id] == (piece{}) {
 			return refusal(20003, "GDP_MSG_11.999 - La pièce jointe n'existe pas.")
 		}
 	}

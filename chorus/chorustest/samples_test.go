@@ -245,13 +245,14 @@ var scenes = []scene{
 			{"pieceJointeComplementaireId": piece, "pieceJointeComplementaireDesignation": "Bon de livraison", "pieceJointeComplementaireType": "07"},
 		}})
 	}},
+	{name: "75-soumettre-ok", ask: func(_ *chorustest.Sim, c *client, x sample) reply { return c.submitPDF(c.depositPDF(10), nil) }},
 	{name: "73-completer-mauvais-statut", same: true, ask: func(s *chorustest.Sim, c *client, x sample) reply {
 		return c.post(x.Request.Path, m{"identifiantFactureCPP": suspended(s, c)})
 	}},
 }
 
 // notServed are operations that no supplier of ours needs: the portal answers as to an API that is not subscribed.
-var notServed = []string{"74-telecharger-groupe", "75-soumettre-ok"}
+var notServed = []string{"74-telecharger-groupe"}
 
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/samples/*.json")

@@ -36,6 +36,7 @@ type field struct {
 	enum     []string
 	fields   fields // of a nested object, or of the elements of a list of objects
 	elements kind   // of a list
+	single   bool   // one element without its list is taken, too
 }
 
 type fields map[string]field
@@ -94,6 +95,9 @@ func (f field) check(at string, value any) []string {
 		_, fits = value.(map[string]any)
 	case list:
 		all, isList := value.([]any)
+		if one, single := value.(map[string]any); single && f.single {
+			all, isList = []any{one}, true
+		}
 		fits = isList
 		var wrong []string
 		for i, x := range all {
@@ -132,6 +136,8 @@ var operations = map[string]*operation{
 		"fichierFlux": {required: true}, "nomFichier": {required: true}, "syntaxeFlux": {required: true, enum: syntaxes},
 		"avecSignature": {kind: boolean}, "idUtilisateurCourant": user,
 	}},
+	"POST /cpro/factures/v1/deposer/pdf": {name: "deposer/pdf", api: "factures", run: (*Sim).deposerPDF, fields: pdfFields},
+	"POST /cpro/factures/v1/soumettre":   {name: "soumettre", api: "factures", run: (*Sim).soumettre, fields: soumettreFields},
 	"POST /cpro/factures/v1/rechercher/fournisseur": {
 		name: "rechercher/fournisseur", api: "factures", run: (*Sim).rechercherFournisseur, fields: searchFields,
 	},

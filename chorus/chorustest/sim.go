@@ -139,7 +139,7 @@ type Sim struct {
 	taken          map[string]bool // keys that are integrated or will be
 	structures     map[string]*Structure
 	structuresByID map[int64]*Structure
-	pieces         map[int64]bool
+	pieces         map[int64]piece
 	scripts        map[string][]Move
 	tokens         map[string]*token
 	clients        map[string]*Client
@@ -165,7 +165,7 @@ func Start(cfg Config) (*Sim, error) {
 		cfg: cfg, profile: prof, done: make(chan struct{}),
 		landings: map[int64]*landing{}, fluxes: map[string]*flux{}, factures: map[int64]*facture{},
 		byNumero: map[string][]*facture{}, taken: map[string]bool{}, structures: map[string]*Structure{},
-		structuresByID: map[int64]*Structure{}, pieces: map[int64]bool{}, scripts: map[string][]Move{},
+		structuresByID: map[int64]*Structure{}, pieces: map[int64]piece{}, scripts: map[string][]Move{},
 		tokens: map[string]*token{}, clients: map[string]*Client{}, accounts: map[string]*account{},
 		open: map[int64]*openRequest{}, rates: map[string]*rate{}, stats: newStats(),
 		outages: map[string]Fault{}, nextFacture: firstFacture,
@@ -337,6 +337,11 @@ func (s *Sim) Deposits(numero string) []Deposit {
 				x.Facture, x.Statut = d.facture.id, d.facture.statut().Statut
 			}
 			all = append(all, x)
+		}
+	}
+	for _, f := range s.byNumero[numero] {
+		if f.request != 0 {
+			all = append(all, Deposit{Request: f.request, At: f.deposeLe, Facts: *f.Facts, Facture: f.id, Statut: f.statut().Statut})
 		}
 	}
 	sortBy(all, func(d Deposit) int64 { return d.At.UnixNano() })

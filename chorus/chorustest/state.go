@@ -85,7 +85,8 @@ type passage struct {
 type facture struct {
 	*Facts
 	id       int64
-	flux     string // "" for an invoice typed in at the portal
+	flux     string // "" for an invoice typed in at the portal, or submitted beside its PDF
+	request  int64  // that submitted it; 0: another way
 	deposeLe time.Time
 	searchAt time.Time
 	hidden   bool // no search shows it any more
@@ -143,6 +144,8 @@ func (s *Sim) apply(e *Entry) {
 		f.Facts, f.flux = e.Facts, e.Flux
 	case "hidden":
 		s.factures[e.Facture].hidden = *e.Hidden
+	case "submitted":
+		s.applySubmitted(e)
 	case "recycled":
 		s.factures[e.Facture].Facts = e.Facts
 	case "statut":
@@ -159,7 +162,7 @@ func (s *Sim) apply(e *Entry) {
 	case "script":
 		s.scripts[e.Numero] = e.Moves
 	case "piece":
-		s.pieces[e.Piece] = true
+		s.pieces[e.Piece] = piece{e.FileSHA256, e.Bytes}
 	case "token":
 		s.tokens[e.Token] = &token{client: e.Client, end: *e.Due}
 	case "revoke":

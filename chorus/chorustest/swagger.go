@@ -113,7 +113,9 @@ func (s *schema) walk(at string, value any, definitions map[string]*schema) []st
 					wrong = append(wrong, at+"unknown property "+name)
 					continue
 				}
-				wrong = append(wrong, s.Properties[name].walk(at+name+": ", v, definitions)...)
+				for _, one := range elements(name, v) {
+					wrong = append(wrong, s.Properties[name].walk(at+name+": ", one, definitions)...)
+				}
 			}
 		}
 	case s.Type == "array":
@@ -142,6 +144,15 @@ func (s *schema) walk(at string, value any, definitions map[string]*schema) []st
 	}
 	slices.Sort(wrong)
 	return wrong
+}
+
+// elements are the values that the file describes: the value itself, but of a list that clients in production send where the file has an object
+// (docs/chorus-pro.md §5.1) its elements.
+func elements(name string, value any) []any {
+	if list, is := value.([]any); is && name == "pieceJointePrincipale" {
+		return list
+	}
+	return []any{value}
 }
 
 func asObject(value any) (map[string]any, bool) {
