@@ -37,6 +37,7 @@ const (
 	CodeCadre             = "CADRE"
 	CodeTooLong           = "TOO_LONG"
 	CodeControlCharacters = "CONTROL_CHARACTERS"
+	CodeFields            = "FIELDS" // of what the column fields says
 )
 
 // Problem says which term is wrong, why, and what to do about it. It never holds more than 40 characters of the document.

@@ -120,8 +120,11 @@ var termNames = map[string][2]string{
 	"BT-2":   {"issue date", "date d'émission"},
 	"BT-3":   {"document type", "type de document"},
 	"BT-5":   {"currency", "devise"},
+	"BT-8":   {"VAT regime", "régime de TVA"},
 	"BT-10":  {"service code", "code service"},
+	"BT-12":  {"contract", "marché"},
 	"BT-13":  {"commitment number", "numéro d'engagement"},
+	"BT-22":  {"comment", "commentaire"},
 	"BT-23":  {"cadre de facturation", "cadre de facturation"},
 	"BT-24":  {"profile", "profil"},
 	"BT-25":  {"preceding invoice", "facture d'origine"},
@@ -134,6 +137,8 @@ var termNames = map[string][2]string{
 	"BT-110": {"total VAT", "total TVA"},
 	"BT-112": {"total with VAT", "total TTC"},
 	"BT-115": {"amount due", "net à payer"},
+	"BT-117": {"VAT of a rate", "TVA d'un taux"},
+	"BT-120": {"reason of exemption", "motif d'exonération"},
 }
 
 // values are all the values of a term, in order of preference and then of the document.

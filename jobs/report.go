@@ -27,6 +27,9 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	if err != nil || early > 0 {
 		return errors.Join(err, j.Store.Release(ctx, inv, early))
 	}
+	if inv.NumeroFluxDepot == "" {
+		return j.submitted(ctx, acct, inv)
+	}
 	rep, err := acct.Client.Report(ctx, chorus.LaneReport, inv.NumeroFluxDepot)
 	switch {
 	case chorus.NotYet(err):
@@ -68,6 +71,25 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	case chorus.FluxPending:
 	}
 	j.Log.Info("reported", "invoice", id, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
+	return j.Store.Reported(ctx, inv, flux)
+}
+
+// submitted looks for an invoice that was submitted beside its PDF: there is no flux to be reported on, and the portal has it by its own word.
+func (j *Jobs) submitted(ctx context.Context, acct *Account, inv store.Invoice) error {
+	listing, err := acct.Client.Search(ctx, chorus.LaneReport, chorus.Query{NumeroFacture: inv.NumeroFacture})
+	if err != nil {
+		return j.readFailed(ctx, acct, inv, err)
+	}
+	for _, f := range listing.Factures {
+		if f.IdentifiantFactureCPP == inv.IdentifiantFactureCPP {
+			return j.Store.Found(ctx, inv, seenOf(f))
+		}
+	}
+	flux := store.Flux{To: store.Deposited, Due: j.nextReport(inv.Looks)}
+	if listing.Complete && inv.DepositedFor > j.Settings.Horizon()+tooOld {
+		flux.To, flux.ReasonCode = store.Parked, store.ParkTooOld
+		flux.Reason = "the invoice was taken in a day ago and Chorus Pro does not show it"
+	}
 	return j.Store.Reported(ctx, inv, flux)
 }
 

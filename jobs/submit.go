@@ -52,8 +52,12 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	if err := crash.Point(crash.BeforeToken); err != nil {
 		return err
 	}
-	deposit, err := acct.Client.Prepare(ctx, chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc})
+	deposit, err := j.prepare(ctx, acct, inv, name, doc)
 	j.refusals.note(err)
+	if errors.Is(err, errNotAttached) {
+		j.Log.Warn("not sent", "invoice", id, "account", inv.Account, "error", err)
+		return j.Store.Release(ctx, inv, about(time.Minute))
+	}
 	if err != nil {
 		return j.notPrepared(ctx, acct, inv, err)
 	}
@@ -117,6 +121,9 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence = evidence(exchange, ans.fault)
+	if end.Facture = receipt.IdentifiantFactureCPP; end.Facture != 0 && receipt.NumeroFacture != inv.NumeroFacture {
+		end = underAnotherNumber(end, receipt.NumeroFacture)
+	}
 	// Before T2, so that a lost T2 leaves at least this line.
 	j.Log.Info("deposit ended", "invoice", id, "attempt", attempt, "outcome", ans.outcome, "fault", ans.fault, "flux", ans.flux,
 		"status", exchange.Status, "correlation", exchange.CorrelationID, "took_ms", exchange.Took.Milliseconds())

@@ -42,6 +42,17 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	if p := acct.supplier(facts.FournisseurSIRET); p != nil {
 		problems = append(problems, *p)
 	}
+	if inv.HasFields && len(problems) == 0 {
+		p, wait, err := j.attached(ctx, acct.Name, facts.FournisseurSIRET)
+		switch {
+		case err != nil:
+			return err
+		case wait:
+			return j.Store.Release(ctx, inv, about(listedSoon))
+		case p != nil:
+			problems = append(problems, *p)
+		}
+	}
 	p, err := j.sameNumber(ctx, inv, facts)
 	if err != nil {
 		return err
@@ -55,7 +66,7 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 		case err != nil:
 			return err
 		case wait:
-			return j.Store.Release(ctx, inv, about(j.Settings.ResolveAfter / 6))
+			return j.Store.Release(ctx, inv, about(j.Settings.ResolveAfter/6))
 		}
 		for _, f := range found {
 			if f.Severity == rules.Error {
@@ -101,6 +112,9 @@ func (j *Jobs) readDocument(ctx context.Context, inv store.Invoice) (store.Facts
 	doc, err := j.Store.Document(ctx, inv)
 	if err != nil {
 		return store.Facts{}, nil, err
+	}
+	if inv.HasFields {
+		return j.readFields(ctx, inv, doc)
 	}
 	if inv.Deaths > 0 {
 		return readApart(ctx, doc, inv.SyntaxeFlux)

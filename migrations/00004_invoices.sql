@@ -10,6 +10,7 @@ CREATE TABLE chorus.invoices (
     account             text NOT NULL DEFAULT 'default',
     document            bytea,
     syntaxe_flux        text,
+    fields              jsonb, -- what a document says that is a PDF without XML
     not_before          timestamptz,
     priority            smallint NOT NULL DEFAULT 0,
     metadata            jsonb,
@@ -147,6 +148,10 @@ BEGIN
         RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
             USING ERRCODE = 'CH015', COLUMN = 'metadata';
     END IF;
+    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+        RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
+            USING ERRCODE = 'CH017', COLUMN = 'fields';
+    END IF;
     IF NOT isfinite(NEW.not_before) OR NEW.not_before > clock_timestamp() + interval '5 years' THEN
         RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
@@ -176,6 +181,7 @@ CREATE FUNCTION chorus.invoices_before_update() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
         OR NEW.document IS DISTINCT FROM OLD.document
+        OR NEW.fields IS DISTINCT FROM OLD.fields
         OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
         OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN

@@ -25,7 +25,7 @@ GRANT SELECT ON chorus.goose_db_version TO chorus_worker, chorus_operator, choru
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- The application
 
-GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app, chorus_operator;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app, chorus_operator;
 GRANT SELECT (id, external_ref, account, state, replaces) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint, text), chorus.attach(bigint, text, bytea, text), chorus.recycle(bigint, text, text, text, text)
@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION chorus.complete(bigint, text), chorus.attach(bigint, t
 -- People: the reader looks, the operator looks and acts
 
 -- Every column of an invoice but the document.
-GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason,
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason,
     document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
     destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
     numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,

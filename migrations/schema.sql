@@ -236,6 +236,7 @@ CREATE TABLE chorus.invoices (
     account text DEFAULT 'default'::text NOT NULL,
     document bytea,
     syntaxe_flux text,
+    fields jsonb,
     not_before timestamp with time zone,
     priority smallint DEFAULT 0 NOT NULL,
     metadata jsonb,
@@ -1135,6 +1136,10 @@ BEGIN
         RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
             USING ERRCODE = 'CH015', COLUMN = 'metadata';
     END IF;
+    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+        RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
+            USING ERRCODE = 'CH017', COLUMN = 'fields';
+    END IF;
     IF NOT isfinite(NEW.not_before) OR NEW.not_before > clock_timestamp() + interval '5 years' THEN
         RAISE EXCEPTION 'column "not_before" is infinite or more than five years ahead: leave it null to have the invoice sent at once'
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
@@ -1167,6 +1172,7 @@ AS $function$
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
         OR NEW.document IS DISTINCT FROM OLD.document
+        OR NEW.fields IS DISTINCT FROM OLD.fields
         OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
         OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
@@ -2411,12 +2417,12 @@ GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
-GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT INSERT (external_ref, account, document, syntaxe_flux, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_operator;

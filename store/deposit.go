@@ -144,6 +144,7 @@ func (s *Store) MaySend(ctx context.Context, a Attempt) (bool, error) {
 type Ending struct {
 	Outcome    Outcome
 	NumeroFlux string
+	Facture    int64 // its identifiantFactureCPP, where the portal said it at once
 	DateDepot  time.Time
 	Evidence   any // merged into the attempt's evidence; no secrets, no bodies
 	To         State
@@ -162,11 +163,11 @@ func (s *Store) Finish(ctx context.Context, a Attempt, e Ending) error {
 	err := s.finish(ctx, a, e)
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.Code == "23505" {
-		// The portal gave a flux number that another row holds. The number goes to the evidence, the row to a person.
-		evidence := map[string]any{"numero_flux_depot_taken": e.NumeroFlux, "answer": e.Evidence}
+		// The portal gave a number that another row holds. The number goes to the evidence, the row to a person.
+		evidence := map[string]any{"numero_flux_depot_taken": e.NumeroFlux, "identifiant_facture_cpp_taken": e.Facture, "answer": e.Evidence}
 		return s.finish(ctx, a, Ending{
 			Outcome: Ambiguous, Evidence: evidence, To: Parked, ReasonCode: ParkContradiction,
-			Reason: "Chorus Pro answered with a flux number that belongs to another invoice",
+			Reason: "Chorus Pro answered with a number that belongs to another invoice",
 		})
 	}
 	return err
@@ -181,10 +182,11 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		// The row first, then its attempt: every transaction that touches both takes them in this order.
 		var state State
 		var attemptNo int
-		var flux *string
-		var why string
-		err := tx.QueryRow(ctx, `SELECT state, attempt_no, numero_flux_depot, coalesce(reason_code, '') FROM chorus.invoices WHERE id = $1 FOR UPDATE`, a.InvoiceID).
-			Scan(&state, &attemptNo, &flux, &why)
+		var flux, why string
+		var facture int64
+		err := tx.QueryRow(ctx, `
+			SELECT state, attempt_no, coalesce(numero_flux_depot, ''), coalesce(identifiant_facture_cpp, 0), coalesce(reason_code, '')
+			FROM chorus.invoices WHERE id = $1 FOR UPDATE`, a.InvoiceID).Scan(&state, &attemptNo, &flux, &facture, &why)
 		if err != nil {
 			return err
 		}
@@ -206,6 +208,10 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		if _, err := tx.Exec(ctx, `UPDATE chorus.slots SET attempt_id = NULL WHERE attempt_id = $1`, a.ID); err != nil {
 			return err
 		}
+		known := flux == e.NumeroFlux && facture == e.Facture // what the portal has accepted is what the row stands for
+		if e.NumeroFlux != "" {
+			known = flux == e.NumeroFlux
+		}
 		ours := attemptNo == n && (state == Sending || state == InDoubt)
 		// A quarantine doubts what is in the air, too. What became of it settles the doubt.
 		ours = ours || e.Outcome == Accepted && last && attemptNo > n && state == InDoubt
@@ -221,14 +227,15 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			_, err = tx.Exec(ctx, `
 				UPDATE chorus.invoices
 				SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), due_at = clock_timestamp() + $5::interval,
-				    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), date_depot = coalesce($7, date_depot),
+				    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), identifiant_facture_cpp = coalesce(nullif($9, 0::bigint), identifiant_facture_cpp),
+				    date_depot = coalesce($7, date_depot),
 				    refusals = CASE WHEN $8 = 0 THEN 0 ELSE refusals + $8 END
 				WHERE id = $1`,
-				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals)
+				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals, e.Facture)
 			return err
 		case attemptNo < n:
 			return nil // the row was taken back to before this attempt, as whoever reads it next will notice: then it is looked up
-		case e.Outcome == Accepted && (flux == nil || *flux != e.NumeroFlux) && state != Abandoned && (state != Parked || why == ParkAbsent || why == ParkBudget):
+		case e.Outcome == Accepted && !known && state != Abandoned && (state != Parked || why == ParkAbsent || why == ParkBudget):
 			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
 				return err
 			}

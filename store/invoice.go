@@ -40,7 +40,8 @@ type Invoice struct {
 	InDoubtSince          time.Time
 	Claim                 int64
 	DocumentBytes         int
-	Deaths                int // jobs that neither ended nor gave the row back while it was received
+	HasFields             bool // the document is a PDF without XML
+	Deaths                int  // jobs that neither ended nor gave the row back while it was received
 }
 
 // Siren is the first nine digits of the supplier's SIRET: the part that makes an invoice number unique.
@@ -78,7 +79,7 @@ const invoiceColumns = `
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
 	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
-	coalesce(i.claim, 0), i.document_bytes, i.deaths`
+	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL`
 
 func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	var (
@@ -95,7 +96,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
 		&deposited, &doubt, &since,
-		&i.Claim, &i.DocumentBytes, &i.Deaths,
+		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields,
 	}, more...)...)
 	if err != nil {
 		return i, err
@@ -149,6 +150,23 @@ func (s *Store) Document(ctx context.Context, i Invoice) ([]byte, error) {
 		return nil, errors.New("the document is not the one that was inserted: its SHA-256 differs")
 	}
 	return doc, nil
+}
+
+// Fields returns what the application inserted beside a PDF without XML.
+func (s *Store) Fields(ctx context.Context, i Invoice) ([]byte, error) {
+	var fields []byte
+	err := s.pool.QueryRow(ctx, `SELECT fields FROM chorus.invoices WHERE id = $1`, i.ID).Scan(&fields)
+	return fields, err
+}
+
+// SupplierStructure returns the portal's number (idStructureCPP) of a supplier structure that the account sees; 0: none of this SIRET. listed tells whether
+// the account's structures have been asked for at all.
+func (s *Store) SupplierStructure(ctx context.Context, account, siret string) (id int64, listed bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce(max(id_structure_cpp) FILTER (WHERE identifiant = $2), 0), count(*) > 0
+		FROM chorus.structures
+		WHERE account = $1`, account, siret).Scan(&id, &listed)
+	return id, listed, err
 }
 
 // Park hands a ready row that its job has claimed to a person.

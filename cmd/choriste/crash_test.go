@@ -100,9 +100,17 @@ func (c *cell) run() {
 }
 
 func (c *cell) insert(numero string) {
-	doc := invoicetest.Invoice{Numero: numero}.UBL()
+	inv := invoicetest.Invoice{Numero: numero}
+	doc, fields := inv.UBL(), []byte(nil)
+	if numero == numbers[0] && (c.action == "kill" || c.action == "disconnect") { // the other way in: a PDF without XML
+		pdf, err := inv.PDF()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		doc, fields = pdf, inv.Fields()
+	}
 	_, err := c.app.Exec(c.t.Context(), `
-		INSERT INTO chorus.invoices (external_ref, document) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT invoices_external_ref_key DO NOTHING`, numero, doc)
+		INSERT INTO chorus.invoices (external_ref, document, fields) VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT invoices_external_ref_key DO NOTHING`, numero, doc, fields)
 	if err != nil {
 		c.t.Fatal(err)
 	}

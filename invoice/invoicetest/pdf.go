@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"crypto/sha256"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -168,3 +169,22 @@ var loadFont = sync.OnceValues(func() (typeface, error) {
 		file:   stream(fmt.Sprintf("/Length1 %d", len(goregular.TTF)), goregular.TTF),
 	}, nil
 })
+
+// PDF is the invoice as people see it, without an XML that counts: nothing leads to the file in it. What is changed keeps its length, and so every offset.
+func (i Invoice) PDF() ([]byte, error) {
+	b, err := i.FacturX()
+	return []byte(strings.NewReplacer("/EmbeddedFiles", "/EmbeddedFilez", "/AF ", "/Af ").Replace(string(b))), err
+}
+
+// Fields is what an application inserts beside PDF, as JSON.
+func (i Invoice) Fields() []byte {
+	f := i.facts("", "380")
+	b, err := json.Marshal(map[string]string{
+		"numero_facture": f.Numero, "date_facture": f.Day(), "fournisseur_siret": f.FournisseurSIRET, "destinataire_siret": f.DestinataireSIRET,
+		"code_service": f.CodeService, "numero_engagement": f.Engagement, "montant_ht": f.HT(), "montant_tva": f.VAT(), "montant_ttc": f.TTC(),
+	})
+	if err != nil {
+		panic(err) // texts cannot fail
+	}
+	return b
+}

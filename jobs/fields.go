@@ -1,0 +1,107 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/store"
+)
+
+// An invoice that is a PDF without XML comes with its fields beside it (chorus.invoices.fields). It goes the same way as every other: read, refused here or ready, T1, one request,
+// T2, looked up by its number when the answer is lost. Only the request is another: the PDF is uploaded first, which harms nobody when it is repeated, and what is sent
+// between T1 and T2 is the submission (docs/protocol.md §3.4).
+
+// readFields turns fields into columns, or into what is wrong with them.
+func (j *Jobs) readFields(ctx context.Context, inv store.Invoice, doc []byte) (store.Facts, []invoice.Problem, error) {
+	raw, err := j.Store.Fields(ctx, inv)
+	if err != nil {
+		return store.Facts{}, nil, err
+	}
+	f, problems := invoice.ReadFields(raw, doc)
+	if inv.SyntaxeFlux != "" {
+		problems = append(problems, invoice.Problem{
+			Code: "SYNTAXE", Message: "column syntaxe_flux is for files of a flux, and fields for a PDF without XML: leave syntaxe_flux null",
+			MessageFR: "la colonne syntaxe_flux concerne les fichiers d'un flux, et fields un PDF sans XML : laisser syntaxe_flux vide",
+		})
+	}
+	if f == nil {
+		return store.Facts{}, problems, nil
+	}
+	return store.Facts{
+		Syntaxe: invoice.SyntaxePDF, NumeroFacture: printable(f.NumeroFacture), DateFacture: f.Date, TypeFacture: printable(f.TypeFacture),
+		FournisseurSIRET: printable(f.FournisseurSIRET), DestinataireSIRET: printable(f.DestinataireSIRET), DestinataireNom: printable(f.DestinataireNom),
+		MontantHT: f.MontantHT.NullDecimal, MontantTVA: f.MontantTVA.NullDecimal, MontantTTC: f.MontantTTC.NullDecimal, MontantAPayer: f.MontantAPayer.NullDecimal,
+		Devise: printable(f.Devise), Cadre: printable(f.Cadre), CodeService: printable(f.CodeService), Engagement: printable(f.NumeroEngagement),
+	}, problems, nil
+}
+
+// attached says what is wrong when the account may not submit for this supplier: unlike a flux, a submission is open to those only who are attached to its structure. wait: the account's
+// structures have not been listed yet.
+func (j *Jobs) attached(ctx context.Context, account, siret string) (p *invoice.Problem, wait bool, err error) {
+	id, listed, err := j.Store.SupplierStructure(ctx, account, siret)
+	if err != nil || id != 0 || !listed {
+		return nil, id == 0 && err == nil, err
+	}
+	return &invoice.Problem{
+		Code: "SUPPLIER", Term: "BT-30",
+		Message: fmt.Sprintf("BT-30 (supplier's SIRET) is %s, to whose structure the technical account is not attached: a PDF without XML is taken from those only who are; have it attached at the portal",
+			siret),
+		MessageFR: fmt.Sprintf("BT-30 (SIRET du fournisseur) vaut %s, structure à laquelle le compte technique n'est pas rattaché : un PDF sans XML n'est accepté que de qui l'est ; le faire rattacher sur le portail",
+			siret),
+	}, false, nil
+}
+
+// listedSoon is when an invoice looks again whether the account's structures have been listed.
+const listedSoon = 5 * time.Second
+
+// errNotAttached says that the account lost sight of the supplier's structure after the invoice was read.
+var errNotAttached = errors.New("the technical account is not attached to the supplier's structure any more: have it attached at the portal")
+
+// prepare makes the request for a ready invoice, complete in memory: of its file, or of its fields after the upload of its file.
+func (j *Jobs) prepare(ctx context.Context, acct *Account, inv store.Invoice, name string, doc []byte) (*chorus.Deposit, error) {
+	file := chorus.File{Nom: name, Syntaxe: inv.Syntaxe, Contenu: doc}
+	if !inv.HasFields {
+		return acct.Client.Prepare(ctx, file)
+	}
+	raw, err := j.Store.Fields(ctx, inv)
+	if err != nil {
+		return nil, err
+	}
+	f, _ := invoice.ReadFields(raw, doc) // it was read before, by the same rules
+	supplier, _, err := j.Store.SupplierStructure(ctx, acct.Name, inv.FournisseurSIRET)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil || supplier == 0 {
+		return nil, errNotAttached
+	}
+	piece, err := acct.Client.DeposerPDF(ctx, chorus.LaneSubmit, file)
+	if err != nil {
+		return nil, err
+	}
+	return acct.Client.PrepareSubmission(ctx, submission(f, supplier, piece, name))
+}
+
+func submission(f *invoice.Fields, supplier, piece int64, name string) chorus.Submission {
+	s := chorus.Submission{
+		Numero: f.NumeroFacture, Date: f.Date, Avoir: f.TypeFacture == "AVOIR", IDFournisseur: supplier, Destinataire: f.DestinataireSIRET, CodeService: f.CodeService,
+		Cadre: f.Cadre, Devise: f.Devise, TypeTVA: f.TypeTVA, MotifExoneration: f.MotifExoneration, NumeroMarche: f.NumeroMarche, Engagement: f.NumeroEngagement,
+		NumeroOrigine: f.FactureOrigine, ModePaiement: f.ModePaiement, HT: f.MontantHT.NullDecimal, TVA: f.MontantTVA.NullDecimal,
+		TTC: f.MontantTTC.Decimal, APayer: f.MontantAPayer.Decimal, Commentaire: f.Commentaire, PieceJointe: piece, PieceJointeNommee: name,
+	}
+	for _, l := range f.LignesTVA {
+		s.LignesTVA = append(s.LignesTVA, chorus.LigneTVA{Taux: l.Taux.Decimal, Base: l.Base.Decimal, TVA: l.TVA.Decimal})
+	}
+	return s
+}
+
+// underAnotherNumber is what is said of an invoice that the portal took in under another number than its own: it stands for it, and nobody can follow it.
+func underAnotherNumber(e store.Ending, numero string) store.Ending {
+	e.To, e.ReasonCode = store.Parked, store.ParkMismatch
+	e.Reason = "Chorus Pro took the invoice in under another number: " + numero
+	return e
+}

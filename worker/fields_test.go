@@ -1,0 +1,146 @@
+package worker_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+)
+
+// insertPDF inserts a PDF without XML, with its fields beside it.
+func (h *house) insertPDF(inv invoicetest.Invoice) (id int64, doc []byte) {
+	h.t.Helper()
+	doc, err := inv.PDF()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.app().QueryRow(h.t.Context(), `INSERT INTO chorus.invoices (document, fields) VALUES ($1, $2) RETURNING id`, doc, inv.Fields()).Scan(&id); err != nil {
+		h.t.Fatal(err)
+	}
+	return id, doc
+}
+
+func TestAPDFWithoutXMLGoesAllTheWay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	id, doc := h.insertPDF(invoicetest.Invoice{Numero: "PDF-1", CodeService: "SERV_TECH"})
+	got := h.await(id, store.Settled)
+	if path := h.path(id); path != "received ready sending deposited integrated settled" {
+		t.Errorf("went through %s", path)
+	}
+	if got.NumeroFluxDepot != nil || got.IdentifiantFactureCPP == nil || *got.NumeroFacture != "PDF-1" {
+		t.Errorf("the row is %+v", got)
+	}
+	sum := sha256.Sum256(doc)
+	deposits := h.sim.Deposits("PDF-1")
+	if len(deposits) != 1 || deposits[0].Facts.SHA256 != hex.EncodeToString(sum[:]) || deposits[0].Facts.Service != "SERV_TECH" || deposits[0].Facts.Mode != "DEPOT_PDF_API" {
+		t.Errorf("the portal has %+v", deposits)
+	}
+	if n := h.requests("deposer/flux"); n != 0 {
+		t.Errorf("%d files were deposited", n)
+	}
+}
+
+func TestLostAnswersToASubmissionAreFoundAgain(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"commit_then_drop", "commit_then_500", "commit_then_truncated", "commit_then_empty_json", "commit_then_null"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{Visibility: 200 * time.Millisecond})
+			h.start()
+			h.sim.Faults(chorustest.Fault{Op: "soumettre", Kind: kind})
+			id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-LOST"})
+			h.await(id, store.Settled)
+			if path := h.path(id); path != "received ready sending in_doubt deposited integrated settled" {
+				t.Errorf("went through %s", path)
+			}
+			if n := len(h.sim.Deposits("PDF-LOST")); n != 1 {
+				t.Errorf("%d are at the portal, want 1", n)
+			}
+		})
+	}
+}
+
+func TestASubmissionThatNeverArrivedIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.sim.Faults(chorustest.Fault{Op: "soumettre", Kind: "drop_before_commit"})
+	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-NEVER"})
+	h.await(id, store.Settled)
+	if path := h.path(id); path != "received ready sending in_doubt ready sending deposited integrated settled" {
+		t.Errorf("went through %s", path)
+	}
+	if n := len(h.sim.Deposits("PDF-NEVER")); n != 1 {
+		t.Errorf("%d are at the portal, want 1", n)
+	}
+}
+
+// The upload is no deposit: whatever becomes of it, the row stays ready and nothing is in doubt.
+func TestALostUploadPutsNothingInDoubt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.sim.Faults(chorustest.Fault{Op: "deposer/pdf", Kind: "commit_then_drop"})
+	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-UPLOAD"})
+	h.await(id, store.Settled)
+	if path := h.path(id); path != "received ready sending deposited integrated settled" {
+		t.Errorf("went through %s", path)
+	}
+	h.noDoubts()
+}
+
+func TestFieldsThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	pdf, err := (invoicetest.Invoice{}).PDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	facturX, err := (invoicetest.Invoice{Numero: "PDF-X"}).FacturX()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(invoicetest.Invoice{Numero: "PDF-BAD"}.Fields())
+	change := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for name, x := range map[string]struct {
+		doc          []byte
+		fields, says string
+	}{
+		"beside XML":            {invoicetest.Invoice{}.UBL(), good, "leave the column fields null"},
+		"beside Factur-X":       {facturX, good, "as XML already"},
+		"an unknown name":       {pdf, `{"number":"F-1"}`, "not known"},
+		"nothing":               {pdf, `{}`, "BT-1"},
+		"an amount in words":    {pdf, `{"montant_ttc":"a lot"}`, "amount"},
+		"a sum that is wrong":   {pdf, change(`"montant_tva":"`, `"montant_tva":"1`), "sum of montant_ht"},
+		"a date in words":       {pdf, change(`"date_facture":"2026`, `"date_facture":"26`), "2026-01-31"},
+		"somebody else's SIRET": {pdf, change(`"fournisseur_siret":"99999999800012"`, `"fournisseur_siret":"12345678200051"`), "not attached"},
+		"without XML or fields": {pdf, "", "PDF"},
+	} {
+		var id int64
+		var fields *string
+		if x.fields != "" {
+			fields = &x.fields
+		}
+		if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.invoices (document, fields) VALUES ($1, $2::text::jsonb) RETURNING id`, x.doc, fields).Scan(&id); err != nil {
+			t.Fatal(name, err)
+		}
+		got := h.await(id, store.Invalid, store.Deposited, store.Rejected, store.Settled)
+		if got.State != store.Invalid || !strings.Contains(*got.Reason, x.says) {
+			t.Errorf("%s: %s %v", name, got.State, got.Reason)
+		}
+	}
+	for fields, code := range map[string]string{`[]`: "CH017", `"x"`: "CH017", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`: "CH017"} {
+		_, err := h.app().Exec(t.Context(), `INSERT INTO chorus.invoices (document, fields) VALUES ($1, $2::text::jsonb)`, pdf, fields)
+		if store.SQLState(err) != code {
+			t.Errorf("%.20s: %v", fields, err)
+		}
+	}
+}
