@@ -114,7 +114,7 @@ var rules = []rule{
 		kinds: deposits, from: 400, to: 400, has: coded | asDuplicate,
 		outcome: Duplicate, fault: FaultDocument, detail: "refused as a duplicate", mark: "G",
 	},
-	// A submission is judged at once, and the annex keeps this range for what it finds (§5.1).
+	// A submission is judged at once, and the annex keeps this range for what it finds (§5.2a).
 	{kinds: submission, from: 200, to: 200, code: 20000, upTo: 20305, has: coded, outcome: Refused, fault: FaultDocument, detail: "refused by its fields", mark: "C"},
 	{kinds: submission, from: 400, to: 400, code: 20000, upTo: 20305, has: coded, outcome: Refused, fault: FaultDocument, detail: "refused by its fields", mark: "C"},
 	{kinds: search, from: 200, to: 200, code: 20000, message: "TRA_MSG_00.015", has: coded, fault: FaultEmpty, detail: "no result", mark: "P"},

@@ -10,7 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// The way for an invoice that is a PDF without XML (docs/chorus-pro.md §5.1): the file is uploaded (deposer/pdf), which changes nothing that counts and may be repeated; then the invoice
+// The way for an invoice that is a PDF without XML (docs/chorus-pro.md §5.2a): the file is uploaded (deposer/pdf), which changes nothing that counts and may be repeated; then the invoice
 // itself is submitted with its fields (soumettre), which has no idempotency key and is a deposit like any other: prepared, sent once, in doubt when its answer is lost.
 
 // Submission is an invoice as fields. Texts that are "" are not sent; amounts are sent as they are written.

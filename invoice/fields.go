@@ -74,7 +74,7 @@ var errMontant = errors.New("is no amount: write it as \"1250.00\"")
 
 const mostLignesTVA = 100
 
-// ReadFields reads fields and holds them against what the portal takes of such an invoice (docs/chorus-pro.md §5.1). The document must be a PDF that carries no
+// ReadFields reads fields and holds them against what the portal takes of such an invoice (docs/chorus-pro.md §5.2a). The document must be a PDF that carries no
 // invoice of its own. Whatever could be read is returned, too; nil: nothing could.
 func ReadFields(fields, document []byte) (*Fields, []Problem) {
 	c := &checker{}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The way for an invoice that is a PDF without XML (docs/chorus-pro.md §5.1): the file is uploaded, and the invoice is then submitted with fields beside it. Unlike a flux
+// The way for an invoice that is a PDF without XML (docs/chorus-pro.md §5.2a): the file is uploaded, and the invoice is then submitted with fields beside it. Unlike a flux
 // it is judged at once, and has no flux number.
 
 // modePDF is the only way of submitting that keeps the supplier's own number.

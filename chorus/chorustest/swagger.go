@@ -147,7 +147,7 @@ func (s *schema) walk(at string, value any, definitions map[string]*schema) []st
 }
 
 // elements are the values that the file describes: the value itself, but of a list that clients in production send where the file has an object
-// (docs/chorus-pro.md §5.1) its elements.
+// (docs/chorus-pro.md §5.2a) its elements.
 func elements(name string, value any) []any {
 	if list, is := value.([]any); is && name == "pieceJointePrincipale" {
 		return list
