@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Beside its state, each worker that lives keeps a file that it touches after each of its heartbeats in the database. A file that is touched while the
-// database sees no such heartbeat is another database's: a copy of the installation lives beside it (docs/protocol.md §3.5).
+// Beside its state, each worker that lives keeps a file into which it writes each of its heartbeats once the database has got it. A file that is written to
+// while the database has not got such a heartbeat is another database's: a copy of the installation lives beside it (docs/protocol.md §3.5).
 
 const aliveEnd = ".alive"
 
@@ -18,13 +18,9 @@ func (f *StateFile) alive(life string) string {
 	return strings.TrimSuffix(f.name, ".json") + "." + url.QueryEscape(life) + aliveEnd
 }
 
-// Touch says that a worker has just written a heartbeat. What is written says nothing; when it is, does.
-func (f *StateFile) Touch(life string) error {
-	name, now := f.alive(life), time.Now()
-	if os.Chtimes(name, now, now) == nil {
-		return nil
-	}
-	if err := os.WriteFile(name, nil, 0o600); err != nil {
+// Touch says that the database has got a heartbeat of a worker, by the database's clock.
+func (f *StateFile) Touch(life string, beat time.Time) error {
+	if err := os.WriteFile(f.alive(life), []byte(beat.Format(time.RFC3339Nano)), 0o600); err != nil {
 		return clean(err)
 	}
 	return nil
@@ -36,11 +32,17 @@ func (f *StateFile) Leave(life string) { _ = os.Remove(f.alive(life)) }
 // longDead is when the file of a worker that was killed is removed.
 const longDead = 24 * time.Hour
 
-// touched lists when each worker but life touched its file last.
-func (f *StateFile) touched(life string) map[string]time.Time {
+// touch is the last sign of a worker in its file.
+type touch struct {
+	at   time.Time // by the clock of the file system
+	beat time.Time // by the database's; zero: it is just being written, or long ago
+}
+
+// touched lists the last touch of each worker but life.
+func (f *StateFile) touched(life string) map[string]touch {
 	start := strings.TrimSuffix(filepath.Base(f.name), "json")
 	entries, _ := os.ReadDir(f.dir)
-	at := map[string]time.Time{}
+	all := map[string]touch{}
 	for _, e := range entries {
 		name, ours := strings.CutPrefix(e.Name(), start)
 		name, ours2 := strings.CutSuffix(name, aliveEnd)
@@ -51,10 +53,15 @@ func (f *StateFile) touched(life string) map[string]time.Time {
 		case time.Since(info.ModTime()) > longDead:
 			_ = os.Remove(filepath.Join(f.dir, e.Name()))
 		default:
-			at[who] = info.ModTime()
+			t := touch{at: info.ModTime()}
+			if time.Since(t.at) < recent {
+				text, _ := os.ReadFile(filepath.Join(f.dir, e.Name()))
+				t.beat, _ = time.Parse(time.RFC3339Nano, string(text))
+			}
+			all[who] = t
 		}
 	}
-	return at
+	return all
 }
 
 // Rivals looks out for workers of another database of the same installation.
@@ -68,8 +75,9 @@ type Rivals struct {
 
 // sighting is a worker's touch and heartbeat, and when, by this process's clock, it was seen with that heartbeat first.
 type sighting struct {
-	touch, beat, first time.Time
-	again              bool // it has touched its file since
+	touched, beat, first time.Time
+	again                bool // it has touched its file since
+	ours                 bool // it has beaten in this database since it was seen first
 }
 
 const (
@@ -78,7 +86,8 @@ const (
 )
 
 // Look returns the name of a rival once it is certain, and whether some worker may still turn out to be one. A worker is one that has touched its file twice,
-// and this database has not got the heartbeat that went before the second touch.
+// and this database has not got the heartbeat that went before the second touch. Nobody waits for one that beats in this database, or that is silent since this
+// database got its last heartbeat: it was killed.
 func (r *Rivals) Look(ctx context.Context) (rival string, unsure bool, err error) {
 	touched := r.File.touched(r.Life)
 	if len(touched) == 0 {
@@ -90,14 +99,14 @@ func (r *Rivals) Look(ctx context.Context) (rival string, unsure bool, err error
 	}
 	touched = r.File.touched(r.Life) // after the heartbeats were read: what is touched later than this has beaten later than those
 	seen := map[string]sighting{}
-	for who, touch := range touched {
+	for who, t := range touched {
 		s, known := r.seen[who]
 		switch {
 		case !known || !beats[who].Equal(s.beat):
-			s = sighting{touch: touch, beat: beats[who], first: time.Now()}
-		case touch.Equal(s.touch):
+			s = sighting{touched: t.at, beat: beats[who], first: time.Now(), ours: known}
+		case t.at.Equal(s.touched):
 		case !s.again:
-			s.touch, s.again = touch, true
+			s.touched, s.again = t.at, true
 		default:
 			again, err := r.Beats(ctx)
 			if err != nil {
@@ -106,10 +115,11 @@ func (r *Rivals) Look(ctx context.Context) (rival string, unsure bool, err error
 			if again[who].Equal(s.beat) {
 				return who, true, nil
 			}
-			s = sighting{touch: touch, beat: again[who], first: time.Now()}
+			s = sighting{touched: t.at, beat: again[who], first: time.Now(), ours: true}
 		}
 		seen[who] = s
-		unsure = unsure || s.again || time.Since(touch) < recent && time.Since(s.first) < rhythm
+		dead := time.Since(t.at) >= rhythm && t.beat.Equal(s.beat)
+		unsure = unsure || !s.ours && !dead && (s.again || time.Since(t.at) < recent && time.Since(s.first) < rhythm)
 	}
 	r.seen = seen
 	return "", unsure, nil

@@ -16,7 +16,11 @@ func (w *Worker) watchRivals(ctx context.Context) error {
 	if w.opening.rivals == nil {
 		return nil
 	}
-	if err := w.opening.rivals.File.Touch(w.life); err != nil {
+	beats, err := w.store.Beats(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.opening.rivals.File.Touch(w.life, beats[w.life]); err != nil {
 		return nil // the state file says so
 	}
 	rival, _, err := w.opening.rivals.Look(ctx)

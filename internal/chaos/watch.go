@@ -52,17 +52,18 @@ func (t *trial) storm(ctx context.Context, inserted <-chan error) error {
 // rest is how long nothing is asked after a sample: a second, or longer where that would take more than a fifth of the time from what is judged.
 func (t *trial) rest() time.Duration { return max(time.Second, 4*t.latest) }
 
-// settle waits until nothing moves any more, faults being over. A mutant that the episodes have shown is not waited for.
+// settle waits until nothing moves any more, faults being over; or until a mutant has shown itself, if the episodes are to show it.
 func (t *trial) settle(ctx context.Context) error {
-	if err := t.askEarly(ctx); err != nil {
-		return err
-	}
+	early := slices.DeleteFunc(slices.Clone(t.cfg.shown), func(name string) bool { return !slices.Contains(ofEpisodes, name) })
 	deadline := time.Now().Add(t.cfg.patience)
 	for !t.foundOut() {
 		if _, err := t.look(ctx); err != nil {
 			return err
 		}
 		open, err := t.unsettled(ctx)
+		if len(early) > 0 {
+			open, err = 1, t.askEarly(ctx, early)
+		}
 		if err == nil && open == 0 {
 			t.settled = time.Now()
 			return nil
@@ -70,6 +71,9 @@ func (t *trial) settle(ctx context.Context) error {
 		if time.Now().After(deadline) {
 			t.settled = deadline
 			return nil // L will say so
+		}
+		if t.foundOut() {
+			break
 		}
 		select {
 		case <-ctx.Done():
@@ -81,18 +85,11 @@ func (t *trial) settle(ctx context.Context) error {
 	return nil
 }
 
-// ofEpisodes are the invariants that are asked at the end, although all that they judge is known when the episodes have been played.
+// ofEpisodes are the invariants that are asked at the end, although all that they judge is known when the episodes have been played, or soon after.
 var ofEpisodes = []string{"Q", "B", "R", "P", "M"}
 
-// askEarly asks those of them that are meant to show a mutant. What the harness knows is brought again at the end.
-func (t *trial) askEarly(ctx context.Context) error {
-	early := slices.DeleteFunc(slices.Clone(t.cfg.shown), func(name string) bool { return !slices.Contains(ofEpisodes, name) })
-	if len(early) == 0 || t.foundOut() {
-		return nil
-	}
-	if _, err := t.look(ctx); err != nil { // the ledger, to its end
-		return err
-	}
+// askEarly asks some invariants with what the harness knows by now, which is brought again at the end.
+func (t *trial) askEarly(ctx context.Context, early []string) error {
 	tx, err := t.pool.Begin(ctx)
 	if err != nil {
 		return err
