@@ -170,8 +170,19 @@ func TestWorkThatDoesNotMove(t *testing.T) {
 		}
 		return ""
 	}
+	time.Sleep(2 * within)
 	if got := judged(waiting); got != "jobs wait in the queue q and none is begun" {
 		t.Error(got)
+	}
+	if k.dead(within) {
+		t.Error("given up at once")
+	}
+	time.Sleep(6 * within)
+	if judged(waiting); !k.dead(within) {
+		t.Error("a queue from which nothing is fetched is not given up")
+	}
+	if judged(nil); k.dead(within) {
+		t.Error("given up although nothing waits any more")
 	}
 	work := func(do func(context.Context) error) error {
 		return k.around(t.Context(), &rivertype.JobRow{ID: 1, Kind: "submit", Queue: "q"}, do)

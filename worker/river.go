@@ -57,6 +57,7 @@ type work struct {
 	mu      sync.Mutex
 	running map[int64]running
 	begun   map[string]time.Time // the last job of each queue
+	idle    time.Time            // since when jobs wait in some queue where none is begun; zero: in none
 	failing time.Time            // every job since then has failed; zero when the last one did not
 	failed  time.Time            // the last one that did
 	err     error
@@ -110,7 +111,19 @@ func (w *Worker) moves(ctx context.Context) error {
 	if still := w.jobs.StandStill(w.loops.within); still != "" {
 		return standstill(still)
 	}
-	return w.work.judge(oldest, w.loops.within)
+	err = w.work.judge(oldest, w.loops.within)
+	if w.opened.Load() && w.work.dead(w.loops.within) {
+		w.loops.fail(err.Error())
+	}
+	return err
+}
+
+// dead tells that jobs have waited for so long, in a queue with room that the database shows without delay, that River does not fetch from it any more: one whose
+// connection is cut while it begins is never begun (river v0.51.1, producer.go, StartWorkContext). Only a restart helps.
+func (k *work) dead(within time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.idle.IsZero() && time.Since(k.idle) > 5*within
 }
 
 // judge tells what does not move, given how long the oldest job of each queue has waited to be fetched.
@@ -119,6 +132,7 @@ func (k *work) judge(oldest map[string]time.Duration, within time.Duration) erro
 	defer k.mu.Unlock()
 	busy := map[string]int{}
 	var faults []string
+	idle := false
 	for _, r := range k.running {
 		busy[r.queue]++
 		if t := time.Since(r.since); t > k.longest {
@@ -128,8 +142,14 @@ func (k *work) judge(oldest map[string]time.Duration, within time.Duration) erro
 	for queue, wait := range oldest {
 		// Where every place is taken, jobs wait rightly.
 		if q, ours := k.queues[queue]; ours && wait > within && busy[queue] < q.MaxWorkers && time.Since(k.begun[queue]) > within {
-			faults = append(faults, fmt.Sprintf("jobs wait in the queue %s and none is begun", queue))
+			faults, idle = append(faults, fmt.Sprintf("jobs wait in the queue %s and none is begun", queue)), true
 		}
+	}
+	switch {
+	case !idle:
+		k.idle = time.Time{}
+	case k.idle.IsZero():
+		k.idle = time.Now()
 	}
 	// Rows that could not be worked come again within seconds: where no job has failed for a while, none wants to be done.
 	if !k.failing.IsZero() && k.failed.Sub(k.failing) > within && time.Since(k.failed) < 3*within {
