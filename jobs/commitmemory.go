@@ -119,6 +119,10 @@ func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, worker strin
 			return 0, nil, err
 		}
 		forgot = noticed
+	} else if now.Quarantines > before.Quarantines { // one that another worker began, and that does not do
+		k.mu.Lock()
+		k.m.Quarantines = now.Quarantines
+		k.mu.Unlock()
 	}
 	moved, err = k.Quarantine(ctx, s, settings, head, forgot)
 	return moved, forgot, err

@@ -9,12 +9,14 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// After a restore every row that waits is in doubt, and may be many. What was forgotten was sent after a moment that is known (store.Attempt.Since), so one
-// listing of the account's deposits since then is a look-up of all those rows at once: the same proof of absence, at the price of a few pages.
+// After a restore every row that waits is in doubt, and may be many. What was forgotten was sent after a moment that is known (store.Attempt.Since), and landed
+// within the horizon after the quarantine, so one listing of the account's deposits of that time is a look-up of all those rows at once: the same proof of
+// absence, at the price of a few pages, however late they come.
 
-// listing is what the portal has got of an account since a day.
+// listing is what the portal has got of an account in some days.
 type listing struct {
 	since    time.Time
+	until    time.Time // the last moment of a day
 	began    time.Time
 	done     chan struct{} // closed when what follows is known
 	complete bool
@@ -29,13 +31,14 @@ type listingCache struct {
 	of map[string]*listing
 }
 
-// listed returns a listing of all since then that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
+// listed returns a listing of all from since to until that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
 // each of the rows that wait for it.
-func (j *Jobs) listed(ctx context.Context, acct *Account, since time.Time, stale time.Duration) (*listing, error) {
+func (j *Jobs) listed(ctx context.Context, acct *Account, since, until time.Time, stale time.Duration) (*listing, error) {
 	j.listingOf.mu.Lock()
 	l := j.listingOf.of[acct.Name]
-	if l == nil || l.since.After(since) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
-		l = &listing{since: since, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
+	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
+	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
+		l = &listing{since: since, until: until, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
 		if j.listingOf.of == nil {
 			j.listingOf.of = map[string]*listing{}
 		}
@@ -65,7 +68,7 @@ func (l *listing) failedWithin(d time.Duration) bool {
 func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 	defer close(l.done)
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
-	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), PageSize: most}
+	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, PageSize: most}
 	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
 		if chorus.FaultOf(err) == chorus.FaultIncomplete {
 			return
@@ -81,7 +84,7 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 		}
 	}
 	l.complete = true
-	j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "pages", l.pages)
+	j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "until", l.until, "pages", l.pages)
 }
 
 // lookUpListed looks for a row that a quarantine holds in a listing that is new enough for it, and only if it is there at the portal itself. The attempt's
@@ -91,7 +94,7 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	if n := len(last.Lookups); n > 0 { // each look-up is a listing of its own, or they would prove nothing together
 		stale = min(stale, last.Age-last.Lookups[n-1].Age-10*time.Millisecond)
 	}
-	l, err := j.listed(ctx, acct, last.Since, stale)
+	l, err := j.listed(ctx, acct, last.Since, time.Now().Add(j.Settings.Horizon()-last.Age), stale)
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
@@ -125,5 +128,5 @@ func lookAt(s Settings, n int) time.Duration {
 // nextListed is when a row that a quarantine holds is due again: a little later than the proof needs, so that rows that came to be in doubt one after the
 // other share a listing.
 func nextListed(s Settings, age time.Duration, looks int) time.Duration {
-	return lookAt(s, looks+1) - age + s.Horizon()/50
+	return max(0, lookAt(s, looks+1)-age) + s.Horizon()/50
 }

@@ -38,8 +38,10 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	if inv.ReasonCode == store.ReasonQuarantine {
-		// A later attempt than the one that is remembered may have left just before the database forgot it.
-		last.Age = min(last.Age, inv.InDoubtFor)
+		if !last.StandIn { // whose age says when the latest that it stands for can have left
+			// A later attempt than the one that is remembered may have left just before the database forgot it.
+			last.Age = min(last.Age, inv.InDoubtFor)
+		}
 		last.Lookups = slices.DeleteFunc(last.Lookups, func(l store.Lookup) bool { return l.At.Before(inv.InDoubtSince) })
 	}
 	look, held := j.lookUp, inv.ReasonCode == store.ReasonQuarantine && last.StandIn && !last.Since.IsZero()

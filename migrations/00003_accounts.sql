@@ -31,8 +31,13 @@ CREATE TABLE chorus.installation (
     db_epoch       text,
     quarantines    integer NOT NULL DEFAULT 0,
     quarantined_at timestamptz,
+    quarantine_kind text CHECK (quarantine_kind IN ('failover', 'restore')), -- of the last one: a failover is taken to have lost no insert
     forgotten_since timestamptz, -- what was forgotten was sent after this
     suspect_until  timestamptz NOT NULL DEFAULT '-infinity', -- until then, what is inserted may have been sent before and forgotten
+    -- Whenever it is inserted, an invoice dated no later may have been sent before and forgotten; and one dated no later than suspect_before, in a history
+    -- that was lost before the last quarantine, so that forgotten_since says nothing of it.
+    suspect_date   date NOT NULL DEFAULT '-infinity',
+    suspect_before date NOT NULL DEFAULT '-infinity',
     -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
     assumption_broken_at timestamptz,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()

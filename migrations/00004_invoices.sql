@@ -345,11 +345,24 @@ CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW W
 CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW
     WHEN (NEW.replaces IS DISTINCT FROM OLD.replaces) EXECUTE FUNCTION chorus.invoices_replaces();
 
--- An invoice that an operator gave up after it was sent may be at the portal all the same: another one of its number is looked up before it is sent.
+-- An invoice that an operator gave up after it was sent may be at the portal all the same: another one of its number is looked up before it is sent. So is
+-- one that may have been sent before the database was restored, however late it is inserted again: its row was lost, but its date tells, or, if it was dated
+-- ahead or bears another date now, the portal's invoice that no row stands for, which the feed has shown by then.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_after_abandoned() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.invoices_sent_before() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     NEW.lookup_first := NEW.lookup_first OR EXISTS (
+        SELECT
+        FROM chorus.installation
+        WHERE suspect_date > '-infinity'
+          AND (coalesce(NEW.date_facture, '-infinity') <= suspect_date
+               OR EXISTS (
+                   SELECT
+                   FROM chorus.strangers s
+                   WHERE s.numero_facture = NEW.numero_facture AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+                     AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9))
+                     AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM NEW.date_facture))))
+    ) OR EXISTS (
         SELECT
         FROM chorus.invoices o
         WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
@@ -357,8 +370,8 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.state = 'received' AND NEW.state = 'ready') EXECUTE FUNCTION chorus.invoices_after_abandoned();
+CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.state = 'received' AND NEW.state = 'ready') EXECUTE FUNCTION chorus.invoices_sent_before();
 
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- After a row was written

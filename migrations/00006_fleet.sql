@@ -255,8 +255,8 @@ CREATE TABLE chorus.heartbeats (
 ) WITH (fillfactor = 50);
 
 -- The database has forgotten something: a standby was promoted, or a backup was brought back. What may have been sent in the forgotten history, after
--- p_since, is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is not final, and
--- what is inserted within p_window. Rows that are to be looked up get an attempt that stands for the one which may be forgotten. Where only some tables were
+-- p_since, is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is not final,
+-- what is inserted within p_window, and, whenever it is inserted, what is dated no later than tomorrow. Rows that are to be looked up get an attempt that stands for the one which may be forgotten. Where only some tables were
 -- taken back (p_tables), a row may have been sent at any time since it was last written.
 -- Returns the new number of quarantines; one that another worker has begun already (p_seen is behind) is not begun again.
 -- +goose StatementBegin
@@ -288,8 +288,11 @@ BEGIN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
     END IF;
     UPDATE chorus.installation i
-    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, forgotten_since = since,
-        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END;
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, quarantine_kind = p_kind, forgotten_since = since,
+        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END,
+        -- A day more: somewhere it is tomorrow.
+        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (at AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
+        suspect_before = i.suspect_date;
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 

@@ -221,13 +221,17 @@ CREATE TABLE chorus.installation (
     db_epoch text,
     quarantines integer DEFAULT 0 NOT NULL,
     quarantined_at timestamp with time zone,
+    quarantine_kind text,
     forgotten_since timestamp with time zone,
     suspect_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    suspect_date date DEFAULT '-infinity'::date NOT NULL,
+    suspect_before date DEFAULT '-infinity'::date NOT NULL,
     assumption_broken_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT installation_environment_check CHECK ((environment = ANY (ARRAY['sandbox'::text, 'production'::text]))),
     CONSTRAINT installation_one_check CHECK (one),
-    CONSTRAINT installation_pkey PRIMARY KEY (one)
+    CONSTRAINT installation_pkey PRIMARY KEY (one),
+    CONSTRAINT installation_quarantine_kind_check CHECK ((quarantine_kind = ANY (ARRAY['failover'::text, 'restore'::text])))
 );
 
 CREATE TABLE chorus.invoices (
@@ -315,7 +319,6 @@ CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replac
 CREATE INDEX invoices_sending ON chorus.invoices USING btree (id) WHERE (state = 'sending'::text);
 CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
-CREATE TRIGGER invoices_after_abandoned BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_after_abandoned();
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
 CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.attempt_no > old.attempt_no) AND (NOT (((new.attempt_no = (old.attempt_no + 1)) AND (new.state = 'sending'::text) AND (old.state = ANY (ARRAY['ready'::text, 'sending'::text]))) OR ((new.state = 'in_doubt'::text) AND (old.state = 'ready'::text)))))) EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
@@ -329,6 +332,7 @@ CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXE
 CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_replaces();
 CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS DISTINCT FROM old.replaces)) EXECUTE FUNCTION chorus.invoices_replaces();
+CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_sent_before();
 CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
 CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
 CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
@@ -1094,22 +1098,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.invoices_after_abandoned()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-BEGIN
-    NEW.lookup_first := NEW.lookup_first OR EXISTS (
-        SELECT
-        FROM chorus.invoices o
-        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
-          AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
-    RETURN NEW;
-END $function$
-;
-
 CREATE OR REPLACE FUNCTION chorus.invoices_before_insert()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1376,6 +1364,33 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'column "replaces": invoice % is replaced by invoice % already', o.id, n USING ERRCODE = 'CH014', COLUMN = 'replaces';
     END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoices_sent_before()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    NEW.lookup_first := NEW.lookup_first OR EXISTS (
+        SELECT
+        FROM chorus.installation
+        WHERE suspect_date > '-infinity'
+          AND (coalesce(NEW.date_facture, '-infinity') <= suspect_date
+               OR EXISTS (
+                   SELECT
+                   FROM chorus.strangers s
+                   WHERE s.numero_facture = NEW.numero_facture AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+                     AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9))
+                     AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM NEW.date_facture))))
+    ) OR EXISTS (
+        SELECT
+        FROM chorus.invoices o
+        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
+          AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
     RETURN NEW;
 END $function$
 ;
@@ -1660,8 +1675,11 @@ BEGIN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
     END IF;
     UPDATE chorus.installation i
-    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, forgotten_since = since,
-        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END;
+    SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, quarantine_kind = p_kind, forgotten_since = since,
+        suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END,
+        -- A day more: somewhere it is tomorrow.
+        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (at AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
+        suspect_before = i.suspect_date;
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 

@@ -144,7 +144,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 	now := Memory{Attempts: m.Attempts}
 	var stored string
 	var attempts int
-	var latest bool
+	var latest, inserts bool
 	var event *int64
 	var at, since *time.Time
 	marks := make([]int64, len(m.Marks))
@@ -166,12 +166,13 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		    ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped = false, event_id = excluded.event_id, event_at = excluded.event_at
 		)
 		SELECT epoch, stored, quarantines, event_id, event_at, attempts::int, latest,
+		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
 		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
 		       ) END
 		FROM here, known`,
 		m.Attempts, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
-		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &since)
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &inserts, &since)
 	if err != nil {
 		return m, err
 	}
@@ -187,6 +188,10 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		f.Detail = "it has forgotten a quarantine"
 	case now.Quarantines == m.Quarantines && (attempts < len(m.Attempts) || !latest):
 		f.Detail = "it does not know what was committed to it"
+	case now.Quarantines > m.Quarantines && !inserts && (attempts < len(m.Attempts) || !latest):
+		// Another worker, which knew of less, has taken it for a failover that lost nothing.
+		f.Detail = "a standby was promoted, and does not know what was committed before"
+		m.Quarantines = now.Quarantines
 	case now.Epoch != stored:
 		f.Witness, f.Tables, f.Detail = WitnessIdentity, partly(stored, now.Epoch), "it is not the database that was worked on before"
 		if now.Quarantines == m.Quarantines && latest && promoted(m.Epoch, now.Epoch) {
@@ -268,7 +273,8 @@ func partly(before, now string) bool {
 }
 
 // standIn writes an attempt for one that the database may have forgotten, or that somebody else made, so that the row is looked up like any other in
-// doubt. forgotten says that it can only have been sent in the history that the last quarantine was about.
+// doubt. forgotten says that it can only have been sent in a history that was forgotten, so that its age counts from the last quarantine, whenever the row
+// came; and where that is the last one that was forgotten, a listing of what the portal has got since it began is a look-up.
 func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string, forgotten bool) error {
 	_, err := tx.Exec(ctx, `
 		WITH row AS (
@@ -278,13 +284,15 @@ func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string, forgotten 
 		                                  (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id)), -- of which another table still tells
 		        reason_code = 'QUARANTINE', reason = $3, due_at = clock_timestamp()
 		    WHERE id = $1
-		    RETURNING id, attempt_no, document_sha256
+		    RETURNING id, attempt_no, document_sha256, date_facture
 		)
 		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, evidence)
 		SELECT $2::uuid, id, attempt_no, 'quarantine', 'quarantine_' || replace($2::text, '-', ''), document_sha256, chorus.identity(),
-		       since, since, clock_timestamp(), 'OWNER_LOST', jsonb_strip_nulls(jsonb_build_object('since', CASE WHEN $4 THEN forgotten_since END))
+		       since, since, clock_timestamp(), 'OWNER_LOST',
+		       jsonb_strip_nulls(jsonb_build_object('since', CASE WHEN $4 AND date_facture > suspect_before THEN forgotten_since END))
 		FROM row, (
-		    SELECT CASE WHEN suspect_until > clock_timestamp() THEN quarantined_at ELSE clock_timestamp() END AS since, forgotten_since FROM chorus.installation
+		    SELECT CASE WHEN $4 THEN coalesce(quarantined_at, clock_timestamp()) ELSE clock_timestamp() END AS since, forgotten_since, suspect_before
+		    FROM chorus.installation
 		) s`, id, uuid.New(), reason, forgotten)
 	return err
 }

@@ -240,6 +240,49 @@ func rewound(t *testing.T, r rewind) {
 	s.await(id, store.Settled)
 }
 
+// What was inserted and sent after the backup has no row any more. The application inserts it again when all that the quarantine held is long over: it was
+// sent once all the same. What is new, and dated before the restore, is sent without another horizon.
+func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		date time.Time
+		feed time.Duration
+	}{
+		"its date tells":                     {feed: time.Hour},
+		"dated ahead, the feed has shown it": {date: time.Now().AddDate(0, 0, 20), feed: 150 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+			change := func(w *worker.Config) { w.Settings.SyncEvery = c.feed }
+			stop := s.run(change)
+			s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+			dumped(s)
+			documents := [][]byte{}
+			for k := range 3 {
+				documents = append(documents, invoicetest.Invoice{Numero: fmt.Sprintf("LOST-%d", k), Date: c.date}.UBL())
+				s.await(s.insert(documents[k]), store.Deposited, store.Integrated, store.Settled)
+			}
+			stop()
+			rewinds[0].happens(s)
+			s.db.Pool.Reset()
+			s.start(change)
+			for over := false; !over; time.Sleep(50 * time.Millisecond) {
+				s.must(s.db.Pool.QueryRow(t.Context(), `
+					SELECT quarantines = 1 AND suspect_until < clock_timestamp()
+					       AND ($1 OR (SELECT count(*) FROM chorus.strangers WHERE numero_facture LIKE 'LOST-%') = 3)
+					FROM chorus.installation`, c.date.IsZero()).Scan(&over))
+			}
+			for k, document := range documents {
+				s.await(s.insert(document), store.Deposited, store.Integrated, store.Settled)
+				if n := len(s.sim.Deposits(fmt.Sprintf("LOST-%d", k))); n != 1 {
+					t.Errorf("LOST-%d was deposited %d times", k, n)
+				}
+			}
+			s.await(s.insert(invoicetest.Invoice{Numero: "FRESH"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+		})
+	}
+}
+
 // Whoever may connect may take advisory locks, and stops nothing with them.
 func TestAdvisoryLocksStopNothing(t *testing.T) {
 	t.Parallel()

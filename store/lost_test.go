@@ -1,0 +1,98 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/choriste/choriste/store"
+)
+
+// What was sent and lost is inserted again whenever the application comes to it. Its date tells that it may have been sent, or the portal's invoice that no row
+// stands for; and since nothing can land any more, its age is that of the quarantine.
+func TestWhatARestoreLostIsLookedUpHoweverLateItComes(t *testing.T) {
+	b := newFeedBench(t)
+	day := protocolFacts("").DateFacture
+	for name, c := range map[string]struct {
+		until    string // dated no later, it may have been sent before
+		before   string // and in an earlier history than the last that was forgotten
+		stranger bool
+		date     time.Time
+		want     store.State
+		listed   bool
+	}{
+		"never restored":                     {"-infinity", "-infinity", true, day, store.Ready, false},
+		"dated later":                        {"2026-02-28", "-infinity", false, day, store.Ready, false},
+		"dated the last day":                 {"2026-03-01", "-infinity", false, day, store.InDoubt, true},
+		"dated before an earlier restore":    {"2026-03-05", "2026-03-01", false, day, store.InDoubt, false},
+		"dated after an earlier restore":     {"2026-03-05", "2026-02-28", false, day, store.InDoubt, true},
+		"dated ahead, and the portal has it": {"2026-02-01", "-infinity", true, day.AddDate(0, 3, 0), store.InDoubt, true},
+		"the number of another year":         {"2026-02-01", "-infinity", true, day.AddDate(1, 0, 0), store.Ready, false},
+	} {
+		_, err := b.owner.Exec(b.ctx, `
+			UPDATE chorus.installation
+			SET quarantined_at = now() - interval '30 hours', forgotten_since = now() - interval '60 hours', suspect_until = now() - interval '20 hours',
+			    suspect_before = $1, suspect_date = $2`, c.before, c.until)
+		must(t, err)
+		id, err := b.app.Submit(t.Context(), store.Insertion{Document: []byte("<Invoice/>")})
+		must(t, err)
+		if c.stranger {
+			b.follow(t, seen(id, 1000+id, fmt.Sprintf("LOST%d", id), time.Now()))
+		}
+		inv, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepValidate, "default")[id], store.Received, 1<<40)
+		must(t, err)
+		f := protocolFacts(fmt.Sprintf("N%d", id))
+		f.DateFacture = c.date
+		got, err := b.worker.Validated(t.Context(), inv, f)
+		must(t, err)
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		attempts, err := b.worker.Attempts(t.Context(), id)
+		must(t, err)
+		if c.want == store.Ready {
+			continue
+		}
+		if a := attempts[0]; !a.StandIn || a.Age < 29*time.Hour || a.Older || a.Since.IsZero() == c.listed {
+			t.Errorf("%s: the stand-in is %+v", name, a)
+		}
+		// Nor by itself, nor for anybody, without three look-ups that found nothing.
+		_, err = b.worker.Pool().Exec(t.Context(), `UPDATE chorus.invoices SET state = 'ready' WHERE id = $1`, id)
+		if store.SQLState(err) != "CH005" {
+			t.Errorf("%s: sent without a look-up: %v", name, err)
+		}
+	}
+}
+
+// Two workers have lived through a failover. The first knows of nothing that is lost; the second does, and what it sent may be inserted again.
+func TestAFailoverThatAnotherWorkerKnowsMoreOf(t *testing.T) {
+	b := newBench(t)
+	m, err := b.worker.Remember(t.Context())
+	must(t, err)
+	lost := m
+	lost.Attempts = []uuid.UUID{uuid.New()}
+	_, _, err = b.worker.Quarantine(t.Context(), m, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindFailover}, time.Hour, 10)
+	must(t, err)
+	if _, err := b.worker.Knows(t.Context(), m, ""); err != nil {
+		t.Errorf("one who knows no more: %v", err)
+	}
+	raised, err := b.worker.Knows(t.Context(), lost, "")
+	var f *store.Forgot
+	if !errors.As(err, &f) || f.Kind != store.KindRestore {
+		t.Fatalf("one who knows more: %v", err)
+	}
+	_, _, err = b.worker.Quarantine(t.Context(), raised, f, time.Hour, 10)
+	must(t, err)
+	var suspect bool
+	must(t, b.owner.QueryRow(t.Context(), `SELECT quarantines = 2 AND suspect_until > now() AND suspect_date >= now()::date FROM chorus.installation`).Scan(&suspect))
+	if !suspect {
+		t.Error("what is inserted from here on is not suspected")
+	}
+	// What a restore that has been dealt with made unknown is no news.
+	if _, err := b.worker.Knows(t.Context(), lost, ""); err != nil {
+		t.Errorf("after the second quarantine: %v", err)
+	}
+}
