@@ -223,15 +223,17 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			return nil // the reaper was first; the evidence is written
 		case ours && state == InDoubt && e.To == Ready && (why == ReasonQuarantine || older):
 			return nil // this attempt did not land, but a later one may be forgotten: the doubt goes on
+		case ours && e.To != Ready:
+			return moveAfter(ctx, tx, a.InvoiceID, e)
 		case ours:
-			_, err = tx.Exec(ctx, `
-				UPDATE chorus.invoices
-				SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), due_at = clock_timestamp() + $5::interval,
-				    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), identifiant_facture_cpp = coalesce(nullif($9, 0::bigint), identifiant_facture_cpp),
-				    date_depot = coalesce($7, date_depot),
-				    refusals = CASE WHEN $8 = 0 THEN 0 ELSE refusals + $8 END
-				WHERE id = $1`,
-				a.InvoiceID, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals, e.Facture)
+			err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return moveAfter(ctx, savepoint, a.InvoiceID, e) })
+			if SQLState(err) == noProof { // this attempt came to nothing, but an earlier one may have come to something: the doubt goes on, or begins
+				if state == InDoubt {
+					return nil
+				}
+				e.To, e.ReasonCode, e.Reason = InDoubt, ReasonOwnerLost, "this deposit did not arrive, and an earlier one may have: it is looked up"
+				return moveAfter(ctx, tx, a.InvoiceID, e)
+			}
 			return err
 		case attemptNo < n:
 			return nil // the row was taken back to before this attempt, as whoever reads it next will notice: then it is looked up
@@ -253,6 +255,21 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			return nil
 		}
 	})
+}
+
+// noProof is the SQLSTATE of a move to ready without a proof that the portal does not have the invoice (invoices_proof).
+const noProof = "CH005"
+
+// moveAfter takes the row to where an attempt's end puts it.
+func moveAfter(ctx context.Context, tx pgx.Tx, id int64, e Ending) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), due_at = clock_timestamp() + $5::interval,
+		    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), identifiant_facture_cpp = coalesce(nullif($9, 0::bigint), identifiant_facture_cpp),
+		    date_depot = coalesce($7, date_depot),
+		    refusals = CASE WHEN $8 = 0 THEN 0 ELSE refusals + $8 END
+		WHERE id = $1`, id, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals, e.Facture)
+	return err
 }
 
 // Reap takes to in_doubt every sending row whose attempt has said nothing for grace after its send deadline, and returns how many. Their owner may

@@ -211,7 +211,9 @@ func (r *run) finish(t *rapid.T) {
 		to := protocolRows[model.AfterT2(model.Row(at), own, row.flux == e.NumeroFlux, outcome)]
 		switch {
 		case own && to == row.state: // in doubt already
-		case own && to == store.Ready && row.state == store.InDoubt && row.code == store.ReasonQuarantine: // of this attempt only
+		case own && to == store.Ready && row.state == store.InDoubt && (row.code == store.ReasonQuarantine || !row.alone(a)): // of this attempt only
+		case own && to == store.Ready && !row.alone(a):
+			row.move(store.InDoubt, store.ReasonOwnerLost)
 		case own:
 			row.move(to, e.ReasonCode)
 			if o == store.Accepted {
@@ -221,6 +223,18 @@ func (r *run) finish(t *rapid.T) {
 			row.move(to, store.ParkContradiction)
 		}
 	}
+}
+
+// alone says that nothing of the row can be at the portal but this attempt.
+func (r *expected) alone(a *trial) bool {
+	for _, e := range r.trials {
+		unknown := e.N < a.N && (e.outcome == store.OwnerLost || e.outcome == store.Ambiguous) &&
+			!slices.ContainsFunc(r.trials, func(l *trial) bool { return l.N >= e.N && l.empty })
+		if e != a && e.outcome == "" || unknown {
+			return false
+		}
+	}
+	return r.flux == "" && r.facture == 0
 }
 
 func (r *run) reap(t *rapid.T) {
@@ -292,6 +306,7 @@ func (r *run) looked(t *rapid.T, inv store.Invoice, a *trial, absent bool, look 
 	}
 	must(t, r.worker.Resolve(r.ctx, inv, a.Attempt, lookup, d))
 	a.looks++
+	a.empty = a.empty || lookup.Found == 0
 	if lookup.Absent {
 		a.absent++
 	}

@@ -38,7 +38,8 @@ type trial struct {
 	outcome store.Outcome
 	flux    string
 	looks   int
-	absent  int // searches since that found nothing, of which the last one may be taken for the end of the horizon
+	empty   bool // some search about it found nothing
+	absent  int  // searches since that found nothing, of which the last one may be taken for the end of the horizon
 	standIn bool
 }
 

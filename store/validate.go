@@ -79,7 +79,7 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {
 		return s.Invalid(ctx, i, f, ReasonDuplicateNumber, s.twin(ctx, i, f))
 	}
-	if errors.As(err, &pgErr) && pgErr.Code == "CH005" { // invoices_proof
+	if errors.As(err, &pgErr) && pgErr.Code == noProof {
 		return "", &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is yet to be read was sent, by its own attempts"}
 	}
 	if err != nil {
