@@ -213,8 +213,13 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 			known = flux == e.NumeroFlux
 		}
 		ours := attemptNo == n && (state == Sending || state == InDoubt)
-		// A quarantine doubts what is in the air, too. What became of it settles the doubt.
-		ours = ours || e.Outcome == Accepted && last && attemptNo > n && state == InDoubt
+		// A quarantine doubts what is in the air, too. What became of it settles the doubt; unless it had been judged absent before.
+		if e.Outcome == Accepted && last && attemptNo > n && state == InDoubt {
+			err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt = $2 AND to_state = 'ready')`, a.InvoiceID, n).Scan(&ours)
+			if err != nil {
+				return err
+			}
+		}
 		if err := crash.Point(crash.InT2BeforeCommit); err != nil {
 			return err
 		}
