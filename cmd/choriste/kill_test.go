@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -274,6 +276,45 @@ func TestCommands(t *testing.T) {
 		if c.status != 0 && strings.Count(strings.TrimSpace(errOut), "\n") > 1 {
 			t.Errorf("choriste %s: more than one line of error: %s", c.args, errOut)
 		}
+	}
+}
+
+// Whoever is told to stop while it still examines the database has done nothing wrong.
+func TestStoppedWhileTheDatabaseIsExamined(t *testing.T) {
+	db := storetest.New(t)
+	owner, err := pgx.Connect(t.Context(), db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = owner.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := owner.Exec(t.Context(), `BEGIN; LOCK TABLE chorus.goose_db_version`); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"DATABASE_URL": db.WorkerURL, "CHORUS_API_URL": "http://127.0.0.1:1", "CHORUS_TOKEN_URL": "http://127.0.0.1:1/token",
+		"PISTE_CLIENT_ID": "i", "PISTE_CLIENT_SECRET": "s", "CHORUS_LOGIN": "l", "CHORUS_PASSWORD": "p", "CHORISTE_LISTEN": "127.0.0.1:0",
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan int)
+	var out, errOut strings.Builder
+	go func() {
+		ended <- run(ctx, []string{"work"}, func(name string) string { return env[name] }, &out, &errOut)
+	}()
+	for waits := false; !waits; {
+		select {
+		case status := <-ended:
+			t.Fatalf("status %d: %s", status, errOut.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+		err := owner.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'chorus.goose_db_version'::regclass)`).Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if status := <-ended; status != 0 {
+		t.Errorf("status %d: %s", status, errOut.String())
 	}
 }
 

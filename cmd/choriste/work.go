@@ -61,6 +61,9 @@ func (workCmd) Run(a *app) error {
 		if err == nil {
 			break
 		}
+		if a.ctx.Err() != nil {
+			return nil // told to stop
+		}
 		if !store.Away(err) || time.Now().After(latest) { // it may go away again at once
 			return err
 		}
