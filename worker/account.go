@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 )
@@ -28,6 +29,8 @@ type Account struct {
 	Quota       float64       // requests per second that PISTE grants the application; 0 = Config.Quota
 	Weight      float64       // share of turns among the accounts; 0 = 1
 	Suppliers   []string      // SIRETs that it may send for; empty = any
+
+	Rules map[string]rules.Severity // raised, lowered or off, by code
 }
 
 // application is what all accounts of one PISTE application share.
@@ -143,7 +146,7 @@ func sameApplication(a, b chorus.Config) bool {
 // account makes the account for the jobs. Its client and gate stay the ones it has unless something of theirs has changed.
 func (w *Worker) account(a Account, app *application) (*jobs.Account, error) {
 	built := &jobs.Account{
-		Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers,
+		Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers, Rules: a.Rules,
 		Portal: portalKey(a.Chorus), Application: applicationKey(a.Chorus),
 	}
 	if old, ours := w.jobs.Accounts()[a.Name]; ours {

@@ -71,7 +71,7 @@ func (s *settings) configure(getenv func(string) string) []error {
 		c := a.Chorus
 		c.APIURL, c.TokenURL, c.TokenMargin = s.APIURL, s.TokenURL, s.TokenMargin
 		c.ClientID, c.ClientSecret, c.Scope = app.clientID, app.secret, app.scope
-		a.Chorus, a.Quota = c, app.quota
+		a.Chorus, a.Quota, a.Rules = c, app.quota, s.Rules.over(a.Rules)
 		s.Accounts = append(s.Accounts, a)
 	}
 	s.files = append(s.files, f.files...)
@@ -146,6 +146,7 @@ func (f *accountsFile) account(n *yaml.Node) {
 		"login":         f.formed("login", &a.Chorus.Login, login),
 		"password_file": f.secret("password_file", &a.Chorus.Password),
 		"weight":        f.number("weight", &a.Weight, 0.01, 1000),
+		"rules":         f.levels("rules", (*levels)(&a.Rules)),
 		"cpro_account": func(n *yaml.Node) {
 			given := true
 			f.truth("cpro_account", &given)(n)

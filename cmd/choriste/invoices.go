@@ -14,6 +14,7 @@ import (
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -22,11 +23,17 @@ type submitCmd struct {
 	Account     string   `help:"The technical account that sends them." default:"default"`
 	ExternalRef string   `name:"ref" help:"Idempotency key, for one file; a second insert with it is refused."`
 	SyntaxeFlux string   `name:"syntaxe" help:"One of Chorus Pro's syntaxeFlux; by itself it is recognised."`
+	NoCheck     bool     `help:"Insert without checking first (choriste check); the worker checks all the same."`
+	Lang        string   `help:"Of findings: en or fr." enum:"en,fr" default:"en"`
 }
 
 func (c submitCmd) Run(a *app) error {
 	if c.ExternalRef != "" && len(c.Files) > 1 {
 		return usageError{errors.New("--ref is for one file: give it alone")}
+	}
+	levels, _, err := levelsOf(a.getenv, c.Account) // an account of which only the worker's machine has the file is checked by the rules for all
+	if err != nil {
+		return err
 	}
 	st, err := a.store()
 	if err != nil {
@@ -34,18 +41,12 @@ func (c submitCmd) Run(a *app) error {
 	}
 	failed := 0
 	for _, name := range c.Files {
-		id, err := c.one(a, st, name)
+		id, r, err := c.one(a, st, name, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels})
 		if err != nil {
 			failed++
 			a.warnf("choriste: %s: %s\n", name, oneLine(a.words(err)))
-			continue
 		}
-		if a.json {
-			err = a.print(map[string]any{"file": name, "id": id})
-		} else {
-			a.printf("%s is invoice %d\n", name, id)
-		}
-		if err != nil {
+		if err := c.say(a, id, r); err != nil {
 			return err
 		}
 	}
@@ -90,12 +91,45 @@ func readInvoice(name string) ([]byte, error) {
 	return doc, err
 }
 
-func (c submitCmd) one(a *app, st *store.Store, name string) (int64, error) {
+// one checks a file and inserts it. r is what the check says; its Findings are nil when it was not asked.
+func (c submitCmd) one(a *app, st *store.Store, name string, o rules.Options) (id int64, r checked, err error) {
+	r.File = name
 	doc, err := readInvoice(name)
 	if err != nil {
-		return 0, err
+		return 0, r, err
 	}
-	return a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
+	if !c.NoCheck {
+		if r = judgeFile(name, doc, o); r.err != nil {
+			return 0, r, r.err
+		}
+		if !r.OK {
+			return 0, r, errors.New("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check")
+		}
+	}
+	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
+	return id, r, err
+}
+
+// say prints what became of a file.
+func (c submitCmd) say(a *app, id int64, r checked) error {
+	switch {
+	case a.json && id != 0:
+		line := map[string]any{"file": r.File, "id": id}
+		if len(r.Findings) > 0 {
+			line["findings"] = r.Findings
+		}
+		return a.print(line)
+	case a.json && len(r.Findings) > 0:
+		return a.print(r)
+	case a.json:
+		return nil
+	case id != 0:
+		a.printf("%s is invoice %d\n", r.File, id)
+	}
+	for _, f := range r.Findings {
+		a.finding(f, checkWords[c.Lang], c.Lang)
+	}
+	return nil
 }
 
 // insert inserts an invoice. Where its external_ref is taken, the invoice is named that has it.

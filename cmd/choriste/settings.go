@@ -28,6 +28,7 @@ type settings struct {
 	Login           string
 	Password        chorus.Secret
 	Quota           float64
+	Rules           levels
 	Listen          string
 	HTTPTimeout     time.Duration
 	SendWithin      time.Duration

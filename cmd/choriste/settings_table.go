@@ -26,6 +26,10 @@ var table = []setting{
 	{name: "CHORUS_PASSWORD", required: true, orFile: true, secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Password })},
 	{name: "CHORISTE_ACCOUNTS_FILE", about: "A YAML file with more accounts and PISTE applications, when there are several suppliers. The four settings above may then be left out.", set: func(*settings, string) error { return nil }},
 	{name: "CHORISTE_WEBHOOKS_FILE", about: "A YAML file with the endpoints that are told of events by signed webhooks.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_RULES", about: "Rules raised or lowered for every account, as CH-CADRE=warning,BR-CO-10=off: error stops an invoice, warning is stored and shown, off is not asked. An account of the file may have rules of its own, which go over these.", set: func(s *settings, v string) (err error) {
+		s.Rules, err = readLevels(v)
+		return err
+	}},
 	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: quota},
 	{name: "CHORISTE_LISTEN", def: "127.0.0.1:8080", about: "Where /healthz, /readyz, /metrics and the console are served.", set: text(func(s *settings) *string { return &s.Listen }, listen)},
 	{name: "CHORISTE_HOSTS", about: "Names by which a browser or Prometheus asks for the console and /metrics, separated by commas. IP addresses and localhost need no name.", set: hostNames},

@@ -29,7 +29,7 @@ var arrows = map[string]string{
 	"migrations":            "crash store",
 	"jobs":                  "chorus chorus/answers crash fleet invoice invoice/rules store webhook",
 	"jobs/model":            "",
-	"worker":                "chorus crash fleet jobs migrations store",
+	"worker":                "chorus crash fleet invoice/rules jobs migrations store",
 	"console":               "chorus/answers store",
 	"chorus/chorustest":     "invoice",
 	"invoice/invoicetest":   "",

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/term"
+
+	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/rules"
+)
+
+type checkCmd struct {
+	Files       []string `arg:"" name:"file" help:"Factur-X PDF, CII or UBL files; - is standard input; a directory stands for the .pdf and .xml files in it and below."`
+	Account     string   `help:"By the rules of this account, as CHORISTE_ACCOUNTS_FILE has them." default:"default"`
+	SyntaxeFlux string   `name:"syntaxe" help:"The syntaxeFlux that is to be declared; by itself it is recognised."`
+	Lang        string   `help:"en or fr." enum:"en,fr" default:"en"`
+	Summary     bool     `help:"Only how often each rule is broken."`
+}
+
+// checked is what is said of one file.
+type checked struct {
+	File     string          `json:"file"`
+	Syntax   string          `json:"syntax"`
+	OK       bool            `json:"ok"`
+	Findings []rules.Finding `json:"findings"`
+
+	err error // it could not be read; nothing else is said then
+}
+
+func (c checkCmd) Run(a *app) error {
+	levels, known, err := levelsOf(a.getenv, c.Account)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("account %s is not in CHORISTE_ACCOUNTS_FILE: name another one, or leave --account out", c.Account)
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	defer cancel()
+	s := checkSummary{rules: map[string]*summaryRow{}}
+	progress := a.progress()
+	for result := range c.judge(ctx, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels}) {
+		r := <-result
+		s.add(r)
+		progress(s.files)
+		switch {
+		case r.err != nil:
+			a.warnf("choriste: %s: %s\n", r.File, oneLine(r.err.Error()))
+		case c.Summary:
+		case a.json:
+			err = a.print(r)
+		default:
+			a.show(r, c.Lang)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	progress(-1)
+	if a.ctx.Err() != nil {
+		return errors.New("stopped before the end")
+	}
+	if s.files == 0 {
+		return errors.New("there is no file to check: of a directory, .pdf and .xml files are read")
+	}
+	if c.Summary || s.files > 1 && !a.json {
+		if err := s.print(a, c.Lang); err != nil {
+			return err
+		}
+	}
+	return s.err()
+}
+
+// Documents in memory share a budget, and so do processors: reading a document takes up to eight times its size.
+const (
+	checkBudget = 64 << 20
+	checkCost   = 8
+	checkAhead  = 64 // results that wait for one before them
+)
+
+// judge checks the files beside each other and gives the results in their order.
+func (c checkCmd) judge(ctx context.Context, o rules.Options) <-chan chan checked {
+	results := make(chan chan checked, checkAhead)
+	room := semaphore.NewWeighted(checkBudget)
+	go func() {
+		defer close(results)
+		var g errgroup.Group
+		g.SetLimit(runtime.GOMAXPROCS(0))
+		_ = eachFile(c.Files, func(name string, size int64, err error) error {
+			result := make(chan checked, 1)
+			select {
+			case results <- result:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err != nil {
+				result <- checked{File: name, err: err}
+				return nil
+			}
+			n := min(size*checkCost, checkBudget)
+			if err := room.Acquire(ctx, n); err != nil {
+				result <- checked{File: name, err: err}
+				return err
+			}
+			g.Go(func() error {
+				defer room.Release(n)
+				result <- checkFile(name, size, o)
+				return nil
+			})
+			return nil
+		})
+		_ = g.Wait()
+	}()
+	return results
+}
+
+// eachFile calls do for every file that the names stand for, with its size as far as it is known.
+func eachFile(names []string, do func(name string, size int64, err error) error) error {
+	for _, name := range names {
+		if name == "-" {
+			if err := do(name, invoice.MaxBytes, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			var size int64
+			if err == nil {
+				size = info.Size()
+			}
+			if err := do(name, size, nil); err != nil { // reading it says what is wrong with it
+				return err
+			}
+			continue
+		}
+		err := filepath.WalkDir(name, func(path string, e fs.DirEntry, err error) error {
+			switch ext := strings.ToLower(filepath.Ext(path)); {
+			case err != nil:
+				return do(path, 0, errors.New("the directory cannot be read"))
+			case e.IsDir() || ext != ".xml" && ext != ".pdf":
+				return nil
+			}
+			info, err := e.Info()
+			if err != nil {
+				return do(path, 0, errors.New("the file cannot be read"))
+			}
+			return do(path, info.Size(), nil)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFile reads and judges one file.
+func checkFile(name string, size int64, o rules.Options) checked {
+	if found := rules.TooLarge(int(size)); found != nil {
+		return checked{File: name, Findings: found}
+	}
+	doc, err := readFile(name)
+	if err != nil {
+		return checked{File: name, err: err}
+	}
+	return judgeFile(name, doc, o)
+}
+
+// judgeFile says what the rules say of a document.
+func judgeFile(name string, doc []byte, o rules.Options) (r checked) {
+	defer func() {
+		if broke := recover(); broke != nil { // its value could quote the document
+			r = checked{File: name, err: errors.New("this file breaks the program that reads it: please report it to the makers of choriste")}
+		}
+	}()
+	report := rules.Judge(doc, o)
+	r = checked{File: name, OK: report.OK(), Findings: append([]rules.Finding{}, report.Findings...)}
+	if report.Document != nil {
+		r.Syntax = report.Document.Syntaxe
+	}
+	return r
+}
+
+// checkWords are the labels.
+var checkWords = map[string]map[string]string{
+	"en": {
+		"ok": "ok", "stopped": "is not sent", "error": "error", "warning": "warning", "do": "→", "none": "not an invoice that can be read",
+		"rule": "RULE", "severity": "SEVERITY", "files": "FILES", "places": "PLACES", "term": "TERM", "meaning": "MEANING",
+		"sum": "%d files: %d may be sent, %d are not sent, %d could not be read\n",
+	},
+	"fr": {
+		"ok": "ok", "stopped": "n'est pas envoyé", "error": "erreur", "warning": "avertissement", "do": "→", "none": "pas une facture lisible",
+		"rule": "RÈGLE", "severity": "GRAVITÉ", "files": "FICHIERS", "places": "ENDROITS", "term": "TERME", "meaning": "SENS",
+		"sum": "%d fichiers : %d peuvent être envoyés, %d ne sont pas envoyés, %d n'ont pu être lus\n",
+	},
+}
+
+// show prints what is said of a file for people.
+func (a *app) show(r checked, lang string) {
+	words := checkWords[lang]
+	verdict := words["ok"]
+	if !r.OK {
+		verdict = words["stopped"]
+	}
+	a.printf("%s: %s, %s\n", r.File, or(nonEmpty(r.Syntax), words["none"]), verdict)
+	for _, f := range r.Findings {
+		a.finding(f, words, lang)
+	}
+}
+
+func (a *app) finding(f rules.Finding, words map[string]string, lang string) {
+	message, remedy := f.Message, f.Remedy
+	if lang == "fr" {
+		message, remedy = f.MessageFR, f.RemedyFR
+	}
+	line := words[string(f.Severity)] + " " + f.Code
+	if f.Term != "" {
+		line += " " + f.Term
+	}
+	if f.Value != "" {
+		line += fmt.Sprintf(" %q", f.Value)
+	}
+	a.printf("  %s: %s\n", line, message)
+	if f.Where != "" {
+		a.printf("      %s\n", f.Where)
+	}
+	if remedy != "" {
+		a.printf("      %s %s\n", words["do"], remedy)
+	}
+}
+
+func nonEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// progress shows on a terminal how far a long run is, when nothing else does.
+func (a *app) progress() func(n int) {
+	errOut, isFile := a.log.(*os.File)
+	if !isFile || !term.IsTerminal(int(errOut.Fd())) || term.IsTerminal(int(os.Stdout.Fd())) {
+		return func(int) {}
+	}
+	last, shown := time.Now(), false
+	return func(n int) {
+		switch {
+		case n < 0 && shown:
+			_, _ = fmt.Fprint(errOut, "\r\x1b[K")
+		case n >= 0 && time.Since(last) > time.Second:
+			last, shown = time.Now(), true
+			_, _ = fmt.Fprintf(errOut, "\r%d…", n)
+		}
+	}
+}
