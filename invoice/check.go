@@ -32,7 +32,8 @@ var (
 // there is nothing against sending. What depends on the recipient (service code, commitment) or on the portal's directory
 // is not judged here, nor are check digits of SIRETs: those of the qualification platform are wrong on purpose.
 func (d *Document) Check() []Problem {
-	c := &checker{found: slices.Clone(d.refused)}
+	c := &checker{}
+	d.unusable(c)
 
 	if c.present("BT-1", strings.Trim(d.Numero, blanks) != "") {
 		d.checkNumero(c)
@@ -55,8 +56,8 @@ func (d *Document) Check() []Problem {
 			"vaut %s et ce canal n'accepte que A1 à A25 (A1 est une facture ordinaire de fournisseur) : les codes B1, S1, M1 de la réforme 2026 y sont refusés",
 			quote(d.Cadre))
 	}
-	c.siret("BT-30", d.FournisseurSIRET, d.fournisseurSeen)
-	c.siret("BT-47", d.DestinataireSIRET, d.destinataireSeen)
+	c.siret("BT-30", d.FournisseurSIRET, d.Seller.ID.Text)
+	c.siret("BT-47", d.DestinataireSIRET, d.Buyer.ID.Text)
 	c.present("BT-112", d.MontantTTC.Valid)
 	for _, t := range []struct{ term, text string }{
 		{"BT-1", d.Numero},
@@ -101,9 +102,29 @@ func (c *checker) refuse(code, term, english, french string, args ...any) {
 	c.found = append(c.found, *termProblem(code, term, english, french, args...))
 }
 
-// refuse keeps for Check what Read could not use.
-func (d *Document) refuse(code, term, english, french string, args ...any) {
-	d.refused = append(d.refused, *termProblem(code, term, english, french, args...))
+// unusable reports what is in the document and could not be used.
+func (d *Document) unusable(c *checker) {
+	for _, term := range []string{"BT-1", "BT-2", "BT-3", "BT-5"} {
+		all := d.header[term]
+		if i := slices.IndexFunc(all, func(v Value) bool { return v.Text != all[0].Text }); i > 0 {
+			c.refuse(CodeSeveral, term, "is there twice, as %s and %s", "y est deux fois : %s et %s", quote(all[0].Text), quote(all[i].Text))
+		}
+	}
+	if v := d.At("BT-2"); v.Trimmed() != "" && d.Date.IsZero() {
+		c.refuse(CodeDate, "BT-2", "is %s, which is no date of this syntax: write 2026-01-31 in UBL, 20260131 with format 102 in CII",
+			"vaut %s, qui n'est pas une date de cette syntaxe : écrivez 2026-01-31 en UBL, 20260131 au format 102 en CII", quote(v.Trimmed()))
+	}
+	for _, term := range []string{"BT-109", "BT-110", "BT-112", "BT-115"} {
+		v := d.Amount(term)
+		if v.Trimmed() == "" || d.amount(term).Valid {
+			continue
+		}
+		if d.ForeignCurrency(v) {
+			c.refuse(CodeAmount, term, "is in %s and the invoice in %s (BT-5)", "est en %s et la facture en %s (BT-5)", quote(v.Currency), quote(d.Devise))
+			continue
+		}
+		c.refuse(CodeAmount, term, "is %s, which is no amount: write it as 1250.00", "vaut %s, qui n'est pas un montant : écrivez-le comme 1250.00", quote(v.Text))
+	}
 }
 
 // termProblem starts both texts with the term's name: english and french go on from "BT-1 (invoice number) ".
@@ -171,4 +192,31 @@ func order(term string) int {
 		n = n*10 + int(c-'0')
 	}
 	return n
+}
+
+// termNames are the words of messages, English and French.
+var termNames = map[string][2]string{
+	"BT-1":   {"invoice number", "numéro de facture"},
+	"BT-2":   {"issue date", "date d'émission"},
+	"BT-3":   {"document type", "type de document"},
+	"BT-5":   {"currency", "devise"},
+	"BT-8":   {"VAT regime", "régime de TVA"},
+	"BT-10":  {"service code", "code service"},
+	"BT-12":  {"contract", "marché"},
+	"BT-13":  {"commitment number", "numéro d'engagement"},
+	"BT-22":  {"comment", "commentaire"},
+	"BT-23":  {"cadre de facturation", "cadre de facturation"},
+	"BT-24":  {"profile", "profil"},
+	"BT-25":  {"preceding invoice", "facture d'origine"},
+	"BT-27":  {"supplier's name", "nom du fournisseur"},
+	"BT-30":  {"supplier's SIRET", "SIRET du fournisseur"},
+	"BT-44":  {"recipient's name", "nom du destinataire"},
+	"BT-47":  {"recipient's SIRET", "SIRET du destinataire"},
+	"BT-81":  {"payment means", "moyen de paiement"},
+	"BT-109": {"total without VAT", "total HT"},
+	"BT-110": {"total VAT", "total TVA"},
+	"BT-112": {"total with VAT", "total TTC"},
+	"BT-115": {"amount due", "net à payer"},
+	"BT-117": {"VAT of a rate", "TVA d'un taux"},
+	"BT-120": {"reason of exemption", "motif d'exonération"},
 }

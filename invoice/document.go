@@ -11,40 +11,75 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"github.com/choriste/choriste/invoice/tree"
 )
 
 // MaxBytes is the largest document accepted, counted on the raw file (10 MB, docs/chorus-pro.md §6.1).
 const MaxBytes = 10 * 1024 * 1024
 
 // Document is what choriste needs to know of an invoice. Zero values mean "not in the document", or "there, but unusable":
-// Check tells the two apart. Texts are cut at 4 KiB.
+// At, Amount and the parties' identifiers tell the two apart. Texts are cut at 4 KiB.
 type Document struct {
 	Syntaxe           string              // Chorus Pro's syntaxeFlux for these bytes: SyntaxeUBL, SyntaxeCII or SyntaxeFacturX
 	Numero            string              // BT-1, exactly as written
 	Date              time.Time           // BT-2, midnight UTC of the civil date
 	Type              string              // BT-3, UNTDID 1001: 380, 381, ...
-	FournisseurSIRET  string              // seller, 14 digits: BT-30, else BT-29, else BT-34
-	DestinataireSIRET string              // buyer, 14 digits: BT-47, else BT-46, else BT-49
+	FournisseurSIRET  string              // the seller's SIRET, 14 digits, wherever it stands
+	DestinataireSIRET string              // the buyer's
 	FournisseurNom    string              // BT-27
 	DestinataireNom   string              // BT-44
 	MontantHT         decimal.NullDecimal // BT-109, in Devise
 	MontantTVA        decimal.NullDecimal // BT-110, in Devise
 	MontantTTC        decimal.NullDecimal // BT-112, in Devise
+	MontantPaye       decimal.NullDecimal // BT-113, in Devise
 	MontantAPayer     decimal.NullDecimal // BT-115, in Devise
 	Devise            string              // BT-5, ISO 4217
-	Cadre             string              // BT-23: A1 ... A25 when Check has nothing against it
-	CodeService       string              // BT-10
+	Cadre             string              // BT-23
+	CodeService       string              // BT-10, or where Chorus Pro's own UBL has it
 	Engagement        string              // BT-13
 	Profil            string              // BT-24
 	Paiement          string              // BT-81, UNTDID 4461: the first one
 	FactureOrigine    string              // BT-25: the first one
 
-	// Set by Read for Check: values that are in the document and could not be used.
-	text             []byte // the XML, in UTF-8
-	refused          []Problem
-	fournisseurSeen  string // the seller's identifier when it is not a SIRET
-	destinataireSeen string
+	Seller, Buyer Party
+	Payments      []Payment    // BG-16
+	Attachments   []Attachment // BG-24, those that are in the document itself
+
+	header map[string][]Value // what stands at each term of the header
+	tree   *tree.Tree
 }
+
+// Payment is a means of payment.
+type Payment struct {
+	Code    Value // BT-81
+	Account Value // BT-84
+	at      *tree.Element
+}
+
+// Where is the group's path and line.
+func (p Payment) Where() string { return p.at.Place() }
+
+// Attachment is a supporting document within the invoice.
+type Attachment struct {
+	Reference string // BT-122
+	Name      string // BT-125, its file's name
+	MIME      string
+	Bytes     int // about: three for each four characters of base64
+	where     string
+}
+
+// Where is its path and line.
+func (a Attachment) Where() string { return a.where }
+
+// Tree is the document as XML, for Factur-X that of the attached invoice.
+func (d *Document) Tree() *tree.Tree { return d.tree }
+
+// At is the value of a term of the header: the first that is filled.
+func (d *Document) At(term string) Value { return filled(d.header[term]) }
+
+// All are the values of a term of the header, also where the syntax allows only one.
+func (d *Document) All(term string) []Value { return d.header[term] }
 
 // SIREN is the first nine digits of the supplier's SIRET, or "" when there is none. Chorus Pro's uniqueness is
 // SIREN + issue year + number (docs/chorus-pro.md §10).
@@ -54,9 +89,6 @@ func (d *Document) SIREN() string {
 	}
 	return d.FournisseurSIRET[:9]
 }
-
-// Text is the document's XML in UTF-8; for Factur-X that of the attached invoice.
-func (d *Document) Text() []byte { return d.text }
 
 // Read recognises and reads b. It does not keep or change b. The error is always a *Problem: b is no invoice that
 // Chorus Pro could read. A document that is read may still be refused: ask Check.

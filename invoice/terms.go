@@ -1,42 +1,40 @@
 package invoice
 
-import (
-	"encoding/xml"
-	"strings"
-)
+import "encoding/xml"
 
-// prefixes are the namespaces that wanted elements live in, under names of our own: a document may use any prefixes.
-var prefixes = map[string]string{
-	"urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2":               "cbc",
-	"urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2":           "cac",
-	"urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100":                       "rsm",
-	"urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100": "ram",
-	"urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100":                        "udt",
+// place is where a term may stand: a path below the document's element.
+type place struct {
+	term string
+	path string
 }
 
-// syntax says where one syntax keeps each EN 16931 term: paths from the root's children on, the first that has a value
-// wins. Only these direct paths are looked at, so that no line or nested party is ever taken for the header.
+// syntax says where one syntax keeps what choriste needs to know. Only these direct paths are looked at, so that no line or nested party is ever taken for the
+// header. Of several places of one thing, the first that has a value counts.
 type syntax struct {
-	name   string
-	terms  map[string][]string
-	wanted map[string]bool // the paths in terms
-	steps  map[string]bool // the same, and the paths that lead to them
+	name          string
+	terms         map[string][]string // by term of EN 16931, what stands in one place, or in several equal ones
+	service       []place
+	seller, buyer partyPaths
+	payment       paymentPaths
+	attachment    attachmentPaths
 }
 
-func newSyntax(name string, terms map[string][]string) *syntax {
-	s := &syntax{name: name, terms: terms, wanted: map[string]bool{}, steps: map[string]bool{}}
-	for _, paths := range terms {
-		for _, path := range paths {
-			s.wanted[path] = true
-			for i, c := range path {
-				if c == '/' {
-					s.steps[path[:i]] = true
-				}
-			}
-			s.steps[path] = true
-		}
-	}
-	return s
+// partyPaths are where a party's facts stand.
+type partyPaths struct {
+	name        []string
+	identifiers []place // the legal registration first, then other identifiers, then the electronic address, then what is no term of EN 16931
+	country     string
+}
+
+// paymentPaths are where the means of payment stand: each group, and in it the code and the account.
+type paymentPaths struct {
+	group, code string
+	accounts    []string
+}
+
+// attachmentPaths are where supporting documents stand.
+type attachmentPaths struct {
+	group, reference, binary string
 }
 
 const (
@@ -53,49 +51,91 @@ const (
 	ciiTotals     = ciiSettlement + "ram:SpecifiedTradeSettlementHeaderMonetarySummation/"
 )
 
-// ubl and cii follow EN 16931-3-2 and EN 16931-3-3. BT-30 and BT-47 list every place where French suppliers put a SIRET.
+// ubl and cii follow EN 16931-3-2 and EN 16931-3-3.
 var (
-	ubl = newSyntax(SyntaxeUBL, map[string][]string{
-		"BT-1":   {"cbc:ID"},
-		"BT-2":   {"cbc:IssueDate"},
-		"BT-3":   {"cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode"},
-		"BT-5":   {"cbc:DocumentCurrencyCode"},
-		"BT-10":  {"cbc:BuyerReference"},
-		"BT-13":  {"cac:OrderReference/cbc:ID"},
-		"BT-23":  {"cbc:ProfileID"},
-		"BT-24":  {"cbc:CustomizationID"},
-		"BT-25":  {"cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"},
-		"BT-27":  {ublSeller + "cac:PartyLegalEntity/cbc:RegistrationName", ublSeller + "cac:PartyName/cbc:Name"},
-		"BT-30":  {ublSeller + "cac:PartyLegalEntity/cbc:CompanyID", ublSeller + "cac:PartyIdentification/cbc:ID", ublSeller + "cbc:EndpointID"},
-		"BT-44":  {ublBuyer + "cac:PartyLegalEntity/cbc:RegistrationName", ublBuyer + "cac:PartyName/cbc:Name"},
-		"BT-47":  {ublBuyer + "cac:PartyLegalEntity/cbc:CompanyID", ublBuyer + "cac:PartyIdentification/cbc:ID", ublBuyer + "cbc:EndpointID"},
-		"BT-81":  {"cac:PaymentMeans/cbc:PaymentMeansCode"},
-		"BT-109": {ublTotals + "cbc:TaxExclusiveAmount"},
-		"BT-110": {"cac:TaxTotal/cbc:TaxAmount"},
-		"BT-112": {ublTotals + "cbc:TaxInclusiveAmount"},
-		"BT-115": {ublTotals + "cbc:PayableAmount"},
-	})
-	cii = newSyntax(SyntaxeCII, map[string][]string{
-		"BT-1":   {ciiDocument + "ram:ID"},
-		"BT-2":   {ciiDocument + "ram:IssueDateTime/udt:DateTimeString", ciiDocument + "ram:IssueDateTime/udt:DateTime"},
-		"BT-3":   {ciiDocument + "ram:TypeCode"},
-		"BT-5":   {ciiSettlement + "ram:InvoiceCurrencyCode"},
-		"BT-10":  {ciiAgreement + "ram:BuyerReference"},
-		"BT-13":  {ciiAgreement + "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID"},
-		"BT-23":  {ciiContext + "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"},
-		"BT-24":  {ciiContext + "ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"},
-		"BT-25":  {ciiSettlement + "ram:InvoiceReferencedDocument/ram:IssuerAssignedID"},
-		"BT-27":  {ciiSeller + "ram:Name"},
-		"BT-30":  {ciiSeller + "ram:SpecifiedLegalOrganization/ram:ID", ciiSeller + "ram:GlobalID", ciiSeller + "ram:ID", ciiSeller + "ram:URIUniversalCommunication/ram:URIID"},
-		"BT-44":  {ciiBuyer + "ram:Name"},
-		"BT-47":  {ciiBuyer + "ram:SpecifiedLegalOrganization/ram:ID", ciiBuyer + "ram:GlobalID", ciiBuyer + "ram:ID", ciiBuyer + "ram:URIUniversalCommunication/ram:URIID"},
-		"BT-81":  {ciiSettlement + "ram:SpecifiedTradeSettlementPaymentMeans/ram:TypeCode"},
-		"BT-109": {ciiTotals + "ram:TaxBasisTotalAmount"},
-		"BT-110": {ciiTotals + "ram:TaxTotalAmount"},
-		"BT-112": {ciiTotals + "ram:GrandTotalAmount"},
-		"BT-115": {ciiTotals + "ram:DuePayableAmount"},
-	})
+	ubl = &syntax{
+		name: SyntaxeUBL,
+		terms: map[string][]string{
+			"BT-1":   {"cbc:ID"},
+			"BT-2":   {"cbc:IssueDate"},
+			"BT-3":   {"cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode"},
+			"BT-5":   {"cbc:DocumentCurrencyCode"},
+			"BT-13":  {"cac:OrderReference/cbc:ID"},
+			"BT-23":  {"cbc:ProfileID"},
+			"BT-24":  {"cbc:CustomizationID"},
+			"BT-25":  {"cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID", "cac:BillingReference/cac:CreditNoteDocumentReference/cbc:ID"},
+			"BT-109": {ublTotals + "cbc:TaxExclusiveAmount"},
+			"BT-110": {"cac:TaxTotal/cbc:TaxAmount"},
+			"BT-112": {ublTotals + "cbc:TaxInclusiveAmount"},
+			"BT-113": {ublTotals + "cbc:PrepaidAmount"},
+			"BT-115": {ublTotals + "cbc:PayableAmount"},
+		},
+		// Where Chorus Pro's own UBL has the service (OCA l10n_fr_chorus_ubl, Gestimum) comes first: documents that follow EN 16931 have nothing there.
+		service: []place{{"BT-10", "cac:AccountingCustomerParty/cac:AccountingContact/cbc:ID"}, {"BT-10", "cbc:BuyerReference"}},
+		seller: partyPaths{
+			name: []string{ublSeller + "cac:PartyLegalEntity/cbc:RegistrationName", ublSeller + "cac:PartyName/cbc:Name"},
+			identifiers: []place{
+				{"BT-30", ublSeller + "cac:PartyLegalEntity/cbc:CompanyID"},
+				{"BT-29", ublSeller + "cac:PartyIdentification/cbc:ID"},
+				{"BT-34", ublSeller + "cbc:EndpointID"},
+				{"BT-29", "cac:AccountingSupplierParty/cbc:CustomerAssignedAccountID"},
+			},
+			country: ublSeller + "cac:PostalAddress/cac:Country/cbc:IdentificationCode",
+		},
+		buyer: partyPaths{
+			name: []string{ublBuyer + "cac:PartyLegalEntity/cbc:RegistrationName", ublBuyer + "cac:PartyName/cbc:Name"},
+			identifiers: []place{
+				{"BT-47", ublBuyer + "cac:PartyLegalEntity/cbc:CompanyID"},
+				{"BT-46", ublBuyer + "cac:PartyIdentification/cbc:ID"},
+				{"BT-49", ublBuyer + "cbc:EndpointID"},
+				{"BT-46", "cac:AccountingCustomerParty/cbc:CustomerAssignedAccountID"},
+			},
+			country: ublBuyer + "cac:PostalAddress/cac:Country/cbc:IdentificationCode",
+		},
+		payment:    paymentPaths{"cac:PaymentMeans", "cbc:PaymentMeansCode", []string{"cac:PayeeFinancialAccount/cbc:ID"}},
+		attachment: attachmentPaths{"cac:AdditionalDocumentReference", "cbc:ID", "cac:Attachment/cbc:EmbeddedDocumentBinaryObject"},
+	}
+
+	cii = &syntax{
+		name: SyntaxeCII,
+		terms: map[string][]string{
+			"BT-1":   {ciiDocument + "ram:ID"},
+			"BT-2":   {ciiDocument + "ram:IssueDateTime/udt:DateTimeString"},
+			"BT-3":   {ciiDocument + "ram:TypeCode"},
+			"BT-5":   {ciiSettlement + "ram:InvoiceCurrencyCode"},
+			"BT-13":  {ciiAgreement + "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID"},
+			"BT-23":  {ciiContext + "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"},
+			"BT-24":  {ciiContext + "ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"},
+			"BT-25":  {ciiSettlement + "ram:InvoiceReferencedDocument/ram:IssuerAssignedID"},
+			"BT-109": {ciiTotals + "ram:TaxBasisTotalAmount"},
+			"BT-110": {ciiTotals + "ram:TaxTotalAmount"},
+			"BT-112": {ciiTotals + "ram:GrandTotalAmount"},
+			"BT-113": {ciiTotals + "ram:TotalPrepaidAmount"},
+			"BT-115": {ciiTotals + "ram:DuePayableAmount"},
+		},
+		service: []place{{"BT-10", ciiAgreement + "ram:BuyerReference"}},
+		seller:  ciiParty(ciiSeller, "BT-30", "BT-29", "BT-34"),
+		buyer:   ciiParty(ciiBuyer, "BT-47", "BT-46", "BT-49"),
+		payment: paymentPaths{
+			ciiSettlement + "ram:SpecifiedTradeSettlementPaymentMeans", "ram:TypeCode",
+			[]string{"ram:PayeePartyCreditorFinancialAccount/ram:IBANID", "ram:PayeePartyCreditorFinancialAccount/ram:ProprietaryID"},
+		},
+		attachment: attachmentPaths{ciiAgreement + "ram:AdditionalReferencedDocument", "ram:IssuerAssignedID", "ram:AttachmentBinaryObject"},
+	}
 )
+
+func ciiParty(at, legal, other, address string) partyPaths {
+	return partyPaths{
+		name: []string{at + "ram:Name"},
+		identifiers: []place{
+			{legal, at + "ram:SpecifiedLegalOrganization/ram:ID"},
+			{other, at + "ram:GlobalID"},
+			{other, at + "ram:ID"},
+			{address, at + "ram:URIUniversalCommunication/ram:URIID"},
+		},
+		country: at + "ram:PostalTradeAddress/ram:CountryID",
+	}
+}
 
 // recognise goes by the root element.
 func recognise(root xml.Name) (*syntax, *Problem) {
@@ -112,46 +152,4 @@ func recognise(root xml.Name) (*syntax, *Problem) {
 			"ceci est une ancienne facture CII (ZUGFeRD 1.0 ou CII antérieur à D16B) : écrivez du CII D16B")
 	}
 	return nil, notAnInvoice("XML, " + quote(root.Local))
-}
-
-// termNames are the words of messages, English and French.
-var termNames = map[string][2]string{
-	"BT-1":   {"invoice number", "numéro de facture"},
-	"BT-2":   {"issue date", "date d'émission"},
-	"BT-3":   {"document type", "type de document"},
-	"BT-5":   {"currency", "devise"},
-	"BT-8":   {"VAT regime", "régime de TVA"},
-	"BT-10":  {"service code", "code service"},
-	"BT-12":  {"contract", "marché"},
-	"BT-13":  {"commitment number", "numéro d'engagement"},
-	"BT-22":  {"comment", "commentaire"},
-	"BT-23":  {"cadre de facturation", "cadre de facturation"},
-	"BT-24":  {"profile", "profil"},
-	"BT-25":  {"preceding invoice", "facture d'origine"},
-	"BT-27":  {"supplier's name", "nom du fournisseur"},
-	"BT-30":  {"supplier's SIRET", "SIRET du fournisseur"},
-	"BT-44":  {"recipient's name", "nom du destinataire"},
-	"BT-47":  {"recipient's SIRET", "SIRET du destinataire"},
-	"BT-81":  {"payment means", "moyen de paiement"},
-	"BT-109": {"total without VAT", "total HT"},
-	"BT-110": {"total VAT", "total TVA"},
-	"BT-112": {"total with VAT", "total TTC"},
-	"BT-115": {"amount due", "net à payer"},
-	"BT-117": {"VAT of a rate", "TVA d'un taux"},
-	"BT-120": {"reason of exemption", "motif d'exonération"},
-}
-
-// values are all the values of a term, in order of preference and then of the document.
-func (s *syntax) values(t table, term string) []value {
-	var all []value
-	for _, path := range s.terms[term] {
-		for _, v := range t[path] {
-			// An electronic address (BT-34, BT-49) is a SIRET only when it says so.
-			if (strings.HasSuffix(path, ":EndpointID") || strings.HasSuffix(path, ":URIID")) && v.scheme != "0009" {
-				continue
-			}
-			all = append(all, v)
-		}
-	}
-	return all
 }

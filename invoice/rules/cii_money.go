@@ -1,25 +1,27 @@
 package rules
 
+import "github.com/choriste/choriste/invoice/tree"
+
 var ciiMoney = []group{
 	{on: []string{"ram:SpecifiedTradeSettlementHeaderMonetarySummation"}, rules: []rule{
 		{id: "BR-12", ok: has("ram:LineTotalAmount")},
 		{id: "BR-13", ok: has("ram:TaxBasisTotalAmount")},
 		{id: "BR-14", ok: has("ram:GrandTotalAmount")},
 		{id: "BR-15", ok: has("ram:DuePayableAmount")},
-		{id: "BR-53", ok: func(t *tree, e *element) bool {
-			return !t.root.has(ciiSettlement+"ram:TaxCurrencyCode") || t.root.some(ciiSettlement+"ram:TaxCurrencyCode", func(c *element) bool {
-				return e.some("ram:TaxTotalAmount", func(a *element) bool {
-					in, there := a.attr("currencyID")
-					return there && in == c.value()
+		{id: "BR-53", ok: func(t *document, e *element) bool {
+			return !t.Root.Has(ciiSettlement+"ram:TaxCurrencyCode") || t.Root.Some(ciiSettlement+"ram:TaxCurrencyCode", func(c *element) bool {
+				return e.Some("ram:TaxTotalAmount", func(a *element) bool {
+					in, there := a.Attr("currencyID")
+					return there && in == c.Value()
 				})
-			}) && !share(t.root, ciiSettlement+"ram:TaxCurrencyCode", t.root, ciiSettlement+"ram:InvoiceCurrencyCode")
+			}) && !share(t.Root, ciiSettlement+"ram:TaxCurrencyCode", t.Root, ciiSettlement+"ram:InvoiceCurrencyCode")
 		}},
-		{id: "BR-CO-10", at: "ram:LineTotalAmount", ok: func(_ *tree, e *element) bool {
-			total, ok := e.one("ram:LineTotalAmount").number()
-			if !ok || e.parent == nil || e.parent.parent == nil {
+		{id: "BR-CO-10", at: "ram:LineTotalAmount", ok: func(_ *document, e *element) bool {
+			total, ok := e.One("ram:LineTotalAmount").Number()
+			if !ok || e.Parent == nil || e.Parent.Parent == nil {
 				return false
 			}
-			return total.Equal(round2(sum([]*element{e.parent.parent}, "ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeSettlement/"+ciiLineTotal)))
+			return total.Equal(round2(sum([]*element{e.Parent.Parent}, "ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeSettlement/"+ciiLineTotal)))
 		}},
 		{id: "BR-CO-11", at: "ram:AllowanceTotalAmount", ok: ciiSumOfCharges("ram:AllowanceTotalAmount", false)},
 		{id: "BR-CO-12", at: "ram:ChargeTotalAmount", ok: ciiSumOfCharges("ram:ChargeTotalAmount", true)},
@@ -36,14 +38,14 @@ var ciiMoney = []group{
 		{id: "BR-DEC-17", ok: decimals("ram:RoundingAmount"), at: "ram:RoundingAmount"},
 		{id: "BR-DEC-18", ok: decimals("ram:DuePayableAmount"), at: "ram:DuePayableAmount"},
 	}},
-	{on: []string{"ram:TaxTotalAmount"}, when: func(e *element) bool { return e.under("ram:SpecifiedTradeSettlementHeaderMonetarySummation") }, rules: []rule{
-		{id: "BR-CO-14", ok: func(t *tree, e *element) bool {
-			in, there := e.attr("currencyID")
-			if !there || !t.root.is(ciiSettlement+"ram:InvoiceCurrencyCode", in) {
+	{on: []string{"ram:TaxTotalAmount"}, when: func(e *element) bool { return e.Under("ram:SpecifiedTradeSettlementHeaderMonetarySummation") }, rules: []rule{
+		{id: "BR-CO-14", ok: func(t *document, e *element) bool {
+			in, there := e.Attr("currencyID")
+			if !there || !t.Root.Is(ciiSettlement+"ram:InvoiceCurrencyCode", in) {
 				return true
 			}
-			total, ok := e.number()
-			return ok && total.Equal(round2(sum([]*element{t.root}, ciiSettlement+"ram:ApplicableTradeTax/ram:CalculatedAmount")))
+			total, ok := e.Number()
+			return ok && total.Equal(round2(sum([]*element{t.Root}, ciiSettlement+"ram:ApplicableTradeTax/ram:CalculatedAmount")))
 		}},
 	}},
 	{on: []string{"ram:SpecifiedTradeAllowanceCharge"}, when: func(e *element) bool { return inSettlement(e) && ciiSays(e, "false") }, rules: []rule{
@@ -64,26 +66,26 @@ var ciiMoney = []group{
 	}},
 	{on: []string{"ram:SpecifiedTradeSettlementPaymentMeans"}, rules: []rule{{id: "BR-49", ok: has("ram:TypeCode")}}},
 	{on: []string{"ram:PayeePartyCreditorFinancialAccount"}, when: func(e *element) bool {
-		return e.under("ram:SpecifiedTradeSettlementPaymentMeans") && (e.parent.is("ram:TypeCode", "30") || e.parent.is("ram:TypeCode", "58"))
+		return e.Under("ram:SpecifiedTradeSettlementPaymentMeans") && (e.Parent.Is("ram:TypeCode", "30") || e.Parent.Is("ram:TypeCode", "58"))
 	}, rules: []rule{
-		{id: "BR-50", ok: func(_ *tree, e *element) bool { return e.filled("ram:IBANID") || e.filled("ram:ProprietaryID") }},
+		{id: "BR-50", ok: func(_ *document, e *element) bool { return e.Filled("ram:IBANID") || e.Filled("ram:ProprietaryID") }},
 		{id: "BR-61", ok: either("ram:IBANID", "ram:ProprietaryID")},
 	}},
 	{on: []string{"ram:ApplicableTradeSettlementFinancialCard"}, rules: []rule{
-		{id: "BR-51", at: "ram:ID", ok: func(_ *tree, e *element) bool { return len([]rune(e.one("ram:ID").norm())) <= 10 }},
+		{id: "BR-51", at: "ram:ID", ok: func(_ *document, e *element) bool { return len([]rune(e.One("ram:ID").Norm())) <= 10 }},
 	}},
 	// A tax of the categories L, M and O has rules of its own, which stand in the way of these.
 	{on: []string{"ram:ApplicableTradeTax"}, when: func(e *element) bool {
-		return inSettlement(e) && !(ciiVATType(e) && (e.is("ram:CategoryCode", "L") || e.is("ram:CategoryCode", "M") || e.is("ram:CategoryCode", "O")))
+		return inSettlement(e) && !(ciiVATType(e) && (e.Is("ram:CategoryCode", "L") || e.Is("ram:CategoryCode", "M") || e.Is("ram:CategoryCode", "O")))
 	}, rules: []rule{
 		{id: "BR-45", ok: has("ram:BasisAmount")},
 		{id: "BR-46", ok: has("ram:CalculatedAmount")},
-		{id: "BR-47", ok: func(_ *tree, e *element) bool { return ciiVATType(e) && e.has("ram:CategoryCode") }},
-		{id: "BR-48", ok: func(_ *tree, e *element) bool {
-			return ciiVATType(e) && (e.has("ram:RateApplicablePercent") || e.is("ram:CategoryCode", "O"))
+		{id: "BR-47", ok: func(_ *document, e *element) bool { return ciiVATType(e) && e.Has("ram:CategoryCode") }},
+		{id: "BR-48", ok: func(_ *document, e *element) bool {
+			return ciiVATType(e) && (e.Has("ram:RateApplicablePercent") || e.Is("ram:CategoryCode", "O"))
 		}},
-		{id: "BR-CO-03", ok: func(t *tree, _ *element) bool {
-			return len(t.byName["ram:TaxPointDate"]) == 0 || len(t.byName["ram:DueDateTypeCode"]) == 0
+		{id: "BR-CO-03", ok: func(t *document, _ *element) bool {
+			return len(t.ByName["ram:TaxPointDate"]) == 0 || len(t.ByName["ram:DueDateTypeCode"]) == 0
 		}},
 		{id: "BR-CO-17", ok: ciiTaxOfRate, at: "ram:CalculatedAmount"},
 		{id: "BR-DEC-19", ok: decimals("ram:BasisAmount"), at: "ram:BasisAmount"},
@@ -91,85 +93,85 @@ var ciiMoney = []group{
 	}},
 }
 
-func ciiChargeVAT(_ *tree, e *element) bool {
-	return e.some("ram:CategoryTradeTax", func(c *element) bool { return ciiVATType(c) && c.has("ram:CategoryCode") })
+func ciiChargeVAT(_ *document, e *element) bool {
+	return e.Some("ram:CategoryTradeTax", func(c *element) bool { return ciiVATType(c) && c.Has("ram:CategoryCode") })
 }
 
 // ciiSumOfCharges: a total is the sum of the document's allowances, or charges; it may be missing where there are none.
-func ciiSumOfCharges(path string, want bool) func(*tree, *element) bool {
-	return func(t *tree, e *element) bool {
+func ciiSumOfCharges(path string, want bool) func(*document, *element) bool {
+	return func(t *document, e *element) bool {
 		var all []*element
-		t.root.each(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool {
+		t.Root.Each(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool {
 			if ciiIsCharge(c, want) {
-				all = append(all, c.first("ram:ActualAmount")...)
+				all = append(all, firstOf(c, "ram:ActualAmount")...)
 			}
 			return true
 		})
-		total, any := e.one(path), t.root.some(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool { return ciiIsCharge(c, want) })
+		total, any := e.One(path), t.Root.Some(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool { return ciiIsCharge(c, want) })
 		if total == nil && !any {
 			return true
 		}
-		d, ok := total.number()
+		d, ok := total.Number()
 		return ok && d.Equal(round2(sumOf(all)))
 	}
 }
 
-// first is the first element at a path, as a list of none or one.
-func (e *element) first(path string) []*element {
-	if x := e.one(path); x != nil {
+// firstOf is the first element at a path, as a list of none or one.
+func firstOf(e *element, path string) []*element {
+	if x := e.One(path); x != nil {
 		return []*element{x}
 	}
 	return nil
 }
 
 // ciiWithoutTax: BT-109 = BT-106 - BT-107 + BT-108.
-func ciiWithoutTax(_ *tree, e *element) bool {
-	total, ok := e.one("ram:TaxBasisTotalAmount").number()
-	lines, ok2 := e.one("ram:LineTotalAmount").number()
-	less, _, bad := e.amount("ram:AllowanceTotalAmount")
-	more, _, bad2 := e.amount("ram:ChargeTotalAmount")
+func ciiWithoutTax(_ *document, e *element) bool {
+	total, ok := e.One("ram:TaxBasisTotalAmount").Number()
+	lines, ok2 := e.One("ram:LineTotalAmount").Number()
+	less, _, bad := amount(e, "ram:AllowanceTotalAmount")
+	more, _, bad2 := amount(e, "ram:ChargeTotalAmount")
 	return ok && ok2 && !bad && !bad2 && total.Equal(round2(lines.Sub(less).Add(more)))
 }
 
 // ciiPayable: BT-115 = BT-112 - BT-113 + BT-114.
-func ciiPayable(_ *tree, e *element) bool {
-	payable, ok := e.one("ram:DuePayableAmount").number()
-	total, ok2 := e.one("ram:GrandTotalAmount").number()
-	paid, _, bad := e.amount("ram:TotalPrepaidAmount")
-	rounding, _, bad2 := e.amount("ram:RoundingAmount")
+func ciiPayable(_ *document, e *element) bool {
+	payable, ok := e.One("ram:DuePayableAmount").Number()
+	total, ok2 := e.One("ram:GrandTotalAmount").Number()
+	paid, _, bad := amount(e, "ram:TotalPrepaidAmount")
+	rounding, _, bad2 := amount(e, "ram:RoundingAmount")
 	return ok && ok2 && !bad && !bad2 && payable.Equal(total.Sub(paid).Add(rounding))
 }
 
 // ciiTaxDecimals: some VAT total has no more than two decimals, or is in another currency. Without an accounting currency the second has nothing to ask.
-func ciiTaxDecimals(currency string, byAmount bool) func(*tree, *element) bool {
-	return func(t *tree, e *element) bool {
-		if !e.has("ram:TaxTotalAmount") || !byAmount && !t.root.has(ciiSettlement+currency) {
+func ciiTaxDecimals(currency string, byAmount bool) func(*document, *element) bool {
+	return func(t *document, e *element) bool {
+		if !e.Has("ram:TaxTotalAmount") || !byAmount && !t.Root.Has(ciiSettlement+currency) {
 			return true
 		}
-		return e.some("ram:TaxTotalAmount", func(a *element) bool {
-			in, there := a.attr("currencyID")
-			if !there || !t.root.is(ciiSettlement+currency, in) {
+		return e.Some("ram:TaxTotalAmount", func(a *element) bool {
+			in, there := a.Attr("currencyID")
+			if !there || !t.Root.Is(ciiSettlement+currency, in) {
 				return byAmount
 			}
-			d, ok := a.number()
+			d, ok := a.Number()
 			return ok && d.Equal(round2(d))
 		})
 	}
 }
 
 // ciiTaxOfRate: BT-117 = BT-116 x BT-119, give or take one.
-func ciiTaxOfRate(_ *tree, e *element) bool {
-	tax, ok := e.one("ram:CalculatedAmount").number()
-	if normalize(ciiType(e)) != "VAT" || !e.has("ram:RateApplicablePercent") {
+func ciiTaxOfRate(_ *document, e *element) bool {
+	tax, ok := e.One("ram:CalculatedAmount").Number()
+	if tree.Normalize(ciiType(e)) != "VAT" || !e.Has("ram:RateApplicablePercent") {
 		return ok && round0(tax).IsZero()
 	}
-	rate, ok2 := e.one("ram:RateApplicablePercent").number()
+	rate, ok2 := e.One("ram:RateApplicablePercent").Number()
 	if !ok || !ok2 {
 		return false
 	}
 	if round0(rate).IsZero() {
 		return round0(tax).IsZero()
 	}
-	base, ok := e.one("ram:BasisAmount").number()
+	base, ok := e.One("ram:BasisAmount").Number()
 	return ok && tax.Abs().Sub(round2(base.Abs().Mul(rate).Shift(-2))).Abs().LessThanOrEqual(one)
 }

@@ -7,57 +7,57 @@ import (
 
 var ciiCodes = []group{
 	{on: []string{"ram:TypeCode"}, when: below("rsm:ExchangedDocument", ""), rules: []rule{{id: "BR-CL-01", ok: listed(codeLists["types"])}}},
-	{on: []string{"ram:TaxTotalAmount"}, when: func(e *element) bool { return e.hasAttr("currencyID") }, rules: []rule{
+	{on: []string{"ram:TaxTotalAmount"}, when: func(e *element) bool { return e.HasAttr("currencyID") }, rules: []rule{
 		{id: "BR-CL-03", ok: attrListed("currencyID", currencies)},
 	}},
 	{on: []string{"ram:InvoiceCurrencyCode"}, rules: []rule{{id: "BR-CL-04", ok: listed(currencies)}}},
 	{on: []string{"ram:TaxCurrencyCode"}, rules: []rule{{id: "BR-CL-05", ok: listed(currencies)}}},
 	{on: []string{"ram:DueDateTypeCode"}, rules: []rule{{id: "BR-CL-06", ok: listed(codes{"5": true, "29": true, "72": true})}}},
 	{on: []string{"ram:ReferenceTypeCode"}, rules: []rule{{id: "BR-CL-07", ok: listed(codeLists["references"])}}},
-	{on: []string{"ram:SubjectCode"}, rules: []rule{{id: "BR-CL-08", ok: func(_ *tree, e *element) bool {
-		return codeLists["subjects"].has(e.norm()) || codeLists["subjects-cii"].has(e.norm())
+	{on: []string{"ram:SubjectCode"}, rules: []rule{{id: "BR-CL-08", ok: func(_ *document, e *element) bool {
+		return codeLists["subjects"].Has(e.Norm()) || codeLists["subjects-cii"].Has(e.Norm())
 	}}}},
 	{on: []string{"ram:GlobalID"}, when: func(e *element) bool {
-		return e.hasAttr("schemeID") && !e.within("ram:SpecifiedTradeProduct") && !e.within("ram:ShipToTradeParty")
+		return e.HasAttr("schemeID") && !e.Within("ram:SpecifiedTradeProduct") && !e.Within("ram:ShipToTradeParty")
 	}, rules: []rule{{id: "BR-CL-10", ok: attrListed("schemeID", icd)}}},
-	{on: []string{"ram:ID"}, when: func(e *element) bool { return e.hasAttr("schemeID") && !e.within("ram:SpecifiedTaxRegistration") }, rules: []rule{
+	{on: []string{"ram:ID"}, when: func(e *element) bool { return e.HasAttr("schemeID") && !e.Within("ram:SpecifiedTaxRegistration") }, rules: []rule{
 		{id: "BR-CL-11", ok: attrListed("schemeID", icd)},
 	}},
-	{on: []string{"ram:ClassCode"}, when: func(e *element) bool { return e.hasAttr("listID") }, rules: []rule{
+	{on: []string{"ram:ClassCode"}, when: func(e *element) bool { return e.HasAttr("listID") }, rules: []rule{
 		{id: "BR-CL-13", ok: attrListed("listID", codeLists["items"])},
 	}},
 	{on: []string{"ram:CountryID"}, rules: []rule{{id: "BR-CL-14", ok: listed(countries.and("AN"))}}},
 	{on: []string{"ram:ID"}, when: func(e *element) bool {
-		return e.under("ram:OriginTradeCountry") && (!e.hasAttr("schemeID") || e.within("ram:SpecifiedTaxRegistration"))
+		return e.Under("ram:OriginTradeCountry") && (!e.HasAttr("schemeID") || e.Within("ram:SpecifiedTaxRegistration"))
 	}, rules: []rule{{id: "BR-CL-15", ok: listed(countries.and("AN"))}}},
 	{on: []string{"ram:TypeCode"}, when: below("ram:SpecifiedTradeSettlementPaymentMeans", ""), rules: []rule{{id: "BR-CL-16", ok: listed(codeLists["payments"])}}},
 	{on: []string{"ram:CategoryCode"}, when: below("ram:CategoryTradeTax", ""), rules: []rule{{id: "BR-CL-17", ok: listed(vatCodes)}}},
 	{on: []string{"ram:CategoryCode"}, when: below("ram:ApplicableTradeTax", ""), rules: []rule{{id: "BR-CL-18", ok: listed(vatCodes)}}},
 	{on: []string{"ram:ReasonCode"}, when: func(e *element) bool {
-		return e.under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(e.parent, false)
+		return e.Under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(e.Parent, false)
 	}, rules: []rule{
 		{id: "BR-CL-19", ok: listed(codeLists["allowances"])},
 	}},
 	{on: []string{"ram:ReasonCode"}, when: func(e *element) bool {
-		return e.under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(e.parent, true) && !ciiIsCharge(e.parent, false)
+		return e.Under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(e.Parent, true) && !ciiIsCharge(e.Parent, false)
 	}, rules: []rule{{id: "BR-CL-20", ok: listed(codeLists["charges"])}}},
 	{on: []string{"ram:GlobalID"}, when: below("ram:SpecifiedTradeProduct", "schemeID"), rules: []rule{{id: "BR-CL-21", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"ram:ExemptionReasonCode"}, rules: []rule{{id: "BR-CL-22", ok: exemption}}},
-	{on: []string{"ram:BasisQuantity", "ram:BilledQuantity"}, when: func(e *element) bool { return e.hasAttr("unitCode") }, rules: []rule{
+	{on: []string{"ram:BasisQuantity", "ram:BilledQuantity"}, when: func(e *element) bool { return e.HasAttr("unitCode") }, rules: []rule{
 		{id: "BR-CL-23", ok: attrListed("unitCode", codeLists["units"])},
 	}},
-	{on: []string{"ram:AttachmentBinaryObject"}, when: func(e *element) bool { return e.hasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
+	{on: []string{"ram:AttachmentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
 	{on: []string{"ram:URIID"}, when: below("ram:URIUniversalCommunication", "schemeID"), rules: []rule{
 		{id: "BR-CL-25", ok: attrListed("schemeID", codeLists["addresses"])},
 	}},
 	{on: []string{"ram:GlobalID"}, when: func(e *element) bool {
-		return e.hasAttr("schemeID") && e.under("ram:ShipToTradeParty", "ram:ApplicableHeaderTradeDelivery")
+		return e.HasAttr("schemeID") && e.Under("ram:ShipToTradeParty", "ram:ApplicableHeaderTradeDelivery")
 	}, rules: []rule{{id: "BR-CL-26", ok: attrListed("schemeID", icd)}}},
 }
 
 // exactly asks for one element at a path.
-func exactly1(path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return e.count(path) == 1 }
+func exactly1(path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return e.Count(path) == 1 }
 }
 
 // refused makes a rule of each element name that must not be there: the id has the number that follows the last one.
@@ -79,24 +79,24 @@ func refusedAttrs(prefix string, names map[string]string) []rule {
 
 // ciiPlainIDs are the identifiers that take no scheme of any kind.
 func ciiPlainID(e *element) bool {
-	switch e.name {
+	switch e.Name {
 	case "ram:ID":
-		return e.under("ram:GuidelineSpecifiedDocumentContextParameter", "rsm:ExchangedDocumentContext", "rsm:CrossIndustryInvoice") ||
-			e.under("rsm:ExchangedDocument", "rsm:CrossIndustryInvoice")
+		return e.Under("ram:GuidelineSpecifiedDocumentContextParameter", "rsm:ExchangedDocumentContext", "rsm:CrossIndustryInvoice") ||
+			e.Under("rsm:ExchangedDocument", "rsm:CrossIndustryInvoice")
 	case "ram:LineID":
-		return e.under("ram:AssociatedDocumentLineDocument", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction", "rsm:CrossIndustryInvoice")
+		return e.Under("ram:AssociatedDocumentLineDocument", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction", "rsm:CrossIndustryInvoice")
 	case "ram:SellerAssignedID":
-		return e.under("ram:SpecifiedTradeProduct", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction", "rsm:CrossIndustryInvoice")
+		return e.Under("ram:SpecifiedTradeProduct", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction", "rsm:CrossIndustryInvoice")
 	}
 	return false
 }
 
 func ciiLine(path ...string) func(*element) bool {
 	parents := append(path, "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction", "rsm:CrossIndustryInvoice")
-	return func(e *element) bool { return e.under(parents...) }
+	return func(e *element) bool { return e.Under(parents...) }
 }
 
-func ram(e *element) bool { return strings.HasPrefix(e.name, "ram:") }
+func ram(e *element) bool { return strings.HasPrefix(e.Name, "ram:") }
 
 var dateForm102 = regexp.MustCompile(`^\s*[0-9]{4}(1[0-2]|0[1-9])(3[01]|[12][0-9]|0[1-9])\s*$`)
 
@@ -108,11 +108,11 @@ var ciiSyntax = []group{
 	}},
 	{on: []string{"rsm:ExchangedDocument"}, rules: []rule{{id: "CII-SR-014", ok: exactly1("ram:TypeCode")}}},
 	{on: []string{"ram:SpecifiedTradeProduct"}, when: ciiLine(), rules: []rule{
-		{id: "CII-SR-046", at: "ram:GlobalID", ok: func(_ *tree, e *element) bool {
-			return !e.has("ram:GlobalID") || e.some("ram:GlobalID", func(id *element) bool { return id.hasAttr("schemeID") })
+		{id: "CII-SR-046", at: "ram:GlobalID", ok: func(_ *document, e *element) bool {
+			return !e.Has("ram:GlobalID") || e.Some("ram:GlobalID", func(id *element) bool { return id.HasAttr("schemeID") })
 		}},
-		{id: "CII-SR-090", ok: func(_ *tree, e *element) bool {
-			return !e.has("ram:OriginTradeCountry") || e.count("ram:OriginTradeCountry/ram:ID") == 1
+		{id: "CII-SR-090", ok: func(_ *document, e *element) bool {
+			return !e.Has("ram:OriginTradeCountry") || e.Count("ram:OriginTradeCountry/ram:ID") == 1
 		}},
 	}},
 	{on: []string{"ram:ApplicableProductCharacteristic"}, when: ciiLine("ram:SpecifiedTradeProduct"), rules: []rule{
@@ -138,22 +138,22 @@ var ciiSyntax = []group{
 	}},
 	{on: []string{"ram:ApplicableHeaderTradeSettlement"}, rules: []rule{
 		{id: "CII-SR-461", ok: atMost(1, "ram:ApplicableTradeTax/ram:TaxPointDate")},
-		{id: "CII-SR-462", ok: func(t *tree, _ *element) bool {
+		{id: "CII-SR-462", ok: func(t *document, _ *element) bool {
 			var kind *element
 			return !t.any("ram:DueDateTypeCode", func(c *element) bool {
-				if !c.under("ram:ApplicableTradeTax") {
+				if !c.Under("ram:ApplicableTradeTax") {
 					return false
 				}
 				if kind == nil {
 					kind = c
 				}
-				return c.value() != kind.value()
+				return c.Value() != kind.Value()
 			})
 		}},
-		{id: "CII-SR-470", ok: func(_ *tree, e *element) bool {
+		{id: "CII-SR-470", ok: func(_ *document, e *element) bool {
 			const account = "ram:PayeePartyCreditorFinancialAccount/"
-			return !e.some("ram:SpecifiedTradeSettlementPaymentMeans", func(m *element) bool {
-				return transfer(m.one("ram:TypeCode").norm()) && !m.has(account+"ram:IBANID") && !m.has(account+"ram:ProprietaryID")
+			return !e.Some("ram:SpecifiedTradeSettlementPaymentMeans", func(m *element) bool {
+				return transfer(m.One("ram:TypeCode").Norm()) && !m.Has(account+"ram:IBANID") && !m.Has(account+"ram:ProprietaryID")
 			})
 		}},
 	}},
@@ -163,9 +163,9 @@ var ciiSyntax = []group{
 		{id: "CII-DT-014", ok: noAttr("languageLocaleID")},
 		{id: "CII-SR-467", ok: ciiAlike("ram:TypeCode")},
 		{id: "CII-SR-468", ok: ciiAlike("ram:Information")},
-		{id: "CII-SR-469", ok: func(t *tree, _ *element) bool {
+		{id: "CII-SR-469", ok: func(t *document, _ *element) bool {
 			n := 0
-			for _, r := range t.byName["ram:PaymentReference"] {
+			for _, r := range t.ByName["ram:PaymentReference"] {
 				if inSettlement(r) {
 					n++
 				}
@@ -190,21 +190,21 @@ var ciiSyntax = []group{
 		{id: "CII-DT-021", ok: ciiOnlyOfType("ram:Name", "916"), at: "ram:Name"},
 		{id: "CII-DT-022", ok: ciiOnlyOfType("ram:AttachmentBinaryObject", "916")},
 		{id: "CII-DT-024", ok: ciiOnlyOfType("ram:ReferenceTypeCode", "130"), at: "ram:ReferenceTypeCode"},
-		{id: "CII-DT-027", at: "ram:FormattedIssueDateTime", ok: func(_ *tree, e *element) bool {
-			return !e.has("ram:FormattedIssueDateTime") || e.name == "ram:InvoiceReferencedDocument"
+		{id: "CII-DT-027", at: "ram:FormattedIssueDateTime", ok: func(_ *document, e *element) bool {
+			return !e.Has("ram:FormattedIssueDateTime") || e.Name == "ram:InvoiceReferencedDocument"
 		}},
 	}...)},
-	{on: []string{"*Amount"}, when: func(e *element) bool { return ram(e) && e.name != "ram:TaxTotalAmount" }, rules: refusedAttrs("CII-DT-", map[string]string{
+	{on: []string{"*Amount"}, when: func(e *element) bool { return ram(e) && e.Name != "ram:TaxTotalAmount" }, rules: refusedAttrs("CII-DT-", map[string]string{
 		"031": "currencyID", "032": "currencyCodeListVersionID",
 	})},
 	{on: []string{"*Quantity"}, when: ram, rules: append([]rule{
-		{id: "CII-DT-033", ok: func(t *tree, e *element) bool {
-			return !e.hasAttr("unitCode") || t.root.some(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
-				func(q *element) bool { return q.hasAttr("unitCode") })
+		{id: "CII-DT-033", ok: func(t *document, e *element) bool {
+			return !e.HasAttr("unitCode") || t.Root.Some(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
+				func(q *element) bool { return q.HasAttr("unitCode") })
 		}},
 	}, refusedAttrs("CII-DT-", map[string]string{"034": "unitCodeListID", "035": "unitCodeListAgencyID", "036": "unitCodeListAgencyName"})...)},
 	{on: []string{"*TradeTax"}, when: ram, rules: []rule{
-		{id: "CII-DT-037", at: "ram:TypeCode", ok: func(_ *tree, e *element) bool { return !e.has("ram:TypeCode") || e.is("ram:TypeCode", "VAT") }},
+		{id: "CII-DT-037", at: "ram:TypeCode", ok: func(_ *document, e *element) bool { return !e.Has("ram:TypeCode") || e.Is("ram:TypeCode", "VAT") }},
 	}},
 	{on: []string{"ram:BillingSpecifiedPeriod"}, rules: refused("CII-DT-", map[string]string{
 		"068": "ram:StartDateTime/udt:DateTime", "069": "ram:DurationMeasure", "070": "ram:InclusiveIndicator", "071": "ram:Description",
@@ -217,9 +217,9 @@ var ciiSyntax = []group{
 		"094": "ram:BuildingNumber", "095": "ram:DepartmentName", "096": "ram:AdditionalStreetName",
 	})},
 	{on: []string{"udt:DateTimeString"}, when: func(e *element) bool {
-		form, _ := e.attr("format")
+		form, _ := e.Attr("format")
 		return form == "102"
-	}, rules: []rule{{id: "CII-DT-097", ok: func(_ *tree, e *element) bool { return dateForm102.MatchString(e.value()) }}}},
+	}, rules: []rule{{id: "CII-DT-097", ok: func(_ *document, e *element) bool { return dateForm102.MatchString(e.Value()) }}}},
 }
 
 // ciiOneOfEach: each total is given once.
@@ -238,29 +238,29 @@ func ciiOneOfEach() []rule {
 }
 
 // ciiAlike: every means of payment says the same.
-func ciiAlike(name string) func(*tree, *element) bool {
-	return func(t *tree, _ *element) bool {
+func ciiAlike(name string) func(*document, *element) bool {
+	return func(t *document, _ *element) bool {
 		var said *element
 		return !t.any(name, func(x *element) bool {
-			if !x.under("ram:SpecifiedTradeSettlementPaymentMeans") {
+			if !x.Under("ram:SpecifiedTradeSettlementPaymentMeans") {
 				return false
 			}
 			if said == nil {
 				said = x
 			}
-			return x.norm() != said.norm()
+			return x.Norm() != said.Norm()
 		})
 	}
 }
 
 // ciiOnlyOfType: an element that only additional documents of these types may have.
-func ciiOnlyOfType(path string, types ...string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
-		if !e.has(path) {
+func ciiOnlyOfType(path string, types ...string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
+		if !e.Has(path) {
 			return true
 		}
 		for _, kind := range types {
-			if e.name == "ram:AdditionalReferencedDocument" && e.is("ram:TypeCode", kind) {
+			if e.Name == "ram:AdditionalReferencedDocument" && e.Is("ram:TypeCode", kind) {
 				return true
 			}
 		}

@@ -6,13 +6,13 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-func ciiType(e *element) string { return strings.ToUpper(e.one("ram:TypeCode").value()) }
+func ciiType(e *element) string { return strings.ToUpper(e.One("ram:TypeCode").Value()) }
 
 // sumOf adds up the decimals of elements.
 func sumOf(all []*element) decimal.Decimal {
 	total := decimal.Zero
 	for _, e := range all {
-		if d, ok := e.number(); ok {
+		if d, ok := e.Number(); ok {
 			total = total.Add(d)
 		}
 	}
@@ -29,18 +29,18 @@ func ciiVAT() []group {
 }
 
 func (f family) cii() []group {
-	is := func(x *element) bool { return x.is("ram:CategoryCode", f.code) && ciiVATType(x) }
+	is := func(x *element) bool { return x.Is("ram:CategoryCode", f.code) && ciiVATType(x) }
 	inLine := func(x *element) bool {
-		return x.under("ram:SpecifiedLineTradeSettlement", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction") && is(x)
+		return x.Under("ram:SpecifiedLineTradeSettlement", "ram:IncludedSupplyChainTradeLineItem", "rsm:SupplyChainTradeTransaction") && is(x)
 	}
 	ofCharge := func(want bool) func(*element) bool {
 		return func(x *element) bool {
-			return x.under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(x.parent, want) && is(x)
+			return x.Under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(x.Parent, want) && is(x)
 		}
 	}
 	// For S and Z, the entries of the breakdown are judged whatever kind of tax they name.
 	inBreakdown := func(x *element) bool {
-		return inSettlement(x) && x.is("ram:CategoryCode", f.code) && (f.code == "S" || f.code == "Z" || ciiVATType(x))
+		return inSettlement(x) && x.Is("ram:CategoryCode", f.code) && (f.code == "S" || f.code == "Z" || ciiVATType(x))
 	}
 	rate := f.rate
 	if f.code == "L" { // CII asks for more than zero here, UBL for zero or more
@@ -64,27 +64,27 @@ func (f family) cii() []group {
 		{on: []string{"ram:ApplicableTradeTax"}, when: inBreakdown, rules: []rule{
 			{id: f.name + "-08", ok: f.ciiTaxable(), at: "ram:BasisAmount"},
 			{id: f.name + "-09", ok: f.ciiTax, at: "ram:CalculatedAmount"},
-			{id: f.name + "-10", ok: func(_ *tree, x *element) bool {
-				return (x.has("ram:ExemptionReason") || x.has("ram:ExemptionReasonCode")) == f.reason
+			{id: f.name + "-10", ok: func(_ *document, x *element) bool {
+				return (x.Has("ram:ExemptionReason") || x.Has("ram:ExemptionReasonCode")) == f.reason
 			}},
 		}},
 	}
 	switch f.code {
 	case "K":
 		groups = append(groups, group{on: []string{"ram:ApplicableTradeTax"}, when: inBreakdown, rules: []rule{
-			{id: "BR-IC-11", ok: func(t *tree, x *element) bool {
-				return t.root.has(ciiDelivery+"ram:ActualDeliverySupplyChainEvent/ram:OccurrenceDateTime/udt:DateTimeString") ||
-					x.parent.has("ram:BillingSpecifiedPeriod/ram:StartDateTime") || x.parent.has("ram:BillingSpecifiedPeriod/ram:EndDateTime")
+			{id: "BR-IC-11", ok: func(t *document, x *element) bool {
+				return t.Root.Has(ciiDelivery+"ram:ActualDeliverySupplyChainEvent/ram:OccurrenceDateTime/udt:DateTimeString") ||
+					x.Parent.Has("ram:BillingSpecifiedPeriod/ram:StartDateTime") || x.Parent.Has("ram:BillingSpecifiedPeriod/ram:EndDateTime")
 			}},
-			{id: "BR-IC-12", ok: func(t *tree, _ *element) bool {
-				return t.root.has(ciiDelivery + "ram:ShipToTradeParty/ram:PostalTradeAddress/ram:CountryID")
+			{id: "BR-IC-12", ok: func(t *document, _ *element) bool {
+				return t.Root.Has(ciiDelivery + "ram:ShipToTradeParty/ram:PostalTradeAddress/ram:CountryID")
 			}},
 		}})
 	case "O":
-		other := func(name string) func(*tree, *element) bool {
-			return func(t *tree, _ *element) bool {
+		other := func(name string) func(*document, *element) bool {
+			return func(t *document, _ *element) bool {
 				return !t.any(name, func(x *element) bool {
-					return x.some("ram:CategoryCode", func(c *element) bool { return c.value() != "O" })
+					return x.Some("ram:CategoryCode", func(c *element) bool { return c.Value() != "O" })
 				})
 			}
 		}
@@ -99,20 +99,20 @@ func (f family) cii() []group {
 }
 
 // ciiBreakdown: a category that is used has its entry in the VAT breakdown.
-func (f family) ciiBreakdown() func(*tree, *element) bool {
-	return func(t *tree, _ *element) bool {
+func (f family) ciiBreakdown() func(*document, *element) bool {
+	return func(t *document, _ *element) bool {
 		var entries, lines, charges int
-		for _, x := range t.byName["ram:ApplicableTradeTax"] {
+		for _, x := range t.ByName["ram:ApplicableTradeTax"] {
 			switch {
-			case !x.is("ram:CategoryCode", f.code):
+			case !x.Is("ram:CategoryCode", f.code):
 			case inSettlement(x):
 				entries++
-			case x.under("ram:SpecifiedLineTradeSettlement"):
+			case x.Under("ram:SpecifiedLineTradeSettlement"):
 				lines++
 			}
 		}
-		for _, x := range t.byName["ram:CategoryTradeTax"] {
-			if x.is("ram:CategoryCode", f.code) {
+		for _, x := range t.ByName["ram:CategoryTradeTax"] {
+			if x.Is("ram:CategoryCode", f.code) {
 				charges++
 			}
 		}
@@ -128,13 +128,13 @@ func (f family) ciiBreakdown() func(*tree, *element) bool {
 }
 
 // ciiRegistered tells whether the parties are registered as the category asks.
-func (f family) ciiRegistered(t *tree, _ *element) bool {
+func (f family) ciiRegistered(t *document, _ *element) bool {
 	anywhere := func(name string, schemes ...string) bool {
 		return t.any(name, func(p *element) bool { return ciiRegistered(p, schemes...) })
 	}
 	const seller, buyer, representative = "ram:SellerTradeParty", "ram:BuyerTradeParty", "ram:SellerTaxRepresentativeTradeParty"
 	headed := func(name string, schemes ...string) bool {
-		return t.root.some(ciiAgreement+name, func(p *element) bool { return ciiRegistered(p, schemes...) })
+		return t.Root.Some(ciiAgreement+name, func(p *element) bool { return ciiRegistered(p, schemes...) })
 	}
 	switch f.code {
 	case "O":
@@ -145,7 +145,7 @@ func (f family) ciiRegistered(t *tree, _ *element) bool {
 		return (anywhere(seller, "VA") || anywhere(representative, "VA")) && anywhere(buyer, "VA")
 	case "AE":
 		return (anywhere(seller, "VA", "FC") || anywhere(representative, "VA")) &&
-			(anywhere(buyer, "VA") || t.any(buyer, func(p *element) bool { return p.has("ram:SpecifiedLegalOrganization/ram:ID") }))
+			(anywhere(buyer, "VA") || t.any(buyer, func(p *element) bool { return p.Has("ram:SpecifiedLegalOrganization/ram:ID") }))
 	default:
 		return headed(seller, "VA", "FC") || headed(representative, "VA")
 	}
@@ -153,9 +153,9 @@ func (f family) ciiRegistered(t *tree, _ *element) bool {
 
 // ciiTaxable: the taxable amount of an entry is what the lines, charges and allowances of its category (and rate) add up to. L, M, S and O are exact;
 // the others may be off by less than one.
-func (f family) ciiTaxable() func(*tree, *element) bool {
-	return func(t *tree, x *element) bool {
-		base, ok := x.one("ram:BasisAmount").number()
+func (f family) ciiTaxable() func(*document, *element) bool {
+	return func(t *document, x *element) bool {
+		base, ok := x.One("ram:BasisAmount").Number()
 		if f.one {
 			total := f.ciiTotal(t, nil)
 			switch {
@@ -170,8 +170,8 @@ func (f family) ciiTaxable() func(*tree, *element) bool {
 		if f.code != "S" {
 			return true // for L and M, the official rule looks for the rate where none can be
 		}
-		for _, r := range x.all("ram:RateApplicablePercent") {
-			rate, ok2 := r.number()
+		for _, r := range x.All("ram:RateApplicablePercent") {
+			rate, ok2 := r.Number()
 			if !ok || !ok2 || !base.Equal(f.ciiTotal(t, &rate)) {
 				return false
 			}
@@ -181,29 +181,29 @@ func (f family) ciiTaxable() func(*tree, *element) bool {
 }
 
 // ciiTotal adds up lines and charges less allowances of the category, at a rate if one is given, each part rounded by itself.
-func (f family) ciiTotal(t *tree, rate *decimal.Decimal) decimal.Decimal {
+func (f family) ciiTotal(t *document, rate *decimal.Decimal) decimal.Decimal {
 	in := func(e *element, path string) bool {
-		return e.some(path, func(x *element) bool { return x.is("ram:CategoryCode", f.code) }) && (rate == nil || e.some(path, func(x *element) bool {
-			return x.some("ram:RateApplicablePercent", func(p *element) bool {
-				d, ok := p.number()
+		return e.Some(path, func(x *element) bool { return x.Is("ram:CategoryCode", f.code) }) && (rate == nil || e.Some(path, func(x *element) bool {
+			return x.Some("ram:RateApplicablePercent", func(p *element) bool {
+				d, ok := p.Number()
 				return ok && d.Equal(*rate)
 			})
 		}))
 	}
 	var lines, charges, allowances []*element
-	t.root.each(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeSettlement", func(l *element) bool {
+	t.Root.Each(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeSettlement", func(l *element) bool {
 		if in(l, ciiLineTax) {
-			lines = append(lines, l.all(ciiLineTotal)...)
+			lines = append(lines, l.All(ciiLineTotal)...)
 		}
 		return true
 	})
-	t.root.each(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool {
+	t.Root.Each(ciiSettlement+"ram:SpecifiedTradeAllowanceCharge", func(c *element) bool {
 		switch {
 		case !in(c, "ram:CategoryTradeTax"):
 		case ciiIsCharge(c, true):
-			charges = append(charges, c.first("ram:ActualAmount")...)
+			charges = append(charges, firstOf(c, "ram:ActualAmount")...)
 		case ciiIsCharge(c, false):
-			allowances = append(allowances, c.first("ram:ActualAmount")...)
+			allowances = append(allowances, firstOf(c, "ram:ActualAmount")...)
 		}
 		return true
 	})
@@ -211,15 +211,15 @@ func (f family) ciiTotal(t *tree, rate *decimal.Decimal) decimal.Decimal {
 }
 
 // ciiTax: the tax of an entry is zero where the category has no tax, and for S its rate of the taxable amount, give or take one.
-func (f family) ciiTax(_ *tree, x *element) bool {
+func (f family) ciiTax(_ *document, x *element) bool {
 	if f.code == "L" || f.code == "M" {
 		return true
 	}
-	tax, ok := x.one("ram:CalculatedAmount").number()
+	tax, ok := x.One("ram:CalculatedAmount").Number()
 	if f.code != "S" {
 		return ok && tax.IsZero()
 	}
-	base, ok2 := x.one("ram:BasisAmount").number()
-	rate, ok3 := x.one("ram:RateApplicablePercent").number()
+	base, ok2 := x.One("ram:BasisAmount").Number()
+	rate, ok3 := x.One("ram:RateApplicablePercent").Number()
 	return ok && ok2 && ok3 && near(tax.Abs(), round0(base.Abs().Mul(rate)).Shift(-2))
 }

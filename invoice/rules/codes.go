@@ -13,7 +13,7 @@ var codesText string
 // codes is one code list.
 type codes map[string]bool
 
-func (c codes) has(code string) bool { return c[code] }
+func (c codes) Has(code string) bool { return c[code] }
 
 // and is a list with more codes.
 func (c codes) and(more ...string) codes {

@@ -39,10 +39,7 @@ func Judge(document []byte, o Options) Report {
 		}
 		return Report{Findings: o.level([]Finding{ofProblem(p)})}
 	}
-	found, err := Check(d.Text())
-	if err != nil {
-		found = nil // Read has read it: the limits are the same
-	}
+	found := judgeTree(d.Tree())
 	for _, p := range d.Check() {
 		said := slices.ContainsFunc(found, func(f Finding) bool { return f.Term == p.Term && strings.HasPrefix(f.Code, "BR-") })
 		if said && slices.Contains([]string{invoice.CodeMissing, invoice.CodeType, invoice.CodeCurrency}, p.Code) {

@@ -36,11 +36,23 @@ var extras = map[string][]string{
 	},
 }
 
+// testPrefixes are the namespaces of what is written, as invoice/tree names them.
+var testPrefixes = map[string]string{
+	"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2":                             "ubl:",
+	"urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2":                          "cn:",
+	"urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2":               "cbc:",
+	"urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2":           "cac:",
+	"urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100":                       "rsm:",
+	"urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100": "ram:",
+	"urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100":                        "udt:",
+	"urn:un:unece:uncefact:data:standard:QualifiedDataType:100":                          "qdt:",
+}
+
 var attributes = []string{"schemeID", "schemeName", "schemeAgencyID", "listID", "currencyID", "unitCode", "unitCodeListID", "mimeCode", "filename", "format", "name", "languageID", "schemeURI"}
 
 // kindOf tells UBL ("u") from CII ("c").
-func kindOf(t *tree) string {
-	if strings.HasPrefix(t.root.name, "rsm:") {
+func kindOf(t *document) string {
+	if strings.HasPrefix(t.Root.Name, "rsm:") {
 		return "c"
 	}
 	return "u"
@@ -49,27 +61,27 @@ func kindOf(t *tree) string {
 // elementsOf lists the elements below the document's own, in order.
 func elementsOf(e *element) []*element {
 	var all []*element
-	for _, k := range e.kids {
+	for _, k := range e.Kids {
 		all = append(append(all, k), elementsOf(k)...)
 	}
 	return all
 }
 
 func isNumber(e *element) bool {
-	_, ok := e.number()
-	return ok && len(e.kids) == 0 && (strings.HasSuffix(e.name, "Amount") || strings.HasSuffix(e.name, "Percent") || strings.HasSuffix(e.name, "Quantity"))
+	_, ok := e.Number()
+	return ok && len(e.Kids) == 0 && (strings.HasSuffix(e.Name, "Amount") || strings.HasSuffix(e.Name, "Percent") || strings.HasSuffix(e.Name, "Quantity"))
 }
 
-func isBoolean(e *element) bool { return strings.HasSuffix(e.name, "Indicator") && len(e.kids) == 0 }
+func isBoolean(e *element) bool { return strings.HasSuffix(e.Name, "Indicator") && len(e.Kids) == 0 }
 
 // isDate tells what the judge itself cannot read once it is broken.
 func isDate(e *element) bool {
-	return strings.HasSuffix(e.name, "Date") && len(e.kids) == 0
+	return strings.HasSuffix(e.Name, "Date") && len(e.Kids) == 0
 }
 
 // mutate changes one thing in the document, somewhere.
-func mutate(t *tree, chance *rand.Rand) {
-	all := elementsOf(t.root)
+func mutate(t *document, chance *rand.Rand) {
+	all := elementsOf(t.Root)
 	if len(all) == 0 {
 		return
 	}
@@ -81,35 +93,35 @@ func mutate(t *tree, chance *rand.Rand) {
 		repeat(e)
 	case 3, 4:
 		leaf := all[chance.IntN(len(all))]
-		for len(leaf.kids) > 0 {
-			leaf = leaf.kids[chance.IntN(len(leaf.kids))]
+		for len(leaf.Kids) > 0 {
+			leaf = leaf.Kids[chance.IntN(len(leaf.Kids))]
 		}
 		switch {
 		case isNumber(leaf):
-			leaf.text = numbers[chance.IntN(len(numbers))]
+			leaf.Text = numbers[chance.IntN(len(numbers))]
 		case isBoolean(leaf):
-			leaf.text = []string{"true", "false", "1", "0"}[chance.IntN(4)]
+			leaf.Text = []string{"true", "false", "1", "0"}[chance.IntN(4)]
 		case isDate(leaf):
-			leaf.text = []string{"2025-12-31", "2026-01-31", "2027-01-01"}[chance.IntN(3)]
+			leaf.Text = []string{"2025-12-31", "2026-01-31", "2027-01-01"}[chance.IntN(3)]
 		default:
-			leaf.text = values[chance.IntN(len(values))]
+			leaf.Text = values[chance.IntN(len(values))]
 		}
 	case 5:
 		setAttr(e, attributes[chance.IntN(len(attributes))], values[chance.IntN(len(values))])
 	case 6:
 		with := withAttrs(all)
 		x := with[chance.IntN(len(with))]
-		if k := chance.IntN(len(x.attrs)); chance.IntN(2) == 0 {
-			x.attrs = append(x.attrs[:k:k], x.attrs[k+1:]...)
+		if k := chance.IntN(len(x.Attrs)); chance.IntN(2) == 0 {
+			x.Attrs = append(x.Attrs[:k:k], x.Attrs[k+1:]...)
 		} else {
-			x.attrs[k].Value = values[chance.IntN(len(values))]
+			x.Attrs[k].Value = values[chance.IntN(len(values))]
 		}
 	case 7, 8:
 		swapCategory(t, all, chance)
 	case 9:
 		for _, x := range all {
 			if isNumber(x) && chance.IntN(12) == 0 {
-				x.text = numbers[chance.IntN(len(numbers))]
+				x.Text = numbers[chance.IntN(len(numbers))]
 			}
 		}
 	case 10:
@@ -118,7 +130,7 @@ func mutate(t *tree, chance *rand.Rand) {
 	case 11:
 		// Everything of one name goes.
 		for _, x := range all {
-			if x.name == e.name {
+			if x.Name == e.Name {
 				remove(x)
 			}
 		}
@@ -128,7 +140,7 @@ func mutate(t *tree, chance *rand.Rand) {
 func withAttrs(all []*element) []*element {
 	var with []*element
 	for _, e := range all {
-		if len(e.attrs) > 0 {
+		if len(e.Attrs) > 0 {
 			with = append(with, e)
 		}
 	}
@@ -136,21 +148,21 @@ func withAttrs(all []*element) []*element {
 }
 
 // swapCategory makes one VAT category of another, everywhere or in one place in three, with its rates.
-func swapCategory(t *tree, all []*element, chance *rand.Rand) {
+func swapCategory(t *document, all []*element, chance *rand.Rand) {
 	codes := []string{"S", "Z", "E", "AE", "K", "G", "O", "L", "M", "B"}
 	from, to, often := []string{"S", "E"}[chance.IntN(2)], codes[chance.IntN(len(codes))], 1+2*chance.IntN(2)
 	rate := []string{"", "0", "20", "-"}[chance.IntN(4)]
 	for _, e := range all {
-		if len(e.kids) > 0 || e.text != from || chance.IntN(often) > 0 || e.parent == nil {
+		if len(e.Kids) > 0 || e.Text != from || chance.IntN(often) > 0 || e.Parent == nil {
 			continue
 		}
-		if e.name != "ram:CategoryCode" && !(e.name == "cbc:ID" && strings.HasSuffix(e.parent.name, "TaxCategory")) {
+		if e.Name != "ram:CategoryCode" && !(e.Name == "cbc:ID" && strings.HasSuffix(e.Parent.Name, "TaxCategory")) {
 			continue
 		}
-		e.text = to
-		for _, k := range e.parent.kids {
-			if strings.HasSuffix(k.name, "Percent") && rate != "" {
-				k.text = rate
+		e.Text = to
+		for _, k := range e.Parent.Kids {
+			if strings.HasSuffix(k.Name, "Percent") && rate != "" {
+				k.Text = rate
 				if rate == "-" {
 					remove(k)
 				}
@@ -160,7 +172,7 @@ func swapCategory(t *tree, all []*element, chance *rand.Rand) {
 	}
 	if chance.IntN(3) == 0 { // nobody is registered
 		for _, e := range all {
-			if e.name == "ram:SpecifiedTaxRegistration" || e.name == "cac:PartyTaxScheme" {
+			if e.Name == "ram:SpecifiedTaxRegistration" || e.Name == "cac:PartyTaxScheme" {
 				remove(e)
 			}
 		}
@@ -168,20 +180,20 @@ func swapCategory(t *tree, all []*element, chance *rand.Rand) {
 }
 
 func remove(e *element) {
-	p := e.parent
-	for i, k := range p.kids {
+	p := e.Parent
+	for i, k := range p.Kids {
 		if k == e {
-			p.kids = append(p.kids[:i:i], p.kids[i+1:]...)
+			p.Kids = append(p.Kids[:i:i], p.Kids[i+1:]...)
 			return
 		}
 	}
 }
 
 func repeat(e *element) {
-	p := e.parent
-	for i, k := range p.kids {
+	p := e.Parent
+	for i, k := range p.Kids {
 		if k == e {
-			p.kids = append(p.kids[:i+1:i+1], append([]*element{clone(e, p)}, p.kids[i+1:]...)...)
+			p.Kids = append(p.Kids[:i+1:i+1], append([]*element{clone(e, p)}, p.Kids[i+1:]...)...)
 			return
 		}
 	}
@@ -189,53 +201,53 @@ func repeat(e *element) {
 
 func clone(e, parent *element) *element {
 	c := *e
-	c.parent, c.attrs, c.kids = parent, append([]xml.Attr{}, e.attrs...), nil
-	for _, k := range e.kids {
-		c.kids = append(c.kids, clone(k, &c))
+	c.Parent, c.Attrs, c.Kids = parent, append([]xml.Attr{}, e.Attrs...), nil
+	for _, k := range e.Kids {
+		c.Kids = append(c.Kids, clone(k, &c))
 	}
 	return &c
 }
 
 func setAttr(e *element, name, value string) {
-	for i := range e.attrs {
-		if e.attrs[i].Name.Local == name {
-			e.attrs[i].Value = value
+	for i := range e.Attrs {
+		if e.Attrs[i].Name.Local == name {
+			e.Attrs[i].Value = value
 			return
 		}
 	}
-	e.attrs = append(e.attrs, xml.Attr{Name: xml.Name{Local: name}, Value: value})
+	e.Attrs = append(e.Attrs, xml.Attr{Name: xml.Name{Local: name}, Value: value})
 }
 
 func insert(e *element, text string) {
 	head := "<x"
-	for uri, prefix := range prefixes {
+	for uri, prefix := range testPrefixes {
 		head += ` xmlns:` + strings.TrimSuffix(prefix, ":") + `="` + uri + `"`
 	}
-	x, err := parse([]byte(head + ">" + text + "</x>"))
+	x, err := parseTest([]byte(head + ">" + text + "</x>"))
 	if err != nil {
 		panic(err)
 	}
-	k := x.root.kids[0]
-	k.parent = e
-	e.kids = append(e.kids, k)
+	k := x.Root.Kids[0]
+	k.Parent = e
+	e.Kids = append(e.Kids, k)
 }
 
 // write gives the document back as XML.
-func write(t *tree) string {
+func write(t *document) string {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
-	writeElement(&b, t.root, true)
+	writeElement(&b, t.Root, true)
 	return b.String()
 }
 
 func writeElement(b *strings.Builder, e *element, root bool) {
-	b.WriteString("<" + e.name)
+	b.WriteString("<" + e.Name)
 	if root {
-		for uri, prefix := range prefixes {
+		for uri, prefix := range testPrefixes {
 			b.WriteString(` xmlns:` + strings.TrimSuffix(prefix, ":") + `="` + uri + `"`)
 		}
 	}
-	for _, a := range e.attrs {
+	for _, a := range e.Attrs {
 		if a.Name.Space == "xmlns" || a.Name.Local == "xmlns" || a.Name.Space != "" {
 			continue
 		}
@@ -244,10 +256,10 @@ func writeElement(b *strings.Builder, e *element, root bool) {
 		b.WriteString(`"`)
 	}
 	b.WriteString(">")
-	_ = xml.EscapeText(b, []byte(e.text))
-	for _, k := range e.kids {
+	_ = xml.EscapeText(b, []byte(e.Text))
+	for _, k := range e.Kids {
 		b.WriteString("\n")
 		writeElement(b, k, false)
 	}
-	b.WriteString("</" + e.name + ">")
+	b.WriteString("</" + e.Name + ">")
 }

@@ -7,9 +7,10 @@ package rules
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/choriste/choriste/invoice/tree"
 )
 
 // Severity says what a finding does to an invoice.
@@ -40,7 +41,7 @@ const maxPlaces = 20
 // rule is one test at each element of its group.
 type rule struct {
 	id string
-	ok func(t *tree, e *element) bool
+	ok func(t *document, e *element) bool
 	at string // the path of what is wrong, below the element; "" is the element itself
 }
 
@@ -51,15 +52,11 @@ type group struct {
 	rules []rule
 }
 
-// Check judges a document of UBL or CII, in UTF-8. The error says why it could not be read; findings are in the document's order within a rule, and
-// rules in the order of their tables. A document of another kind has no findings.
-func Check(text []byte) ([]Finding, error) {
-	t, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
+// check judges a document of UBL or CII. Findings are in the document's order within a rule, and rules in the order of their tables. A document of another kind
+// has no findings.
+func check(t *document) []Finding {
 	var groups []group
-	switch t.root.name {
+	switch t.Root.Name {
 	case "ubl:Invoice", "cn:CreditNote":
 		groups = ublGroups
 	case "rsm:CrossIndustryInvoice":
@@ -85,39 +82,39 @@ func Check(text []byte) ([]Finding, error) {
 			}
 		}
 	}
-	return found, nil
+	return found
 }
 
 // elements lists the elements of a name, or with "*Suffix" those of every name that ends so.
-func (t *tree) elements(name string) []*element {
+func (t *document) elements(name string) []*element {
 	suffix, any := strings.CutPrefix(name, "*")
 	switch {
 	case name == "/":
-		return []*element{t.root}
+		return []*element{t.Root}
 	case !any:
-		return t.byName[name]
+		return t.ByName[name]
 	}
 	var all []*element
 	names := make([]string, 0, 8)
-	for n := range t.byName {
+	for n := range t.ByName {
 		if strings.HasSuffix(n, suffix) {
 			names = append(names, n)
 		}
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		all = append(all, t.byName[n]...)
+		all = append(all, t.ByName[n]...)
 	}
 	return all
 }
 
 // withoutLines says which rules are not asked of a document whose profile has no lines: MINIMUM and BASIC WL of Factur-X hold the head of an invoice
 // only, so that what is about lines, or adds them up, has nothing to say.
-func withoutLines(t *tree) map[string]bool {
-	if t.root.name != "rsm:CrossIndustryInvoice" {
+func withoutLines(t *document) map[string]bool {
+	if t.Root.Name != "rsm:CrossIndustryInvoice" {
 		return nil
 	}
-	switch profileOf(t.root) {
+	switch profileOf(t.Root) {
 	case profileMinimum:
 		return notInMinimum
 	case profileBasicWL:
@@ -136,7 +133,7 @@ const (
 
 // profileOf reads what a CII document claims to be, in BT-24.
 func profileOf(root *element) profile {
-	id := strings.ToLower(root.one("rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID").norm())
+	id := strings.ToLower(root.One("rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID").Norm())
 	switch {
 	case strings.HasSuffix(id, ":minimum"):
 		return profileMinimum
@@ -149,17 +146,17 @@ func profileOf(root *element) profile {
 func (r rule) finding(e *element) Finding {
 	at := e
 	if r.at != "" {
-		if x := e.one(r.at); x != nil {
+		if x := e.One(r.at); x != nil {
 			at = x
 		}
 	}
 	txt := textOf(r.id)
 	f := Finding{
-		Code: r.id, Severity: Error, Term: txt.term, Where: at.where() + " (line " + strconv.Itoa(at.line) + ")",
+		Code: r.id, Severity: Error, Term: txt.term, Where: at.Place(),
 		Message: txt.en, MessageFR: txt.fr, Remedy: txt.remedy, RemedyFR: txt.remedyFR,
 	}
-	if len(at.kids) == 0 {
-		f.Value = cut(strings.TrimSpace(at.text))
+	if len(at.Kids) == 0 {
+		f.Value = cut(strings.TrimSpace(at.Text))
 	}
 	return f
 }
@@ -175,37 +172,37 @@ func cut(s string) string {
 	return string([]rune(s)[:shown]) + "…"
 }
 
-func not(ok func(*tree, *element) bool) func(*tree, *element) bool {
-	return func(t *tree, e *element) bool { return !ok(t, e) }
+func not(ok func(*document, *element) bool) func(*document, *element) bool {
+	return func(t *document, e *element) bool { return !ok(t, e) }
 }
 
 // has asks for an element at a path.
-func has(path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return e.has(path) }
+func has(path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return e.Has(path) }
 }
 
 // either asks for an element at one of two paths.
-func either(a, b string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return e.has(a) || e.has(b) }
+func either(a, b string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return e.Has(a) || e.Has(b) }
 }
 
 // filled asks for text at a path.
-func filled(path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return e.filled(path) }
+func filled(path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return e.Filled(path) }
 }
 
 // atMost asks for no more than n elements at a path.
-func atMost(n int, path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return e.count(path) <= n }
+func atMost(n int, path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return e.Count(path) <= n }
 }
 
 // decimals asks for no more than two decimals at a path, which may be missing.
-func decimals(path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
+func decimals(path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
 		if path != "" {
-			e = e.one(path)
+			e = e.One(path)
 		}
-		return twoDecimals(e.value())
+		return twoDecimals(e.Value())
 	}
 }
 
@@ -215,44 +212,44 @@ func twoDecimals(s string) bool {
 }
 
 // compare asks for a number at a path, some of which is above, or with orEqual at, zero.
-func compare(path string, orEqual bool) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
-		return e.some(path, func(x *element) bool {
-			d, ok := x.number()
+func compare(path string, orEqual bool) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
+		return e.Some(path, func(x *element) bool {
+			d, ok := x.Number()
 			return ok && (d.IsPositive() || orEqual && d.IsZero())
 		})
 	}
 }
 
 // zero asks for a number at a path, some of which is zero.
-func zero(path string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
-		return e.some(path, func(x *element) bool {
-			d, ok := x.number()
+func zero(path string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
+		return e.Some(path, func(x *element) bool {
+			d, ok := x.Number()
 			return ok && d.IsZero()
 		})
 	}
 }
 
 // listed asks for one code of a list as the element's whole value.
-func listed(list codes) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return list.has(e.norm()) }
+func listed(list codes) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return list.Has(e.Norm()) }
 }
 
 // attrListed asks for one code of a list as the value of an attribute; a missing one is none.
-func attrListed(name string, list codes) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
-		v, _ := e.attr(name)
-		return list.has(normalize(v))
+func attrListed(name string, list codes) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
+		v, _ := e.Attr(name)
+		return list.Has(tree.Normalize(v))
 	}
 }
 
 // noAttr refuses an attribute.
-func noAttr(name string) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool { return !e.hasAttr(name) }
+func noAttr(name string) func(*document, *element) bool {
+	return func(_ *document, e *element) bool { return !e.HasAttr(name) }
 }
 
 // lacks refuses an element.
-func lacks(path string) func(*tree, *element) bool { return not(has(path)) }
+func lacks(path string) func(*document, *element) bool { return not(has(path)) }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

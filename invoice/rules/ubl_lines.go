@@ -1,6 +1,10 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/choriste/choriste/invoice/tree"
+)
 
 var ublLineNames = []string{"cac:InvoiceLine", "cac:CreditNoteLine"}
 
@@ -8,26 +12,26 @@ var ublLines = []group{
 	{on: ublLineNames, rules: []rule{
 		{id: "BR-21", ok: filled("cbc:ID"), at: "cbc:ID"},
 		{id: "BR-22", ok: either("cbc:InvoicedQuantity", "cbc:CreditedQuantity")},
-		{id: "BR-23", ok: func(_ *tree, e *element) bool {
-			unit := func(q *element) bool { return q.hasAttr("unitCode") }
-			return e.some("cbc:InvoicedQuantity", unit) || e.some("cbc:CreditedQuantity", unit)
+		{id: "BR-23", ok: func(_ *document, e *element) bool {
+			unit := func(q *element) bool { return q.HasAttr("unitCode") }
+			return e.Some("cbc:InvoicedQuantity", unit) || e.Some("cbc:CreditedQuantity", unit)
 		}},
 		{id: "BR-24", ok: has("cbc:LineExtensionAmount")},
 		{id: "BR-25", ok: filled("cac:Item/cbc:Name"), at: "cac:Item"},
 		{id: "BR-26", ok: has("cac:Price/cbc:PriceAmount")},
 		{id: "BR-27", ok: compare("cac:Price/cbc:PriceAmount", true), at: "cac:Price/cbc:PriceAmount"},
-		{id: "BR-28", at: "cac:Price/cac:AllowanceCharge/cbc:BaseAmount", ok: func(t *tree, e *element) bool {
-			return !e.has("cac:Price/cac:AllowanceCharge/cbc:BaseAmount") || compare("cac:Price/cac:AllowanceCharge/cbc:BaseAmount", true)(t, e)
+		{id: "BR-28", at: "cac:Price/cac:AllowanceCharge/cbc:BaseAmount", ok: func(t *document, e *element) bool {
+			return !e.Has("cac:Price/cac:AllowanceCharge/cbc:BaseAmount") || compare("cac:Price/cac:AllowanceCharge/cbc:BaseAmount", true)(t, e)
 		}},
-		{id: "BR-CO-04", at: "cac:Item", ok: func(_ *tree, e *element) bool {
-			return e.some("cac:Item/cac:ClassifiedTaxCategory", func(c *element) bool { return vat(c) && c.has("cbc:ID") })
+		{id: "BR-CO-04", at: "cac:Item", ok: func(_ *document, e *element) bool {
+			return e.Some("cac:Item/cac:ClassifiedTaxCategory", func(c *element) bool { return vat(c) && c.Has("cbc:ID") })
 		}},
 		{id: "BR-DEC-23", ok: decimals("cbc:LineExtensionAmount"), at: "cbc:LineExtensionAmount"},
 		{id: "UBL-SR-34", ok: atMost(1, "cbc:Note"), at: "cbc:Note"},
 		{id: "UBL-SR-35", ok: atMost(1, "cac:OrderLineReference/cbc:LineID")},
 		{id: "UBL-SR-36", ok: atMost(1, "cac:InvoicePeriod")},
 		{id: "UBL-SR-37", ok: atMost(1, "cac:Price/cac:AllowanceCharge/cbc:Amount")},
-		{id: "UBL-SR-48", ok: func(_ *tree, e *element) bool { return e.count("cac:Item/cac:ClassifiedTaxCategory") == 1 }},
+		{id: "UBL-SR-48", ok: func(_ *document, e *element) bool { return e.Count("cac:Item/cac:ClassifiedTaxCategory") == 1 }},
 		{id: "UBL-SR-50", ok: atMost(1, "cac:Item/cbc:Description")},
 		{id: "UBL-SR-52", ok: atMost(1, "cac:DocumentReference")},
 	}},
@@ -46,18 +50,18 @@ var ublLines = []group{
 		{id: "BR-DEC-28", ok: decimals("cbc:BaseAmount"), at: "cbc:BaseAmount"},
 	}},
 	{on: []string{"cac:AdditionalItemProperty"}, rules: []rule{
-		{id: "BR-54", ok: func(_ *tree, e *element) bool { return e.has("cbc:Name") && e.has("cbc:Value") }},
+		{id: "BR-54", ok: func(_ *document, e *element) bool { return e.Has("cbc:Name") && e.Has("cbc:Value") }},
 	}},
 	{on: []string{"cbc:ItemClassificationCode"}, when: func(e *element) bool {
-		return e.under("cac:CommodityClassification", "cac:Item") && line(e.parent.parent)
-	}, rules: []rule{{id: "BR-65", ok: func(_ *tree, e *element) bool { return e.hasAttr("listID") }}}},
+		return e.Under("cac:CommodityClassification", "cac:Item") && line(e.Parent.Parent)
+	}, rules: []rule{{id: "BR-65", ok: func(_ *document, e *element) bool { return e.HasAttr("listID") }}}},
 	{on: []string{"cbc:ID"}, when: func(e *element) bool {
-		return e.under("cac:StandardItemIdentification", "cac:Item") && line(e.parent.parent)
-	}, rules: []rule{{id: "BR-64", ok: func(_ *tree, e *element) bool { return e.hasAttr("schemeID") }}}},
+		return e.Under("cac:StandardItemIdentification", "cac:Item") && line(e.Parent.Parent)
+	}, rules: []rule{{id: "BR-64", ok: func(_ *document, e *element) bool { return e.HasAttr("schemeID") }}}},
 }
 
 func below(parent string, attr string) func(*element) bool {
-	return func(e *element) bool { return e.under(parent) && (attr == "" || e.hasAttr(attr)) }
+	return func(e *element) bool { return e.Under(parent) && (attr == "" || e.HasAttr(attr)) }
 }
 
 var ublCodes = []group{
@@ -73,12 +77,12 @@ var ublCodes = []group{
 		{id: "BR-CL-06", ok: listed(codes{"3": true, "35": true, "432": true})},
 	}},
 	{on: []string{"cbc:ID"}, when: func(e *element) bool {
-		return e.hasAttr("schemeID") && (e.under("cac:AdditionalDocumentReference") || e.under("cac:DocumentReference")) && e.parent.is("cbc:DocumentTypeCode", "130")
+		return e.HasAttr("schemeID") && (e.Under("cac:AdditionalDocumentReference") || e.Under("cac:DocumentReference")) && e.Parent.Is("cbc:DocumentTypeCode", "130")
 	}, rules: []rule{{id: "BR-CL-07", ok: attrListed("schemeID", codeLists["references"])}}},
-	{on: []string{"cbc:ID"}, when: below("cac:PartyIdentification", "schemeID"), rules: []rule{{id: "BR-CL-10", ok: func(_ *tree, e *element) bool {
-		scheme, _ := e.attr("schemeID")
-		scheme = normalize(scheme)
-		return icd.has(scheme) || scheme == "SEPA" && (e.within("cac:AccountingSupplierParty") || e.within("cac:PayeeParty"))
+	{on: []string{"cbc:ID"}, when: below("cac:PartyIdentification", "schemeID"), rules: []rule{{id: "BR-CL-10", ok: func(_ *document, e *element) bool {
+		scheme, _ := e.Attr("schemeID")
+		scheme = tree.Normalize(scheme)
+		return icd.Has(scheme) || scheme == "SEPA" && (e.Within("cac:AccountingSupplierParty") || e.Within("cac:PayeeParty"))
 	}}}},
 	{on: []string{"cbc:CompanyID"}, when: below("cac:PartyLegalEntity", "schemeID"), rules: []rule{{id: "BR-CL-11", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"cbc:ItemClassificationCode"}, when: below("cac:CommodityClassification", "listID"), rules: []rule{
@@ -89,31 +93,31 @@ var ublCodes = []group{
 	{on: []string{"cbc:PaymentMeansCode"}, when: below("cac:PaymentMeans", ""), rules: []rule{{id: "BR-CL-16", ok: listed(codeLists["payments"])}}},
 	{on: []string{"cbc:ID"}, when: below("cac:TaxCategory", ""), rules: []rule{{id: "BR-CL-17", ok: listed(vatCodes)}}},
 	{on: []string{"cbc:ID"}, when: below("cac:ClassifiedTaxCategory", ""), rules: []rule{{id: "BR-CL-18", ok: listed(vatCodes)}}},
-	{on: []string{"cbc:AllowanceChargeReasonCode"}, when: func(e *element) bool { return e.under("cac:AllowanceCharge") && isCharge(e.parent, false) }, rules: []rule{
+	{on: []string{"cbc:AllowanceChargeReasonCode"}, when: func(e *element) bool { return e.Under("cac:AllowanceCharge") && isCharge(e.Parent, false) }, rules: []rule{
 		{id: "BR-CL-19", ok: listed(codeLists["allowances"])},
 	}},
 	{on: []string{"cbc:AllowanceChargeReasonCode"}, when: func(e *element) bool {
-		return e.under("cac:AllowanceCharge") && isCharge(e.parent, true) && !isCharge(e.parent, false)
+		return e.Under("cac:AllowanceCharge") && isCharge(e.Parent, true) && !isCharge(e.Parent, false)
 	}, rules: []rule{{id: "BR-CL-20", ok: listed(codeLists["charges"])}}},
 	{on: []string{"cbc:ID"}, when: below("cac:StandardItemIdentification", "schemeID"), rules: []rule{{id: "BR-CL-21", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"cbc:TaxExemptionReasonCode"}, rules: []rule{{id: "BR-CL-22", ok: exemption}}},
-	{on: []string{"cbc:InvoicedQuantity", "cbc:BaseQuantity", "cbc:CreditedQuantity"}, when: func(e *element) bool { return e.hasAttr("unitCode") }, rules: []rule{
+	{on: []string{"cbc:InvoicedQuantity", "cbc:BaseQuantity", "cbc:CreditedQuantity"}, when: func(e *element) bool { return e.HasAttr("unitCode") }, rules: []rule{
 		{id: "BR-CL-23", ok: attrListed("unitCode", codeLists["units"])},
 	}},
-	{on: []string{"cbc:EmbeddedDocumentBinaryObject"}, when: func(e *element) bool { return e.hasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
-	{on: []string{"cbc:EndpointID"}, when: func(e *element) bool { return e.hasAttr("schemeID") }, rules: []rule{
+	{on: []string{"cbc:EmbeddedDocumentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
+	{on: []string{"cbc:EndpointID"}, when: func(e *element) bool { return e.HasAttr("schemeID") }, rules: []rule{
 		{id: "BR-CL-25", ok: attrListed("schemeID", codeLists["addresses"])},
 	}},
 	{on: []string{"cbc:ID"}, when: below("cac:DeliveryLocation", "schemeID"), rules: []rule{{id: "BR-CL-26", ok: attrListed("schemeID", icd)}}},
 }
 
 // exemption: a code of VATEX, in either case.
-func exemption(_ *tree, e *element) bool {
-	return codeLists["exemptions"].has(strings.ToUpper(e.norm()))
+func exemption(_ *document, e *element) bool {
+	return codeLists["exemptions"].Has(strings.ToUpper(e.Norm()))
 }
 
 // attachable: one of the six kinds of file that an invoice may carry.
-func attachable(_ *tree, e *element) bool {
-	kind, _ := e.attr("mimeCode")
-	return mimeTypes.has(kind)
+func attachable(_ *document, e *element) bool {
+	kind, _ := e.Attr("mimeCode")
+	return mimeTypes.Has(kind)
 }

@@ -10,8 +10,8 @@ var ublMoney = []group{
 		{id: "BR-13", ok: has("cbc:TaxExclusiveAmount")},
 		{id: "BR-14", ok: has("cbc:TaxInclusiveAmount")},
 		{id: "BR-15", ok: has("cbc:PayableAmount")},
-		{id: "BR-CO-10", at: "cbc:LineExtensionAmount", ok: func(t *tree, e *element) bool {
-			total, ok := e.one("cbc:LineExtensionAmount").number()
+		{id: "BR-CO-10", at: "cbc:LineExtensionAmount", ok: func(t *document, e *element) bool {
+			total, ok := e.One("cbc:LineExtensionAmount").Number()
 			return ok && total.Equal(round2(sum(t.ublLines(), "cbc:LineExtensionAmount")))
 		}},
 		{id: "BR-CO-11", at: "cbc:AllowanceTotalAmount", ok: ublSumOfCharges("cbc:AllowanceTotalAmount", false)},
@@ -45,25 +45,25 @@ var ublMoney = []group{
 	}},
 	{on: []string{"cac:PaymentMeans"}, rules: []rule{
 		{id: "BR-49", ok: has("cbc:PaymentMeansCode")},
-		{id: "BR-61", ok: func(_ *tree, e *element) bool {
-			return !transfer(e.one("cbc:PaymentMeansCode").norm()) || e.has("cac:PayeeFinancialAccount/cbc:ID")
+		{id: "BR-61", ok: func(_ *document, e *element) bool {
+			return !transfer(e.One("cbc:PaymentMeansCode").Norm()) || e.Has("cac:PayeeFinancialAccount/cbc:ID")
 		}},
 	}},
 	{on: []string{"cac:PayeeFinancialAccount"}, when: func(e *element) bool {
-		return e.under("cac:PaymentMeans") && (e.parent.is("cbc:PaymentMeansCode", "30") || e.parent.is("cbc:PaymentMeansCode", "58"))
+		return e.Under("cac:PaymentMeans") && (e.Parent.Is("cbc:PaymentMeansCode", "30") || e.Parent.Is("cbc:PaymentMeansCode", "58"))
 	}, rules: []rule{{id: "BR-50", ok: filled("cbc:ID"), at: "cbc:ID"}}},
 	{on: []string{"cac:TaxTotal"}, when: header, rules: []rule{
-		{id: "BR-CO-14", at: "cbc:TaxAmount", ok: func(_ *tree, e *element) bool {
-			total, ok := e.one("cbc:TaxAmount").number()
-			return !e.has("cac:TaxSubtotal") || ok && total.Equal(round2(sum([]*element{e}, "cac:TaxSubtotal/cbc:TaxAmount")))
+		{id: "BR-CO-14", at: "cbc:TaxAmount", ok: func(_ *document, e *element) bool {
+			total, ok := e.One("cbc:TaxAmount").Number()
+			return !e.Has("cac:TaxSubtotal") || ok && total.Equal(round2(sum([]*element{e}, "cac:TaxSubtotal/cbc:TaxAmount")))
 		}},
 	}},
-	{on: []string{"cac:TaxSubtotal"}, when: func(e *element) bool { return e.under("cac:TaxTotal") }, rules: []rule{
+	{on: []string{"cac:TaxSubtotal"}, when: func(e *element) bool { return e.Under("cac:TaxTotal") }, rules: []rule{
 		{id: "BR-45", ok: has("cbc:TaxableAmount")},
 		{id: "BR-46", ok: has("cbc:TaxAmount")},
 		{id: "BR-47", ok: ublHasVAT},
-		{id: "BR-48", ok: func(_ *tree, e *element) bool {
-			return e.some("cac:TaxCategory", func(c *element) bool { return vat(c) && (c.has("cbc:Percent") || category(c, "O")) })
+		{id: "BR-48", ok: func(_ *document, e *element) bool {
+			return e.Some("cac:TaxCategory", func(c *element) bool { return vat(c) && (c.Has("cbc:Percent") || category(c, "O")) })
 		}},
 		{id: "BR-CO-17", at: "cbc:TaxAmount", ok: ublTaxOfRate},
 		{id: "BR-DEC-19", ok: decimals("cbc:TaxableAmount"), at: "cbc:TaxableAmount"},
@@ -74,23 +74,23 @@ var ublMoney = []group{
 // transfer tells whether a means of payment is a transfer to an account.
 func transfer(code string) bool { return code == "30" || code == "58" }
 
-func ublHasVAT(_ *tree, e *element) bool {
-	return e.some("cac:TaxCategory", func(c *element) bool { return vat(c) && c.has("cbc:ID") })
+func ublHasVAT(_ *document, e *element) bool {
+	return e.Some("cac:TaxCategory", func(c *element) bool { return vat(c) && c.Has("cbc:ID") })
 }
 
 // ublLines lists the lines, wherever they stand.
-func (t *tree) ublLines() []*element {
-	return append(t.byName["cac:InvoiceLine"][:len(t.byName["cac:InvoiceLine"]):len(t.byName["cac:InvoiceLine"])], t.byName["cac:CreditNoteLine"]...)
+func (t *document) ublLines() []*element {
+	return append(t.ByName["cac:InvoiceLine"][:len(t.ByName["cac:InvoiceLine"]):len(t.ByName["cac:InvoiceLine"])], t.ByName["cac:CreditNoteLine"]...)
 }
 
 // ublSumOfCharges: a total is the sum of the document's allowances, or charges; it may be missing where there are none.
-func ublSumOfCharges(path string, want bool) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
-		total, all := e.one(path), ublCharges(e.parent, want)
+func ublSumOfCharges(path string, want bool) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
+		total, all := e.One(path), ublCharges(e.Parent, want)
 		if total == nil && len(all) == 0 {
 			return true
 		}
-		d, ok := total.number()
+		d, ok := total.Number()
 		return ok && d.Equal(round2(sum(all, "cbc:Amount")))
 	}
 }
@@ -101,7 +101,7 @@ func ublCharges(e *element, want bool) []*element {
 	if e == nil {
 		return nil
 	}
-	e.each("cac:AllowanceCharge", func(c *element) bool {
+	e.Each("cac:AllowanceCharge", func(c *element) bool {
 		if isCharge(c, want) {
 			all = append(all, c)
 		}
@@ -111,21 +111,21 @@ func ublCharges(e *element, want bool) []*element {
 }
 
 // amount is a number at a path; a missing one counts as zero and is told apart, one that is no number makes bad true.
-func (e *element) amount(path string) (d decimal.Decimal, there, bad bool) {
-	x := e.one(path)
+func amount(e *element, path string) (d decimal.Decimal, there, bad bool) {
+	x := e.One(path)
 	if x == nil {
 		return d, false, false
 	}
-	d, ok := x.number()
+	d, ok := x.Number()
 	return d, true, !ok
 }
 
 // ublWithoutTax: BT-109 = BT-106 - BT-107 + BT-108.
-func ublWithoutTax(_ *tree, e *element) bool {
-	total, ok := e.one("cbc:TaxExclusiveAmount").number()
-	lines, ok2 := e.one("cbc:LineExtensionAmount").number()
-	less, anyLess, bad := e.amount("cbc:AllowanceTotalAmount")
-	more, anyMore, bad2 := e.amount("cbc:ChargeTotalAmount")
+func ublWithoutTax(_ *document, e *element) bool {
+	total, ok := e.One("cbc:TaxExclusiveAmount").Number()
+	lines, ok2 := e.One("cbc:LineExtensionAmount").Number()
+	less, anyLess, bad := amount(e, "cbc:AllowanceTotalAmount")
+	more, anyMore, bad2 := amount(e, "cbc:ChargeTotalAmount")
 	if !ok || !ok2 || bad || bad2 {
 		return false
 	}
@@ -136,11 +136,11 @@ func ublWithoutTax(_ *tree, e *element) bool {
 }
 
 // ublPayable: BT-115 = BT-112 - BT-113 + BT-114.
-func ublPayable(_ *tree, e *element) bool {
-	payable, ok := e.one("cbc:PayableAmount").number()
-	total, ok2 := e.one("cbc:TaxInclusiveAmount").number()
-	paid, anyPaid, bad := e.amount("cbc:PrepaidAmount")
-	rounding, anyRounding, bad2 := e.amount("cbc:PayableRoundingAmount")
+func ublPayable(_ *document, e *element) bool {
+	payable, ok := e.One("cbc:PayableAmount").Number()
+	total, ok2 := e.One("cbc:TaxInclusiveAmount").Number()
+	paid, anyPaid, bad := amount(e, "cbc:PrepaidAmount")
+	rounding, anyRounding, bad2 := amount(e, "cbc:PayableRoundingAmount")
 	if !ok || !ok2 || bad || bad2 {
 		return false
 	}
@@ -154,26 +154,26 @@ func ublPayable(_ *tree, e *element) bool {
 }
 
 // ublTaxOfRate: BT-117 = BT-116 x BT-119, give or take one.
-func ublTaxOfRate(_ *tree, e *element) bool {
+func ublTaxOfRate(_ *document, e *element) bool {
 	var rate *element
-	e.each("cac:TaxCategory", func(c *element) bool {
+	e.Each("cac:TaxCategory", func(c *element) bool {
 		if vat(c) {
-			rate = c.one("cbc:Percent")
+			rate = c.One("cbc:Percent")
 		}
 		return rate == nil
 	})
-	tax, ok := e.one("cbc:TaxAmount").number()
+	tax, ok := e.One("cbc:TaxAmount").Number()
 	if rate == nil {
 		return ok && round0(tax).IsZero()
 	}
-	percent, ok2 := rate.number()
+	percent, ok2 := rate.Number()
 	if !ok || !ok2 {
 		return false
 	}
 	if round0(percent).IsZero() {
 		return round0(tax).IsZero()
 	}
-	base, ok := e.one("cbc:TaxableAmount").number()
+	base, ok := e.One("cbc:TaxableAmount").Number()
 	return ok && near(tax.Abs(), round2(base.Abs().Mul(percent).Shift(-2)))
 }
 

@@ -10,11 +10,11 @@ var ublSyntax = []group{
 		{id: "UBL-SR-01", ok: atMost(1, "cac:ContractDocumentReference/cbc:ID")},
 		{id: "UBL-SR-02", ok: atMost(1, "cac:ReceiptDocumentReference/cbc:ID")},
 		{id: "UBL-SR-03", ok: atMost(1, "cac:DespatchDocumentReference/cbc:ID")},
-		{id: "UBL-SR-04", ok: func(_ *tree, e *element) bool {
+		{id: "UBL-SR-04", ok: func(_ *document, e *element) bool {
 			n := 0
-			e.each("cac:AdditionalDocumentReference", func(r *element) bool {
-				if r.is("cbc:DocumentTypeCode", "130") {
-					n += r.count("cbc:ID")
+			e.Each("cac:AdditionalDocumentReference", func(r *element) bool {
+				if r.Is("cbc:DocumentTypeCode", "130") {
+					n += r.Count("cbc:ID")
 				}
 				return true
 			})
@@ -33,10 +33,10 @@ var ublSyntax = []group{
 		{id: "UBL-SR-17", ok: atMost(1, ublBuyer+"cac:PartyLegalEntity/cbc:CompanyID")},
 		{id: "UBL-SR-18", ok: ublSchemes(ublBuyer, true)},
 		{id: "UBL-SR-24", ok: atMost(1, "cac:Delivery")},
-		{id: "UBL-SR-29", ok: func(t *tree, _ *element) bool {
+		{id: "UBL-SR-29", ok: func(t *document, _ *element) bool {
 			n := 0
-			for _, id := range t.byName["cbc:ID"] {
-				if scheme, _ := id.attr("schemeID"); strings.ToUpper(scheme) == "SEPA" && id.under("cac:PartyIdentification") {
+			for _, id := range t.ByName["cbc:ID"] {
+				if scheme, _ := id.Attr("schemeID"); strings.ToUpper(scheme) == "SEPA" && id.Under("cac:PartyIdentification") {
 					n++
 				}
 			}
@@ -46,10 +46,10 @@ var ublSyntax = []group{
 		{id: "UBL-SR-40", ok: atMost(1, ublBuyer+"cac:PartyName/cbc:Name")},
 		{id: "UBL-SR-44", ok: oneValue("cbc:PaymentID")},
 		{id: "UBL-SR-45", ok: atMost(1, "cac:PaymentMeans/cbc:PaymentDueDate")},
-		{id: "UBL-SR-46", ok: func(_ *tree, e *element) bool {
+		{id: "UBL-SR-46", ok: func(_ *document, e *element) bool {
 			n := 0
-			e.each("cac:PaymentMeans/cbc:PaymentMeansCode", func(c *element) bool {
-				if c.hasAttr("name") {
+			e.Each("cac:PaymentMeans/cbc:PaymentMeansCode", func(c *element) bool {
+				if c.HasAttr("name") {
 					n++
 				}
 				return true
@@ -66,29 +66,29 @@ var ublSyntax = []group{
 	{on: []string{"cac:Party"}, when: below("cac:AccountingSupplierParty", ""), rules: []rule{{id: "UBL-SR-42", ok: atMost(2, "cac:PartyTaxScheme")}}},
 	{on: []string{"cac:AdditionalDocumentReference"}, rules: []rule{
 		{id: "UBL-SR-33", ok: atMost(1, "cbc:DocumentDescription")},
-		{id: "UBL-SR-43", ok: func(t *tree, e *element) bool {
-			scheme := e.some("cbc:ID", func(id *element) bool { return id.hasAttr("schemeID") })
-			return e.is("cbc:DocumentTypeCode", "130") || t.root.name == "cn:CreditNote" && e.is("cbc:DocumentTypeCode", "50") ||
-				!scheme && !e.has("cbc:DocumentTypeCode")
+		{id: "UBL-SR-43", ok: func(t *document, e *element) bool {
+			scheme := e.Some("cbc:ID", func(id *element) bool { return id.HasAttr("schemeID") })
+			return e.Is("cbc:DocumentTypeCode", "130") || t.Root.Name == "cn:CreditNote" && e.Is("cbc:DocumentTypeCode", "50") ||
+				!scheme && !e.Has("cbc:DocumentTypeCode")
 		}},
 	}},
 	{on: []string{"*Amount"}, when: func(e *element) bool {
-		return !strings.HasSuffix(e.name, "PriceAmount") && !ublPriceDiscount(e)
+		return !strings.HasSuffix(e.Name, "PriceAmount") && !ublPriceDiscount(e)
 	}, rules: []rule{{id: "UBL-DT-01", ok: decimals("")}}},
 	{on: []string{"*BinaryObject"}, rules: []rule{
-		{id: "UBL-DT-06", ok: func(_ *tree, e *element) bool { return e.hasAttr("mimeCode") }},
-		{id: "UBL-DT-07", ok: func(_ *tree, e *element) bool { return e.hasAttr("filename") }},
+		{id: "UBL-DT-06", ok: func(_ *document, e *element) bool { return e.HasAttr("mimeCode") }},
+		{id: "UBL-DT-07", ok: func(_ *document, e *element) bool { return e.HasAttr("filename") }},
 	}},
 	{on: []string{"cac:Delivery"}, rules: []rule{{id: "UBL-SR-25", ok: atMost(1, "cac:DeliveryParty/cac:PartyName/cbc:Name")}}},
 	{on: []string{"cac:AllowanceCharge"}, when: charge(false), rules: []rule{{id: "UBL-SR-30", ok: atMost(1, "cbc:AllowanceChargeReason")}}},
 	{on: []string{"cac:AllowanceCharge"}, when: charge(true), rules: []rule{{id: "UBL-SR-31", ok: atMost(1, "cbc:AllowanceChargeReason")}}},
 	{on: []string{"cac:PartyTaxScheme"}, rules: []rule{
-		{id: "UBL-SR-53", ok: func(_ *tree, e *element) bool { return e.has("cac:TaxScheme/cbc:ID") && e.has("cbc:CompanyID") }},
+		{id: "UBL-SR-53", ok: func(_ *document, e *element) bool { return e.Has("cac:TaxScheme/cbc:ID") && e.Has("cbc:CompanyID") }},
 	}},
 	{on: []string{"cac:PayeeParty"}, rules: []rule{
 		{id: "UBL-SR-19", ok: ublPayee("cac:PartyName/cbc:Name", nil)},
 		{id: "UBL-SR-20", ok: ublPayee("cac:PartyIdentification/cbc:ID", func(id *element) bool {
-			scheme, _ := id.attr("schemeID")
+			scheme, _ := id.Attr("schemeID")
 			return strings.ToUpper(scheme) != "SEPA"
 		})},
 		{id: "UBL-SR-21", ok: ublPayee("cac:PartyLegalEntity/cbc:CompanyID", nil)},
@@ -109,19 +109,19 @@ var ublSyntax = []group{
 	{on: []string{"cac:TaxSubtotal"}, rules: []rule{{id: "UBL-SR-32", ok: atMost(1, "cac:TaxCategory/cbc:TaxExemptionReason")}}},
 }
 
-func ublNoTypeOf(path string) func(*tree, *element) bool {
-	return func(t *tree, _ *element) bool {
-		return !t.any("cac:AdditionalDocumentReference", func(r *element) bool { return r.is("cbc:DocumentTypeCode", "130") && r.has(path) })
+func ublNoTypeOf(path string) func(*document, *element) bool {
+	return func(t *document, _ *element) bool {
+		return !t.any("cac:AdditionalDocumentReference", func(r *element) bool { return r.Is("cbc:DocumentTypeCode", "130") && r.Has(path) })
 	}
 }
 
 // ublSchemes: a party has one registration for VAT, and the seller one for other taxes.
-func ublSchemes(party string, wantVAT bool) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
+func ublSchemes(party string, wantVAT bool) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
 		n := 0
-		e.each(party+"cac:PartyTaxScheme", func(s *element) bool {
-			if s.some("cac:TaxScheme", func(x *element) bool { return (strings.ToUpper(x.one("cbc:ID").value()) == "VAT") == wantVAT }) {
-				n += s.count("cbc:CompanyID")
+		e.Each(party+"cac:PartyTaxScheme", func(s *element) bool {
+			if s.Some("cac:TaxScheme", func(x *element) bool { return (strings.ToUpper(x.One("cbc:ID").Value()) == "VAT") == wantVAT }) {
+				n += s.Count("cbc:CompanyID")
 			}
 			return true
 		})
@@ -130,11 +130,11 @@ func ublSchemes(party string, wantVAT bool) func(*tree, *element) bool {
 }
 
 // oneValue: wherever the element is repeated, it holds the same.
-func oneValue(name string) func(*tree, *element) bool {
-	return func(t *tree, _ *element) bool {
-		all := t.byName[name]
+func oneValue(name string) func(*document, *element) bool {
+	return func(t *document, _ *element) bool {
+		all := t.ByName[name]
 		for _, e := range all[min(1, len(all)):] {
-			if e.value() != all[0].value() {
+			if e.Value() != all[0].Value() {
 				return false
 			}
 		}
@@ -143,25 +143,25 @@ func oneValue(name string) func(*tree, *element) bool {
 }
 
 // ublPayee: an element is there once, and the payee is not the seller.
-func ublPayee(path string, which func(*element) bool) func(*tree, *element) bool {
-	return func(_ *tree, e *element) bool {
+func ublPayee(path string, which func(*element) bool) func(*document, *element) bool {
+	return func(_ *document, e *element) bool {
 		n := 0
-		e.each(path, func(x *element) bool {
+		e.Each(path, func(x *element) bool {
 			if which == nil || which(x) {
 				n++
 			}
 			return true
 		})
-		return n <= 1 && e.parent != nil && e.some("cac:PartyName/cbc:Name", func(name *element) bool {
-			return e.parent.some(ublSeller+"cac:PartyLegalEntity/cbc:RegistrationName", func(s *element) bool { return s.value() != name.value() })
+		return n <= 1 && e.Parent != nil && e.Some("cac:PartyName/cbc:Name", func(name *element) bool {
+			return e.Parent.Some(ublSeller+"cac:PartyLegalEntity/cbc:RegistrationName", func(s *element) bool { return s.Value() != name.Value() })
 		})
 	}
 }
 
 // ublPriceDiscount tells whether an amount belongs to the discount within a price, which may have more decimals.
 func ublPriceDiscount(e *element) bool {
-	for p := e.parent; p != nil; p = p.parent {
-		if p.name == "cac:AllowanceCharge" && p.under("cac:Price") {
+	for p := e.Parent; p != nil; p = p.Parent {
+		if p.Name == "cac:AllowanceCharge" && p.Under("cac:Price") {
 			return true
 		}
 	}

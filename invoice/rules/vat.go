@@ -30,7 +30,7 @@ var families = []family{
 }
 
 // rated is the test of a category's rate at a path.
-func rated(rule rateRule, path string) func(*tree, *element) bool {
+func rated(rule rateRule, path string) func(*document, *element) bool {
 	switch rule {
 	case ratePositive:
 		return compare(path, false)

@@ -1,0 +1,134 @@
+package invoice
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/choriste/choriste/invoice/tree"
+)
+
+// Party is a seller or a buyer.
+type Party struct {
+	Name        string  // BT-27 or BT-44, its line breaks taken out
+	Country     string  // BT-40 or BT-55
+	Identifiers []Value // every one, the legal registration first
+	// ID is the identifier that counts: the SIRET, else what comes nearest.
+	ID Value
+	// Kind is Chorus Pro's typeIdentifiantStructure when a scheme says that the party is identified by something else than a SIRET: UE_HORS_FRANCE,
+	// HORS_UE, RIDET, TAHITI, PARTICULIER; else "".
+	Kind string
+
+	siret string
+}
+
+// SIRET is the party's SIRET; "" when it has none that is usable.
+func (p Party) SIRET() string { return p.siret }
+
+// siretSchemes are the identifier schemes that say SIRET: ISO 6523 0009, Chorus Pro's own type 1, and their names.
+var siretSchemes = []string{"0009", "1", "SIRET", "FR:SIRET"}
+
+// sirenSchemes say SIREN, and in practice a SIRET stands under them too.
+var sirenSchemes = []string{"0002", "SIREN", "SIRENE", "FR:SIREN"}
+
+// kinds are the schemes of those who have no SIRET (ISO 6523, and Chorus Pro's own types in UBL), as typeIdentifiantStructure.
+var kinds = map[string]string{
+	"0223": "UE_HORS_FRANCE", "UE_HORS_FRANCE": "UE_HORS_FRANCE", "2": "UE_HORS_FRANCE",
+	"0227": "HORS_UE", "HORS_UE": "HORS_UE", "3": "HORS_UE",
+	"0228": "RIDET", "RIDET": "RIDET", "4": "RIDET",
+	"0229": "TAHITI", "TAHITI": "TAHITI", "5": "TAHITI",
+	"0226": "PARTICULIER", "PARTICULIER": "PARTICULIER",
+}
+
+// routingAddress is the electronic address under which every public body is reached: it names the portal, not a recipient.
+const routingAddress = "11000201100044"
+
+// newParty takes a party out of the document. Nothing is repaired: Chorus Pro refuses a SIRET with a blank in it.
+func newParty(t *tree.Tree, paths partyPaths, recipient bool) Party {
+	var p Party
+	p.Name = strings.Join(strings.FieldsFunc(filled(values(t, "", paths.name...)).Text, isBlank), " ")
+	p.Country = strings.ToUpper(filled(values(t, "", paths.country)).Trimmed())
+	for _, place := range paths.identifiers {
+		for _, v := range values(t, place.term, place.path) {
+			if v.Text != "" {
+				p.Identifiers = append(p.Identifiers, v)
+			}
+		}
+	}
+	best := 0
+	others := slices.ContainsFunc(p.Identifiers, func(v Value) bool { return !isAddress(v) })
+	for _, v := range p.Identifiers {
+		if r := rank(v, recipient, others); r > best {
+			best, p.ID = r, v
+		}
+	}
+	if p.Kind = kinds[strings.ToUpper(p.ID.Scheme)]; p.Kind == "" && best >= rankSIRET {
+		p.siret = p.ID.Text
+	}
+	return p
+}
+
+func isBlank(r rune) bool { return strings.ContainsRune(blanks, r) }
+
+// isAddress tells an electronic address.
+func isAddress(v Value) bool { return v.Term == "BT-34" || v.Term == "BT-49" }
+
+// rankSIRET is the lowest rank of a SIRET.
+const rankSIRET = 60
+
+// rank says how good an identifier is as the one that counts; 0: not at all. A SIRET that says so comes before one that does not, and what was meant as a SIRET
+// before what is none. An electronic address counts only when it says SIRET, and for a recipient only where nothing else says who it is.
+func rank(v Value, recipient, others bool) int {
+	scheme := strings.ToUpper(v.Scheme)
+	said, siren := slices.Contains(siretSchemes, scheme), slices.Contains(sirenSchemes, scheme)
+	form := digitsOf(v.Text)
+	switch {
+	case isAddress(v):
+		if scheme != "0009" || recipient && (others || form == routingAddress) {
+			return 0
+		}
+		if isSIRET(v.Text) {
+			return rankSIRET
+		}
+		return 5
+	case kinds[scheme] != "":
+		return 65
+	case isSIRET(v.Text) && said:
+		return 100
+	case isSIRET(v.Text) && siren:
+		return 90
+	case isSIRET(v.Text) && scheme == "":
+		return 80
+	case said && form != "":
+		return 50 // written wrongly
+	case siren && len(form) == 14:
+		return 45
+	case scheme == "" && len(form) == 14:
+		return 40
+	case siren && form != "":
+		return 30
+	case said, siren:
+		return 25
+	case scheme == "":
+		return 20
+	}
+	return 10 // of a scheme that has nothing to do with it
+}
+
+// digitsOf is a text of digits without the blanks between them; "" for any other.
+func digitsOf(s string) string {
+	solid := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if strings.Trim(solid, "0123456789") != "" {
+		return ""
+	}
+	return solid
+}
+
+func isSIRET(s string) bool {
+	return len(s) == 14 && strings.Trim(s, "0123456789") == ""
+}
