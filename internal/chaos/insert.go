@@ -51,12 +51,19 @@ const (
 	kindCancelled = "cancelled" // its cancellation is asked for at once: it may be too late
 	kindTyped     = "typed"     // a person has typed the same invoice in at the portal
 	kindPoison    = "poison"    // hurts who reads it
+	kindOld       = "old"       // inserted during the episodes, and dated before them
 )
 
 // The portal's first suppliers and recipients (chorus/chorustest).
 var (
 	suppliers  = []string{"99999999800012", "99999999800020", "99999998900010"}
 	recipients = []string{"99999999700023", "99999999700023", "99999999700023", "12345678200051"}
+)
+
+// The dates of invoices, before and after any restore of any run.
+var (
+	before = time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
+	after  = time.Date(2036, 1, 15, 0, 0, 0, 0, time.UTC)
 )
 
 // plan makes the n-th insert of a seed: the same bytes each time.
@@ -87,16 +94,24 @@ func plan(cfg Config, n int) (insert, error) {
 	case x < 8 && cfg.Uniqueness == "on":
 		i.Kind = kindTyped
 	}
+	// What is dated before a restore is looked up first when it is inserted after it, for ever (docs/protocol.md §3.5). Most of what the episodes insert is dated
+	// later, so that it has nothing to wait for.
+	i.invoice.Date = before
+	if n >= cfg.Invoices {
+		if i.invoice.Date = after; n%8 == 0 {
+			i.invoice.Date, i.Kind = before, kindOld
+		}
+	}
 	switch i.Kind {
 	case kindInvalid:
 		i.invoice.Sans = []string{"BT-30"}
 	case kindTwin:
-		before, err := plan(cfg, n-1)
+		other, err := plan(cfg, n-1)
 		if err != nil {
 			return i, err
 		}
-		i.Numero, i.invoice.Numero = before.Numero, before.Numero
-		i.invoice.FournisseurSIRET, i.invoice.DestinataireNom = before.invoice.FournisseurSIRET, "UNE AUTRE COMMUNE"
+		i.Numero, i.invoice.Numero = other.Numero, other.Numero
+		i.invoice.FournisseurSIRET, i.invoice.DestinataireNom = other.invoice.FournisseurSIRET, "UNE AUTRE COMMUNE"
 	}
 	switch form := chance.IntN(40); {
 	case form == 0 && cfg.Portal == "simulator": // the foreign portal reads XML only
@@ -112,7 +127,7 @@ func plan(cfg Config, n int) (insert, error) {
 	}
 	sum := sha256.Sum256(i.document)
 	i.SHA256 = hex.EncodeToString(sum[:])
-	i.Key = fmt.Sprintf("2026/%s/%s", i.invoice.FournisseurSIRET[:9], i.Numero)
+	i.Key = fmt.Sprintf("%d/%s/%s", i.invoice.Date.Year(), i.invoice.FournisseurSIRET[:9], i.Numero)
 	return i, nil
 }
 
@@ -281,7 +296,7 @@ func (in *inserter) insert(ctx context.Context, conn *pgx.Conn, i insert) (id in
 func typed(i insert) map[string]any {
 	ht, _, ttc := i.invoice.Total()
 	return map[string]any{
-		"numero": i.Numero, "dateFacture": "2026-01-15", "fournisseur": i.invoice.FournisseurSIRET, "destinataire": i.invoice.DestinataireSIRET,
+		"numero": i.Numero, "dateFacture": i.invoice.Date.Format(time.DateOnly), "fournisseur": i.invoice.FournisseurSIRET, "destinataire": i.invoice.DestinataireSIRET,
 		"montantHT": ht.StringFixed(2), "montantTTC": ttc.StringFixed(2), "montantAPayer": ttc.StringFixed(2), "devise": "EUR",
 	}
 }

@@ -49,7 +49,7 @@ func TestSecretsAreFoundInEveryEncoding(t *testing.T) {
 }
 
 func TestPlansFollowFromTheSeed(t *testing.T) {
-	cfg := Config{Seed: 4, Uniqueness: "on", Portal: "simulator"}
+	cfg := Config{Seed: 4, Uniqueness: "on", Portal: "simulator", Invoices: 1400}
 	kinds, keys, hashes := map[string]int{}, map[string]string{}, map[string]bool{}
 	for n := range 1500 {
 		a, err := plan(cfg, n)
@@ -69,7 +69,7 @@ func TestPlansFollowFromTheSeed(t *testing.T) {
 		}
 		keys[a.Key] = a.ExternalRef
 	}
-	for _, kind := range []string{kindGood, kindInvalid, kindTwin, kindCancelled, kindTyped} {
+	for _, kind := range []string{kindGood, kindInvalid, kindTwin, kindCancelled, kindTyped, kindOld} {
 		if kinds[kind] == 0 {
 			t.Errorf("none of 1500 inserts is %s: %v", kind, kinds)
 		}

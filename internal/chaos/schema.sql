@@ -39,7 +39,7 @@ CREATE TABLE chaos.inserts (
     external_ref text NOT NULL,
     key          text NOT NULL,
     sha256       text NOT NULL,
-    kind         text NOT NULL, -- what is special about it: good, invalid, twin, cancelled, typed, poison
+    kind         text NOT NULL, -- what is special about it: good, invalid, twin, cancelled, typed, poison, old
     acknowledged boolean NOT NULL,
     at           timestamptz,   -- when it was acknowledged
     PRIMARY KEY (account, external_ref)
