@@ -24,9 +24,9 @@ func InsertCompare(account string) river.InsertManyParams {
 	return once(CompareArgs{account}, QueueFollow, 1)
 }
 
-// readWithin is how long the documents that waited at the start may take to be read before the comparison does without their numbers. They are compared then
-// as the change feed shows what the portal holds.
-const readWithin = time.Minute
+// readWithin is how long the documents that waited at the start may take to be read before the comparison does without their numbers, a minute by default.
+// They are compared then as the change feed shows what the portal holds.
+func (s Settings) readWithin() time.Duration { return 2 * s.ResolveAfter }
 
 // compareAccount asks the portal what it has got since a worker was last alive. An invoice that waits here to be sent, and came to the portal by a flux, shows
 // that the database was taken back. Until the portal has answered in full, nothing is sent for the account: a crash leaves that as it is.
@@ -39,8 +39,8 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	if c.Unread && time.Duration(c.Waiting)*time.Second < readWithin {
-		return j.Store.CompareLater(ctx, account, 200*time.Millisecond)
+	if c.Unread && c.Waiting < j.Settings.readWithin() {
+		return j.Store.CompareLater(ctx, account, min(200*time.Millisecond, j.Settings.readWithin()/4))
 	}
 	defer j.Poke()
 	pages, rows, forgot, err := j.comparePages(ctx, acct, c)

@@ -99,21 +99,23 @@ type Comparison struct {
 	Since   time.Time // what the portal has got since
 	Asked   time.Time
 	Now     time.Time
-	Unread  bool // documents wait to be read: their numbers are not known yet
-	First   bool // no worker has ever sent anything with this database
-	Waiting int  // how long it has been asked for, in seconds
+	Unread  bool          // documents wait to be read: their numbers are not known yet
+	First   bool          // no worker has ever sent anything with this database
+	Waiting time.Duration // for how long it has been asked for
 }
 
 // Comparing returns what is to be compared of an account; ErrGone: nothing.
 func (s *Store) Comparing(ctx context.Context, account string) (Comparison, error) {
 	var c Comparison
+	var waiting float64
 	err := s.pool.QueryRow(ctx, `
 		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
 		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
-		       extract(epoch FROM clock_timestamp() - compare_asked_at)::int
+		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &waiting)
+	c.Waiting = seconds(waiting)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone
 	}
