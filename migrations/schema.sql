@@ -26,6 +26,27 @@ ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.answers (
+    kind text NOT NULL,
+    code text NOT NULL,
+    n integer NOT NULL,
+    who text NOT NULL,
+    retry text NOT NULL,
+    pattern text,
+    general boolean NOT NULL,
+    message_code text,
+    term text,
+    column_name text,
+    text text NOT NULL,
+    text_fr text NOT NULL,
+    remedy text NOT NULL,
+    remedy_fr text NOT NULL,
+    mark text NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT answers_n_key UNIQUE (n),
+    CONSTRAINT answers_pkey PRIMARY KEY (kind, code)
+);
+
 CREATE TABLE chorus.attempts (
     id uuid NOT NULL,
     invoice_id bigint NOT NULL,
@@ -681,6 +702,22 @@ ALTER TABLE chorus.webhooks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.webhooks FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
 CREATE POLICY worker ON chorus.webhooks FOR ALL TO chorus_worker USING true;
 
+CREATE VIEW chorus.invoice_help AS
+ SELECT i.id,
+    h.kind,
+    h.code,
+    h.who,
+    h.retry,
+    h.term,
+    h.column_name,
+    h.message,
+    h.text,
+    h.text_fr,
+    h.remedy,
+    h.remedy_fr
+   FROM (chorus.invoice_status i
+     CROSS JOIN LATERAL chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) h(kind, code, who, retry, term, column_name, message, text, text_fr, remedy, remedy_fr));
+
 CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
  SELECT id,
     external_ref,
@@ -983,6 +1020,59 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.explain(p_reason_code text, p_reason text, p_statut text, p_comment text)
+ RETURNS TABLE(kind text, code text, who text, retry text, term text, column_name text, message text, text text, text_fr text, remedy text, remedy_fr text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH messages AS (
+        SELECT row_number() OVER () AS n, btrim(said) AS said
+        FROM regexp_split_to_table(left(p_reason, 4096), '\||; ') said
+        WHERE p_reason_code IN ('FLUX_REJECTED', 'REFUSED') AND btrim(said) <> ''
+        LIMIT 40
+    ), matched AS (
+        SELECT m.n, m.said, a.kind, a.code, a.n AS entry, a.general,
+               bool_and(a.general) OVER (PARTITION BY m.n) AS only_general,
+               min(a.n) OVER (PARTITION BY m.n) AS first
+        FROM messages m
+        JOIN chorus.answers a ON a.pattern IS NOT NULL AND chorus.folded(m.said) ~* a.pattern
+    ), words AS (
+        -- Motives and message codes: a word with an underscore anywhere, one without at the head alone.
+        SELECT m.n, m.said, a.kind, a.code
+        FROM messages m
+        JOIN chorus.answers a
+            ON a.kind = 'codeRetour' AND strpos(replace(m.said, '.', '_'), replace(a.message_code, '.', '_')) > 0
+            OR a.kind = 'motif' AND m.said ~ ('^' || a.code || '($|[ :.,;-])')
+            OR a.kind = 'motif' AND strpos(a.code, '_') > 0 AND m.said ~ ('(^|[^A-Z0-9_])' || a.code || '($|[^A-Z0-9_])')
+    ), said AS (
+        SELECT 1 AS part, 0::bigint AS n, 'reason' AS kind, p_reason_code AS code, NULL AS message
+        UNION ALL
+        SELECT 2, n, kind, code, said FROM matched WHERE NOT general OR only_general AND entry = first
+        UNION ALL
+        SELECT 2, n, kind, code, said FROM words
+        UNION ALL
+        SELECT 2, m.n, 'error', 'UNCLASSIFIED', m.said
+        FROM messages m
+        WHERE NOT EXISTS (SELECT FROM matched x WHERE x.n = m.n) AND NOT EXISTS (SELECT FROM words x WHERE x.n = m.n)
+        UNION ALL
+        SELECT 3, 0, 'statut', p_statut, NULL WHERE EXISTS (SELECT FROM chorus.answers a WHERE a.kind = 'statut' AND a.code = p_statut)
+        UNION ALL
+        SELECT 3, 0, 'error', 'UNCLASSIFIED', p_statut WHERE p_statut <> '' AND NOT EXISTS (SELECT FROM chorus.answers a WHERE a.kind = 'statut' AND a.code = p_statut)
+        UNION ALL
+        SELECT DISTINCT 4, 0::bigint, a.kind, a.code, NULL
+        FROM regexp_split_to_table(left(concat_ws(' | ', p_comment, CASE p_reason_code WHEN 'RECIPIENT' THEN p_reason END), 4096), '\||; ') c
+        JOIN chorus.answers a
+            ON a.kind = 'motif' AND (btrim(c) ~ ('^' || a.code || '($|[ :.,;-])')
+            OR strpos(a.code, '_') > 0 AND c ~ ('(^|[^A-Z0-9_])' || a.code || '($|[^A-Z0-9_])'))
+    )
+    SELECT a.kind, a.code, a.who, a.retry, a.term, a.column_name, s.message, a.text, a.text_fr, a.remedy, a.remedy_fr
+    FROM said s
+    JOIN chorus.answers a ON a.kind = s.kind AND a.code = s.code
+    ORDER BY s.part, s.n, a.n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.feed_honours(p_account text, p_structure bigint, p_honoured text, p_offset interval)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1040,6 +1130,17 @@ BEGIN
     END IF;
     RETURN NULL;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.folded(p_text text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT btrim(regexp_replace(translate(p_text,
+        U&'\00e0\00e2\00e4\00e1\00e3\00e5\00e7\00e8\00e9\00ea\00eb\00ec\00ed\00ee\00ef\00f1\00f2\00f3\00f4\00f6\00f5\00f9\00fa\00fb\00fc\00fd\00ff\00c0\00c2\00c4\00c1\00c3\00c5\00c7\00c8\00c9\00ca\00cb\00cc\00cd\00ce\00cf\00d1\00d2\00d3\00d4\00d6\00d5\00d9\00da\00db\00dc\00dd\0178\2019\2018\02bc\00ab\00bb\201c\201d\00a0\202f\2009\0009\000a\000d\0300\0301\0302\0303\0308\030a\0327',
+        U&'aaaaaaceeeeiiiinooooouuuuyyAAAAAACEEEEIIIINOOOOOUUUUYY''''''""""      '), ' {2,}', ' ', 'g'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.forget_gone()
@@ -2347,6 +2448,9 @@ GRANT USAGE ON SCHEMA river TO chorus_worker;
 GRANT SELECT ON chorus.accounts TO chorus_operator;
 GRANT SELECT ON chorus.accounts TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.accounts TO chorus_worker;
+GRANT SELECT ON chorus.answers TO chorus_app;
+GRANT SELECT ON chorus.answers TO chorus_operator;
+GRANT SELECT ON chorus.answers TO chorus_reader;
 GRANT SELECT ON chorus.attempts TO chorus_operator;
 GRANT SELECT ON chorus.attempts TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.attempts TO chorus_worker;
@@ -2382,6 +2486,9 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.heartbeats TO chorus_worker;
 GRANT SELECT ON chorus.installation TO chorus_operator;
 GRANT SELECT ON chorus.installation TO chorus_reader;
 GRANT SELECT, UPDATE ON chorus.installation TO chorus_worker;
+GRANT SELECT ON chorus.invoice_help TO chorus_app;
+GRANT SELECT ON chorus.invoice_help TO chorus_operator;
+GRANT SELECT ON chorus.invoice_help TO chorus_reader;
 GRANT SELECT ON chorus.invoice_status TO chorus_app;
 GRANT SELECT ON chorus.invoice_status TO chorus_operator;
 GRANT SELECT ON chorus.invoice_status TO chorus_reader;
@@ -2469,7 +2576,13 @@ GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chor
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;

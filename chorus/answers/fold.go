@@ -70,3 +70,6 @@ func Duplicate(text string) bool {
 	}
 	return false
 }
+
+// Folds gives what Fold compares as what, letter by letter, for PostgreSQL's translate; letters without a counterpart are left out.
+func Folds() (from, to string) { return foldFrom, foldTo }

@@ -60,7 +60,7 @@ func For(reasonCode, reason, statut, comment *string) []Help {
 	}
 	if e, known := Find(Statut, text(statut)); known {
 		list = append(list, Match{Entry: e}.Help())
-	} else if statut != nil {
+	} else if text(statut) != "" {
 		list = append(list, Unknown(Statut, *statut))
 	}
 	said := text(comment)

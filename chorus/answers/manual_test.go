@@ -78,7 +78,7 @@ $ choriste explain --lang fr MONTANT_ERR
 $ choriste explain --json 20001
 ` + "```" + `
 
-` + "`choriste show ID`" + ` explains what its row says, as do the console and [webhooks](webhooks.md#what-is-sent). What no entry knows is *unclassified*: it is kept as it came, counted (` + "`choriste_unknown_values_total`" + `), shown as such, and nothing is sent again because of it. ` + "`choriste explain --unclassified`" + ` lists what your database has met.
+` + "`choriste show ID`" + ` explains what its row says, as do the console, [webhooks](webhooks.md#what-is-sent) and the view [` + "`chorus.invoice_help`" + `](sql.md#what-to-do-about-it). What no entry knows is *unclassified*: it is kept as it came, counted (` + "`choriste_unknown_values_total`" + `), shown as such, and nothing is sent again because of it. ` + "`choriste explain --unclassified`" + ` lists what your database has met.
 
 *Source*: **S** official, **P** production code, **L** measured live by others, **C** third party, **A** our assumption, **G** guess ([chorus-pro.md](chorus-pro.md)); *own* is choriste itself.
 
