@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,14 +45,31 @@ const (
 	mostAttempts = 64 // more than may be in flight between two savings, by default
 )
 
-// OpenState is the file of an installation in a directory, which must be there.
-func OpenState(dir string, installation uuid.UUID) (*StateFile, error) {
+// CheckStateDir tells why a directory cannot keep the file, or returns nil.
+func CheckStateDir(dir string) error {
+	if err := isDir(dir); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, ".choriste-*")
+	if err != nil {
+		return clean(err)
+	}
+	_ = tmp.Close()
+	return os.Remove(tmp.Name())
+}
+
+func isDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = errors.New("it is no directory")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("CHORISTE_STATE_DIR: %w", clean(err))
+	return clean(err)
+}
+
+// OpenState is the file of an installation in a directory, which must be there. That it takes no files is said when it is written: an old one still tells something.
+func OpenState(dir string, installation uuid.UUID) (*StateFile, error) {
+	if err := isDir(dir); err != nil {
+		return nil, fmt.Errorf("CHORISTE_STATE_DIR: %w", err)
 	}
 	return &StateFile{dir: dir, name: filepath.Join(dir, "choriste-"+installation.String()+".json")}, nil
 }
@@ -168,7 +184,7 @@ func (f *StateFile) lock() (unlock func()) {
 		return func() {}
 	}
 	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
-		if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil || time.Since(began) > lockWithin {
+		if tryLock(file) || time.Since(began) > lockWithin {
 			return func() { _ = file.Close() } // which gives the lock back
 		}
 	}

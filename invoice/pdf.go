@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -136,6 +137,9 @@ func (f *pdfFile) fileStream(spec pdfDict) *pdfStream {
 	return nil
 }
 
+// languageMark says in which language what follows is written: ESC, two letters or four, ESC (ISO 32000, 7.9.2.2).
+var languageMark = regexp.MustCompile("\x1b[A-Za-z]{2}(?:[A-Za-z]{2})?\x1b")
+
 // text reads the two Unicode forms of a string. In the third one letters are those of ASCII, and nothing else is looked for.
 func (s pdfString) text() pdfString {
 	if rest, is := strings.CutPrefix(string(s), "\xfe\xff"); is {
@@ -143,7 +147,7 @@ func (s pdfString) text() pdfString {
 		for i := range units {
 			units[i] = binary.BigEndian.Uint16([]byte(rest[2*i:]))
 		}
-		return pdfString(string(utf16.Decode(units)))
+		return pdfString(languageMark.ReplaceAllString(string(utf16.Decode(units)), ""))
 	}
 	return pdfString(strings.TrimPrefix(string(s), "\xef\xbb\xbf"))
 }

@@ -21,9 +21,14 @@ func TestReadChangedPDF(t *testing.T) {
 		place[n] = b.Len()
 		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", n, body)
 	}
+	// factur-x.xml in UTF-16, with the language that it is written in.
+	name := "\xfe\xff\x00\x1b\x00f\x00r\x00F\x00R\x00\x1b"
+	for _, c := range "factur-x.xml" {
+		name += "\x00" + string(c)
+	}
 	file := func(n int, numero string) {
 		x := invoicetest.Invoice{Numero: numero}.CII()
-		object(n, fmt.Sprintf("<< /F (factur-x.xml) /UF (Facture.xml) /EF << /F %d 0 R >> >>", n+1))
+		object(n, fmt.Sprintf("<< /F (f) /UF <%X> /EF << /F %d 0 R >> >>", name, n+1))
 		object(n+1, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(x), x))
 	}
 	change := func(previous string, freed ...int) (at string) {

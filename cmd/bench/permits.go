@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -149,11 +148,7 @@ func serverProcesses(ctx context.Context, owner *pgxpool.Pool) (pids []int, err 
 
 // working is for how long this process and these have used a CPU so far; 0 where the system does not tell of others.
 func working(pids []int) time.Duration {
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return 0
-	}
-	sum := time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	sum := ownTime()
 	for _, pid := range pids {
 		// The time on a CPU in ns comes first.
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
@@ -153,7 +152,7 @@ func prefer(pid int) {
 	}
 	for _, t := range threads {
 		if tid, err := strconv.Atoi(t.Name()); err == nil {
-			_ = syscall.Setpriority(syscall.PRIO_PROCESS, tid, -20) // new threads inherit it
+			preferThread(tid) // new threads inherit it
 		}
 	}
 }

@@ -74,6 +74,60 @@ func TestErrorsOfTheDatabaseSayWhatToDo(t *testing.T) {
 	}
 }
 
+// What somebody typed is quoted at 60 characters at most, whoever complains of it: the parser, a command, PostgreSQL.
+func TestLongArgumentsAreCut(t *testing.T) {
+	db := storetest.New(t)
+	for _, long := range []string{strings.Repeat("a", 100_000), strings.Repeat("b\x1b[31m ", 10_000), strings.Repeat("é,\n", 20_000)} {
+		for _, args := range [][]string{
+			{long},
+			{"list", "--state", long},
+			{"list", "--state=" + long},
+			{"list", "--account", long},
+			{"list", "--limit", long},
+			{"list", "--" + long + "=1"},
+			{"show", long},
+			{"submit", long},
+			{"retry", "--reason-code", long, "--dry-run"},
+			{"pause", long, "--reason", "x"},
+			{"resume", long},
+			{"help", long},
+			{"reconcile", "--from", long},
+			{"reconcile", "--open", "--account", long},
+			{"webhooks", "test", long},
+			{"resolve", "1", long},
+			{"migrate", long},
+			{"doctor", "--lang", long},
+		} {
+			status, _, errOut := command(t, map[string]string{"DATABASE_URL": db.OperatorURL}, args...)
+			if status == 0 || len(errOut) > 2000 || strings.ContainsAny(errOut, "\x1b") || strings.Count(errOut, "\n") != 1 {
+				t.Errorf("%.60q: status %d, %d bytes: %.300q", args, status, len(errOut), errOut)
+			}
+		}
+	}
+}
+
+// Several files or invoices that fail are a line each, and a last one counts them; one alone is one line.
+func TestErrorsOfSeveral(t *testing.T) {
+	db := storetest.New(t)
+	good := document(t, "invoice.xml", invoicetest.Invoice{}.CII())
+	for _, c := range []struct {
+		args  []string
+		lines int
+		last  string
+	}{
+		{[]string{"submit", "/nowhere.xml"}, 1, "choriste: /nowhere.xml: "},
+		{[]string{"submit", "/nowhere.xml", good, "/etc/hostname"}, 3, "choriste: 2 of 3 files were not inserted\n"},
+		{[]string{"retry", "7", "--reason", "x"}, 1, "choriste: there is no invoice 7"},
+		{[]string{"retry", "1", "7", "8", "--reason", "x"}, 4, "choriste: 3 of 3 invoices were not retried\n"},
+	} {
+		status, _, errOut := command(t, map[string]string{"DATABASE_URL": db.OperatorURL}, c.args...)
+		lines := strings.SplitAfter(strings.TrimSuffix(errOut, "\n"), "\n")
+		if status != 1 || len(lines) != c.lines || !strings.HasPrefix(lines[len(lines)-1]+"\n", c.last) {
+			t.Errorf("%q: status %d\n%s", c.args, status, errOut)
+		}
+	}
+}
+
 func TestValuesThatDoNotExistAreNamed(t *testing.T) {
 	db := storetest.New(t)
 	for _, args := range [][]string{{"list"}, {"retry", "--dry-run"}} {

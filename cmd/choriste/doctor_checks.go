@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/fleet"
+	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/migrations"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
@@ -55,6 +57,15 @@ func (d *doctor) settings() (s settings, ok bool) {
 	d.list(statusFail, "SETTINGS_MISSING", missing)
 	d.list(statusFail, "SETTINGS_INVALID", wrong)
 	d.list(statusFail, "ACCOUNTS_INVALID", accounts)
+	d.list(statusWarn, "SETTINGS_UNKNOWN", unknown(d.getenv))
+	if s.StateDir == "" {
+		s.StateDir = systemStateDir(d.getenv)
+	}
+	if s.StateDir != "" {
+		if err := fleet.CheckStateDir(s.StateDir); err != nil {
+			d.add(found(statusWarn, "STATE_DIR", visible.Short(s.StateDir), err.Error()))
+		}
+	}
 	d.okUnless(before, layerSettings)
 	before = len(d.results)
 	d.list(statusFail, "SECRET_FILE", unread)

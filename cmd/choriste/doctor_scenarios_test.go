@@ -42,6 +42,10 @@ var scenarios = []scenario{
 	}},
 
 	{name: "nothing set", codes: "SETTINGS_MISSING", broken: func(c *clinic) { clear(c.env) }},
+	{name: "a misspelt setting", codes: "?SETTINGS_UNKNOWN", broken: func(c *clinic) { c.env["CHORISTE_QOUTA"] = "5" }},
+	{name: "a state directory that is not there", codes: "?STATE_DIR", broken: func(c *clinic) { c.env["CHORISTE_STATE_DIR"] = filepath.Join(c.dir, "nowhere") }},
+	{name: "a state directory that is a file", codes: "?STATE_DIR", broken: func(c *clinic) { c.env["STATE_DIRECTORY"] = c.env["DATABASE_URL_FILE"] }},
+	{name: "a state directory", broken: func(c *clinic) { c.env["CHORISTE_STATE_DIR"] = c.dir }},
 	{name: "no login", codes: "SETTINGS_MISSING", broken: func(c *clinic) { delete(c.env, "CHORUS_LOGIN") }},
 	{name: "a duration without unit", codes: "SETTINGS_INVALID", broken: func(c *clinic) { c.env["CHORISTE_HTTP_TIMEOUT"] = "60" }},
 	{name: "a database address in pieces", codes: "SETTINGS_INVALID", broken: func(c *clinic) { c.secret("DATABASE_URL", "postgres://u:"+accountPassword+"@[/x") }},

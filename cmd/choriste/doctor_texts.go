@@ -75,6 +75,16 @@ var setupDiagnoses = map[string]diagnosis{
 		words{"The accounts cannot be used: %s.", "Correct CHORISTE_ACCOUNTS_FILE at these lines."},
 		words{"Les comptes sont inutilisables : %s.", "Corriger CHORISTE_ACCOUNTS_FILE à ces lignes."},
 	},
+	"SETTINGS_UNKNOWN": {
+		layerSettings,
+		words{"Variables that look like settings are none, and change nothing: %s.", "Correct the names, or take them out. `choriste help env` lists the settings."},
+		words{"Ces variables ressemblent à des réglages, n'en sont pas et ne changent rien : %s.", "Corriger les noms, ou les enlever. « choriste help env » liste les réglages."},
+	},
+	"STATE_DIR": {
+		layerSettings,
+		words{"Workers cannot keep what they know outside the database, in %s: %s. They work all the same, and notice a restore by the other witnesses alone.", "Create the directory for the worker's user (mode 700), or correct CHORISTE_STATE_DIR; run this as the worker's user."},
+		words{"Les services ne peuvent pas garder hors de la base ce qu'ils savent, dans %s : %s. Ils travaillent quand même, et ne remarquent une restauration que par les autres témoins.", "Créer le répertoire pour l'utilisateur du service (mode 700), ou corriger CHORISTE_STATE_DIR ; lancer la commande avec l'utilisateur du service."},
+	},
 	"SECRET_FILE": {
 		layerSecrets,
 		words{"A file with a secret cannot be used: %s.", "Name a file that exists, is not empty, and that nobody but its owner may read (chmod 600); run this as the worker's user."},

@@ -42,12 +42,15 @@ func (c submitCmd) Run(a *app) error {
 	failed := 0
 	for _, name := range c.Files {
 		id, r, err := c.one(a, st, name, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels})
-		if err != nil {
+		if said := c.say(a, id, r); said != nil {
+			return said
+		}
+		switch {
+		case err != nil && len(c.Files) == 1:
+			return fmt.Errorf("%s: %s", name, a.words(err))
+		case err != nil:
 			failed++
 			a.warnf("choriste: %s: %s\n", name, oneLine(a.words(err)))
-		}
-		if err := c.say(a, id, r); err != nil {
-			return err
 		}
 	}
 	if failed > 0 {
@@ -450,6 +453,9 @@ func (c retryCmd) Run(a *app) error {
 	failed := 0
 	for _, id := range ids {
 		state, err := st.Retry(a.ctx, id, c.Reason)
+		if err != nil && len(ids) == 1 {
+			return err
+		}
 		if err != nil {
 			failed++
 			a.warnf("choriste: %s\n", oneLine(a.words(err)))
@@ -538,7 +544,7 @@ type helpCmd struct {
 func (c helpCmd) Run(a *app) error {
 	switch c.Topic {
 	case "env":
-		return manual(a.out)
+		return a.manual()
 	case "":
 		return a.usage()
 	default:

@@ -219,7 +219,7 @@ func TestCommands(t *testing.T) {
 		err    string
 	}{
 		{"submit " + file + " --ref mine", 0, "invoice 1\n", ""},
-		{"submit " + file + " --ref mine", 1, "", "1 of 1 files were not inserted"},
+		{"submit " + file + " --ref mine", 1, "", "has this external_ref already"},
 		{"submit /nowhere.xml", 1, "", "cannot be opened"},
 		{"list", 0, "received", ""},
 		{"list --json --ref mine", 0, `"external_ref":"mine"`, ""},
@@ -262,6 +262,9 @@ func TestCommands(t *testing.T) {
 		{"pause nobody --reason=x", 1, "", "there is no account nobody"},
 		{"resume", 0, "default goes on", ""},
 		{"help env", 0, "CHORISTE_LANDING_DELAY", ""},
+		{"help env --json", 0, `{"name":"CHORUS_ENV","default":"sandbox","required":false,"file":false,"about":"`, ""},
+		{"reconcile --list --limit 0", 2, "", "--limit must be from 1 to "},
+		{"reconcile --list --limit 1000001", 2, "", "--limit must be from 1 to "},
 		{"help nothing", 2, "", "help on env only"},
 		{"", 0, "Usage: choriste", ""},
 		{"--help", 0, "Usage: choriste", ""},

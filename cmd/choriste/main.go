@@ -84,7 +84,7 @@ func main() {
 type usageError struct{ error }
 
 func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
-	shown := &visible.Writer{Out: errOut} // errors may quote what others wrote
+	shown := newErrorLines(&visible.Writer{Out: errOut}, args, getenv) // errors may quote what others wrote
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c,

@@ -51,6 +51,9 @@ func (e findingsError) Error() string {
 	return fmt.Sprintf("%d findings are open", e.open)
 }
 
+// Validate is called by kong.
+func (c reconcileRunCmd) Validate() error { return within(c.Limit) }
+
 func (c reconcileRunCmd) Run(a *app) error {
 	from, err := dayOf("--from", c.From)
 	if err != nil {

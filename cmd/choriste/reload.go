@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -71,11 +70,4 @@ func reload(ctx context.Context, getenv func(string) string, files []watched, hu
 		}
 		before = files
 	}
-}
-
-func inode(info os.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Ino
-	}
-	return 0
 }

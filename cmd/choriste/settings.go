@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -94,7 +93,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		}
 	}
 	if s.StateDir == "" {
-		s.StateDir, _, _ = strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd may name several
+		s.StateDir = systemStateDir(getenv)
 	}
 	if len(names) == 0 {
 		problems = append(problems, s.hosts()...)
@@ -110,6 +109,12 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		return s, errors.New("the settings cannot be used: " + strings.Join(texts, "; ") + " (see choriste help env)")
 	}
 	return s, nil
+}
+
+// systemStateDir is the directory that systemd gives, which may name several.
+func systemStateDir(getenv func(string) string) string {
+	dir, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":")
+	return dir
 }
 
 // hosts fills in the pair of hosts and refuses half of one, one of each kind, and what must not be used in this environment.
@@ -220,9 +225,21 @@ func hasPassword(v string) bool {
 }
 
 // manual prints every setting.
-func manual(out io.Writer) error {
-	w := visible.NewTable(out)
+func (a *app) manual() error {
+	w := visible.NewTable(a.out)
 	for _, t := range table {
+		if a.json {
+			if err := a.print(struct {
+				Name     string `json:"name"`
+				Default  string `json:"default"`
+				Required bool   `json:"required"` // with CHORISTE_ACCOUNTS_FILE, less is
+				File     bool   `json:"file"`     // NAME_FILE may name a file instead
+				About    string `json:"about"`
+			}{t.name, t.def, t.required, t.secret, t.about}); err != nil {
+				return err
+			}
+			continue
+		}
 		def := t.def
 		switch {
 		case t.orFile:

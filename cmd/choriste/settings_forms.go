@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
@@ -155,38 +152,6 @@ func hostNames(s *settings, v string) error {
 			return errors.New("must be names without port, as choriste.example.net, several separated by commas; addresses and localhost are taken without it")
 		}
 		s.Hosts = append(s.Hosts, strings.ToLower(name))
-	}
-	return nil
-}
-
-const (
-	databaseForm    = "postgres://user@host:5432/database"
-	percentEncoding = "in a user or password, # is written %23, % %25, / %2F, : %3A, ? %3F, @ %40, [ %5B, ] %5D and a blank %20"
-)
-
-// databaseURL refuses what PostgreSQL's driver would not read, or read otherwise than meant.
-func databaseURL(v string) error {
-	if err := copiedWell(v, true); err != nil {
-		return err
-	}
-	if strings.HasPrefix(v, "jdbc:") {
-		return errors.New("is a JDBC address: leave out jdbc: and put user and password into it, as " + databaseForm + "; " + percentEncoding)
-	}
-	wrong := errors.New("cannot be read: it should look like " + databaseForm + "; " + percentEncoding)
-	scheme, _, ok := strings.Cut(v, "://")
-	switch {
-	case ok && scheme != "postgres" && scheme != "postgresql":
-		return errors.New("must begin with postgres://, as " + databaseForm)
-	case !ok && !strings.Contains(v, "="): // neither an address nor keywords
-		return wrong
-	case ok:
-		u, err := url.Parse(v)
-		if err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@") || strings.Contains(strings.TrimPrefix(u.Path, "/"), "/") {
-			return wrong // a # ? or / of a password has ended the host too early
-		}
-	}
-	if _, err := pgxpool.ParseConfig(v); err != nil { // whose text may hold the password
-		return wrong
 	}
 	return nil
 }

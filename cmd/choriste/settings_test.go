@@ -211,8 +211,43 @@ func TestAddressesNameTheirVariable(t *testing.T) {
 	for _, v := range []string{"jdbc:postgresql://host/db", "postgres://u:canary#1@host/db", "postgres://u:canary%@host/db"} {
 		wrong(t, map[string]string{"DATABASE_URL": v}, "@ %40")
 	}
+	for v, want := range map[string]string{
+		"postgres://u:canary@host:65536/db":                           "DATABASE_URL has a port that is not a number from 1 to 65535",
+		"postgres://u:canary@host:0/db":                               "DATABASE_URL has a port",
+		"postgres://u:canary@a:5432,b:54a/db":                         "DATABASE_URL has a port",
+		"postgres://host:x/db":                                        "DATABASE_URL has a port",
+		"postgres://u:canary@host/db?sslmode=foo":                     "cannot be used: sslmode must be disable, allow,",
+		"postgres://u:canary@host/db?a=b&connect_timeout=x&c=d":       "cannot be used: connect_timeout must be a number of seconds",
+		"postgres://u:canary@host/db?sslrootcert=/nowhere/ca":         "cannot be used: sslrootcert must name a file",
+		"postgres://u:canary@host/db?target_session_attrs=primry":     "cannot be used: target_session_attrs must be",
+		"postgres://u:canary@host/db?pool_max_conns=many":             "cannot be used: pool_max_conns has a value",
+		"host=h password='can ary' sslmode=foo dbname=x":              "cannot be used: sslmode must be",
+		"host=h port=65536 password=canary":                           "cannot be used: port must be a number",
+		"host=h sslmode = 'foo' password='it\\'s a canary' port=5432": "cannot be used: sslmode must be",
+	} {
+		wrong(t, map[string]string{"DATABASE_URL": v}, want)
+	}
 	for _, v := range []string{"postgres://u:a%23%3F%2F%40%3A%25b@host:5432/db", "postgresql://host", "host=/tmp dbname=x", "postgres:///x?host=/var/run/postgresql", "postgres://a,b:5433/x"} {
 		right(t, map[string]string{"DATABASE_URL": v})
+	}
+}
+
+func init() { // names that tests may set
+	environ = func() []string {
+		return append(os.Environ(), "CHORISTE_QOUTA=", "CHORUS_PASWORD_FILE=", "PISTE_CLIENTID=", "choriste_listen=", "CHORISTE_SOMETHING_ELSE_ENTIRELY=", "CHORISTE_SERVICE_HOST=",
+			"CHORISTE_PORT_8080_TCP_ADDR=", "CHORUS_ENV=", "DATABASE_URI=")
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	for name, want := range map[string]string{
+		"CHORISTE_QOUTA": "CHORISTE_QOUTA (is CHORISTE_QUOTA meant?)", "CHORUS_PASWORD_FILE": "CHORUS_PASWORD_FILE (is CHORUS_PASSWORD_FILE meant?)",
+		"PISTE_CLIENTID": "PISTE_CLIENTID (is PISTE_CLIENT_ID meant?)", "choriste_listen": "choriste_listen (is CHORISTE_LISTEN meant?)",
+		"CHORISTE_SOMETHING_ELSE_ENTIRELY": "CHORISTE_SOMETHING_ELSE_ENTIRELY", "CHORISTE_SERVICE_HOST": "", "CHORISTE_PORT_8080_TCP_ADDR": "", "CHORUS_ENV": "", "DATABASE_URI": "",
+	} {
+		if got := strings.Join(unknown(sound(map[string]string{name: "1"})), ", "); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 

@@ -47,6 +47,9 @@ func (workCmd) Run(a *app) error {
 	if len(s.foreign) > 0 {
 		log.Warn("production is reached by hosts that are not PISTE's, as CHORISTE_FOREIGN_HOSTS allows", "hosts", strings.Join(s.foreign, ", "))
 	}
+	if names := unknown(a.getenv); len(names) > 0 {
+		log.Warn("variables that look like settings are none, and change nothing (choriste help env)", "variables", strings.Join(names, ", "))
+	}
 	conns := worker.Conns(s.Workers)
 	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", conns)
 	if err != nil {

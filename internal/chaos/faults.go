@@ -169,11 +169,11 @@ func (h *harm) stop(_ context.Context, chance *rand.Rand) bool {
 		return false
 	}
 	defer h.fleet.give(p)
-	if p.cmd.Process.Signal(syscall.SIGSTOP) != nil {
+	if p.cmd.Process.Signal(stopSignal) != nil {
 		return false
 	}
-	time.Sleep(delay)                         // no longer than D, or the assumption would be ours to break
-	_ = p.cmd.Process.Signal(syscall.SIGCONT) // gone meanwhile: its watcher knows
+	time.Sleep(delay)                    // no longer than D, or the assumption would be ours to break
+	_ = p.cmd.Process.Signal(contSignal) // gone meanwhile: its watcher knows
 	return true
 }
 

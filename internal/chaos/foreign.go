@@ -18,7 +18,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -69,7 +68,7 @@ func foreignPortal(args []string) int {
 	f := newForeign(ledger, seed, args[2], args[3], args[4]+":"+args[5])
 	f.stormy = args[6] != "calm"
 	calm := make(chan os.Signal, 1)
-	signal.Notify(calm, syscall.SIGUSR1)
+	signal.Notify(calm, calmSignal)
 	go func() {
 		for range calm {
 			f.Lock()

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -99,7 +98,7 @@ func (p *portal) stop() error {
 // calm ends the weather.
 func (p *portal) calm(ctx context.Context) error {
 	if p.Manage == "" {
-		return p.cmd.Process.Signal(syscall.SIGUSR1)
+		return p.cmd.Process.Signal(calmSignal)
 	}
 	return p.manage(ctx, "/profile", map[string]bool{"on": false})
 }

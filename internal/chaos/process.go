@@ -63,7 +63,7 @@ func (f *fleet) start(slot int) error {
 	defer func() { _ = log.Close() }()
 	p := &process{slot: slot, cmd: f.command(slot), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is for us
+	p.cmd.SysProcAttr = ownGroup() // a terminal's Ctrl-C is for us
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -216,8 +216,8 @@ func (f *fleet) in(slot int) *process {
 }
 
 // freeze stops every worker where it stands; thaw lets all go on.
-func (f *fleet) freeze() { f.signal(syscall.SIGSTOP) }
-func (f *fleet) thaw()   { f.signal(syscall.SIGCONT) }
+func (f *fleet) freeze() { f.signal(stopSignal) }
+func (f *fleet) thaw()   { f.signal(contSignal) }
 
 func (f *fleet) signal(sig syscall.Signal) {
 	for _, p := range f.living() {

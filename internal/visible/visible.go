@@ -16,6 +16,24 @@ import (
 // Text shows every control, invisible and direction-changing character of s as an escape, line breaks and tabs too.
 func Text(s string) string { return escape(s, `\x%02x`, `\u%04x`, "") }
 
+// MostShort is how much Short leaves, in characters.
+const MostShort = 60
+
+// Short is Text, cut so that it fits into a line that says something else.
+func Short(s string) string {
+	if len(s) > 4*MostShort { // bytes; no more is needed
+		s = s[:4*MostShort]
+		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
+			s = s[:len(s)-1]
+		}
+	}
+	r := []rune(Text(s))
+	if len(r) <= MostShort {
+		return string(r)
+	}
+	return string(r[:MostShort-1]) + "…"
+}
+
 func escape(s, short, long, kept string) string {
 	clean := true
 	for i, r := range s {

@@ -21,7 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -131,7 +130,7 @@ func settings(o Options) []string {
 }
 
 // supervise starts the shell that keeps the server and its directory.
-func (c *Cluster) supervise(bin string, o Options, user *syscall.Credential) error {
+func (c *Cluster) supervise(bin string, o Options, user *identity) error {
 	kept, follows := "no", ""
 	if o.Dir != "" {
 		kept = "yes"
@@ -146,7 +145,7 @@ func (c *Cluster) supervise(bin string, o Options, user *syscall.Credential) err
 	c.supervisor.Env = append(environment(), "SUPERVISOR="+supervisor, "FOLLOWS="+follows)
 	c.supervisor.Stderr = c.said
 	// A process group of its own: a terminal's Ctrl-C is for the program, which may still need its database to end well.
-	c.supervisor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
+	c.supervisor.SysProcAttr = attributes(user, true)
 	commands, err := c.supervisor.StdinPipe()
 	if err != nil {
 		return err
@@ -377,7 +376,7 @@ func (c *Cluster) stop() error {
 			c.running = false
 			return nil
 		case <-slow.C:
-			_ = syscall.Kill(-c.supervisor.Process.Pid, syscall.SIGKILL)
+			killGroup(c.supervisor.Process.Pid)
 			return c.failure(fmt.Sprintf("killed, since it did not stop within %s; left behind: %s", stopWithin, c.dir))
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
@@ -32,7 +31,7 @@ const install = "install the server (Debian, Ubuntu: apt install postgresql; Fed
 	"to a running one, or " + binOverride + " to a folder with initdb and postgres"
 
 // binaries are what the machine has, else a download, else an error that says what to install.
-func (m machine) binaries(ctx context.Context, who *syscall.Credential) (string, error) {
+func (m machine) binaries(ctx context.Context, who *identity) (string, error) {
 	bin, missing := m.find(ctx, who)
 	if missing == nil {
 		return bin, nil
@@ -66,7 +65,7 @@ func cacheFolder() string {
 }
 
 // download returns the cached binaries, fetching them when they are not there yet.
-func (m machine) download(ctx context.Context, who *syscall.Credential) (string, error) {
+func (m machine) download(ctx context.Context, who *identity) (string, error) {
 	if err := os.MkdirAll(m.cache, 0o755); err != nil { //nolint:gosec // public binaries
 		return "", err
 	}
@@ -82,7 +81,7 @@ func (m machine) download(ctx context.Context, who *syscall.Credential) (string,
 		return "", err
 	}
 	defer func() { _ = lock.Close() }()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+	if err := waitForLock(lock); err != nil {
 		return "", fmt.Errorf("locking %s: %w", lock.Name(), err)
 	}
 	final := filepath.Join(m.cache, "postgresql-"+string(packaged))

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // oldest is the first major version of PostgreSQL that the product's schema runs on.
@@ -61,7 +60,7 @@ func Find() (bindir string, err error) {
 var errNoBinaries = errors.New("no PostgreSQL server found")
 
 // find looks for binaries that a user can run; a nil user is the caller.
-func (m machine) find(ctx context.Context, who *syscall.Credential) (string, error) {
+func (m machine) find(ctx context.Context, who *identity) (string, error) {
 	if m.override != "" {
 		major, err := serverVersion(ctx, m.override, who)
 		if err == nil && major < oldest {
@@ -132,13 +131,13 @@ var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 // serverVersion asks both programs for their version, as the user who would run them, which also proves that he can.
 // It returns the server's major version.
-func serverVersion(ctx context.Context, bin string, who *syscall.Credential) (int, error) {
+func serverVersion(ctx context.Context, bin string, who *identity) (int, error) {
 	var answer []byte
 	for _, program := range []string{"initdb", "postgres"} {
 		ask := exec.CommandContext(ctx, filepath.Join(bin, program), "-V") //nolint:gosec // the folder is the caller's own choice
 		ask.Dir = "/"
 		ask.Env = environment()
-		ask.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+		ask.SysProcAttr = attributes(who, false)
 		var err error
 		if answer, err = ask.Output(); err != nil {
 			return 0, fmt.Errorf("%s -V: %w", program, err)

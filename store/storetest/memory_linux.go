@@ -12,7 +12,7 @@ const (
 
 // memoryFolder is a folder in memory with room for the databases of one test process, or "". Making a database means
 // making 300 files: 12 ms there, 28 ms on a virtual machine's disk.
-func memoryFolder(ctx context.Context, who *syscall.Credential) string {
+func memoryFolder(ctx context.Context, who *identity) string {
 	const tmpfs = 0x01021994
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(sharedMemory, &fs); err != nil || fs.Type != tmpfs {

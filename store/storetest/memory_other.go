@@ -2,12 +2,9 @@
 
 package storetest
 
-import (
-	"context"
-	"syscall"
-)
+import "context"
 
 // memoryFolder: only Linux has a folder in memory in a known place.
-func memoryFolder(context.Context, *syscall.Credential) string {
+func memoryFolder(context.Context, *identity) string {
 	return ""
 }

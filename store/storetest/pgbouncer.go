@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -61,7 +60,7 @@ func StartPgBouncer(address, mode string, more ...string) (through string, stop 
 	said := &tail{}
 	cmd := exec.Command(program, filepath.Join(dir, "ini")) //nolint:gosec,noctx // ended by stop
 	cmd.Stdout, cmd.Stderr, cmd.Dir = said, said, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
+	cmd.SysProcAttr = attributes(user, false)
 	if err := cmd.Start(); err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -82,7 +81,7 @@ func StartPgBouncer(address, mode string, more ...string) (through string, stop 
 }
 
 // bouncerFiles writes PgBouncer's settings and its one user's password into a new directory.
-func bouncerFiles(database *url.URL, user *syscall.Credential, port int, mode string, more []string) (dir string, err error) {
+func bouncerFiles(database *url.URL, user *identity, port int, mode string, more []string) (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "choriste-pgbouncer-"); err != nil {
 		return "", err
 	}

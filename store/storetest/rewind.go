@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -98,7 +97,7 @@ func recoverBy(dir string, settings ...string) error {
 	if err := os.WriteFile(signal, nil, 0o600); err != nil {
 		return err
 	}
-	if who, ok := owner.Sys().(*syscall.Stat_t); ok {
+	if who := ownerOf(owner); who != nil {
 		if err := os.Chown(signal, int(who.Uid), int(who.Gid)); err != nil {
 			return err
 		}
