@@ -23,6 +23,9 @@ const compareWithin = 90 * time.Second
 // compareOnce notices that the database has been promoted or restored, and has what may have been sent before looked up first (docs/protocol.md §3.5).
 func (w *Worker) compareOnce(ctx context.Context) error {
 	if crash.Mutant(crash.NoQuarantine) {
+		if !w.opened.Swap(true) {
+			w.wake()
+		}
 		return nil
 	}
 	life := w.life
