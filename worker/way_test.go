@@ -220,7 +220,7 @@ func TestEveryKindOfDocument(t *testing.T) {
 	}
 	ids := map[string]int64{
 		"KIND-UBL": h.insert(invoicetest.Invoice{Numero: "KIND-UBL"}.UBL()),
-		"KIND-CN":  h.insert(invoicetest.Invoice{Numero: "KIND-CN", Paiement: "30"}.CreditNote()),
+		"KIND-CN":  h.insert(invoicetest.Invoice{Numero: "KIND-CN", Sans: []string{"BT-81"}}.CreditNote()),
 		"KIND-CII": h.insert(invoicetest.Invoice{Numero: "KIND-CII", DestinataireSIRET: "12345678200044", CodeService: "SERVICE_DEST_SERV_OBL", Engagement: "EJ-1"}.CII()),
 		"KIND-PDF": h.insert(pdf),
 	}

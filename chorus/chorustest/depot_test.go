@@ -58,12 +58,14 @@ func TestRulesOfRecipients(t *testing.T) {
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200051"}, ""},
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200036"}, "engagement"},
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200036", Engagement: "E"}, ""},
-		{invoicetest.Invoice{DestinataireSIRET: "12345678200028"}, "service"},
+		{invoicetest.Invoice{DestinataireSIRET: "12345678200028"}, "L'engagement juridique (FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeAgreement.BuyerReference.value) est obligatoire."},
+		{invoicetest.Invoice{DestinataireSIRET: "12345678200036", Engagement: "NA"}, "L'engagement juridique NA n'existe pas."},
+		{invoicetest.Invoice{Date: time.Now().AddDate(0, 0, 3)}, "postérieure à la date de dépôt"},
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200028", CodeService: obl}, ""},
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200044", CodeService: obl}, "engagement"},
 		{invoicetest.Invoice{DestinataireSIRET: "12345678200044", CodeService: obl, Engagement: "E"}, ""},
 		{invoicetest.Invoice{DestinataireSIRET: "11000201100044"}, "obligatoire"},
-		{invoicetest.Invoice{Sans: []string{"BT-81"}}, "mode de paiement"},
+		{invoicetest.Invoice{Sans: []string{"BT-81"}}, "PaymentMeans.PaymentMeansCode.value est obligatoire"},
 		{invoicetest.Invoice{Cadre: "S1"}, "S1"},
 		{invoicetest.Invoice{FournisseurSIRET: "73282932000074"}, ""}, // registered by its first invoice
 	} {

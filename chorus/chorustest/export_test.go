@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// ReadDocument is the portal's reading of one document.
+func ReadDocument(b []byte) *Facts { return readDocument(b) }
+
 // CheckAnswer lists what in an answer contradicts the Swagger files; nothing when there are none.
 func CheckAnswer(files []string, path string, body map[string]any) ([]string, error) {
 	sw, err := readSwagger(files)

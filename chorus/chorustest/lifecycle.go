@@ -2,9 +2,9 @@ package chorustest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
-
-	"github.com/choriste/choriste/invoice"
 )
 
 // Why a flux, or one document of it, is refused: the ledger's refused_as.
@@ -39,11 +39,14 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 	if f.DefectKind == refusedTechnical {
 		return refusedTechnical, f.Defect
 	}
-	if f.Syntaxe != "" && !invoice.Compatible(syntaxe, f.Syntaxe) {
+	if f.Syntaxe != "" && !slices.Contains(declarable[f.Syntaxe], syntaxe) {
 		return refusedTechnical, "IRRECEVABILITE: le document n'est pas de la syntaxe " + syntaxe
 	}
 	if f.DefectKind != "" {
 		return f.DefectKind, f.Defect
+	}
+	if f.Date > s.now().AddDate(0, 0, 1).Format("2006-01-02") {
+		return refusedRules, "La date de facture " + f.Date + " est postérieure à la date de dépôt."
 	}
 	if reason := s.judgeStructures(f); reason != "" {
 		return refusedStructure, cut(reason)
@@ -53,6 +56,9 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 	}
 	return "", ""
 }
+
+// fillers are what programs write where they know no commitment.
+var fillers = []string{"NA", "N/A", "NC", "NEANT", "NONE", "SANS", "-", "0"}
 
 // judgeStructures applies the rules that depend on who sends and who receives (docs/chorus-pro.md §11).
 func (s *Sim) judgeStructures(f *Facts) string {
@@ -64,9 +70,9 @@ func (s *Sim) judgeStructures(f *Facts) string {
 	if recipient == nil || !recipient.Publique || recipient.Inactive {
 		return "L'identifiant destinataire " + f.Destinataire + " n'est pas reference dans notre systeme."
 	}
-	const (
-		service    = "Le code service (FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeAgreement.BuyerReference.value) est obligatoire."
-		engagement = "L'engagement juridique (…BuyerOrderReferencedDocument.IssuerAssignedID.value) est obligatoire."
+	const ( // the first of the two says commitment and means the service: so does the portal
+		service    = "L'engagement juridique (FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeAgreement.BuyerReference.value) est obligatoire."
+		engagement = "L'engagement juridique (BuyerOrderReferencedDocument.IssuerAssignedID.value) est obligatoire."
 	)
 	if f.Service == facturesPubliques {
 		return "Le service " + facturesPubliques + " n'est pas autorisé pour un fournisseur privé."
@@ -87,6 +93,9 @@ func (s *Sim) judgeStructures(f *Facts) string {
 	missing := ""
 	if recipient.CodeServiceDoitEtreRenseigne && f.Service == "" {
 		missing = service
+	}
+	if (needsEngagement || recipient.GestionNumeroEJOuCodeService && f.Service == "") && slices.Contains(fillers, strings.ToUpper(f.Engagement)) {
+		return "L'engagement juridique " + f.Engagement + " n'existe pas."
 	}
 	if needsEngagement && f.Engagement == "" {
 		if missing != "" {

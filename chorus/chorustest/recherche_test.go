@@ -28,7 +28,7 @@ func TestSearchFilters(t *testing.T) {
 		{Login: "other", Password: "pw", Structures: []string{"73282932000074"}},
 	}})
 	begin := s.Now()
-	credit := c.depositFile("A.xml", "IN_DP_E1_UBL_INVOICE", invoicetest.Invoice{Numero: "AV-1"}.CreditNote()).text("numeroFluxDepot")
+	credit := c.depositFile("A.xml", "IN_DP_E1_UBL_INVOICE", invoicetest.Invoice{Numero: "AV-1", Sans: []string{"BT-81"}}.CreditNote()).text("numeroFluxDepot")
 	flux := c.accepted(invoicetest.Invoice{Numero: "F-1", CodeService: "SERV_TECH", Engagement: "BC-1", Date: day(2025, 3, 1)})
 	c.accepted(invoicetest.Invoice{Numero: "F-2", DestinataireSIRET: "12345678200051", Cadre: "A2", Lignes: []invoicetest.Ligne{{}, {}}})
 	c.accepted(invoicetest.Invoice{Numero: "F-3", FournisseurSIRET: "73282932000074"}) // not ours to see

@@ -97,7 +97,7 @@ func makeSamples(today time.Time) ([]sample, error) {
 		about: "the commitment that the recipient requires is missing",
 		want:  want{State: "rejected", ReasonCode: "FLUX_REJECTED", Text: "engagement", Deposits: 1},
 	}, invoicetest.Invoice{DestinataireSIRET: engagement, DestinataireNom: "DESTINATAIRE ENGAGEMENT"}, ubl)
-	add(sample{about: "UBL credit note", want: paid}, invoicetest.Invoice{FactureOrigine: fmt.Sprintf("F-%d-0042", today.Year())}, invoicetest.Invoice.CreditNote)
+	add(sample{about: "UBL credit note", want: paid}, invoicetest.Invoice{FactureOrigine: fmt.Sprintf("F-%d-0042", today.Year()), Sans: []string{"BT-81"}}, invoicetest.Invoice.CreditNote)
 	add(sample{
 		about: "a number of 21 characters: refused before sending",
 		want:  want{State: "invalid", ReasonCode: "NUMBER_TOO_LONG", Text: "BT-1"},

@@ -1,0 +1,170 @@
+package chorustest
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// The portal reads documents here by itself: nothing of the product is used, so that a fault of the product's reader shows as a refusal.
+
+const (
+	maxElements = 400_000
+	maxDepth    = 100
+	maxPrefixes = 100
+	maxText     = 40 << 20 // of a document, once it is UTF-8
+)
+
+// node is an element of an XML document.
+type node struct {
+	space, name string
+	attrs       []xml.Attr
+	text        []byte
+	children    []*node
+	line        int
+}
+
+// parseXML reads a document into a tree; the error is worded as the portal words it.
+func parseXML(b []byte) (*node, error) {
+	plain := transform.NewReader(bytes.NewReader(b), unicode.BOMOverride(transform.Nop))
+	d := xml.NewDecoder(io.LimitReader(plain, maxText))
+	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
+		if strings.HasPrefix(strings.ToLower(label), "utf-16") { // undone by its byte order mark already
+			return in, nil
+		}
+		enc, err := htmlindex.Get(label)
+		if err != nil {
+			return nil, err
+		}
+		return enc.NewDecoder().Reader(in), nil
+	}
+	var root *node
+	var open []*node
+	for elements := 0; ; {
+		t, err := d.RawToken()
+		if errors.Is(err, io.EOF) && len(open) == 0 && root != nil {
+			return root, bind(root, map[string]string{"xml": "http://www.w3.org/XML/1998/namespace"})
+		}
+		line, _ := d.InputPos()
+		if err != nil {
+			return nil, fmt.Errorf("le fichier XML est mal formé, ligne %d", line)
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			elements++
+			n := &node{space: t.Name.Space, name: t.Name.Local, attrs: t.Attr, line: line}
+			switch {
+			case elements > maxElements || len(open) >= maxDepth:
+				return nil, fmt.Errorf("le fichier XML est trop grand, ligne %d", line)
+			case len(open) > 0:
+				parent := open[len(open)-1]
+				parent.children = append(parent.children, n)
+			case root != nil:
+				return nil, fmt.Errorf("le fichier XML a plusieurs racines, ligne %d", line)
+			default:
+				root = n
+			}
+			open = append(open, n)
+		case xml.EndElement:
+			if len(open) == 0 || open[len(open)-1].name != t.Name.Local || open[len(open)-1].space != t.Name.Space {
+				return nil, fmt.Errorf("le fichier XML est mal formé, ligne %d", line)
+			}
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(open) > 0 {
+				n := open[len(open)-1]
+				n.text = append(n.text, t...)
+			} else if len(bytes.TrimSpace(t)) > 0 {
+				return nil, fmt.Errorf("le fichier XML est mal formé, ligne %d", line)
+			}
+		case xml.Directive:
+			return nil, fmt.Errorf("le fichier XML contient une DTD, ligne %d", line)
+		}
+	}
+}
+
+// bind replaces prefixes by their namespaces. A prefix that is bound to nothing is an error, which encoding/xml lets pass.
+func bind(n *node, known map[string]string) error {
+	own, copied := known, false
+	for _, a := range n.attrs {
+		prefix := a.Name.Local
+		if a.Name.Space == "" && prefix == "xmlns" {
+			prefix = ""
+		} else if a.Name.Space != "xmlns" {
+			continue
+		}
+		if !copied {
+			own, copied = maps.Clone(known), true
+		}
+		own[prefix] = a.Value
+	}
+	space, bound := own[n.space]
+	if !bound && n.space != "" || len(own) > maxPrefixes {
+		return fmt.Errorf("le préfixe %.40s n'est lié à aucun espace de noms, ligne %d", n.space, n.line)
+	}
+	n.space = space
+	for _, c := range n.children {
+		if err := bind(c, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all are the elements at a path of local names, in the order of the document.
+func (n *node) all(path string) []*node {
+	found := []*node{n}
+	for name := range strings.SplitSeq(path, "/") {
+		var next []*node
+		for _, f := range found {
+			if f == nil {
+				continue
+			}
+			for _, c := range f.children {
+				if c.name == name {
+					next = append(next, c)
+				}
+			}
+		}
+		found = next
+	}
+	return found
+}
+
+// one is the first element at a path; nil when there is none.
+func (n *node) one(path string) *node {
+	if all := n.all(path); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// value is the text of the first element at a path, without the blanks around it.
+func (n *node) value(path string) string { return n.one(path).trimmed() }
+
+func (n *node) trimmed() string {
+	if n == nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(n.text))
+}
+
+func (n *node) attr(name string) string {
+	if n == nil {
+		return ""
+	}
+	for _, a := range n.attrs {
+		if a.Name.Local == name && a.Name.Space == "" {
+			return a.Value
+		}
+	}
+	return ""
+}
