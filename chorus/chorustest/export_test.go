@@ -40,6 +40,9 @@ func (s *schema) compare(at string, f field, definitions map[string]*schema) (wr
 	for s.Ref != "" {
 		s = definitions[strings.TrimPrefix(s.Ref, "#/definitions/")]
 	}
+	if f.single { // where the file has an object and clients in production send a list
+		f = field{kind: f.elements, fields: f.fields}
+	}
 	kinds := map[string][]kind{
 		"string": {text, date}, "integer": {integer}, "number": {number}, "boolean": {boolean}, "array": {list}, "object": {nested, anything}, "": {nested},
 	}
