@@ -45,6 +45,7 @@ type Document struct {
 	Seller, Buyer Party
 	Payments      []Payment    // BG-16
 	Attachments   []Attachment // BG-24, those that are in the document itself
+	PDF           *PDF         // of Factur-X: what the PDF says of itself
 
 	header map[string][]Value // what stands at each term of the header
 	tree   *tree.Tree
@@ -77,6 +78,14 @@ func (d *Document) Tree() *tree.Tree { return d.tree }
 
 // At is the value of a term of the header: the first that is filled.
 func (d *Document) At(term string) Value { return filled(d.header[term]) }
+
+// PaymentCode is the first means of payment (BT-81).
+func (d *Document) PaymentCode() Value {
+	if len(d.Payments) == 0 {
+		return Value{}
+	}
+	return d.Payments[0].Code
+}
 
 // All are the values of a term of the header, also where the syntax allows only one.
 func (d *Document) All(term string) []Value { return d.header[term] }
@@ -122,7 +131,7 @@ func read(b []byte) (*Document, *Problem) {
 	case formXML:
 		return readXML(b)
 	case formPDF:
-		x, p := embeddedInvoice(b)
+		x, facts, p := embeddedInvoice(b)
 		if p != nil {
 			return nil, p
 		}
@@ -137,7 +146,7 @@ func read(b []byte) (*Document, *Problem) {
 				"the XML attached to the PDF is not CII: a Factur-X PDF carries a CrossIndustryInvoice",
 				"le XML joint au PDF n'est pas du CII : un PDF Factur-X porte un CrossIndustryInvoice")
 		}
-		d.Syntaxe = SyntaxeFacturX
+		d.Syntaxe, d.PDF = SyntaxeFacturX, facts
 		return d, nil
 	case formArchive:
 		return nil, problemf(CodeArchive, "",

@@ -85,7 +85,7 @@ func ReadFields(fields, document []byte) (*Fields, []Problem) {
 	default:
 		if p := TooLarge(len(document)); p != nil {
 			c.found = append(c.found, *p)
-		} else if _, p := embeddedInvoice(document); p == nil {
+		} else if _, _, p := embeddedInvoice(document); p == nil {
 			c.found = append(c.found, *problemf(CodeFields, "", "the PDF carries an invoice as XML already, which is what is sent: leave the column fields null",
 				"le PDF porte déjà la facture en XML, et c'est elle qui est envoyée : laissez la colonne fields vide"))
 		} else if p.Code != CodePDFWithoutInvoice {

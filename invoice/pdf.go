@@ -21,45 +21,47 @@ var attachmentNames = []string{"factur-x.xml", "zugferd-invoice.xml", "xrechnung
 
 // embeddedInvoice takes the invoice's XML out of a PDF. Nothing else of the PDF is looked at: neither its pages nor
 // whether it is PDF/A-3.
-func embeddedInvoice(b []byte) (x []byte, p *Problem) {
+func embeddedInvoice(b []byte) (x []byte, facts *PDF, p *Problem) {
 	// A file cut short can often be repaired, which is exactly what must not happen to an invoice.
 	if end := bytes.TrimRight(b, "\x00 \t\r\n"); !bytes.Contains(end[max(0, len(end)-1024):], []byte("%%EOF")) {
-		return nil, truncated()
+		return nil, nil, truncated()
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			x, p = nil, badPDF() // errPDFWork, or a filter met something that it did not expect
+			x, facts, p = nil, nil, badPDF() // errPDFWork, or a filter met something that it did not expect
 		}
 	}()
 	f := openPDF(b)
 	if f.trailer["Encrypt"] != nil {
-		return nil, problemf(CodePDFEncrypted, "", "the PDF is encrypted: Factur-X forbids it", "le PDF est chiffré : Factur-X l'interdit")
+		return nil, nil, problemf(CodePDFEncrypted, "", "the PDF is encrypted: Factur-X forbids it", "le PDF est chiffré : Factur-X l'interdit")
 	}
 	catalog := f.catalog()
 	if catalog == nil {
-		return nil, badPDF()
+		return nil, nil, badPDF()
 	}
-	stream, seen := f.attachedXML(catalog)
+	facts = &PDF{}
+	stream, seen := f.attachedXML(catalog, facts)
 	if stream == nil {
 		if seen == "" {
-			return nil, problemf(CodePDFWithoutInvoice, "", "the PDF has no attached file: Factur-X carries factur-x.xml",
+			return nil, nil, problemf(CodePDFWithoutInvoice, "", "the PDF has no attached file: Factur-X carries factur-x.xml",
 				"le PDF n'a pas de fichier joint : Factur-X porte factur-x.xml")
 		}
-		return nil, problemf(CodePDFWithoutInvoice, "", "no file attached to the PDF is called factur-x.xml, but %s",
+		return nil, nil, problemf(CodePDFWithoutInvoice, "", "no file attached to the PDF is called factur-x.xml, but %s",
 			"aucun fichier joint au PDF ne s'appelle factur-x.xml, mais %s", quote(seen))
 	}
 	x, err := f.decode(stream, maxAttached)
 	switch {
 	case errors.Is(err, errInflated):
-		return nil, problemf(CodePDF, "", "the XML attached to the PDF inflates to more than 10 MB",
+		return nil, nil, problemf(CodePDF, "", "the XML attached to the PDF inflates to more than 10 MB",
 			"le XML joint au PDF dépasse 10 Mo une fois décompressé")
 	case err != nil:
-		return nil, badPDF()
+		return nil, nil, badPDF()
 	}
 	if len(bytes.TrimSpace(x)) == 0 {
-		return nil, problemf(CodePDFWithoutInvoice, "", "the XML attached to the PDF is empty", "le XML joint au PDF est vide")
+		return nil, nil, problemf(CodePDFWithoutInvoice, "", "the XML attached to the PDF is empty", "le XML joint au PDF est vide")
 	}
-	return x, nil
+	f.readXMP(catalog, facts)
+	return x, facts, nil
 }
 
 func badPDF() *Problem {
@@ -69,8 +71,9 @@ func badPDF() *Problem {
 
 // attachedXML finds the invoice among the attached files: in the name tree EmbeddedFiles, else in the catalog's AF. When it
 // is not there, seen is another file's name. What is malformed is passed over: Chorus Pro may read the rest.
-func (f *pdfFile) attachedXML(catalog pdfDict) (found *pdfStream, seen string) {
+func (f *pdfFile) attachedXML(catalog pdfDict, facts *PDF) (found *pdfStream, seen string) {
 	best, files := len(attachmentNames), 0
+	ranks := map[int]bool{} // the names that are there
 	consider := func(v any) {
 		spec := f.dict(v)
 		if files++; spec == nil || files > maxFiles {
@@ -84,7 +87,10 @@ func (f *pdfFile) attachedXML(catalog pdfDict) (found *pdfStream, seen string) {
 			}
 			if stream := f.fileStream(spec); stream != nil && rank < best {
 				found, best = stream, rank
+				relation, _ := f.resolve(spec["AFRelationship"]).(pdfName)
+				facts.Name, facts.Relationship = name, string(relation)
 			}
+			ranks[rank] = true
 		}
 	}
 	been := map[pdfRef]bool{}
@@ -109,6 +115,7 @@ func (f *pdfFile) attachedXML(catalog pdfDict) (found *pdfStream, seen string) {
 	for _, v := range related {
 		consider(v)
 	}
+	facts.Invoices = len(ranks)
 	return found, seen
 }
 

@@ -159,6 +159,12 @@ func (d *Document) Amount(term string) Value {
 	return filled(all)
 }
 
+// IsAmount tells whether a text is an amount.
+func IsAmount(s string) bool {
+	_, ok := parseAmount(s)
+	return ok
+}
+
 var amountForm = regexp.MustCompile(`^[+-]?([0-9]{1,15}(\.[0-9]{0,10})?|\.[0-9]{1,10})$`)
 
 // parseAmount reads an xs:decimal without floats: no exponent, no group separator, 15 digits and 10 decimals at most.

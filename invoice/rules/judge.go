@@ -40,20 +40,9 @@ func Judge(document []byte, o Options) Report {
 		return Report{Findings: o.level([]Finding{ofProblem(p)})}
 	}
 	found := judgeTree(d.Tree())
-	for _, p := range d.Check() {
-		said := slices.ContainsFunc(found, func(f Finding) bool { return f.Term == p.Term && strings.HasPrefix(f.Code, "BR-") })
-		if said && slices.Contains([]string{invoice.CodeMissing, invoice.CodeType, invoice.CodeCurrency}, p.Code) {
-			continue // the official rule says the same
-		}
-		found = append(found, ofProblem(&p))
-	}
+	found = chorus(d, lenient(d, found))
 	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
-		found = append(found, Finding{
-			Code: "CH-SYNTAXE", Severity: Error, Value: o.SyntaxeFlux,
-			Message:   "syntaxe_flux says " + o.SyntaxeFlux + ", but the document is " + d.Syntaxe,
-			MessageFR: "syntaxe_flux vaut " + o.SyntaxeFlux + ", mais le document est " + d.Syntaxe,
-			Remedy:    "Leave syntaxe_flux null to have it recognised.", RemedyFR: "Laissez syntaxe_flux vide : elle sera reconnue.",
-		})
+		found = append(found, declared(o.SyntaxeFlux, d.Syntaxe))
 	}
 	return Report{Document: d, Findings: o.level(found)}
 }
@@ -74,10 +63,12 @@ func (o Options) level(found []Finding) []Finding {
 }
 
 func ofProblem(p *invoice.Problem) Finding {
-	return Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
+	f := Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
+	if i := slices.IndexFunc(readingRules, func(r Rule) bool { return r.Code == f.Code }); i >= 0 {
+		f.Remedy, f.RemedyFR = readingRules[i].Remedy, readingRules[i].RemedyFR
+	}
+	return f
 }
-
-func chCode(code string) string { return "CH-" + strings.ReplaceAll(code, "_", "-") }
 
 // Rule is one rule, as docs/rules.md shows it.
 type Rule struct {
@@ -98,6 +89,12 @@ func Rules() []Rule {
 	for _, r := range recipientRules {
 		all = append(all, r.Rule)
 	}
+	all = append(all, readingRules...)
+	for _, group := range chorusGroups {
+		for _, r := range group {
+			all = append(all, r.Rule)
+		}
+	}
 	seen := map[string]bool{}
 	for _, groups := range [][]group{ublGroups, ciiGroups} {
 		for _, g := range groups {
@@ -109,7 +106,7 @@ func Rules() []Rule {
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		t := textOf(id)
 		all = append(all, Rule{
-			Code: id, Severity: Error, Term: t.term, Source: "EN 16931, schematron 1.3.16", Weight: "S",
+			Code: id, Severity: severityOf(id), Term: t.term, Source: "EN 16931, schematron 1.3.16", Weight: "S",
 			Text: t.en, TextFR: t.fr, Remedy: t.remedy, RemedyFR: t.remedyFR,
 		})
 	}

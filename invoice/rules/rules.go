@@ -7,6 +7,7 @@ package rules
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -163,6 +164,9 @@ func (r rule) finding(e *element) Finding {
 
 // shown is the most that a finding shows of a document, in characters.
 const shown = 60
+
+// quote shows a word of the document, with control and invisible characters escaped.
+func quote(s string) string { return strconv.Quote(s) }
 
 func cut(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")

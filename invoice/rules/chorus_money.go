@@ -1,0 +1,144 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/choriste/choriste/invoice"
+)
+
+var (
+	// paymentCodes are the values of BT-81 that Chorus Pro takes; 1 is how EN 16931 writes 01.
+	paymentCodes = strings.Fields("01 1 10 20 30 31 42 48 49 58 59 97")
+	// transferCodes are those that need an IBAN.
+	transferCodes = strings.Fields("30 31 42")
+	ibanForm      = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
+)
+
+var moneyRules = []chorusRule{
+	{
+		Rule: Rule{
+			Code: "CH-PAYMENT-MISSING", Severity: Error, Term: "BT-81", Source: "OCA l10n_fr_chorus_account; OCA/l10n-france #414, #612", Weight: "P",
+			Text: "BT-81 (means of payment) is missing: Chorus Pro requires it of an invoice", TextFR: "BT-81 (moyen de paiement) est absent : Chorus Pro l'exige d'une facture",
+			Remedy: "Write 30 for a transfer, with its IBAN (BT-84).", RemedyFR: "Écrivez 30 pour un virement, avec son IBAN (BT-84).",
+		},
+		unless: []string{"BR-49"},
+		find: func(d *invoice.Document) []hit {
+			if isCredit(d) || isMinimum(d) || d.Paiement != "" {
+				return nil
+			}
+			return []hit{{}}
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-PAYMENT-CODE", Severity: Error, Term: "BT-81", Source: "docs/chorus-pro.md §11, OCA", Weight: "P",
+			Text:     "BT-81 (means of payment) is none of those that Chorus Pro takes",
+			TextFR:   "BT-81 (moyen de paiement) n'est pas de ceux que Chorus Pro accepte",
+			Remedy:   "Write one of 01 10 20 30 31 42 48 49 58 59 97.",
+			RemedyFR: "Écrivez l'un de 01 10 20 30 31 42 48 49 58 59 97.",
+		},
+		instead: []string{"BR-CL-16"},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, p := range d.Payments {
+				if c := p.Code.Trimmed(); c != "" && !isCredit(d) && !contains(paymentCodes, c) {
+					hits = append(hits, at(p.Code))
+				}
+			}
+			return hits
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-PAYMENT-CREDIT", Severity: Error, Term: "BT-81", Source: "OCA l10n_fr_chorus_account", Weight: "P",
+			Text: "BT-81 (means of payment) stands in a credit note, which must have none", TextFR: "BT-81 (moyen de paiement) figure dans un avoir, qui ne doit pas en avoir",
+			Remedy: "Leave the means of payment (BG-16) out.", RemedyFR: "Supprimez le moyen de paiement (BG-16).",
+		},
+		find: func(d *invoice.Document) []hit {
+			return onlyIf(d.PaymentCode(), isCredit(d) && d.Paiement != "")
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-IBAN-MISSING", Severity: Error, Term: "BT-84", Source: "docs/chorus-pro.md §11, OCA", Weight: "P",
+			Text: "BT-84 (account to pay to) is missing, which a transfer (BT-81 is 30, 31 or 42) needs", TextFR: "BT-84 (compte à créditer) est absent, alors qu'un virement (BT-81 vaut 30, 31 ou 42) le demande",
+			Remedy: "Write the IBAN.", RemedyFR: "Écrivez l'IBAN.",
+		},
+		unless: []string{"BR-50", "BR-61", "CII-SR-470"},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, p := range d.Payments {
+				if !isCredit(d) && contains(transferCodes, p.Code.Trimmed()) && p.Account.Trimmed() == "" {
+					hits = append(hits, hit{where: p.Where()})
+				}
+			}
+			return hits
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-IBAN", Severity: Warning, Term: "BT-84", Source: "OCA l10n_fr_chorus_account; EDI annex G1.16 to G1.19", Weight: "P",
+			Text: "BT-84 (account to pay to) is not an IBAN, or its check digits are wrong", TextFR: "BT-84 (compte à créditer) n'est pas un IBAN, ou sa clé est fausse",
+			Remedy: "Write the IBAN without spaces.", RemedyFR: "Écrivez l'IBAN sans espaces.",
+		},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, p := range d.Payments {
+				if a := p.Account.Trimmed(); a != "" && contains(transferCodes, p.Code.Trimmed()) && !isIBAN(a) {
+					h := at(p.Account)
+					h.value = "" // an account is not shown
+					hits = append(hits, h)
+				}
+			}
+			return hits
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-AMOUNT", Severity: Error, Source: "the schemas of UBL 2.1 and CII D16B", Weight: "S",
+			Text: "a total is no amount", TextFR: "un total n'est pas un montant",
+			Remedy: "Write it as 1250.00: no spaces, no comma, no exponent.", RemedyFR: "Écrivez-le comme 1250.00 : ni espace, ni virgule, ni exposant.",
+		},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, term := range totals {
+				if v := d.Amount(term); v.Trimmed() != "" && !d.ForeignCurrency(v) && !invoice.IsAmount(v.Text) {
+					hits = append(hits, saying(at(v), term+" is "+quote(cut(v.Text))+", which is no amount", term+" vaut "+quote(cut(v.Text))+", qui n'est pas un montant")...)
+				}
+			}
+			return hits
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-TOTAL-CURRENCY", Severity: Error, Source: "EN 16931, BT-5", Weight: "S",
+			Text: "a total is in another currency than the invoice (BT-5)", TextFR: "un total est dans une autre devise que la facture (BT-5)",
+			Remedy: "Correct BT-5, or the currency of the totals.", RemedyFR: "Corrigez BT-5, ou la devise des totaux.",
+		},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, term := range totals {
+				if v := d.Amount(term); v.Trimmed() != "" && d.ForeignCurrency(v) {
+					c := quote(cut(v.Currency))
+					hits = append(hits, saying(at(v), term+" is in "+c+" and the invoice (BT-5) in "+quote(cut(d.Devise)), term+" est en "+c+" et la facture (BT-5) en "+quote(cut(d.Devise)))...)
+				}
+			}
+			return hits
+		},
+	},
+}
+
+// totals are the terms of the document's totals that are read.
+var totals = []string{"BT-109", "BT-110", "BT-112", "BT-113", "BT-115"}
+
+// isIBAN checks form and check digits (ISO 13616).
+func isIBAN(s string) bool {
+	if !ibanForm.MatchString(s) {
+		return false
+	}
+	rest := 0
+	for _, c := range s[4:] + s[:4] {
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
+		} else {
+			rest = (rest*10 + int(c-'0')) % 97
+		}
+	}
+	return rest == 1
+}
