@@ -345,23 +345,28 @@ CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW W
 CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW
     WHEN (NEW.replaces IS DISTINCT FROM OLD.replaces) EXECUTE FUNCTION chorus.invoices_replaces();
 
--- An invoice that an operator gave up after it was sent may be at the portal all the same: another one of its number is looked up before it is sent. So is
--- one that may have been sent before the database was restored, however late it is inserted again: its row was lost, but its date tells, or, if it was dated
--- ahead or bears another date now, the portal's invoice that no row stands for, which the feed has shown by then.
+-- Whether the portal has shown an invoice of this number, supplier and year that no row stands for, and that was not refused.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM chorus.strangers s
+        WHERE s.numero_facture = p_numero AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+          AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(p_siret, 9))
+          AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
+END $$;
+-- +goose StatementEnd
+
+-- What may be at the portal already is looked up before it is sent: one of a number that the portal has shown, because a person typed it in, another system
+-- sent it, or a restore lost its row and nobody noticed; one whose date tells that it may have been sent before the database was restored, however late it is
+-- inserted again; and one of a number that an operator gave up after it was sent. A document without a date is invalid, and is never sent.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_sent_before() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    NEW.lookup_first := NEW.lookup_first OR EXISTS (
-        SELECT
-        FROM chorus.installation
-        WHERE suspect_date > '-infinity'
-          AND (coalesce(NEW.date_facture, '-infinity') <= suspect_date
-               OR EXISTS (
-                   SELECT
-                   FROM chorus.strangers s
-                   WHERE s.numero_facture = NEW.numero_facture AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
-                     AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9))
-                     AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM NEW.date_facture))))
+    NEW.lookup_first := NEW.lookup_first OR chorus.shown(NEW.numero_facture, NEW.fournisseur_siret, NEW.date_facture) OR EXISTS (
+        SELECT FROM chorus.installation WHERE suspect_date > '-infinity' AND coalesce(NEW.date_facture, '-infinity') <= suspect_date
     ) OR EXISTS (
         SELECT
         FROM chorus.invoices o

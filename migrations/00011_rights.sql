@@ -97,6 +97,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.feed_honours(text, bigint, text, interval),
     chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]),
     chorus.identity(),
+    chorus.shown(text, text, date),
     chorus.quarantine(text, integer, jsonb, timestamptz, boolean, interval, integer),
     chorus.pause_webhook(text, text),
     chorus.forget_gone()

@@ -1476,17 +1476,8 @@ CREATE OR REPLACE FUNCTION chorus.invoices_sent_before()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    NEW.lookup_first := NEW.lookup_first OR EXISTS (
-        SELECT
-        FROM chorus.installation
-        WHERE suspect_date > '-infinity'
-          AND (coalesce(NEW.date_facture, '-infinity') <= suspect_date
-               OR EXISTS (
-                   SELECT
-                   FROM chorus.strangers s
-                   WHERE s.numero_facture = NEW.numero_facture AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
-                     AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9))
-                     AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM NEW.date_facture))))
+    NEW.lookup_first := NEW.lookup_first OR chorus.shown(NEW.numero_facture, NEW.fournisseur_siret, NEW.date_facture) OR EXISTS (
+        SELECT FROM chorus.installation WHERE suspect_date > '-infinity' AND coalesce(NEW.date_facture, '-infinity') <= suspect_date
     ) OR EXISTS (
         SELECT
         FROM chorus.invoices o
@@ -2333,6 +2324,22 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM chorus.strangers s
+        WHERE s.numero_facture = p_numero AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+          AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(p_siret, 9))
+          AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.skip_webhook(p_name text, p_reason text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2634,5 +2641,6 @@ GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;

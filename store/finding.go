@@ -261,7 +261,7 @@ func (s *Store) LookNow(ctx context.Context, id int64) error {
 			_, err := tx.Exec(ctx, `UPDATE chorus.invoices SET due_at = clock_timestamp() WHERE id = $1 AND due_at > clock_timestamp()`, id)
 			return err
 		case Ready:
-			return standIn(ctx, tx, id, "Chorus Pro holds an invoice of this number already", false)
+			return standIn(ctx, tx, id, heldAlready, false)
 		default:
 			return nil
 		}

@@ -133,7 +133,7 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET due_at = clock_timestamp() WHERE id = $1 AND due_at > clock_timestamp()`, h.ID)
 		case h.State == Ready:
 			did.Doubts++
-			err = standIn(ctx, tx, h.ID, "Chorus Pro holds an invoice of this number already", false)
+			err = standIn(ctx, tx, h.ID, heldAlready, false)
 		case h.State != Deposited && !news(h.Invoice, seen):
 			did.Known++
 			if seen.StatutDate.Before(h.StatutCourantDate) {

@@ -272,6 +272,9 @@ func partly(before, now string) bool {
 	return before != now && strings.Join(a[:4], "/") == strings.Join(b[:4], "/")
 }
 
+// heldAlready is why a row is looked up first that the portal has shown before it was sent.
+const heldAlready = "Chorus Pro holds an invoice of this number already"
+
 // standIn writes an attempt for one that the database may have forgotten, or that somebody else made, so that the row is looked up like any other in
 // doubt. forgotten says that it can only have been sent in a history that was forgotten, so that its age counts from the last quarantine, whenever the row
 // came; and where that is the last one that was forgotten, a listing of what the portal has got since it began is a look-up.

@@ -45,26 +45,24 @@ func (f Facts) args(id int64) []any {
 	}
 }
 
-// Validated makes a received row ready, with the facts of its document; one that may have been sent before the database was restored is in doubt at
-// once. When another row of this database already stands for the same number of the
+// Validated makes a received row ready, with the facts of its document; one that may be at the portal already is in doubt at once. When another row of this database already stands for the same number of the
 // same supplier and year, the row becomes invalid instead, with the reason. It returns a *Forgot when the row has attempts: the table of invoices was taken back
 // alone.
 func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
 	state := Ready
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		var suspect, forgotten bool
+		var suspect, shown, abandoned bool
 		err := tx.QueryRow(ctx, `
 			UPDATE chorus.invoices
 			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
 			WHERE id = $1 AND state = 'received' AND claim = $18
 			RETURNING lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation)`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
 		if err == nil && suspect {
-			// One that was given up may have been sent at any time.
 			err = tx.QueryRow(ctx, `
-				SELECT NOT EXISTS (
+				SELECT chorus.shown($1, $2, $3), EXISTS (
 				    SELECT FROM chorus.invoices o
 				    WHERE o.numero_facture = $1 AND o.state = 'abandoned' AND o.attempt_no > 0 AND left(o.fournisseur_siret, 9) = left($2, 9)
-				)`, f.NumeroFacture, f.FournisseurSIRET).Scan(&forgotten)
+				)`, f.NumeroFacture, f.FournisseurSIRET, f.DateFacture).Scan(&shown, &abandoned)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrGone
@@ -73,7 +71,14 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 			return err
 		}
 		state = InDoubt
-		return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored", forgotten)
+		switch { // what somebody else sent, or was given up, may have been sent at any time
+		case shown:
+			return standIn(ctx, tx, i.ID, heldAlready, false)
+		case abandoned:
+			return standIn(ctx, tx, i.ID, "an invoice of this number was given up after it was sent", false)
+		default:
+			return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored", true)
+		}
 	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {

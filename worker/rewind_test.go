@@ -244,11 +244,14 @@ func rewound(t *testing.T, r rewind) {
 // sent once all the same. What is new, and dated before the restore, is sent without another horizon.
 func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
 	for name, c := range map[string]struct {
-		date time.Time
-		feed time.Duration
+		rewind
+		date        time.Time
+		feed        time.Duration
+		quarantines int
 	}{
-		"its date tells":                     {feed: time.Hour},
-		"dated ahead, the feed has shown it": {date: time.Now().AddDate(0, 0, 20), feed: 150 * time.Millisecond},
+		"its date tells":                        {rewind: rewinds[0], feed: time.Hour, quarantines: 1},
+		"dated ahead, the feed has shown it":    {rewind: rewinds[0], date: time.Now().AddDate(0, 0, 20), feed: 150 * time.Millisecond, quarantines: 1},
+		"nobody noticed, the feed has shown it": {rewind: rewind{prepare: copied, happens: putBack}, feed: 150 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -256,22 +259,20 @@ func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
 			change := func(w *worker.Config) { w.Settings.SyncEvery = c.feed }
 			stop := s.run(change)
 			s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
-			dumped(s)
+			c.prepare(s)
+			s.db.Pool.Reset()
 			documents := [][]byte{}
 			for k := range 3 {
 				documents = append(documents, invoicetest.Invoice{Numero: fmt.Sprintf("LOST-%d", k), Date: c.date}.UBL())
 				s.await(s.insert(documents[k]), store.Deposited, store.Integrated, store.Settled)
 			}
 			stop()
-			rewinds[0].happens(s)
+			c.happens(s)
 			s.db.Pool.Reset()
 			s.start(change)
-			for over := false; !over; time.Sleep(50 * time.Millisecond) {
-				s.must(s.db.Pool.QueryRow(t.Context(), `
-					SELECT quarantines = 1 AND suspect_until < clock_timestamp()
-					       AND ($1 OR (SELECT count(*) FROM chorus.strangers WHERE numero_facture LIKE 'LOST-%') = 3)
-					FROM chorus.installation`, c.date.IsZero()).Scan(&over))
-			}
+			s.until("the quarantine is long over, and the feed up to date", `
+				SELECT quarantines = $1 AND suspect_until < clock_timestamp() AND ($2 OR (SELECT count(*) FROM chorus.strangers WHERE numero_facture LIKE 'LOST-%') = 3)
+				FROM chorus.installation`, c.quarantines, c.feed == time.Hour)
 			for k, document := range documents {
 				s.await(s.insert(document), store.Deposited, store.Integrated, store.Settled)
 				if n := len(s.sim.Deposits(fmt.Sprintf("LOST-%d", k))); n != 1 {

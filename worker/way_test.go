@@ -358,7 +358,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	}
 }
 
-// A person typed the invoice in at the portal while it was waiting here: it is adopted, not sent.
+// A person typed the invoice in at the portal while it was waiting here, or before it was inserted: it is adopted, not sent.
 func TestWhatThePortalHoldsAlreadyIsNotSent(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
@@ -381,8 +381,18 @@ func TestWhatThePortalHoldsAlreadyIsNotSent(t *testing.T) {
 	if path := h.path(id); !strings.HasPrefix(path, "received ready in_doubt deposited integrated") {
 		t.Errorf("went through %s", path)
 	}
+	facts.Numero = "TYPED-2"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it is seen", `SELECT EXISTS (SELECT FROM chorus.strangers WHERE numero_facture = 'TYPED-2')`)
+	id = h.insert(invoicetest.Invoice{Numero: "TYPED-2"}.UBL())
+	h.await(id, store.Integrated, store.Settled)
+	if path := h.path(id); !strings.HasPrefix(path, "received ready in_doubt deposited integrated") {
+		t.Errorf("went through %s", path)
+	}
 	for _, e := range h.sim.Ledger() {
-		if e.Type == "request" && strings.HasPrefix(e.NomFichier, "TYPED-1") {
+		if e.Type == "request" && (strings.HasPrefix(e.NomFichier, "TYPED-1") || strings.HasPrefix(e.NomFichier, "TYPED-2")) {
 			t.Errorf("it was sent as %s", e.NomFichier)
 		}
 	}

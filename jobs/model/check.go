@@ -56,8 +56,13 @@ func Check(v Variant) Result {
 		}
 		return n
 	}
-	add(state{person: v.Operator, traced: v.Rewind != 0}, -1)
-	add(state{person: v.Operator, traced: v.Rewind != 0, bad: true}, -1)
+	first := state{person: v.Operator, traced: v.Rewind != 0}
+	if v.Rewind != 0 {
+		first.standby.row = Lost // the copy is older than the insert, until it is made anew
+	}
+	add(first, -1)
+	first.bad = true
+	add(first, -1)
 	for n := 0; n < len(states); n++ {
 		s := states[n]
 		if name, about := v.broken(s, watched); name != "" {
@@ -146,7 +151,7 @@ func (s *state) tidy() {
 	}
 	for k := uint8(1); k <= 3; k++ {
 		r := s.at(k)
-		if !inHand(k) && !(s.traced && (!s.failed || s.rewound)) {
+		if !inHand(k) && !(s.traced && (!s.failed || s.rewound || s.row == Lost)) { // who may still notice asks what is forgotten
 			r.forgotten, r.copied = false, false
 		}
 		if s.failed {

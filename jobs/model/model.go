@@ -29,6 +29,9 @@ type Variant struct {
 	QuarantineAnswers bool // in quarantine, the owner of the attempt that is remembered still has a say
 	OperatorBlind     bool // what an operator wants sent again is sent without a search and its proof
 	ParkedOldAge      bool // a parked row's attempt counts as older than a quarantine since
+	LostIsNew         bool // what a rewind lost is taken for new when it is inserted again (R5)
+	LostOldAge        bool // its age counts from the copy, not from the quarantine (R6)
+	StrangerIsIgnored bool // what the portal holds and no row stands for stops no insert (R7)
 
 	Watch []string // the invariants to check; nil = all
 }
@@ -98,7 +101,7 @@ type database struct {
 	flux      uint8 // the attempt whose flux the row holds
 	resubmits uint8
 	age       uint8 // ticks since T1 of the current attempt, or since quarantine began
-	doubted   bool  // in quarantine: the database may have forgotten a deposit
+	doubted   bool  // in quarantine: the database may have forgotten a deposit; a lost row is inserted after one
 	wanted    bool  // an operator wants it sent again
 }
 
@@ -452,7 +455,8 @@ func (v *Variant) failover(s state) state {
 func (v *Variant) tick(s state) (state, bool) {
 	n := s
 	for _, d := range []*database{&n.database, &n.standby} {
-		if d.row == Sending || d.row == InDoubt || d.row == Deposited || d.row == Parked && s.person {
+		lost := d.row == Lost && (d.doubted || v.LostOldAge)
+		if d.row == Sending || d.row == InDoubt || d.row == Deposited || d.row == Parked && s.person || lost {
 			d.age = min(d.age+1, uint8(v.TSend+v.D+v.V)) //nolint:gosec // a handful of ticks
 		}
 	}

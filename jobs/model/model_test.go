@@ -112,6 +112,11 @@ func TestMutationsBreakIt(t *testing.T) {
 		{"R2", "a rewind while workers run, without a witness", func(v *Variant) { v.Rewind = WhileRunning }, twice},
 		{"R3", "the portal alone, workers stopped for less than D + V", func(v *Variant) { v.Rewind, v.Witnesses, v.Down = WhileStopped, ByPortal, v.D+v.V-1 }, twice},
 		{"R4", "a worker that crashed comes back before another one has noticed", func(v *Variant) { v.Rewind, v.Witnesses = WhileRunning, ByWorker }, twice},
+		{"R5", "what a rewind lost is taken for new", func(v *Variant) { v.Rewind, v.Witnesses, v.LostIsNew = WhileStopped, ByIdentity, true }, twice},
+		{"R6", "the age of what a rewind lost counts from the copy", func(v *Variant) { v.Rewind, v.Witnesses, v.LostOldAge = WhileRunning, ByIdentity, true }, twice},
+		{"R7", "what the portal shows and no row stands for is not heeded", func(v *Variant) {
+			v.Rewind, v.Witnesses, v.Down, v.StrangerIsIgnored = WhileStopped, ByPortal, v.D+v.V, true
+		}, twice},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := specified(c.mutate)

@@ -39,6 +39,9 @@ func (v *Variant) rewindSteps(s state, emit func(step, state)) {
 			emit(step{text: "the copy takes its place"}, n)
 		}
 	}
+	if s.row == Lost {
+		v.inserts(s, emit)
+	}
 	switch {
 	case s.stopped && int(s.down) >= v.Down:
 		v.starts(s, emit)
@@ -54,11 +57,9 @@ func (v *Variant) starts(s state, emit func(step, state)) {
 		emit(step{text: "the workers start: quarantine"}, v.quarantine(s))
 		return
 	}
-	shown, sure := false, false // by the portal: what landed V ticks ago is; what landed later may be
-	for _, r := range s.req {
-		if v.has(ByPortal) && r.forgotten && r.verdict == accepted {
-			shown, sure = true, sure || int(r.age) >= v.V
-		}
+	shown, sure := s.shown(v.V)
+	if s.row == Lost || !v.has(ByPortal) { // it is compared with rows
+		shown, sure = false, false
 	}
 	if shown {
 		emit(step{text: "the workers start, the portal shows more: quarantine"}, v.quarantine(s))
@@ -66,6 +67,41 @@ func (v *Variant) starts(s state, emit func(step, state)) {
 	if !sure {
 		s.rewound = false
 		emit(step{text: "the workers start"}, s)
+	}
+}
+
+// shown tells whether the portal may show an invoice that was forgotten, and whether it does for sure: what landed V ticks ago is shown, what landed later
+// may be.
+func (s *state) shown(v int) (may, sure bool) {
+	for _, r := range s.req {
+		if r.forgotten && r.verdict == accepted {
+			may, sure = true, sure || int(r.age) >= v
+		}
+	}
+	return may, sure
+}
+
+// inserts is the application that inserts again what a rewind lost, however late. After a quarantine its date tells that it may have been sent, and its age
+// is that of the quarantine, because nothing of the lost history leaves later. Without one only the portal can tell, when it shows the invoice by then.
+func (v *Variant) inserts(s state, emit func(step, state)) {
+	if s.doubted && !v.LostIsNew {
+		n := s
+		n.row = InDoubt
+		emit(step{text: "it is inserted again, and looked up first"}, n)
+		return
+	}
+	may, sure := s.shown(v.V)
+	if v.StrangerIsIgnored || !v.has(ByPortal) {
+		may, sure = false, false
+	}
+	if may {
+		n := s
+		n.row, n.age = InDoubt, 0
+		emit(step{text: "it is inserted again, the portal has shown it"}, n)
+	}
+	if !sure {
+		s.move(Ready)
+		emit(step{text: "it is inserted again, as new"}, s)
 	}
 }
 
@@ -109,6 +145,11 @@ func (v *Variant) quarantine(s state) state {
 	switch s.row {
 	case Ready:
 		s.row, s.doubted, s.age, s.cur = InDoubt, true, 0, 0 // what is looked for is no attempt that is remembered
+	case Lost:
+		s.doubted = true
+		if !v.LostOldAge {
+			s.age = 0
+		}
 	case Parked:
 		s.doubted = s.person
 		if !v.ParkedOldAge {

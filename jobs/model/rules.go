@@ -8,7 +8,7 @@ package model
 // Row is where an invoice stands.
 type Row uint8
 
-// The states that matter to the protocol; the names are those of the table chorus.states.
+// The states that matter to the protocol; the names are those of the table chorus.states, except lost, which is none.
 const (
 	Ready Row = iota
 	Sending
@@ -18,10 +18,11 @@ const (
 	Rejected
 	Parked
 	Cancelled
+	Lost // there is no row: a restore has forgotten its insert
 )
 
 func (r Row) String() string {
-	return [...]string{"ready", "sending", "in_doubt", "deposited", "integrated", "rejected", "parked", "cancelled"}[r]
+	return [...]string{"ready", "sending", "in_doubt", "deposited", "integrated", "rejected", "parked", "cancelled", "lost"}[r]
 }
 
 // Final tells that the protocol has nothing left to do; a parked row waits for a person.
