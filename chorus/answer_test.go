@@ -62,6 +62,7 @@ func TestHostileAnswersCostTheirBytes(t *testing.T) {
 		func() error { _, err := client.FindStructure(t.Context(), LaneSync, "1"); return err },
 		func() error { _, _, err := client.Services(t.Context(), LaneSync, 1); return err },
 		func() error { _, err := client.ServiceNeedsEngagement(t.Context(), LaneSync, 1, 2); return err },
+		func() error { _, err := client.EngagementKnown(t.Context(), LaneSync, 1, "E"); return err },
 		func() error { _, err := client.Structure(t.Context(), LaneSync, 1); return err },
 		func() error { return client.Health(t.Context()) },
 	}

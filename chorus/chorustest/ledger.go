@@ -37,6 +37,7 @@ import (
 //	answer     request, status, codeRetour, flux, fault, sent: written before the answer leaves
 //	close      request, sent: the exchange is over; sent = every byte was handed to the network without error
 //	token      client, token (a hash), due (its end); revoke: client, or nobody for all
+//	structure  structure: a recipient or supplier as the management door left it
 //	clock      offset_ms; script: numero, moves; violation: request, op, reason
 type Entry struct {
 	Seq     int64     `json:"seq"`
@@ -81,6 +82,8 @@ type Entry struct {
 	Fault       string `json:"fault,omitempty"`
 	Sent        *bool  `json:"sent,omitempty"`
 	Correlation string `json:"correlation,omitempty"`
+
+	Structure *Structure `json:"structure,omitempty"`
 
 	Token    string `json:"token,omitempty"`
 	OffsetMS int64  `json:"offset_ms,omitempty"`

@@ -3,7 +3,6 @@ package chorustest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -94,7 +93,8 @@ func (s *Sim) judgeStructures(f *Facts) string {
 	if recipient.CodeServiceDoitEtreRenseigne && f.Service == "" {
 		missing = service
 	}
-	if (needsEngagement || recipient.GestionNumeroEJOuCodeService && f.Service == "") && slices.Contains(fillers, strings.ToUpper(f.Engagement)) {
+	needed := needsEngagement || recipient.GestionNumeroEJOuCodeService && f.Service == ""
+	if f.Engagement != "" && !recipient.knows(f.Engagement) && (needed || len(recipient.Engagements) > 0) {
 		return "L'engagement juridique " + f.Engagement + " n'existe pas."
 	}
 	if needsEngagement && f.Engagement == "" {

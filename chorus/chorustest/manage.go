@@ -39,6 +39,8 @@ func (s *Sim) manageHandler() http.Handler {
 	get("/stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	post("/revoke", s.postRevoke)
 	post("/accounts", s.postAccount)
+	post("/structures/{siret}", s.postStructure)
+	get("/structures", func(*http.Request) (any, error) { return s.everyStructure(), nil })
 	post("/profile", s.postProfile)
 	post("/outage", s.postOutage)
 	post("/lag", s.postLag)

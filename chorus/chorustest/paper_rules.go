@@ -48,8 +48,7 @@ func (p *paper) judge(f *Facts) (messages []string) {
 	_, dated := p.date()
 	must(p.form.date, dated)
 	must(p.form.genre, genreForm.MatchString(v(p.form.genre)))
-	_, err := currency.ParseISO(f.Devise)
-	if !must(p.form.devise, err == nil && f.Devise == strings.ToUpper(f.Devise)) {
+	if !must(p.form.devise, isCurrency(f.Devise)) {
 		return messages
 	}
 	if p.form.profil != "" {
@@ -75,6 +74,11 @@ func (p *paper) judge(f *Facts) (messages []string) {
 	messages = append(messages, p.judgePayment(f)...)
 	messages = append(messages, p.judgeMoney(f)...)
 	return append(messages, p.judgePieces()...)
+}
+
+func isCurrency(code string) bool {
+	_, err := currency.ParseISO(code)
+	return err == nil && code == strings.ToUpper(code)
 }
 
 // judgePayment: an invoice says how it is to be paid, a credit note must not (OCA #414 and #612).

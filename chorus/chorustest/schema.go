@@ -179,6 +179,14 @@ var operations = map[string]*operation{
 			"parametresRecherche": {kind: nested, fields: fields{"nbResultatsParPage": user, "pageResultatDemandee": user}},
 		},
 	},
+	"POST /cpro/transverses/v1/telecharger/annuaire/destinataire": {
+		name: "telecharger/annuaire/destinataire", api: "transverses", run: (*Sim).telechargerAnnuaire, fields: fields{"idUtilisateurCourant": user},
+	},
+	"POST /cpro/engagementsJuridiques/v1/rechercher": {
+		name: "engagementsJuridiques/rechercher", api: "engagementsJuridiques", run: (*Sim).rechercherEngagements, fields: fields{
+			"structureReceptriceEngagementJuridique": {required: true}, "numeroEngagementJuridique": {required: true}, "etatCourantEngagementJuridique": {},
+		},
+	},
 	"POST /cpro/structures/v1/rechercher": {name: "structures/rechercher", api: "structures", run: (*Sim).rechercherStructures, fields: fields{
 		"restreindreStructuresPrivees": {kind: boolean},
 		"parametres": {kind: nested, fields: fields{

@@ -73,7 +73,7 @@ type Config struct {
 // Client is a PISTE application.
 type Client struct {
 	ID, Secret   string
-	Unsubscribed []string // APIs not ticked in PISTE: factures, transverses, structures, utilisateurs
+	Unsubscribed []string // APIs not ticked in PISTE: factures, transverses, structures, utilisateurs, engagementsJuridiques
 }
 
 // Account is a technical account of Chorus Pro.

@@ -166,10 +166,16 @@ func (s *Sim) submission(c *call) (f *Facts, refused string) {
 	switch {
 	case supplier == nil || !c.account.sees(supplier.SIRET):
 		return nil, "Le fournisseur n'existe pas ou n'est pas rattaché à l'utilisateur."
-	case f.Numero == "" || len(f.Numero) > 20:
+	case !numeroForm.MatchString(f.Numero):
 		return nil, "Le numéro de facture est obligatoire et limité à 20 caractères."
 	case !ok:
 		return nil, "La date de la facture est obligatoire."
+	case date.After(s.now().AddDate(0, 0, 1)):
+		return nil, "La date de facture est postérieure à la date de dépôt."
+	case !isCurrency(f.Devise):
+		return nil, "La devise est incorrecte."
+	case ref.text("typeTva") == "EXONERATION" && ref.text("motifExonerationTva") == "":
+		return nil, "Le motif d'exonération est obligatoire."
 	}
 	f.Fournisseur, f.Siren, f.Date, f.Annee = supplier.SIRET, supplier.SIRET[:9], date.Format(time.DateOnly), date.Year()
 	amounts := map[string]*big.Rat{}

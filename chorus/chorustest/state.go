@@ -159,6 +159,10 @@ func (s *Sim) apply(e *Entry) {
 		if s.cfg.Step > 0 && len(f.path) > 0 && !waits(e.Statut) {
 			s.plan(due{at: e.At.Add(s.cfg.Step), facture: f, move: f.moves})
 		}
+	case "structure":
+		st := *e.Structure
+		st.Services = slices.Clone(st.Services) // they get their numbers
+		s.addStructure(st)
 	case "script":
 		s.scripts[e.Numero] = e.Moves
 	case "piece":

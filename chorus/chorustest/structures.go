@@ -23,6 +23,17 @@ type Structure struct {
 	StatutMiseEnPaiementNestPasRemonte bool `json:"statutMiseEnPaiementNestPasRemonte"`
 
 	Services []Service `json:"services"`
+
+	// Engagements are the commitment numbers that it knows; empty: it knows every one. Only the State's are checked at the portal.
+	Engagements []string `json:"engagements,omitempty"`
+}
+
+// knows tells whether a commitment number is one of this recipient's. What programs write where they know none is none.
+func (st *Structure) knows(engagement string) bool {
+	if len(st.Engagements) == 0 {
+		return !slices.Contains(fillers, strings.ToUpper(engagement))
+	}
+	return slices.Contains(st.Engagements, engagement)
 }
 
 // Service is a service of a recipient.
@@ -84,6 +95,9 @@ func (s *Sim) addStructure(st Structure) *Structure {
 		if st.Services[i].ID == 0 {
 			st.Services[i].ID = st.ID*10 + int64(i)
 		}
+	}
+	if before := s.structures[st.SIRET]; before != nil {
+		delete(s.structuresByID, before.ID)
 	}
 	s.structures[st.SIRET] = &st
 	s.structuresByID[st.ID] = &st
@@ -267,13 +281,16 @@ func (s *Sim) rattachements(c *call) answer {
 // defaultExpiry is 424 days after the start (docs/chorus-pro.md §3.6).
 func defaultExpiry(now time.Time) time.Time { return now.AddDate(0, 0, 424) }
 
-// SetStructure changes a structure, or adds it.
+// SetStructure changes a structure, or adds it. It is a line of the ledger.
 func (s *Sim) SetStructure(siret string, change func(*Structure)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.structures[siret]
-	if st == nil {
-		st = s.addStructure(Structure{SIRET: siret})
+	st := Structure{SIRET: siret}
+	if known := s.structures[siret]; known != nil {
+		st = *known
+		st.Services, st.Engagements = slices.Clone(known.Services), slices.Clone(known.Engagements)
 	}
-	change(st)
+	change(&st)
+	st.SIRET = siret
+	s.record(Entry{Type: "structure", Structure: &st})
 }
