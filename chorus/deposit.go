@@ -19,9 +19,8 @@ type File struct {
 	Contenu []byte // sent as they are, at most MaxFile
 }
 
-// MaxFile is the largest file that is sent, in bytes. The portal takes 30 MB a flux, not known whether before or after
-// base64 (docs/chorus-pro.md §6.1).
-const MaxFile = 20 << 20
+// MaxFile is the largest file that is sent, in bytes: one file not compressed has 10 MB at most (docs/chorus-pro.md §6.1), as invoice.MaxBytes says too.
+const MaxFile = 10 << 20
 
 var fileName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,49}$`)
 

@@ -66,7 +66,7 @@ type Attachment struct {
 	Reference string // BT-122
 	Name      string // BT-125, its file's name
 	MIME      string
-	Bytes     int // about: three for each four characters of base64
+	Bytes     int // about: three for each four characters of base64; 0: it is empty, or no base64
 	where     string
 }
 

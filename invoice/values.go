@@ -232,6 +232,9 @@ func attachments(t *tree.Tree, p attachmentPaths) []Attachment {
 			return true
 		}
 		a := Attachment{Bytes: b.Size / 4 * 3, where: b.Place()}
+		if !base64Form.MatchString(b.Text) {
+			a.Bytes = 0
+		}
 		a.Name, _ = b.Attr("filename")
 		a.MIME, _ = b.Attr("mimeCode")
 		if r := e.One(p.reference); r != nil {
@@ -242,6 +245,9 @@ func attachments(t *tree.Tree, p attachmentPaths) []Attachment {
 	})
 	return all
 }
+
+// base64Form is what the part of it that is kept looks like.
+var base64Form = regexp.MustCompile(`^[A-Za-z0-9+/=\s]*$`)
 
 // maxAttachments is how many supporting documents are looked at.
 const maxAttachments = 1000

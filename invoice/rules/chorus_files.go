@@ -53,7 +53,7 @@ var attachmentRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-ATTACHMENT-EMPTY", Severity: Error, Term: "BT-125", Source: "docs/chorus-pro.md §6.1, OCA", Weight: "P",
-			Text: "an attachment is empty", TextFR: "une pièce jointe est vide",
+			Text: "an attachment is empty or unreadable", TextFR: "une pièce jointe est vide ou illisible",
 			Remedy: "Attach the file, or leave it out.", RemedyFR: "Joignez le fichier, ou supprimez-la.",
 		},
 		find: eachAttachment(func(a invoice.Attachment) bool { return a.Bytes == 0 }),

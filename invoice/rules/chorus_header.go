@@ -29,6 +29,14 @@ var reformCadres = map[string]string{"2": "A2", "5": "A9", "6": "A12"}
 
 func longer(text string, limit int) bool { return utf8.RuneCountInString(text) > limit }
 
+// controlRule is of reading too: a NUL makes XML unreadable.
+var controlRule = Rule{
+	Code: "CH-CONTROL-CHARACTERS", Severity: Error, Source: "docs/chorus-pro.md §11", Weight: "C",
+	Text:   "this term contains a control character (a line break, a tabulation…)",
+	TextFR: "ce terme contient un caractère de contrôle (saut de ligne, tabulation…)",
+	Remedy: "Remove it.", RemedyFR: "Supprimez-le.",
+}
+
 var headerRules = []chorusRule{
 	{
 		Rule: Rule{
@@ -193,12 +201,7 @@ var headerRules = []chorusRule{
 		},
 	},
 	{
-		Rule: Rule{
-			Code: "CH-CONTROL-CHARACTERS", Severity: Error, Source: "docs/chorus-pro.md §11", Weight: "C",
-			Text:   "this term contains a control character (a line break, a tabulation…)",
-			TextFR: "ce terme contient un caractère de contrôle (saut de ligne, tabulation…)",
-			Remedy: "Remove it.", RemedyFR: "Supprimez-le.",
-		},
+		Rule: controlRule,
 		find: func(d *invoice.Document) (hits []hit) {
 			for _, term := range []string{"BT-1", "BT-3", "BT-5", "BT-10", "BT-13", "BT-23", "BT-24", "BT-25"} {
 				text := d.At(term).Trimmed()

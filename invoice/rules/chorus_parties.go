@@ -48,11 +48,11 @@ var withSIRET = strings.Fields("FR GP MQ GF RE YT PM BL MF MC")
 var partyRules = []chorusRule{
 	{
 		Rule: Rule{
-			Code: "CH-SELLER-WITHOUT-SIRET", Severity: Error, Term: "BT-30", Source: "docs/rules.md, suppliers without a SIRET", Weight: "S",
+			Code: "CH-SELLER-WITHOUT-SIRET", Severity: Error, Term: "BT-30", Source: "docs/documents.md", Weight: "S",
 			Text:     "the supplier is identified by something else than a SIRET (typeIdentifiantStructure UE_HORS_FRANCE, HORS_UE, RIDET, TAHITI, PARTICULIER)",
 			TextFR:   "le fournisseur est identifié par autre chose qu'un SIRET (typeIdentifiantStructure UE_HORS_FRANCE, HORS_UE, RIDET, TAHITI, PARTICULIER)",
-			Remedy:   "choriste sends for suppliers with a SIRET only: deposit this invoice at the portal (docs/rules.md, suppliers without a SIRET).",
-			RemedyFR: "choriste n'émet que pour les fournisseurs qui ont un SIRET : déposez cette facture sur le portail (docs/rules.md, suppliers without a SIRET).",
+			Remedy:   "choriste sends for suppliers with a SIRET only: deposit this invoice at the portal (docs/documents.md).",
+			RemedyFR: "choriste n'émet que pour les fournisseurs qui ont un SIRET : déposez cette facture sur le portail (docs/documents.md).",
 		},
 		find: func(d *invoice.Document) []hit {
 			kind := withoutSIRET(d)

@@ -83,7 +83,7 @@ var failing = map[string][]breaks{
 	"CH-TOTAL-CURRENCY":       {{ubl: [2]string{"<cbc:DocumentCurrencyCode>EUR", "<cbc:DocumentCurrencyCode>USD"}}},
 	"CH-ATTACHMENT-NAME":      {attached(strings.Repeat("x", 47)+".pdf", "eHh4"), attached("rapport", "eHh4")},
 	"CH-ATTACHMENT-TYPE":      {attached("a.exe", "eHh4")},
-	"CH-ATTACHMENT-EMPTY":     {attached("a.pdf", " ")},
+	"CH-ATTACHMENT-EMPTY":     {attached("a.pdf", " "), attached("a.pdf", "%PDF-1.7")},
 	"CH-FACTURX-NAME":         {{pdf: [2]string{"(factur-x.xml)", "(xrechnung.xml)"}}},
 	"CH-FACTURX-RELATIONSHIP": {{pdf: [2]string{"/AFRelationship /", "/AFRelationshop /"}}},
 	"CH-FACTURX-XMP":          {{pdf: [2]string{"ConformanceLevel", "Conformancelevel"}}},

@@ -214,7 +214,9 @@ var ciiLines = []group{
 		{id: "BR-CO-04", at: "ram:SpecifiedLineTradeSettlement", ok: func(_ *document, e *element) bool {
 			return e.Some("ram:SpecifiedLineTradeSettlement/ram:ApplicableTradeTax", func(x *element) bool { return ciiVATType(x) && x.Has("ram:CategoryCode") })
 		}},
-		{id: "BR-CO-18", ok: func(t *document, _ *element) bool { return t.any("ram:ApplicableTradeTax", inSettlement) }},
+		{id: "BR-CO-18", ok: func(t *document, _ *element) bool {
+			return t.once("BR-CO-18", func() bool { return t.any("ram:ApplicableTradeTax", inSettlement) })
+		}},
 		{id: "BR-DEC-23", ok: decimals("ram:SpecifiedLineTradeSettlement/" + ciiLineTotal), at: "ram:SpecifiedLineTradeSettlement/" + ciiLineTotal},
 	}},
 	{on: []string{"ram:SpecifiedTradeAllowanceCharge"}, when: func(e *element) bool {

@@ -199,8 +199,10 @@ var ciiSyntax = []group{
 	})},
 	{on: []string{"*Quantity"}, when: ram, rules: append([]rule{
 		{id: "CII-DT-033", ok: func(t *document, e *element) bool {
-			return !e.HasAttr("unitCode") || t.Root.Some(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
-				func(q *element) bool { return q.HasAttr("unitCode") })
+			return !e.HasAttr("unitCode") || t.once("CII-DT-033", func() bool {
+				return t.Root.Some(ciiTrade+"ram:IncludedSupplyChainTradeLineItem/ram:SpecifiedLineTradeDelivery/ram:BilledQuantity",
+					func(q *element) bool { return q.HasAttr("unitCode") })
+			})
 		}},
 	}, refusedAttrs("CII-DT-", map[string]string{"034": "unitCodeListID", "035": "unitCodeListAgencyID", "036": "unitCodeListAgencyName"})...)},
 	{on: []string{"*TradeTax"}, when: ram, rules: []rule{

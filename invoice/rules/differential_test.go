@@ -167,7 +167,7 @@ func put(e *element, path []string) {
 // parseTest reads a document as UBL or CII, whatever its own element is.
 func parseTest(text []byte) (*document, error) {
 	t, err := tree.Parse(text, func(xml.Name) error { return nil })
-	return &document{t}, err
+	return newDocument(t), err
 }
 
 func mustParse(t *testing.T, text []byte) *document {

@@ -64,8 +64,10 @@ func (o Options) level(found []Finding) []Finding {
 
 func ofProblem(p *invoice.Problem) Finding {
 	f := Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
-	if i := slices.IndexFunc(readingRules, func(r Rule) bool { return r.Code == f.Code }); i >= 0 {
-		f.Remedy, f.RemedyFR = readingRules[i].Remedy, readingRules[i].RemedyFR
+	for _, r := range append(slices.Clone(readingRules), controlRule) {
+		if r.Code == f.Code {
+			f.Remedy, f.RemedyFR = r.Remedy, r.RemedyFR
+		}
 	}
 	return f
 }

@@ -29,6 +29,7 @@ const (
 	Outside // text outside the document's element
 	Prefix  // a prefix that nobody declared
 	Twice   // an attribute
+	NoChar  // a reference to a character that does not exist
 )
 
 // Error says what is wrong, where, in English and French. It shows no more than 40 characters of the document.
@@ -64,6 +65,7 @@ var words = map[Kind][2]string{
 	Second:  {"a second document follows the end of the first: insert each invoice by itself", "un second document suit la fin du premier : insérez chaque facture séparément"},
 	Outside: {"there is text outside the document's element: remove it", "il y a du texte hors de l'élément du document : supprimez-le"},
 	Prefix:  {"the prefix %s is used without being declared (xmlns:…)", "le préfixe %s est employé sans être déclaré (xmlns:…)"},
+	NoChar:  {"&#…; stands for a character that does not exist: write the character itself", "&#…; désigne un caractère qui n'existe pas : écrivez le caractère lui-même"},
 	Twice:   {"the attribute %s stands twice in one tag", "l'attribut %s figure deux fois dans une balise"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"regexp"
 )
 
 // The limits of a document.
@@ -178,12 +179,21 @@ func (p *parser) attributes(token xml.StartElement, start int64) ([]xml.Attr, er
 	return left, nil
 }
 
+var (
+	replacement = []byte("\uFFFD")
+	noChar      = regexp.MustCompile(`&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:5[3-9]|6|7[0-2]|73[0-3])[0-9]*);`)
+)
+
 func (p *parser) add(text []byte, start int64) error {
 	if p.at == nil {
 		if len(bytes.TrimSpace(text)) > 0 {
 			return p.problem(Outside, start)
 		}
 		return nil
+	}
+	// The decoder makes a replacement character of a reference to half a surrogate.
+	if bytes.Contains(text, replacement) && noChar.Match(p.text[start:p.dec.InputOffset()]) {
+		return p.problem(NoChar, start)
 	}
 	c := p.content[p.depth-1]
 	if room := MaxText + 4 - len(c); room > 0 { // so that end can cut on a character's boundary
