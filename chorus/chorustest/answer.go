@@ -128,6 +128,9 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, c *call, a answer) e
 		h[name] = values
 	}
 	h.Set("X-CorrelationID", c.correlated)
+	if c.why != "" && a.status >= http.StatusBadRequest {
+		h.Set("X-Chorus-Sim", strings.Trim(strconv.QuoteToASCII(cut(c.why)), `"`))
+	}
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", jsonMedia)
 	}

@@ -60,6 +60,7 @@ type call struct {
 	fileSHA    string
 	documents  []*Facts
 	fault      *Fault
+	why        string // it is refused, for whoever reads the answer
 	correlated string
 }
 
@@ -223,19 +224,29 @@ func (s *Sim) gate(c *call) (answer, bool) {
 		s.violateLocked(c, "no token was sent")
 		return challenge(http.StatusBadRequest, noToken), true
 	case !c.tokenOK:
+		c.why = "the token is unknown or has expired: it lives one hour of virtual time"
 		return challenge(http.StatusUnauthorized, badToken), true
+	case c.op == nil && c.declaredOnly():
+		c.why = "not simulated"
+		return plain(http.StatusForbidden), true
 	case c.op == nil:
 		s.violateLocked(c, "undeclared route "+c.method+" "+c.path)
 		return plain(http.StatusForbidden), true
 	case slices.Contains(s.clients[c.client].Unsubscribed, c.op.api):
+		c.why = "the application has not subscribed to " + c.op.api
 		return plain(http.StatusForbidden), true
 	case c.overrun:
+		c.why = "beyond the quota"
 		return tooMany("1", throttle), true
 	}
 	if !s.login(c) {
+		if c.why == "" {
+			c.why = "the technical account is unknown or locked, or its password is wrong or has expired"
+		}
 		return challenge(http.StatusUnauthorized, badAccount), true
 	}
 	if c.tooLarge {
+		c.why = "the request is larger than 45 MB"
 		return plain(http.StatusRequestEntityTooLarge), true
 	}
 	if c.method == http.MethodPost {
@@ -301,5 +312,8 @@ func (s *Sim) violate(c *call, reason string) {
 }
 
 func (s *Sim) violateLocked(c *call, reason string) {
+	if c.why == "" {
+		c.why = reason
+	}
 	s.record(Entry{Type: "violation", Request: c.id, Op: c.opName(), Reason: reason})
 }

@@ -204,3 +204,36 @@ func TestRequestTooLarge(t *testing.T) {
 		t.Errorf("%d", r.status)
 	}
 }
+
+// TestReasons: whoever is refused by the gateway can read why in a header that the portal has not.
+func TestReasons(t *testing.T) {
+	s, c := start(t, &chorustest.Config{TolerateViolations: true})
+	for name, x := range map[string]struct {
+		change func(*http.Request)
+		path   string
+		want   string
+		fine   int // violations; -1: some
+	}{
+		"not simulated": {path: "/cpro/factures/v1/telecharger/groupe", want: "not simulated"},
+		"undeclared":    {path: "/cpro/factures/v1/consulter/facture", want: "undeclared route", fine: 1},
+		"old token":     {path: "/cpro/factures/v1/completer", want: "has expired", change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }},
+		"account":       {path: "/cpro/factures/v1/completer", want: "technical account", change: func(r *http.Request) { r.Header.Set("cpro-account", "eDp5") }},
+		"field":         {path: "/cpro/factures/v1/completer", want: "missing field identifiantFactureCPP", fine: -1},
+	} {
+		before := len(s.Violations())
+		req := c.request(http.MethodPost, x.path, m{"colour": "red"})
+		if x.change != nil {
+			x.change(req)
+		}
+		r := c.do(req)
+		if got := r.header.Get("X-Chorus-Sim"); r.status < 400 || !strings.Contains(got, x.want) {
+			t.Errorf("%s: %d %q", name, r.status, got)
+		}
+		if got := len(s.Violations()) - before; got != x.fine && (x.fine >= 0 || got == 0) {
+			t.Errorf("%s: %d violations", name, got)
+		}
+	}
+	if status, answer := manage(t, s, "POST", "/invoices/F-1/statut", `{"statut":"PAYEE"}`); status != 400 || !strings.Contains(answer, "MISE_EN_PAIEMENT") {
+		t.Errorf("%d %s", status, answer)
+	}
+}

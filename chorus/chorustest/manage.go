@@ -125,8 +125,8 @@ func (s *Sim) postStatut(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if in.Statut == "" {
-		return nil, fmt.Errorf("statut is missing")
+	if !slices.Contains(statuts, in.Statut) {
+		return nil, fmt.Errorf("statut: %.60q is none of %s", in.Statut, strings.Join(statuts, " "))
 	}
 	if err := s.Statut(r.PathValue("numero"), in.Statut, in.Commentaire); err != nil {
 		return nil, err
