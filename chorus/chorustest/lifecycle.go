@@ -44,7 +44,7 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 	if f.DefectKind != "" {
 		return f.DefectKind, f.Defect
 	}
-	if f.Date > s.now().AddDate(0, 0, 1).Format("2006-01-02") {
+	if !s.cfg.AcceptFutureDates && f.Date > s.now().AddDate(0, 0, 1).Format("2006-01-02") {
 		return refusedRules, "La date de facture " + f.Date + " est postérieure à la date de dépôt."
 	}
 	if reason := s.judgeStructures(f); reason != "" {

@@ -41,6 +41,8 @@ type Config struct {
 	// AcceptDuplicates switches the uniqueness of year, SIREN and number off: assumption U of the design.
 	// A harness that looks for double deposits wants it so, or the portal hides them.
 	AcceptDuplicates bool
+	// AcceptFutureDates takes invoices that are dated later than their deposit: a harness has no days to let pass.
+	AcceptFutureDates bool
 
 	// Virtual times.
 	Hidden      time.Duration // a report is "introuvable" for so long after the deposit; default 2 ms

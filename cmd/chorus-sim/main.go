@@ -86,6 +86,7 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 	f.Var(&clients, "client", "`id:secret` of a PISTE application, repeatable (default sim:sim-secret)")
 	f.Var(&accounts, "account", "`login:password` of a technical account, repeatable (default TECH_SIM@cpro.fr:sim-password)")
 	anySupplier := f.Bool("any-supplier", true, "register unknown suppliers by their first invoice")
+	f.BoolVar(&cfg.AcceptFutureDates, "accept-future-dates", false, "do not refuse an invoice that is dated later than its deposit")
 	f.BoolVar(&cfg.AcceptDuplicates, "accept-duplicates", false, "do not refuse a second invoice of the same year, SIREN and number")
 	f.DurationVar(&cfg.Hidden, "hidden", 0, "a new flux is \"introuvable\" for so long (default 2ms)")
 	f.DurationVar(&cfg.Integration, "integration", 0, "a deposit is integrated within (default 8ms)")

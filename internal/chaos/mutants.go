@@ -97,11 +97,11 @@ var mutants = []mutant{
 	}},
 	{Name: "N3-no-identity", About: "does not look which database it is", Shown: []string{"I1", "Q"}, patch: "N3-no-identity", arrange: func(c *Config) {
 		c.Faults, c.Invoices, c.stateless = "rewind-restore", 100, true
-		c.integration, c.visibility, c.patience = 9*time.Second, 10*time.Second, 120*time.Second // the portal does not show yet what was forgotten
+		c.integration, c.visibility, c.patience = 15*time.Second, 16*time.Second, 120*time.Second // the portal does not show yet what was forgotten
 	}},
 	{Name: "N4-no-state-file", About: "does not read what was kept outside the database", Shown: []string{"I1", "Q"}, patch: "N4-no-state-file", arrange: func(c *Config) {
 		c.Faults, c.Invoices = "rewind-copy", 100
-		c.integration, c.visibility, c.patience = 9*time.Second, 10*time.Second, 120*time.Second
+		c.integration, c.visibility, c.patience = 15*time.Second, 16*time.Second, 120*time.Second
 	}},
 	{Name: "N5-no-deadline", About: "waits for the database for ever", Shown: []string{"B", "R"}, patch: "N5-no-deadline,N5-no-loop-deadline,N5-no-restart", arrange: func(c *Config) {
 		c.Faults, c.Invoices = "blackhole-database", 100
