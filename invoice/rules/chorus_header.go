@@ -99,15 +99,14 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-CADRE-REFORM", Severity: Error, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "L",
-			Text:     "BT-23 (cadre de facturation) is a code of the 2026 reform, which this channel refuses",
-			TextFR:   "BT-23 (cadre de facturation) est un code de la réforme 2026, que ce canal refuse",
-			Remedy:   "Write A1 (ordinary supplier invoice; B1, S1 and M1 are that), A2 (already paid), A9 (sub-contractor) or A12 (co-contractor).",
-			RemedyFR: "Écrivez A1 (facture ordinaire de fournisseur : c'est B1, S1 et M1), A2 (déjà payée), A9 (sous-traitant) ou A12 (cotraitant).",
+			Code: "CH-CADRE", Severity: Error, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "L",
+			Text: "BT-23 (cadre de facturation) is none of A1 to A25", TextFR: "BT-23 (cadre de facturation) n'est pas compris entre A1 et A25",
+			Remedy:   "Write A1 for an ordinary supplier invoice, A2 when it is already paid, A9 for a sub-contractor, A12 for a co-contractor; or leave it out.",
+			RemedyFR: "Écrivez A1 pour une facture ordinaire de fournisseur, A2 si elle est déjà payée, A9 pour un sous-traitant, A12 pour un cotraitant ; ou supprimez-le.",
 		},
 		find: func(d *invoice.Document) []hit {
 			if !reformForm.MatchString(d.Cadre) {
-				return nil
+				return onlyIf(d.At("BT-23"), d.Cadre != "" && !cadreForm.MatchString(d.Cadre))
 			}
 			nearest := reformCadres[d.Cadre[1:]]
 			if nearest == "" {
@@ -115,17 +114,6 @@ var headerRules = []chorusRule{
 			}
 			return saying(at(d.At("BT-23")), "BT-23 (cadre de facturation) is "+d.Cadre+", a code of the 2026 reform that this channel refuses; here it is "+nearest,
 				"BT-23 (cadre de facturation) vaut "+d.Cadre+", un code de la réforme 2026 que ce canal refuse ; ici, c'est "+nearest)
-		},
-	},
-	{
-		Rule: Rule{
-			Code: "CH-CADRE", Severity: Error, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "L",
-			Text: "BT-23 (cadre de facturation) is none of A1 to A25", TextFR: "BT-23 (cadre de facturation) n'est pas compris entre A1 et A25",
-			Remedy:   "Write A1 for an ordinary supplier invoice, A2 when it is already paid, A9 for a sub-contractor, A12 for a co-contractor; or leave it out.",
-			RemedyFR: "Écrivez A1 pour une facture ordinaire de fournisseur, A2 si elle est déjà payée, A9 pour un sous-traitant, A12 pour un cotraitant ; ou supprimez-le.",
-		},
-		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.At("BT-23"), d.Cadre != "" && !cadreForm.MatchString(d.Cadre) && !reformForm.MatchString(d.Cadre))
 		},
 	},
 	{
