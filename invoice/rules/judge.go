@@ -37,21 +37,25 @@ func Judge(document []byte, o Options) Report {
 		if !errors.As(err, &p) {
 			p = &invoice.Problem{Code: invoice.CodeXML, Message: err.Error(), MessageFR: err.Error()}
 		}
-		return Report{Findings: o.level([]Finding{ofProblem(p)})}
+		return Report{Findings: []Finding{OfProblem(p)}} // no setting makes it readable
 	}
 	found := judgeTree(d.Tree())
 	found = chorus(d, lenient(d, found))
 	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
 		found = append(found, declared(o.SyntaxeFlux, d.Syntaxe))
 	}
-	return Report{Document: d, Findings: o.level(found)}
+	return Report{Document: d, Findings: o.level(d, found)}
 }
 
-// level applies the account's setting and puts errors first.
-func (o Options) level(found []Finding) []Finding {
+// level applies the account's setting and puts errors first. What names an invoice at the portal is needed to find it there, so that it is never sent twice: no setting does
+// without.
+func (o Options) level(d *invoice.Document, found []Finding) []Finding {
+	needed := func(term string) bool {
+		return term == "BT-1" && strings.TrimSpace(d.Numero) == "" || term == "BT-2" && d.Date.IsZero() || term == "BT-30" && d.SIREN() == ""
+	}
 	left := found[:0]
 	for _, f := range found {
-		if s, ok := o.Levels[f.Code]; ok {
+		if s, ok := o.Levels[f.Code]; ok && !(f.Severity == Error && needed(f.Term)) {
 			f.Severity = s
 		}
 		if f.Severity != Off {
@@ -62,7 +66,8 @@ func (o Options) level(found []Finding) []Finding {
 	return left
 }
 
-func ofProblem(p *invoice.Problem) Finding {
+// OfProblem is the finding that a problem of reading makes.
+func OfProblem(p *invoice.Problem) Finding {
 	f := Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
 	for _, r := range append(slices.Clone(readingRules), controlRule) {
 		if r.Code == f.Code {
