@@ -64,13 +64,13 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 }
 
 // Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
-// already, and whether there was any such deposit at all. What was adopted may be much older than its adoption, so that the witness's own attempts must have
+// already, and whether there was any such deposit at all. One that the portal refused will never be found, and is none. What was adopted may be much older than its adoption, so that the witness's own attempts must have
 // begun later too. ago says how long ago the search began that it is to be a witness for.
 func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt, ago time.Duration) (visible, any bool, err error) {
 	const later = `
 		SELECT
 		FROM chorus.invoices i
-		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4
+		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4 AND (state <> 'rejected' OR visible_at IS NOT NULL)
 		  AND (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = i.id) > $4`
 	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND visible_at <= clock_timestamp() - $5::interval), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt, ago).
 		Scan(&visible, &any)

@@ -265,6 +265,9 @@ func TestWhatWasAdoptedIsNoWitness(t *testing.T) {
 	c := b.sent(t, young, "default", false)
 	must(t, b.worker.Finish(t.Context(), c, store.Ending{Outcome: store.Accepted, NumeroFlux: "YOUNG", To: store.Deposited}))
 	asks("a younger one was acknowledged", false, true)
+	force(t, b.owner, young, `state = 'rejected'`)
+	asks("and refused: it will never be found, and is not waited for", false, false)
+	force(t, b.owner, young, `state = 'deposited'`)
 	force(t, b.owner, young, `visible_at = clock_timestamp()`)
 	asks("and can be found", true, true)
 }
