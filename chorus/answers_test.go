@@ -93,10 +93,6 @@ func TestAnswersAndRules(t *testing.T) {
 	}
 }
 
-func itoa(n int) string {
-	return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
-}
-
 func TestAnswersAndFluxStates(t *testing.T) {
 	classes := map[FluxClass]answers.Retry{
 		FluxPending: answers.Automatic, FluxIntegrated: answers.None, FluxPartial: answers.None, FluxRejected: answers.Never,

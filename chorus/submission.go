@@ -117,13 +117,13 @@ func (s Submission) fields() map[string]any {
 	}
 	body := map[string]any{
 		"modeDepot": "DEPOT_PDF_API", "numeroFactureSaisi": s.Numero, "dateFacture": s.Date.Format(time.DateOnly),
-		"destinataire":       filled("codeDestinataire", s.Destinataire, "codeServiceExecutant", s.CodeService),
+		"destinataire":       filled(map[string]string{"codeDestinataire": s.Destinataire, "codeServiceExecutant": s.CodeService}),
 		"fournisseur":        map[string]any{"idFournisseur": s.IDFournisseur},
-		"cadreDeFacturation": filled("codeCadreFacturation", cadres[s.Cadre]),
-		"references": filled(
-			"deviseFacture", s.Devise, "typeFacture", kind, "typeTva", s.TypeTVA, "motifExonerationTva", s.MotifExoneration, "numeroMarche", s.NumeroMarche,
-			"numeroBonCommande", s.Engagement, "numeroFactureOrigine", s.NumeroOrigine, "modePaiement", s.ModePaiement,
-		),
+		"cadreDeFacturation": map[string]any{"codeCadreFacturation": cadres[s.Cadre]},
+		"references": filled(map[string]string{
+			"deviseFacture": s.Devise, "typeFacture": kind, "typeTva": s.TypeTVA, "motifExonerationTva": s.MotifExoneration, "numeroMarche": s.NumeroMarche,
+			"numeroBonCommande": s.Engagement, "numeroFactureOrigine": s.NumeroOrigine, "modePaiement": s.ModePaiement,
+		}),
 		"montantTotal": total,
 		"pieceJointePrincipale": []map[string]any{
 			{"pieceJointePrincipaleId": s.PieceJointe, "pieceJointePrincipaleDesignation": s.PieceJointeNommee},
@@ -150,12 +150,12 @@ func (s Submission) fields() map[string]any {
 	return body
 }
 
-// filled makes an object of names and texts, and leaves out what is empty.
-func filled(pairs ...string) map[string]any {
+// filled makes an object of texts by their names, and leaves out what is empty.
+func filled(texts map[string]string) map[string]any {
 	o := map[string]any{}
-	for k := 0; k < len(pairs); k += 2 {
-		if strings.TrimSpace(pairs[k+1]) != "" {
-			o[pairs[k]] = pairs[k+1]
+	for name, text := range texts {
+		if strings.TrimSpace(text) != "" {
+			o[name] = text
 		}
 	}
 	return o

@@ -70,7 +70,7 @@ func (s *Sim) postStructure(r *http.Request) (any, error) {
 	}
 	s.SetStructure(siret, func(st *Structure) {
 		var lists struct{ Services, Engagements *json.RawMessage }
-		if json.Unmarshal(raw, &lists); lists.Services != nil { // into a new list, not into the elements of the old one
+		if err := json.Unmarshal(raw, &lists); err == nil && lists.Services != nil { // into a new list, not into the elements of the old one
 			st.Services = nil
 		}
 		id := st.ID

@@ -28,7 +28,6 @@ type paper struct {
 
 	// What this syntax keeps elsewhere or tells otherwise than by one path.
 	fournisseur, destinataire, service string
-	avoir                              bool
 	breakdown                          []vat
 }
 

@@ -27,11 +27,9 @@ func TestExplain(t *testing.T) {
 		{"explain", 2, nil, "means"},
 		{"explain --lang de 20001", 2, nil, "means"},
 	} {
-		args := strings.SplitN(c.args, " ", 2)
+		args := strings.Fields(c.args)
 		if rest, isText := strings.CutPrefix(c.args, "explain "); isText && !strings.HasPrefix(rest, "--") {
 			args = []string{"explain", rest}
-		} else {
-			args = strings.Fields(c.args)
 		}
 		var out, errOut bytes.Buffer
 		exit := run(t.Context(), args, func(string) string { return "" }, &out, &errOut)
