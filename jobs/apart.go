@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -20,18 +21,18 @@ import (
 // the process. So a row with a death is read apart, in a process of its own with limits of its own. Only one that dies there by itself is condemned, and
 // nothing else is harmed by it.
 
-// readEnv asks a program to be such a process; its value is the declared syntax behind a colon.
+// readEnv asks a program to be such a process; its value is what it is to judge by (rules.Options), as JSON.
 const readEnv = "CHORISTE_READ_DOCUMENT"
 
 const (
 	apartTimeout = 20 * time.Second
-	mostFacts    = 1 << 20 // bytes of the answer
+	mostFacts    = 16 << 20 // bytes of the answer
 )
 
 // apart is what the other process answers.
 type apart struct {
 	Facts    store.Facts
-	Problems []invoice.Problem
+	Findings []rules.Finding
 }
 
 var (
@@ -42,26 +43,30 @@ var (
 // ServeReading makes this program a reader of documents when it was started as one, and does not return then. Otherwise it notes that this program
 // may be started so. It is the first thing that main does.
 func ServeReading() {
-	declared, asked := os.LookupEnv(readEnv)
+	options, asked := os.LookupEnv(readEnv)
 	if !asked {
 		apartReady = true
 		return
 	}
 	limitReader()
-	if ReadFor(os.Stdin, os.Stdout, declared[1:]) != nil {
+	if ReadFor(os.Stdin, os.Stdout, options) != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
 // ReadFor reads one document and writes what is to be known of it.
-func ReadFor(in io.Reader, out io.Writer, declared string) error {
+func ReadFor(in io.Reader, out io.Writer, options string) error {
+	var o rules.Options
+	if err := json.Unmarshal([]byte(options), &o); err != nil {
+		return err
+	}
 	doc, err := io.ReadAll(io.LimitReader(in, invoice.MaxBytes+1))
 	if err != nil {
 		return err
 	}
 	var a apart
-	a.Facts, a.Problems = read(doc, declared)
+	a.Facts, a.Findings = read(doc, o)
 	return json.NewEncoder(out).Encode(a)
 }
 
@@ -69,15 +74,15 @@ func ReadFor(in io.Reader, out io.Writer, declared string) error {
 var errDied = errors.New("the process that read the document died of it")
 
 // readApart reads a document in another process, or in this one, alone, when there can be no other.
-func readApart(ctx context.Context, doc []byte, declared string) (store.Facts, []invoice.Problem, error) {
+func readApart(ctx context.Context, doc []byte, o rules.Options) (store.Facts, []rules.Finding, error) {
 	apartOne.Lock()
 	defer apartOne.Unlock()
 	limited, cancel := context.WithTimeout(ctx, apartTimeout)
 	defer cancel()
-	cmd, out, err := startReader(limited, doc, declared)
+	cmd, out, err := startReader(limited, doc, o)
 	if err != nil {
-		facts, problems := read(doc, declared)
-		return facts, problems, nil
+		facts, found := read(doc, o)
+		return facts, found, nil
 	}
 	err = cmd.Wait()
 	var a apart
@@ -85,10 +90,10 @@ func readApart(ctx context.Context, doc []byte, declared string) (store.Facts, [
 	case ctx.Err() != nil:
 		return a.Facts, nil, ctx.Err()
 	case err == nil && json.Unmarshal(out.Bytes(), &a) == nil:
-		return a.Facts, a.Problems, nil
+		return a.Facts, a.Findings, nil
 	case forbidden(cmd.ProcessState):
-		facts, problems := read(doc, declared)
-		return facts, problems, nil
+		facts, found := read(doc, o)
+		return facts, found, nil
 	case asked(cmd.ProcessState):
 		return a.Facts, nil, errors.New("the process that read the document was asked to end")
 	}
@@ -96,7 +101,7 @@ func readApart(ctx context.Context, doc []byte, declared string) (store.Facts, [
 }
 
 // startReader starts this program as a reader. It gets nothing of the environment: it needs no secret.
-func startReader(ctx context.Context, doc []byte, declared string) (*exec.Cmd, *bytes.Buffer, error) {
+func startReader(ctx context.Context, doc []byte, o rules.Options) (*exec.Cmd, *bytes.Buffer, error) {
 	if !apartReady {
 		return nil, nil, errors.ErrUnsupported
 	}
@@ -104,9 +109,13 @@ func startReader(ctx context.Context, doc []byte, declared string) (*exec.Cmd, *
 	if err != nil {
 		return nil, nil, err
 	}
+	options, err := json.Marshal(o)
+	if err != nil {
+		return nil, nil, err
+	}
 	out := &bytes.Buffer{}
 	cmd := exec.CommandContext(ctx, program) //nolint:gosec // this program itself
-	cmd.Env = []string{readEnv + "=:" + declared, "GOMEMLIMIT=160MiB", "GOMAXPROCS=1", "GOTRACEBACK=none"}
+	cmd.Env = []string{readEnv + "=" + string(options), "GOMEMLIMIT=160MiB", "GOMAXPROCS=1", "GOTRACEBACK=none"}
 	cmd.Stdin = bytes.NewReader(doc)
 	cmd.Stdout = &capped{out, mostFacts}
 	cmd.WaitDelay = time.Second

@@ -13,6 +13,7 @@ import (
 
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/invoice/rules"
 )
 
 // The texts of documents that break the process which reads them, in the ways in which one can.
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 	case breaksSilently:
 		os.Exit(0)
 	}
-	if ReadFor(bytes.NewReader(doc), os.Stdout, declared[1:]) != nil {
+	if ReadFor(bytes.NewReader(doc), os.Stdout, declared) != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
@@ -65,8 +66,8 @@ func TestReadApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, doc := range map[string][]byte{"UBL": i.UBL(), "CII": i.CII(), "Factur-X": pdf, "nothing": []byte("hello")} {
-		facts, problems, err := readApart(t.Context(), doc, "")
-		want, wantProblems := read(doc, "")
+		facts, problems, err := readApart(t.Context(), doc, rules.Options{})
+		want, wantProblems := read(doc, rules.Options{})
 		if err != nil || facts.NumeroFacture != want.NumeroFacture || !facts.MontantTTC.Decimal.Equal(want.MontantTTC.Decimal) || !facts.DateFacture.Equal(want.DateFacture) ||
 			len(problems) != len(wantProblems) || len(problems) > 0 && problems[0] != wantProblems[0] {
 			t.Errorf("%s: %+v, %v, %v; want %+v, %v", name, facts, problems, err, want, wantProblems)
@@ -74,19 +75,19 @@ func TestReadApart(t *testing.T) {
 	}
 	for _, doc := range []string{breaksKilled, breaksStack, breaksMemory, breaksSilently} {
 		began := time.Now()
-		if _, _, err := readApart(t.Context(), []byte(doc), ""); !errors.Is(err, errDied) {
+		if _, _, err := readApart(t.Context(), []byte(doc), rules.Options{}); !errors.Is(err, errDied) {
 			t.Errorf("%s: %v", doc, err)
 		}
 		if took := time.Since(began); took > apartTimeout+5*time.Second {
 			t.Errorf("%s: %s", doc, took)
 		}
 	}
-	if _, _, err := readApart(t.Context(), []byte(breaksAsked), ""); err == nil || errors.Is(err, errDied) {
+	if _, _, err := readApart(t.Context(), []byte(breaksAsked), rules.Options{}); err == nil || errors.Is(err, errDied) {
 		t.Errorf("asked to end: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := readApart(ended, i.UBL(), ""); err != nil && errors.Is(err, errDied) {
+	if _, _, err := readApart(ended, i.UBL(), rules.Options{}); err != nil && errors.Is(err, errDied) {
 		t.Errorf("at a shutdown: %v", err)
 	}
 }

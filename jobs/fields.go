@@ -8,6 +8,7 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -16,43 +17,50 @@ import (
 // between T1 and T2 is the submission (docs/protocol.md §3.4).
 
 // readFields turns fields into columns, or into what is wrong with them.
-func (j *Jobs) readFields(ctx context.Context, inv store.Invoice, doc []byte) (store.Facts, []invoice.Problem, error) {
+func (j *Jobs) readFields(ctx context.Context, inv store.Invoice, doc []byte) (store.Facts, []rules.Finding, error) {
 	raw, err := j.Store.Fields(ctx, inv)
 	if err != nil {
 		return store.Facts{}, nil, err
 	}
 	f, problems := invoice.ReadFields(raw, doc)
+	var found []rules.Finding
+	for _, p := range problems {
+		found = append(found, rules.OfProblem(&p))
+	}
 	if inv.SyntaxeFlux != "" {
-		problems = append(problems, invoice.Problem{
-			Code: "SYNTAXE", Message: "column syntaxe_flux is for files of a flux, and fields for a PDF without XML: leave syntaxe_flux null",
-			MessageFR: "la colonne syntaxe_flux concerne les fichiers d'un flux, et fields un PDF sans XML : laisser syntaxe_flux vide",
+		found = append(found, rules.Finding{
+			Code: "CH-SYNTAXE", Severity: rules.Error, Value: inv.SyntaxeFlux, Where: "column syntaxe_flux",
+			Message:   "column syntaxe_flux is for files of a flux, and fields for a PDF without XML",
+			MessageFR: "la colonne syntaxe_flux concerne les fichiers d'un flux, et fields un PDF sans XML",
+			Remedy:    "Leave syntaxe_flux null.", RemedyFR: "Laissez syntaxe_flux vide.",
 		})
 	}
 	if f == nil {
-		return store.Facts{}, problems, nil
+		return store.Facts{}, found, nil
 	}
 	return store.Facts{
 		Syntaxe: invoice.SyntaxePDF, NumeroFacture: printable(f.NumeroFacture), DateFacture: f.Date, TypeFacture: printable(f.TypeFacture),
 		FournisseurSIRET: printable(f.FournisseurSIRET), DestinataireSIRET: printable(f.DestinataireSIRET), DestinataireNom: printable(f.DestinataireNom),
 		MontantHT: f.MontantHT.NullDecimal, MontantTVA: f.MontantTVA.NullDecimal, MontantTTC: f.MontantTTC.NullDecimal, MontantAPayer: f.MontantAPayer.NullDecimal,
 		Devise: printable(f.Devise), Cadre: printable(f.Cadre), CodeService: printable(f.CodeService), Engagement: printable(f.NumeroEngagement),
-	}, problems, nil
+	}, found, nil
 }
 
 // attached says what is wrong when the account may not submit for this supplier: unlike a flux, a submission is open to those only who are attached to its structure. wait: the account's
 // structures have not been listed yet.
-func (j *Jobs) attached(ctx context.Context, account, siret string) (p *invoice.Problem, wait bool, err error) {
+func (j *Jobs) attached(ctx context.Context, account, siret string) (lacks []rules.Finding, wait bool, err error) {
 	id, listed, err := j.Store.SupplierStructure(ctx, account, siret)
 	if err != nil || id != 0 || !listed {
 		return nil, id == 0 && err == nil, err
 	}
-	return &invoice.Problem{
-		Code: "SUPPLIER", Term: "BT-30",
-		Message: fmt.Sprintf("BT-30 (supplier's SIRET) is %s, to whose structure the technical account is not attached: a PDF without XML is taken from those only who are; have it attached at the portal",
+	return []rules.Finding{{
+		Code: "CH-SUPPLIER", Severity: rules.Error, Term: "BT-30", Value: siret,
+		Message: fmt.Sprintf("BT-30 (supplier's SIRET) is %s, to whose structure the technical account is not attached: a PDF without XML is taken from those only who are",
 			siret),
-		MessageFR: fmt.Sprintf("BT-30 (SIRET du fournisseur) vaut %s, structure à laquelle le compte technique n'est pas rattaché : un PDF sans XML n'est accepté que de qui l'est ; le faire rattacher sur le portail",
+		MessageFR: fmt.Sprintf("BT-30 (SIRET du fournisseur) vaut %s, structure à laquelle le compte technique n'est pas rattaché : un PDF sans XML n'est accepté que de qui l'est",
 			siret),
-	}, false, nil
+		Remedy: "Have it attached at the portal.", RemedyFR: "Faites-le rattacher sur le portail.",
+	}}, false, nil
 }
 
 // listedSoon is when an invoice looks again whether the account's structures have been listed.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/crash"
-	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
@@ -27,7 +27,7 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	if err := crash.Point(crash.Validate); err != nil {
 		return err
 	}
-	facts, problems, err := j.readDocument(ctx, inv)
+	facts, found, err := j.readDocument(ctx, acct, inv)
 	switch {
 	case errors.Is(err, errNoRoom):
 		return j.Store.Release(ctx, inv, about(time.Second))
@@ -39,70 +39,67 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	case err != nil:
 		return err
 	}
-	if p := acct.supplier(facts.FournisseurSIRET); p != nil {
-		problems = append(problems, *p)
-	}
-	if inv.HasFields && len(problems) == 0 {
-		p, wait, err := j.attached(ctx, acct.Name, facts.FournisseurSIRET)
+	found = append(found, acct.supplier(facts.FournisseurSIRET)...)
+	if inv.HasFields && !rules.Stops(found) {
+		lacks, wait, err := j.attached(ctx, acct.Name, facts.FournisseurSIRET)
 		switch {
 		case err != nil:
 			return err
 		case wait:
 			return j.Store.Release(ctx, inv, about(listedSoon))
-		case p != nil:
-			problems = append(problems, *p)
 		}
+		found = append(found, lacks...)
 	}
-	p, err := j.sameNumber(ctx, inv, facts)
+	same, err := j.sameNumber(ctx, inv, facts)
 	if err != nil {
 		return err
 	}
-	if p != nil {
-		problems = append(problems, *p)
-	}
-	if len(problems) == 0 {
-		found, wait, err := j.demands(ctx, acct, facts)
+	found = append(found, same...)
+	if !rules.Stops(found) {
+		demanded, wait, err := j.demands(ctx, acct, facts)
 		switch {
 		case err != nil:
 			return err
 		case wait:
 			return j.Store.Release(ctx, inv, about(j.Settings.ResolveAfter/6))
 		}
-		for _, f := range found {
-			if f.Severity == rules.Error {
-				problems = append(problems, invoice.Problem{Code: f.Code, Term: f.Term, Message: f.Message + ". " + f.Remedy, MessageFR: f.MessageFR + ". " + f.RemedyFR})
-			}
+		found = append(found, demanded...)
+	}
+	errorsFirst(found)
+	facts.Findings = stored(found)
+	if rules.Stops(found) {
+		if _, err := j.Store.Invalid(ctx, inv, facts, found[0].Code, explain(found)); err != nil {
+			return err
 		}
+		j.Log.Info("refused before sending", "invoice", id, "reason_code", found[0].Code)
+		return nil
 	}
-	if len(problems) == 0 {
-		quarantines := j.Memory.Get().Quarantines
-		state, err := j.Store.Validated(ctx, inv, facts)
-		switch {
-		case errors.Is(err, store.ErrForgot):
-			if j.Memory.Get().Quarantines == quarantines { // else it has been dealt with
-				j.Memory.Doubt(err)
-			}
-			return j.Store.Release(ctx, inv, about(time.Second))
-		case err == nil:
-			j.Log.Info("read", "invoice", id, "state", state, "numero", facts.NumeroFacture)
+	quarantines := j.Memory.Get().Quarantines
+	state, err := j.Store.Validated(ctx, inv, facts)
+	switch {
+	case errors.Is(err, store.ErrForgot):
+		if j.Memory.Get().Quarantines == quarantines { // else it has been dealt with
+			j.Memory.Doubt(err)
 		}
-		return err
+		return j.Store.Release(ctx, inv, about(time.Second))
+	case err == nil:
+		j.Log.Info("read", "invoice", id, "state", state, "numero", facts.NumeroFacture, "warnings", len(found))
 	}
-	code, reason := explain(problems)
-	if _, err := j.Store.Invalid(ctx, inv, facts, code, reason); err != nil {
-		return err
-	}
-	j.Log.Info("refused before sending", "invoice", id, "reason_code", code)
-	return nil
+	return err
+}
+
+// errorsFirst sorts findings; "error" is before "warning".
+func errorsFirst(found []rules.Finding) {
+	slices.SortStableFunc(found, func(a, b rules.Finding) int { return strings.Compare(string(a.Severity), string(b.Severity)) })
 }
 
 // errNoRoom says that other documents take the memory that there is.
 var errNoRoom = errors.New("other documents are being read")
 
 // readDocument reads the document of a row that has been taken. One that is too large is not even fetched.
-func (j *Jobs) readDocument(ctx context.Context, inv store.Invoice) (store.Facts, []invoice.Problem, error) {
-	if p := invoice.TooLarge(inv.DocumentBytes); p != nil {
-		return store.Facts{}, []invoice.Problem{*p}, nil
+func (j *Jobs) readDocument(ctx context.Context, acct *Account, inv store.Invoice) (store.Facts, []rules.Finding, error) {
+	if found := rules.TooLarge(inv.DocumentBytes); found != nil {
+		return store.Facts{}, found, nil
 	}
 	release, ok := hold(ctx, inv.DocumentBytes, costOfReading, j.Settings.SendWithin/2)
 	if !ok {
@@ -117,51 +114,49 @@ func (j *Jobs) readDocument(ctx context.Context, inv store.Invoice) (store.Facts
 		return j.readFields(ctx, inv, doc)
 	}
 	if inv.Deaths > 0 {
-		return readApart(ctx, doc, inv.SyntaxeFlux)
+		return readApart(ctx, doc, rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules})
 	}
-	facts, problems := read(doc, inv.SyntaxeFlux)
-	return facts, problems, nil
+	facts, found := read(doc, rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules})
+	return facts, found, nil
 }
 
 // sameNumber says what is wrong when the invoice replaces another one under its number, which the portal keeps for the refused one (docs/chorus-pro.md §10).
-func (j *Jobs) sameNumber(ctx context.Context, inv store.Invoice, facts store.Facts) (*invoice.Problem, error) {
+func (j *Jobs) sameNumber(ctx context.Context, inv store.Invoice, facts store.Facts) ([]rules.Finding, error) {
 	numero, siren, annee, err := j.Store.Replaced(ctx, inv.ID)
 	if err != nil || numero == "" || numero != facts.NumeroFacture || annee != facts.DateFacture.Year() || !strings.HasPrefix(facts.FournisseurSIRET, siren) {
 		return nil, err
 	}
-	return &invoice.Problem{
-		Code: "SAME_NUMBER", Term: "BT-1",
-		Message:   "BT-1 (number) is that of the refused invoice which this one replaces: Chorus Pro keeps it, give the new invoice another one",
-		MessageFR: "BT-1 (numéro) est celui de la facture rejetée que celle-ci remplace : Chorus Pro le conserve, en donner un autre à la nouvelle facture",
-	}, nil
+	return []rules.Finding{{
+		Code: "CH-SAME-NUMBER", Severity: rules.Error, Term: "BT-1", Value: facts.NumeroFacture,
+		Message:   "BT-1 (number) is that of the refused invoice which this one replaces: Chorus Pro keeps it",
+		MessageFR: "BT-1 (numéro) est celui de la facture rejetée que celle-ci remplace : Chorus Pro le conserve",
+		Remedy:    "Give the new invoice another number.", RemedyFR: "Donnez à la nouvelle facture un autre numéro.",
+	}}, nil
 }
 
-// supplier says what is wrong when the account may not send for this supplier. One that could not be read is another problem's affair.
-func (a *Account) supplier(siret string) *invoice.Problem {
+// supplier says what is wrong when the account may not send for this supplier. One that could not be read is another finding's affair.
+func (a *Account) supplier(siret string) []rules.Finding {
 	if siret == "" || len(a.Suppliers) == 0 || slices.Contains(a.Suppliers, siret) {
 		return nil
 	}
-	return &invoice.Problem{
-		Code: "SUPPLIER", Term: "BT-30",
-		Message: fmt.Sprintf("column account is %s, which may not send for the supplier %s (BT-30): name the supplier's own account, or have the SIRET added to this one's suppliers",
-			a.Name, siret),
-		MessageFR: fmt.Sprintf("la colonne account vaut %s, compte qui ne peut pas émettre pour le fournisseur %s (BT-30) : indiquer le compte de ce fournisseur, ou faire ajouter son SIRET à ce compte",
-			a.Name, siret),
-	}
+	return []rules.Finding{{
+		Code: "CH-SUPPLIER", Severity: rules.Error, Term: "BT-30", Value: siret, Where: "column account",
+		Message:   fmt.Sprintf("column account is %s, which may not send for the supplier %s (BT-30)", a.Name, siret),
+		MessageFR: fmt.Sprintf("la colonne account vaut %s, compte qui ne peut pas émettre pour le fournisseur %s (BT-30)", a.Name, siret),
+		Remedy:    "Name the supplier's own account, or have the SIRET added to the suppliers of this one.",
+		RemedyFR:  "Indiquez le compte de ce fournisseur, ou faites ajouter son SIRET à ce compte.",
+	}}
 }
 
-// read turns a document into columns, or into what is wrong with it; what could be read is given in either case.
-func read(doc []byte, declared string) (store.Facts, []invoice.Problem) {
-	d, err := invoice.Read(doc)
-	if err != nil {
-		var p *invoice.Problem
-		if !errors.As(err, &p) {
-			p = &invoice.Problem{Code: "UNREADABLE", Message: "the document could not be read"}
-		}
-		return store.Facts{}, []invoice.Problem{*p}
+// read turns a document into columns and into what the rules say of it; what could be read is given in either case.
+func read(doc []byte, o rules.Options) (store.Facts, []rules.Finding) {
+	report := rules.Judge(doc, o)
+	d := report.Document
+	if d == nil {
+		return store.Facts{}, report.Findings
 	}
 	facts := store.Facts{
-		Syntaxe:           d.Syntaxe,
+		Syntaxe:           cmp.Or(o.SyntaxeFlux, d.Syntaxe),
 		NumeroFacture:     printable(d.Numero),
 		DateFacture:       d.Date,
 		TypeFacture:       printable(d.Type),
@@ -178,34 +173,55 @@ func read(doc []byte, declared string) (store.Facts, []invoice.Problem) {
 		CodeService:       printable(d.CodeService),
 		Engagement:        printable(d.Engagement),
 	}
-	problems := d.Check()
-	if declared != "" {
-		if !invoice.Compatible(declared, d.Syntaxe) {
-			problems = append(problems, invoice.Problem{
-				Code:    "SYNTAXE",
-				Message: "column syntaxe_flux says " + declared + ", but the document is " + d.Syntaxe + ": leave the column null to have it recognised",
-			})
-		}
-		facts.Syntaxe = declared
-	}
-	return facts, problems
+	return facts, report.Findings
 }
 
 // printable keeps PostgreSQL's text columns from refusing what a document may hold: NUL has no place there. Too long for any column is cut.
 func printable(s string) string {
 	const most = 500
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	s = printableText(s)
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most])
 	}
 	return s
 }
 
-// explain joins all problems into one text; the first one gives the code.
-func explain(problems []invoice.Problem) (code, reason string) {
-	texts := []string{problems[0].Message}
-	for _, p := range problems[1:] {
-		texts = append(texts, p.Error())
+// printableText is without what PostgreSQL's text columns refuse.
+func printableText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// mostReason is as much as a reason holds, in bytes; the findings themselves are in chorus.invoice_findings.
+const mostReason = 4000
+
+// explain joins all that stops an invoice into one text; the first one gives the row its code.
+func explain(found []rules.Finding) string {
+	var b strings.Builder
+	for k, f := range found {
+		if f.Severity != rules.Error {
+			break
+		}
+		text := f.Message
+		if k > 0 {
+			text = "; " + f.Code + ": " + text
+		}
+		if b.Len()+len(text) > mostReason {
+			b.WriteString("; and more")
+			break
+		}
+		b.WriteString(text)
 	}
-	return problems[0].Code, strings.Join(texts, "; ")
+	return printableText(b.String())
+}
+
+// stored are findings as the database keeps them.
+func stored(found []rules.Finding) []store.RuleFinding {
+	list := make([]store.RuleFinding, len(found))
+	for k, f := range found {
+		list[k] = store.RuleFinding{
+			Code: f.Code, Severity: string(f.Severity), Term: f.Term, Value: f.Value, Where: f.Where,
+			Message: f.Message, MessageFR: f.MessageFR, Remedy: f.Remedy, RemedyFR: f.RemedyFR,
+		}
+	}
+	return list
 }

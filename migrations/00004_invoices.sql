@@ -39,6 +39,7 @@ CREATE TABLE chorus.invoices (
     cadre_facturation   text,
     code_service        text,
     numero_engagement   text,
+    findings            integer NOT NULL DEFAULT 0, -- what the rules found: chorus.invoice_findings
     attempt_no          integer NOT NULL DEFAULT 0,
     resubmits           integer NOT NULL DEFAULT 0,
     refusals            integer NOT NULL DEFAULT 0,
@@ -79,6 +80,22 @@ CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices (left(fournisseur_s
 -- One at a time: a replacement that Chorus Pro never took makes room for another.
 CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices (replaces)
     WHERE replaces IS NOT NULL AND state NOT IN ('invalid', 'cancelled') AND NOT (state = 'rejected' AND identifiant_facture_cpp IS NULL);
+
+-- What the rules say of a document (docs/rules.md), errors first, written when it is read. The first hundred are kept; invoices.findings counts all.
+CREATE TABLE chorus.invoice_findings (
+    invoice_id bigint NOT NULL REFERENCES chorus.invoices,
+    n          smallint NOT NULL CHECK (n BETWEEN 1 AND 100),
+    code       text NOT NULL CHECK (length(code) <= 60),
+    severity   text NOT NULL CHECK (severity IN ('error', 'warning')),
+    term       text CHECK (length(term) <= 60),
+    value      text CHECK (length(value) <= 200),
+    "where"    text CHECK (length("where") <= 500),
+    message    text NOT NULL CHECK (length(message) <= 1000),
+    message_fr text NOT NULL CHECK (length(message_fr) <= 1000),
+    remedy     text CHECK (length(remedy) <= 1000),
+    remedy_fr  text CHECK (length(remedy_fr) <= 1000),
+    PRIMARY KEY (invoice_id, n)
+);
 
 -- One small index per kind of claim: each holds only the rows that wait for it.
 CREATE INDEX invoices_received ON chorus.invoices (account, priority DESC, id) WHERE state = 'received';
@@ -413,7 +430,7 @@ SELECT
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
     numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp, -- the portal gives a day, of Paris
     statut_courant, statut_courant_date, statut_commentaire,
-    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at
+    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings
 FROM chorus.invoices
 WHERE account = ANY ((SELECT chorus.my_accounts())::text[]); -- a view reads as its owner, whom row-level security lets pass
 

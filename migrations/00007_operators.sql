@@ -37,7 +37,10 @@ BEGIN
     END IF;
     IF i.state = 'invalid' THEN
         BEGIN
-            UPDATE chorus.invoices SET state = 'received', reason_code = 'RETRY', reason = p_reason, panics = 0, due_at = clock_timestamp() WHERE id = p_id;
+            UPDATE chorus.invoices
+            SET state = 'received', reason_code = 'RETRY', reason = p_reason, panics = 0, findings = 0, due_at = clock_timestamp()
+            WHERE id = p_id;
+            DELETE FROM chorus.invoice_findings WHERE invoice_id = p_id;
         EXCEPTION WHEN unique_violation THEN
             RAISE EXCEPTION 'invoice %: another one replaces the same invoice since', p_id USING ERRCODE = 'CH022';
         END;

@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chor
 GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
     chorus.legible(jsonb), chorus.readable(jsonb)
     TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
-GRANT SELECT ON chorus.invoice_status, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.remedies,
+GRANT SELECT ON chorus.invoice_status, chorus.invoice_findings, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.remedies,
     chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 
 -- Not which account asked.
@@ -38,7 +38,7 @@ GRANT EXECUTE ON FUNCTION chorus.complete(bigint, text), chorus.attach(bigint, t
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason,
     document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
     destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
-    numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
+    numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
     identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since,
     due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
@@ -72,13 +72,13 @@ GRANT SELECT ON chorus.invoices, chorus.attempts, chorus.accounts, chorus.struct
     chorus.remedy_files, chorus.webhooks, chorus.configured, chorus.heartbeats, chorus.tokens, chorus.secrets TO chorus_worker;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom,
     destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
-    numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
+    numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
     identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks,
     claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT ON chorus.recipients, chorus.recipient_services TO chorus_worker;
 GRANT INSERT, UPDATE ON chorus.attempts, chorus.accounts, chorus.structures, chorus.recipients, chorus.budgets, chorus.tokens, chorus.breakers,
     chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured TO chorus_worker;
-GRANT INSERT ON chorus.secrets TO chorus_worker;
+GRANT INSERT ON chorus.secrets, chorus.invoice_findings TO chorus_worker;
 GRANT SELECT, INSERT, UPDATE ON chorus.locks TO chorus_worker;
 GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects,
     chorus.recipient_services TO chorus_worker;

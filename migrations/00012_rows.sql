@@ -24,6 +24,11 @@ CREATE POLICY worker ON chorus.attempts TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.attempts TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
     OR (SELECT i.account FROM chorus.invoices i WHERE i.id = attempts.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
 
+ALTER TABLE chorus.invoice_findings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.invoice_findings TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.invoice_findings TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
+    OR (SELECT i.account FROM chorus.invoices i WHERE i.id = invoice_findings.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
+
 ALTER TABLE chorus.remedies ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.remedies TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.remedies TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())

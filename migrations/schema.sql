@@ -127,6 +127,60 @@ CREATE UNLOGGED TABLE chorus.budgets (
     CONSTRAINT budgets_pkey PRIMARY KEY (key)
 ) WITH (fillfactor=10);
 
+CREATE TABLE chorus.check_findings (
+    check_id bigint NOT NULL,
+    n smallint NOT NULL,
+    code text NOT NULL,
+    severity text NOT NULL,
+    term text,
+    value text,
+    where text,
+    message text NOT NULL,
+    message_fr text NOT NULL,
+    remedy text,
+    remedy_fr text,
+    CONSTRAINT check_findings_check_id_fkey FOREIGN KEY (check_id) REFERENCES chorus.checks(id) ON DELETE CASCADE,
+    CONSTRAINT check_findings_code_check CHECK ((length(code) <= 60)),
+    CONSTRAINT check_findings_message_check CHECK ((length(message) <= 1000)),
+    CONSTRAINT check_findings_message_fr_check CHECK ((length(message_fr) <= 1000)),
+    CONSTRAINT check_findings_n_check CHECK (((n >= 1) AND (n <= 100))),
+    CONSTRAINT check_findings_pkey PRIMARY KEY (check_id, n),
+    CONSTRAINT check_findings_remedy_check CHECK ((length(remedy) <= 1000)),
+    CONSTRAINT check_findings_remedy_fr_check CHECK ((length(remedy_fr) <= 1000)),
+    CONSTRAINT check_findings_severity_check CHECK ((severity = ANY (ARRAY['error'::text, 'warning'::text]))),
+    CONSTRAINT check_findings_term_check CHECK ((length(term) <= 60)),
+    CONSTRAINT check_findings_value_check CHECK ((length(value) <= 200)),
+    CONSTRAINT check_findings_where_check CHECK ((length("where") <= 500))
+);
+ALTER TABLE chorus.check_findings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.check_findings FOR ALL TO chorus_app, chorus_operator USING (( SELECT c.account
+   FROM chorus.checks c
+  WHERE (c.id = check_findings.check_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.check_findings FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.checks (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    document bytea,
+    account text DEFAULT 'default'::text NOT NULL,
+    syntaxe_flux text,
+    document_bytes integer NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    claimed_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    done_at timestamp with time zone,
+    ok boolean,
+    findings integer DEFAULT 0 NOT NULL,
+    CONSTRAINT checks_pkey PRIMARY KEY (id),
+    CONSTRAINT checks_syntaxe_flux_check CHECK ((length(syntaxe_flux) <= 60))
+);
+CREATE INDEX checks_created ON chorus.checks USING btree (created_at);
+CREATE INDEX checks_waiting ON chorus.checks USING btree (id) INCLUDE (document_bytes) WHERE (done_at IS NULL);
+CREATE TRIGGER checks_before_insert BEFORE INSERT ON chorus.checks FOR EACH ROW EXECUTE FUNCTION chorus.checks_before_insert();
+CREATE TRIGGER checks_wake AFTER INSERT ON chorus.checks FOR EACH STATEMENT EXECUTE FUNCTION chorus.checks_wake();
+ALTER TABLE chorus.checks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.checks FOR ALL TO chorus_app, chorus_operator USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.checks FOR ALL TO chorus_worker USING true;
+
 CREATE TABLE chorus.configured (
     kind text NOT NULL,
     key text NOT NULL,
@@ -255,6 +309,37 @@ CREATE TABLE chorus.installation (
     CONSTRAINT installation_quarantine_kind_check CHECK ((quarantine_kind = ANY (ARRAY['failover'::text, 'restore'::text])))
 );
 
+CREATE TABLE chorus.invoice_findings (
+    invoice_id bigint NOT NULL,
+    n smallint NOT NULL,
+    code text NOT NULL,
+    severity text NOT NULL,
+    term text,
+    value text,
+    where text,
+    message text NOT NULL,
+    message_fr text NOT NULL,
+    remedy text,
+    remedy_fr text,
+    CONSTRAINT invoice_findings_code_check CHECK ((length(code) <= 60)),
+    CONSTRAINT invoice_findings_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT invoice_findings_message_check CHECK ((length(message) <= 1000)),
+    CONSTRAINT invoice_findings_message_fr_check CHECK ((length(message_fr) <= 1000)),
+    CONSTRAINT invoice_findings_n_check CHECK (((n >= 1) AND (n <= 100))),
+    CONSTRAINT invoice_findings_pkey PRIMARY KEY (invoice_id, n),
+    CONSTRAINT invoice_findings_remedy_check CHECK ((length(remedy) <= 1000)),
+    CONSTRAINT invoice_findings_remedy_fr_check CHECK ((length(remedy_fr) <= 1000)),
+    CONSTRAINT invoice_findings_severity_check CHECK ((severity = ANY (ARRAY['error'::text, 'warning'::text]))),
+    CONSTRAINT invoice_findings_term_check CHECK ((length(term) <= 60)),
+    CONSTRAINT invoice_findings_value_check CHECK ((length(value) <= 200)),
+    CONSTRAINT invoice_findings_where_check CHECK ((length("where") <= 500))
+);
+ALTER TABLE chorus.invoice_findings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.invoice_findings FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = invoice_findings.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.invoice_findings FOR ALL TO chorus_worker USING true;
+
 CREATE TABLE chorus.invoices (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     external_ref text DEFAULT (gen_random_uuid())::text NOT NULL,
@@ -288,6 +373,7 @@ CREATE TABLE chorus.invoices (
     cadre_facturation text,
     code_service text,
     numero_engagement text,
+    findings integer DEFAULT 0 NOT NULL,
     attempt_no integer DEFAULT 0 NOT NULL,
     resubmits integer DEFAULT 0 NOT NULL,
     refusals integer DEFAULT 0 NOT NULL,
@@ -740,7 +826,8 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
     attempt_no AS attempts,
     chorus.readable(metadata) AS metadata,
     created_at,
-    updated_at
+    updated_at,
+    findings
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
@@ -919,6 +1006,52 @@ BEGIN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
     RETURN s;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.checks_before_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    waiting bigint;
+    bytes   bigint;
+BEGIN
+    IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
+        RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
+    END IF;
+    IF octet_length(NEW.document) > 30000000 THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+            USING ERRCODE = 'CH011', COLUMN = 'document';
+    END IF;
+    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+        RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
+            USING ERRCODE = 'CH013', COLUMN = 'account';
+    END IF;
+    SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
+    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL LIMIT 1000) w;
+    IF waiting >= 1000 OR bytes > 268435456 THEN
+        RAISE EXCEPTION '% documents of % bytes wait to be checked: see that a worker runs, and ask again later', waiting, bytes USING ERRCODE = 'CH018';
+    END IF;
+    NEW.document_bytes := octet_length(NEW.document);
+    NEW.created_at := clock_timestamp();
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.checks_wake()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF pg_try_advisory_xact_lock(820001, 2) THEN
+        PERFORM pg_notify('chorus_wake', 'check');
+    END IF;
+    RETURN NULL;
 END $function$
 ;
 
@@ -1343,6 +1476,8 @@ BEGIN
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), NEW.reason_code, jsonb_strip_nulls(jsonb_build_object(
             'reason', NEW.reason,
+            'findings', CASE WHEN NEW.findings > 0 AND OLD.state = 'received' THEN
+                (SELECT jsonb_agg(f.code ORDER BY f.n) FROM (SELECT code, min(n) AS n FROM chorus.invoice_findings WHERE invoice_id = NEW.id GROUP BY code) f) END,
             'numero_flux_depot', NEW.numero_flux_depot,
             'etat_flux', NEW.etat_flux,
             'identifiant_facture_cpp', NEW.identifiant_facture_cpp,
@@ -2248,7 +2383,10 @@ BEGIN
     END IF;
     IF i.state = 'invalid' THEN
         BEGIN
-            UPDATE chorus.invoices SET state = 'received', reason_code = 'RETRY', reason = p_reason, panics = 0, due_at = clock_timestamp() WHERE id = p_id;
+            UPDATE chorus.invoices
+            SET state = 'received', reason_code = 'RETRY', reason = p_reason, panics = 0, findings = 0, due_at = clock_timestamp()
+            WHERE id = p_id;
+            DELETE FROM chorus.invoice_findings WHERE invoice_id = p_id;
         EXCEPTION WHEN unique_violation THEN
             RAISE EXCEPTION 'invoice %: another one replaces the same invoice since', p_id USING ERRCODE = 'CH022';
         END;
@@ -2467,6 +2605,10 @@ GRANT INSERT, SELECT, UPDATE ON chorus.breakers TO chorus_worker;
 GRANT SELECT ON chorus.budgets TO chorus_operator;
 GRANT SELECT ON chorus.budgets TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.budgets TO chorus_worker;
+GRANT SELECT ON chorus.check_findings TO chorus_app;
+GRANT SELECT ON chorus.check_findings TO chorus_operator;
+GRANT INSERT, SELECT ON chorus.check_findings TO chorus_worker;
+GRANT DELETE, SELECT, UPDATE ON chorus.checks TO chorus_worker;
 GRANT SELECT ON chorus.configured TO chorus_operator;
 GRANT SELECT ON chorus.configured TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.configured TO chorus_worker;
@@ -2493,6 +2635,10 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.heartbeats TO chorus_worker;
 GRANT SELECT ON chorus.installation TO chorus_operator;
 GRANT SELECT ON chorus.installation TO chorus_reader;
 GRANT SELECT, UPDATE ON chorus.installation TO chorus_worker;
+GRANT SELECT ON chorus.invoice_findings TO chorus_app;
+GRANT SELECT ON chorus.invoice_findings TO chorus_operator;
+GRANT SELECT ON chorus.invoice_findings TO chorus_reader;
+GRANT INSERT, SELECT ON chorus.invoice_findings TO chorus_worker;
 GRANT SELECT ON chorus.invoice_help TO chorus_app;
 GRANT SELECT ON chorus.invoice_help TO chorus_operator;
 GRANT SELECT ON chorus.invoice_help TO chorus_reader;
@@ -2548,14 +2694,18 @@ GRANT SELECT ON chorus.transitions TO chorus_worker;
 GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
+GRANT INSERT (document, account, syntaxe_flux) ON chorus.checks TO chorus_app;
+GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
+GRANT INSERT (document, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
+GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
-GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_operator;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_reader;

@@ -16,6 +16,8 @@ var attacksOf = map[string][]attack{
 		{`SELECT state FROM chorus.invoices WHERE external_ref = 'SECRET-2'`, "="},
 		{`SELECT numero_facture FROM chorus.invoice_status WHERE identifiant_facture_cpp = 77`, "="},
 		{`SELECT max(id) FROM chorus.invoices WHERE id < 7`, "=1"},
+		{`SELECT string_agg(message, ' ' ORDER BY invoice_id) FROM chorus.invoice_findings`, "=LYON-1 LYON-7"},
+		{`DELETE FROM chorus.invoice_findings`, "42501"},
 		{`SELECT count(*) FROM chorus.invoices TABLESAMPLE SYSTEM (100)`, "=2"},
 		{`SELECT count(*) FROM chorus.invoice_status a JOIN chorus.invoice_status b ON a.account <> b.account`, "=0"},
 		{`SELECT count(*) FROM chorus.events WHERE invoice_id IN (2, 3, 4, 5, 6)`, "=0"},

@@ -32,6 +32,7 @@ const besiegedSQL = `
 	    VALUES (1, 1, 'nantes', 1, '2026-01-02', 'AMOUNT', 'SECRET', 'SECRET finding');
 	INSERT INTO chorus.webhooks (name, account, cursor) VALUES ('SECRET-hook', 'nantes', 5), ('all', NULL, 5);
 	INSERT INTO chorus.recipients (siret) VALUES ('77777777700007');
+	INSERT INTO chorus.invoice_findings (invoice_id, n, code, severity, message, message_fr) SELECT id, 1, 'BR-01', 'error', external_ref, external_ref FROM chorus.invoices;
 	SET session_replication_role = replica;
 	INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, numero_flux_depot)
 	    VALUES (gen_random_uuid(), 6, 1, 'w', 'SECRET-file', 'x', 'e', now(), now(), now(), 'ACCEPTED', 'SECRET-flux');

@@ -37,6 +37,7 @@ type Status struct {
 	Metadata              json.RawMessage     `json:"metadata"`
 	CreatedAt             time.Time           `json:"created_at"`
 	UpdatedAt             time.Time           `json:"updated_at"`
+	Findings              int                 `json:"findings_count"`
 }
 
 // Day is a civil date; it prints as 2026-11-23.

@@ -24,13 +24,15 @@ type Facts struct {
 	MontantTTC, MontantAPayer        decimal.NullDecimal
 	Devise, Cadre                    string
 	CodeService, Engagement          string
+
+	Findings []RuleFinding `json:"-"` // what the rules say of the document, errors first
 }
 
 const factsSQL = `
 	syntaxe = nullif($2, ''), numero_facture = nullif($3, ''), date_facture = $4, type_facture = nullif($5, ''),
 	fournisseur_siret = nullif($6, ''), fournisseur_nom = nullif($7, ''), destinataire_siret = nullif($8, ''), destinataire_nom = nullif($9, ''),
 	montant_ht = $10, montant_tva = $11, montant_ttc = $12, montant_a_payer = $13,
-	devise = nullif($14, ''), cadre_facturation = nullif($15, ''), code_service = nullif($16, ''), numero_engagement = nullif($17, '')`
+	devise = nullif($14, ''), cadre_facturation = nullif($15, ''), code_service = nullif($16, ''), numero_engagement = nullif($17, ''), findings = $18`
 
 func (f Facts) args(id int64) []any {
 	var date *time.Time
@@ -41,7 +43,7 @@ func (f Facts) args(id int64) []any {
 		id, f.Syntaxe, f.NumeroFacture, date, f.TypeFacture,
 		f.FournisseurSIRET, f.FournisseurNom, f.DestinataireSIRET, f.DestinataireNom,
 		f.MontantHT, f.MontantTVA, f.MontantTTC, f.MontantAPayer,
-		f.Devise, f.Cadre, f.CodeService, f.Engagement,
+		f.Devise, f.Cadre, f.CodeService, f.Engagement, len(f.Findings),
 	}
 }
 
@@ -51,11 +53,14 @@ func (f Facts) args(id int64) []any {
 func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
 	state := Ready
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
+			return err
+		}
 		var suspect, shown, abandoned bool
 		err := tx.QueryRow(ctx, `
 			UPDATE chorus.invoices
 			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
-			WHERE id = $1 AND state = 'received' AND claim = $18
+			WHERE id = $1 AND state = 'received' AND claim = $19
 			RETURNING lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation)`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
 		if err == nil && suspect {
 			err = tx.QueryRow(ctx, `
@@ -93,17 +98,24 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 	return state, nil
 }
 
-// Invalid says that the document cannot be sent, and why; what could be read of it is kept.
+// Invalid says that the document cannot be sent, and why; what could be read of it, and what the rules found, is kept.
 func (s *Store) Invalid(ctx context.Context, i Invoice, f Facts, code, reason string) (State, error) {
-	tag, err := s.pool.Exec(ctx, `
+	const update = `
 		UPDATE chorus.invoices
-		SET state = 'invalid', reason_code = $19, reason = $20, `+factsSQL+`
-		WHERE id = $1 AND state = 'received' AND claim = $18`, append(f.args(i.ID), i.Claim, code, reason)...)
+		SET state = 'invalid', reason_code = $20, reason = $21, ` + factsSQL + `
+		WHERE id = $1 AND state = 'received' AND claim = $19`
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, update, append(f.args(i.ID), i.Claim, code, reason)...)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrGone
+		}
+		return err
+	})
 	if err != nil {
 		return "", err
-	}
-	if tag.RowsAffected() == 0 {
-		return "", ErrGone
 	}
 	return Invalid, nil
 }

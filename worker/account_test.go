@@ -262,7 +262,7 @@ func TestAccountsComeAndGo(t *testing.T) {
 	north.Suppliers = []string{"11111111100010"}
 	set(first, north)
 	got := h.await(gone, store.Invalid)
-	if *got.ReasonCode != "SUPPLIER" || !strings.Contains(*got.Reason, "BT-30") || !strings.Contains(*got.Reason, "column account") {
+	if *got.ReasonCode != "CH-SUPPLIER" || !strings.Contains(*got.Reason, "BT-30") || !strings.Contains(*got.Reason, "column account") {
 		t.Errorf("%s %s", *got.ReasonCode, *got.Reason)
 	}
 }

@@ -32,6 +32,7 @@ func (l *listener) round(ctx context.Context) (err error) {
 			return err
 		}
 		l.w.wake() // what came while nobody listened
+		l.w.asked()
 		good = true
 		return nil
 	}
@@ -41,6 +42,8 @@ func (l *listener) round(ctx context.Context) (err error) {
 	switch {
 	case err == nil && n.Payload == store.PleaseBeat:
 		l.w.jobs.Memory.Doubt(nil)
+	case err == nil && n.Payload == store.CheckAsked:
+		l.w.asked()
 	case err == nil:
 		l.w.wake()
 	case wait.Err() != nil && ctx.Err() == nil:

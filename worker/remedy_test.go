@@ -163,7 +163,7 @@ func TestARefusedInvoiceIsReplaced(t *testing.T) {
 		}
 		return id
 	}
-	if got := h.await(replace("REPLACE-1"), store.Invalid); *got.ReasonCode != "SAME_NUMBER" {
+	if got := h.await(replace("REPLACE-1"), store.Invalid); *got.ReasonCode != "CH-SAME-NUMBER" {
 		t.Errorf("invalid as %s", *got.ReasonCode)
 	}
 	h.await(replace("REPLACE-2"), store.Settled)

@@ -105,8 +105,10 @@ type Worker struct {
 	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
 	locks lockHolders                 // who is in the way
 
+	checks chan struct{} // somebody asks what is wrong with a document
 	probed chan struct{} // breakers may have changed
 	tended time.Time     // when outages were looked after; of the loop alone
+	forgot time.Time     // when old checks were deleted; of the loop alone
 
 	setting   sync.Mutex // guards roster
 	roster    *roster
@@ -132,7 +134,7 @@ func New(cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, store: store.New(cfg.Pool), roster: &roster{},
 		poke: make(chan struct{}, 1), probe: make(chan struct{}, 1), reset: make(chan struct{}, 1), recalled: make(chan struct{}, 1),
-		probed: make(chan struct{}, 1), began: time.Now(), loops: newLoops(cfg.Round, cfg.Log, cfg.Registry),
+		probed: make(chan struct{}, 1), checks: make(chan struct{}, 1), began: time.Now(), loops: newLoops(cfg.Round, cfg.Log, cfg.Registry),
 	}
 	hard, cancel := context.WithCancel(context.Background())
 	w.hard = cancel
@@ -261,6 +263,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 		{name: "breakers", every: w.breakersEvery(), wake: w.probed, round: w.watchBreakers},
 		{name: "credentials", every: remindEvery, wake: w.recalled, later: true, round: w.remind},
 		{name: "compare", every: compareEvery, within: slow + compareWithin, wake: w.jobs.Memory.Doubts(), round: w.compareOnce},
+		{name: "checks", every: checksEvery, within: slow, wake: w.checks, round: w.answerChecks},
 		{name: "reap", every: cfg.Reap, within: slow, round: w.reap},
 		{name: "sweep", every: cfg.Sweep, within: slow, round: w.sweep},
 		{name: "recipients", every: cfg.Sweep, within: slow, round: w.recipients},

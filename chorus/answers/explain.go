@@ -149,15 +149,21 @@ func numberOf(e Entry) string {
 
 var (
 	messageIn = regexp.MustCompile(`[A-Z]{3}_MSG_[0-9]{1,4}[._][0-9]{1,6}`)
+	ruleIn    = regexp.MustCompile(`\bCH-[A-Z]{1,24}(?:-[A-Z]{1,24}){0,5}`)
 	wordIn    = regexp.MustCompile(`[A-Z][A-Z0-9]{1,19}(?:_[A-Z0-9]{1,24}){0,9}`)
 	headIn    = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,19}(?:_[A-Z0-9]{1,24}){0,9}(?:$|[ :.,;-])`)
 )
 
-// codesIn finds codes within a text: message codes, known words with an underscore, and one known word at its head.
+// codesIn finds codes within a text: message codes, the codes of rules, known words with an underscore, and one known word at its head.
 func codesIn(s string) (found []Match) {
 	for _, m := range messageIn.FindAllString(s, mostParts) {
 		for _, e := range byCode(m) {
 			found = add(found, e)
+		}
+	}
+	for _, w := range ruleIn.FindAllString(s, mostParts) {
+		if e, known := Find(Reason, w); known {
+			found = add(found, Match{Entry: e})
 		}
 	}
 	words := wordIn.FindAllString(s, 10*mostParts)

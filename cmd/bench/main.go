@@ -23,6 +23,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   go run ./cmd/bench [-json] [-only TEXT] [NAME…]
 
   start        of a worker, from exec to ready, alone and beside a live one
+  check        of documents by all rules, beside Saxon, and how soon chorus.checks is answered
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
   throughput   invoices a second, beside River alone
   memory       of the worker, while it takes those through
@@ -65,7 +66,7 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"start", "latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
+var names = []string{"start", "check", "latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
 
 // measurements are those that stand alone; throughput and memory are one.
 var measurements = []struct {
@@ -73,6 +74,7 @@ var measurements = []struct {
 	make func(context.Context, *workshop) ([]figure, error)
 }{
 	{"start", starts},
+	{"check", checking},
 	{"latency", latency},
 	{"quota", sharedQuota},
 	{"permits", permits},

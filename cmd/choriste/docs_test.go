@@ -269,12 +269,15 @@ func constants(t *testing.T, file, prefix string) []string {
 
 func TestReasonCodesManual(t *testing.T) {
 	page := manualPage(t, "states.md")
-	problems := constants(t, "../../invoice/problem.go", "Code")
+	var problems []string
+	for _, code := range constants(t, "../../invoice/problem.go", "Code") {
+		problems = append(problems, "CH-"+strings.ReplaceAll(code, "_", "-"))
+	}
 	parks := constants(t, "../../store/state.go", "Park")
 	reasons := constants(t, "../../store/state.go", "Reason")
 	const duplicate = "DUPLICATE_NUMBER" // the one of these that makes a row invalid
 	// What is written by SQL or by the jobs themselves.
-	problems = append(problems, duplicate, "SUPPLIER", "SAME_NUMBER", "SYNTAXE", "UNREADABLE", "POISON")
+	problems = append(problems, duplicate, "CH-SUPPLIER", "CH-SAME-NUMBER", "CH-SYNTAXE", "UNREADABLE", "POISON")
 	reasons = append(slices.DeleteFunc(reasons, func(r string) bool { return r == duplicate }), "RETRY")
 
 	invalid := section(t, page, "## `invalid`: what is wrong with the document")

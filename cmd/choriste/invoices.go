@@ -211,16 +211,21 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	found, err := st.RuleFindings(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
 	help := answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	if a.json {
 		return a.print(struct {
 			store.Status
+			Findings   []store.RuleFinding `json:"findings"`
 			Help       []answers.Help      `json:"help"`
 			Replaces   int64               `json:"replaces,omitempty"`
 			ReplacedBy int64               `json:"replaced_by,omitempty"`
 			Requests   []store.AttemptView `json:"requests"`
 			Remedies   []store.RemedyView  `json:"remedies"`
-		}{i, help, replaces, replacedBy, attempts, remedies})
+		}{i, found, help, replaces, replacedBy, attempts, remedies})
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
@@ -254,6 +259,17 @@ func (c showCmd) Run(a *app) error {
 		means, do := explainLines(c.Lang, h)
 		line(h.Code, means)
 		line("", do)
+	}
+	for _, f := range found {
+		message, remedy := f.Message, f.Remedy
+		if c.Lang == "fr" {
+			message, remedy = f.MessageFR, f.RemedyFR
+		}
+		line(f.Severity+" "+f.Code, strings.TrimSpace(strings.Join([]string{f.Term, f.Value, message, f.Where}, "  ")))
+		line("", remedy)
+	}
+	if more := i.Findings - len(found); more > 0 {
+		line("", fmt.Sprintf("and %d more findings", more))
 	}
 	if replaces != 0 {
 		line("replaces", fmt.Sprintf("invoice %d", replaces))

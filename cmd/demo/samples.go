@@ -100,7 +100,7 @@ func makeSamples(today time.Time) ([]sample, error) {
 	add(sample{about: "UBL credit note", want: paid}, invoicetest.Invoice{FactureOrigine: fmt.Sprintf("F-%d-0042", today.Year()), Sans: []string{"BT-81"}}, invoicetest.Invoice.CreditNote)
 	add(sample{
 		about: "a number of 21 characters: refused before sending",
-		want:  want{State: "invalid", ReasonCode: "NUMBER_TOO_LONG", Text: "BT-1"},
+		want:  want{State: "invalid", ReasonCode: "CH-NUMBER-LENGTH", Text: "BT-1"},
 	}, invoicetest.Invoice{Numero: numero(len(all)+1) + "-LONGUE"}, cii)
 	add(sample{
 		about: "the recipient suspends it and says why", script: []chorustest.Move{
@@ -132,7 +132,7 @@ func makeSamples(today time.Time) ([]sample, error) {
 	}, invoicetest.Invoice{DestinataireSIRET: syndicat, DestinataireNom: "SYNDICAT D'EXEMPLE", CodeService: "SERV_TECH"}, cii)
 	add(sample{about: "with the application's own metadata", metadata: `{"order": 4711, "clerk": "Ada"}`, want: paid}, invoicetest.Invoice{}, facturX)
 	add(sample{
-		about: "not an invoice at all", want: want{State: "invalid", ReasonCode: "NOT_AN_INVOICE"},
+		about: "not an invoice at all", want: want{State: "invalid", ReasonCode: "CH-NOT-AN-INVOICE"},
 	}, invoicetest.Invoice{}, func(invoicetest.Invoice) []byte { return []byte("Bonjour, veuillez trouver ci-joint notre facture.\n") })
 	return all, failure
 }

@@ -21,8 +21,8 @@ const manualHead = `<!-- Made from the data of invoice/rules: go test ./invoice/
 
 ## In English
 
-What choriste asks of a document. The same rules judge in ` + "`choriste check FILE`" + ` and before ` + "`choriste submit`" + `
-inserts. Codes are stable: those of EN 16931 are the official schematron's own ids, those of Chorus Pro and of choriste begin with ` + "`CH-`" + `.
+What choriste asks of a document before it sends it. The same rules judge in ` + "`choriste check FILE`" + `, before ` + "`choriste submit`" + ` inserts, in ` + "`chorus.checks`" + ` and in the worker
+([sql.md](sql.md#what-the-rules-find)). Codes are stable: those of EN 16931 are the official schematron's own ids, those of Chorus Pro and of choriste begin with ` + "`CH-`" + `.
 
 **error**: the document is not sent; the row becomes ` + "`invalid`" + `. **warning**: it is stored and shown, and stops nothing. **off**: the rule is not asked. Any rule may be raised or lowered, for all accounts or for one:
 

@@ -1,0 +1,76 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+)
+
+// An application asks before it inserts, and gets within a second what a worker would find; nothing is inserted and nothing is sent.
+func TestChecksAreAnswered(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.until("the account is known", `SELECT true FROM chorus.accounts WHERE name = 'default'`)
+	ask := func(doc []byte) (id int64, ok bool, findings int) {
+		t.Helper()
+		if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.checks (document) VALUES ($1) RETURNING id`, doc).Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+			var done *time.Time
+			var answer *bool
+			if err := h.app().QueryRow(t.Context(), `SELECT done_at, ok, findings FROM chorus.checks WHERE id = $1`, id).Scan(&done, &answer, &findings); err != nil {
+				t.Fatal(err)
+			}
+			if done != nil {
+				return id, *answer, findings
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("no answer")
+			}
+		}
+	}
+	if _, ok, n := ask(invoicetest.Invoice{Numero: "GOOD"}.CII()); !ok || n != 0 {
+		t.Errorf("a good one: %v, %d findings", ok, n)
+	}
+	id, ok, n := ask(invoicetest.Invoice{Numero: "BAD", Cadre: "S1", Type: "999"}.UBL())
+	if ok || n < 2 {
+		t.Errorf("a bad one: %v, %d findings", ok, n)
+	}
+	var codes string
+	if err := h.app().QueryRow(t.Context(), `SELECT string_agg(code, ' ' ORDER BY n) FROM chorus.check_findings WHERE check_id = $1 AND message_fr <> ''`, id).Scan(&codes); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(codes, "CH-CADRE") || len(strings.Fields(codes)) != n {
+		t.Errorf("%d findings: %s", n, codes)
+	}
+	if _, ok, n := ask([]byte("hello")); ok || n != 1 {
+		t.Errorf("none at all: %v, %d findings", ok, n)
+	}
+	if n := h.count(`SELECT (SELECT count(*) FROM chorus.invoices) + (SELECT count(*) FROM chorus.checks WHERE document IS NOT NULL)`); n != 0 {
+		t.Errorf("%d rows or documents are left", n)
+	}
+	st := store.New(h.db.Pool)
+	if err := st.ForgetChecks(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.count(`SELECT (SELECT count(*) FROM chorus.checks) + (SELECT count(*) FROM chorus.check_findings)`); n != 0 {
+		t.Errorf("%d rows are kept", n)
+	}
+}
+
+// Nobody fills the database with questions that no worker answers.
+func TestChecksThatWaitAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.exec(`INSERT INTO chorus.accounts (name) VALUES ('default') ON CONFLICT DO NOTHING`)
+	h.exec(`INSERT INTO chorus.checks (document) SELECT 'x' FROM generate_series(1, 1000)`)
+	_, err := h.app().Exec(t.Context(), `INSERT INTO chorus.checks (document) VALUES ('x')`)
+	if store.SQLState(err) != "CH018" {
+		t.Errorf("one too many: %v", err)
+	}
+}
