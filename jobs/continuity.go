@@ -61,11 +61,19 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 // mostAgain is how often a page that could not be had is asked for again, and mostAnew how often all of them, before the rest is left for later.
 const mostAgain, mostAnew = 5, 3
 
-// comparePages reads what the portal has got, page by page. A page that fails or does not add up is asked for again, and not all that came before: where a tenth
-// of all answers is bad, a long listing would hardly ever be read in one go. It ends at the first invoice that shows that the database was taken back.
+// comparePages reads what the portal has got. It ends at the first invoice that shows that the database was taken back.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most}
-	var read chorus.Read
+	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
+		forgot, err = j.unsent(ctx, acct.Name, c.Since, p.Factures)
+		return forgot != nil, err
+	})
+	return read.Page, len(read.IDs), forgot, err
+}
+
+// readPages reads a long listing, page by page, until all is read or use has enough. A page that fails or does not add up is asked for again, and not all that came
+// before: where a tenth of all answers is bad, a long listing would hardly ever be read in one go. Pages may be used more than once.
+func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query, use func(chorus.Page) (enough bool, err error)) (read chorus.Read, err error) {
 	for again, anew := 0, 0; ; {
 		before := read.Page
 		for p, failed := range acct.Client.SearchPagesAfter(ctx, chorus.LaneResolve, query, read) {
@@ -76,8 +84,9 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 				err = &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultIncomplete, RetryAfter: -1, Detail: p.Doubt}
 				break
 			}
-			if forgot, err = j.unsent(ctx, acct.Name, c.Since, p.Factures); forgot != nil || err != nil {
-				return read.Page, len(read.IDs), forgot, err
+			enough, err := use(p)
+			if enough || err != nil {
+				return read, err
 			}
 			if p.Number == 1 {
 				read.Pages, read.Total = p.Pages, p.Total
@@ -87,21 +96,21 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 				read.IDs = append(read.IDs, f.IdentifiantFactureCPP)
 			}
 			if p.Last {
-				return read.Page, len(read.IDs), nil, nil
+				return read, nil
 			}
 		}
 		if _, waits := busy(err); waits || ctx.Err() != nil || store.SQLState(err) != "" || chorus.FaultOf(err) == chorus.FaultRights {
-			return read.Page, len(read.IDs), nil, err
+			return read, err
 		}
 		if again++; read.Page > before {
 			again = 0
 		}
 		if again == mostAgain {
-			return read.Page, len(read.IDs), nil, err
+			return read, err
 		}
 		if again > 1 && chorus.FaultOf(err) == chorus.FaultIncomplete { // it has changed meanwhile
 			if anew++; anew == mostAnew {
-				return read.Page, len(read.IDs), nil, err
+				return read, err
 			}
 			read = chorus.Read{}
 		}

@@ -69,19 +69,20 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 	defer close(l.done)
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
 	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, PageSize: most}
-	for p, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
-		if chorus.FaultOf(err) == chorus.FaultIncomplete {
-			return
-		}
-		if err != nil {
-			l.err = err
-			return
-		}
-		l.pages++
+	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
 		for _, f := range p.Factures {
 			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
 				chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
 		}
+		return false, nil
+	})
+	l.pages = read.Page
+	switch {
+	case chorus.FaultOf(err) == chorus.FaultIncomplete:
+		return
+	case err != nil:
+		l.err = err
+		return
 	}
 	l.complete = true
 	j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "until", l.until, "pages", l.pages)
@@ -90,7 +91,7 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 // lookUpListed looks for a row that a quarantine holds in a listing that is new enough for it, and only if it is there at the portal itself. The attempt's
 // age becomes what it was when the listing began.
 func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoice, last *store.Attempt) (search, store.Seen, store.Lookup, error) {
-	stale := last.Age - lookAt(j.Settings, inv.Looks)
+	stale := last.Age - lookAt(j.Settings, wholeLooks(last.Lookups))
 	if n := len(last.Lookups); n > 0 { // each look-up is a listing of its own, or they would prove nothing together
 		stale = min(stale, last.Age-last.Lookups[n-1].Age-10*time.Millisecond)
 	}
@@ -125,8 +126,18 @@ func lookAt(s Settings, n int) time.Duration {
 	}
 }
 
-// nextListed is when a row that a quarantine holds is due again: a little later than the proof needs, so that rows that came to be in doubt one after the
-// other share a listing.
+// wholeLooks counts the look-ups that read everything; one that did not is made again, and stretches nothing.
+func wholeLooks(all []store.Lookup) (n int) {
+	for _, l := range all {
+		if l.Complete {
+			n++
+		}
+	}
+	return n
+}
+
+// nextListed is when a row that a quarantine holds, and that was looked up so often, is due again: a little later than the proof needs, so that rows that came to
+// be in doubt one after the other share a listing.
 func nextListed(s Settings, age time.Duration, looks int) time.Duration {
-	return max(0, lookAt(s, looks+1)-age) + s.Horizon()/50
+	return max(0, lookAt(s, looks)-age) + s.Horizon()/50
 }

@@ -85,7 +85,11 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		d.Reason = looking
 	}
 	if d.To == store.InDoubt && held && lookup.Code == "" {
-		d.Due = nextListed(j.Settings, now, inv.Looks)
+		looks := wholeLooks(last.Lookups)
+		if found.complete {
+			looks++
+		}
+		d.Due = nextListed(j.Settings, now, looks)
 	}
 	lookup.Found, lookup.Witness, lookup.Complete, lookup.Absent = found.matches, found.witness, found.complete, found.absent()
 	j.Log.Info("looked up", "invoice", id, "attempt", last.ID, "found", found.matches, "complete", found.complete, "witness", found.witness, "to", d.To,
