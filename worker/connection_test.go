@@ -135,7 +135,7 @@ func (b *bridge) readyz(want string, within time.Duration) string {
 	for end := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
 		status, text := b.get("/readyz")
 		if strings.HasPrefix(text, want) {
-			if (status == http.StatusOK) != (text == "ready") || strings.Contains(text, "\n") {
+			if (status == http.StatusOK) != strings.HasPrefix(text, "ready") || strings.Contains(text, "\n") {
 				b.t.Errorf("/readyz: %d %q", status, text)
 			}
 			return text

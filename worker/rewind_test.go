@@ -133,7 +133,14 @@ var rewinds = []rewind{
 	{
 		name: "pg_restore --clean while a worker runs", running: true, witness: store.WitnessWorker, prepare: dumped,
 		happens: func(s *site) {
-			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--clean", "--if-exists", "--single-transaction"))
+			var err error
+			for range 5 { // in a deadlock with the worker PostgreSQL may end either; nothing is left of a restore that it ends
+				err = storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--clean", "--if-exists", "--single-transaction")
+				if err == nil || !strings.Contains(err.Error(), "deadlock detected") {
+					break
+				}
+			}
+			s.must(err)
 		},
 	},
 	{name: "a copy of the data directory", witness: store.WitnessPortal, prepare: copied, happens: putBack},
@@ -255,7 +262,7 @@ func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+			s := newSite(t, &chorustest.Config{AcceptDuplicates: true, AcceptFutureDates: true}, nil)
 			change := func(w *worker.Config) { w.Settings.SyncEvery = c.feed }
 			stop := s.run(change)
 			s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
