@@ -44,7 +44,9 @@ func (c *Client) FindStructure(ctx context.Context, lane Lane, siret string) (Fo
 		return Found{}, err
 	}
 	var found Found
+	others := false
 	err = v.each("listeStructures", func(o object) {
+		others = true
 		active := o.text("statut") != "INACTIVE"
 		if o.siret("identifiantStructure") == siret && (found.IDStructureCPP == 0 || active && !found.Active) {
 			found = Found{o.id("idStructureCPP"), o.text("designationStructure"), active}
@@ -52,6 +54,9 @@ func (c *Client) FindStructure(ctx context.Context, lane Lane, siret string) (Fo
 	})
 	if err != nil {
 		return Found{}, unusable(opFind, v, "listeStructures is not a list of structures: "+err.Error())
+	}
+	if others && found.IDStructureCPP == 0 {
+		return Found{}, unusable(opFind, v, "listeStructures has structures, and none with an idStructureCPP and the SIRET that was asked for")
 	}
 	return found, nil
 }
@@ -74,8 +79,10 @@ const (
 	servicesPages = mostServices / servicesPage
 )
 
-// Services lists the services of a structure. complete tells that these are all of them: every page was read, and together they hold as many as the portal counts.
+// Services lists the services of a structure. complete tells that these are all of them: every page was read, and together they hold as many different ones as the
+// portal counts. One that is repeated, because a page was sent twice or the list moved on between two pages, stands for another that was not shown.
 func (c *Client) Services(ctx context.Context, lane Lane, idStructureCPP int64) (services []Service, complete bool, err error) {
+	seen := map[int64]bool{}
 	for page := 1; page <= servicesPages; page++ {
 		v, err := c.call(ctx, opServices, lane, servicesRequest{idStructureCPP, servicesPaging{page, servicesPage, "CodeService", "Ascendant"}})
 		if FaultOf(err) == FaultEmpty {
@@ -88,9 +95,10 @@ func (c *Client) Services(ctx context.Context, lane Lane, idStructureCPP int64) 
 		}
 		n := 0
 		err = v.each("listeServices", func(o object) {
-			n++
-			if code := o.text("codeService"); code != "" {
-				services = append(services, Service{o.id("idService"), code, o.text("libelleService"), o.absent("estActif") || o.boolean("estActif")})
+			if code, id := o.text("codeService"), o.id("idService"); code != "" && !seen[id] {
+				seen[id] = true
+				n++
+				services = append(services, Service{id, code, o.text("libelleService"), o.absent("estActif") || o.boolean("estActif")})
 			}
 		})
 		counters := v.child("parametresRetour")

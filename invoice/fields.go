@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ var montantForm = regexp.MustCompile(`^-?\d{1,15}(\.\d{1,6})?$`)
 // UnmarshalJSON takes "1250.00" and 1250.00 alike, and nothing else.
 func (m *Montant) UnmarshalJSON(b []byte) error {
 	text := strings.Trim(string(b), `"`)
-	if text == "null" || text == "" {
+	if string(b) == "null" || text == "" {
 		return nil
 	}
 	if !montantForm.MatchString(text) {
@@ -93,8 +94,12 @@ func ReadFields(fields, document []byte) (*Fields, []Problem) {
 		}
 	}
 	f := &Fields{TypeFacture: "FACTURE", Cadre: "A1", Devise: "EUR", TypeTVA: "TVA_SUR_DEBIT"}
+	if name, unknown := unknownName(fields); unknown {
+		c.found = append(c.found, *problemf(CodeFields, "", "fields has a name that is not known, %s: the names are "+fieldNames,
+			"fields contient un nom inconnu, %s ; les noms sont "+fieldNames, quote(name)))
+		return nil, c.found
+	}
 	d := json.NewDecoder(bytes.NewReader(fields))
-	d.DisallowUnknownFields()
 	if err := d.Decode(f); err != nil {
 		c.found = append(c.found, *fieldsProblem(err))
 		return nil, c.found
@@ -106,14 +111,38 @@ func ReadFields(fields, document []byte) (*Fields, []Problem) {
 	return f, c.found
 }
 
+// fieldNames are the names of Fields, as they are said to whoever writes another one.
+const fieldNames = "numero_facture, date_facture, type_facture, fournisseur_siret, destinataire_siret, destinataire_nom, code_service, numero_engagement, numero_marche, " +
+	"facture_origine, cadre_facturation, devise, type_tva, motif_exoneration, mode_paiement, montant_ht, montant_tva, montant_ttc, montant_a_payer, lignes_tva, commentaire"
+
+// unknownName finds a name in fields that is none of ours, to the letter. The JSON decoder takes Montant_TTC for montant_ttc: of two amounts that are named so, it
+// would choose one.
+func unknownName(fields []byte) (string, bool) {
+	var top map[string]json.RawMessage
+	var lines []map[string]json.RawMessage
+	if json.Unmarshal(fields, &top) != nil {
+		return "", false // which is said of the whole
+	}
+	_ = json.Unmarshal(top["lignes_tva"], &lines)
+	known := strings.Split(fieldNames, ", ")
+	for _, name := range slices.Sorted(maps.Keys(top)) {
+		if !slices.Contains(known, name) {
+			return name, true
+		}
+	}
+	for _, line := range lines {
+		for _, name := range slices.Sorted(maps.Keys(line)) {
+			if name != "taux" && name != "base" && name != "tva" {
+				return name, true
+			}
+		}
+	}
+	return "", false
+}
+
 // fieldsProblem says what is wrong with the JSON, and in which field.
 func fieldsProblem(err error) *Problem {
-	const names = "numero_facture, date_facture, type_facture, fournisseur_siret, destinataire_siret, destinataire_nom, code_service, numero_engagement, numero_marche, " +
-		"facture_origine, cadre_facturation, devise, type_tva, motif_exoneration, mode_paiement, montant_ht, montant_tva, montant_ttc, montant_a_payer, lignes_tva, commentaire"
 	var kind *json.UnmarshalTypeError
-	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return problemf(CodeFields, "", "fields has a name that is not known, %s: the names are "+names, "fields contient un nom inconnu, %s ; les noms sont "+names, quote(strings.Trim(name, `"`)))
-	}
 	if errors.As(err, &kind) {
 		return problemf(CodeFields, "", "%s in fields has the wrong type (%s)", "%s, dans fields, n'est pas du bon type (%s)", quote(kind.Field), kind.Value)
 	}

@@ -60,6 +60,10 @@ func TestFieldsSayWhatIsWrong(t *testing.T) {
 		{`"F-1"`, `"F-1", "commentaire": "a\u0007"`, "BT-22", invoice.CodeControlCharacters},
 		{`"F-1"`, `"F-1", "montants": 1`, "", invoice.CodeFields},
 		{`"F-1"`, `1`, "", invoice.CodeFields},
+		{`"F-1"`, `"F-1", "Montant_TTC": "99999.00"`, "", invoice.CodeFields},
+		{`"F-1"`, `"F-1", "fourniſseur_siret": "12345678200051"`, "", invoice.CodeFields},
+		{`"taux": "20"`, `"taux": "20", "TAUX": "5.5"`, "", invoice.CodeFields},
+		{`"1200.12"`, `"null"`, "", invoice.CodeAmount},
 	} {
 		fields := strings.Replace(goodFields, x.from, x.to, 1)
 		_, problems := invoice.ReadFields([]byte(fields), pdf)

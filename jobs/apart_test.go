@@ -14,6 +14,7 @@ import (
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/invoice/rules"
+	"github.com/choriste/choriste/store"
 )
 
 // The texts of documents that break the process which reads them, in the ways in which one can.
@@ -124,5 +125,13 @@ func TestDocumentsWaitForEachOther(t *testing.T) {
 	}
 	if p := invoice.TooLarge(invoice.MaxBytes + 1); p == nil || !strings.Contains(p.Message, "10 MB") {
 		t.Errorf("%v", p)
+	}
+}
+
+// TestFieldsDoNotSpareADocumentFromBeingReadApart: the PDF beside fields is opened too, and may break whoever opens it.
+func TestFieldsDoNotSpareADocumentFromBeingReadApart(t *testing.T) {
+	_, _, err := (&Jobs{}).readFetched(t.Context(), &Account{}, store.Invoice{HasFields: true, Deaths: 1}, []byte(breaksKilled))
+	if !errors.Is(err, errDied) {
+		t.Errorf("read as %v", err)
 	}
 }

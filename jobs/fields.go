@@ -47,11 +47,17 @@ func (j *Jobs) readFields(ctx context.Context, inv store.Invoice, doc []byte) (s
 }
 
 // attached says what is wrong when the account may not submit for this supplier: unlike a flux, a submission is open to those only who are attached to its structure. wait: the account's
-// structures have not been listed yet.
+// structures have not been listed yet, or so long ago that the supplier may have been attached since; then they are asked for.
 func (j *Jobs) attached(ctx context.Context, account, siret string) (lacks []rules.Finding, wait bool, err error) {
 	id, listed, err := j.Store.SupplierStructure(ctx, account, siret)
-	if err != nil || id != 0 || !listed {
-		return nil, id == 0 && err == nil, err
+	if err != nil || id != 0 {
+		return nil, false, err
+	}
+	if listed < 0 {
+		return nil, true, nil // it has been asked for since the account was known
+	}
+	if listed > listedFresh {
+		return nil, true, j.Store.Ask(ctx, account, 0)
 	}
 	return []rules.Finding{{
 		Code: "CH-SUPPLIER", Severity: rules.Error, Term: "BT-30", Value: siret,
@@ -65,6 +71,9 @@ func (j *Jobs) attached(ctx context.Context, account, siret string) (lacks []rul
 
 // listedSoon is when an invoice looks again whether the account's structures have been listed.
 const listedSoon = 5 * time.Second
+
+// listedFresh is how old a list of the account's structures may be that stops an invoice.
+const listedFresh = time.Minute
 
 // errNotAttached says that the account lost sight of the supplier's structure after the invoice was read.
 var errNotAttached = errors.New("the technical account is not attached to the supplier's structure any more: have it attached at the portal")

@@ -110,13 +110,22 @@ func (j *Jobs) readDocument(ctx context.Context, acct *Account, inv store.Invoic
 	if err != nil {
 		return store.Facts{}, nil, err
 	}
+	return j.readFetched(ctx, acct, inv, doc)
+}
+
+// readFetched reads a document that is in memory. One whose fields stand beside it is opened all the same, to see that it carries no XML.
+func (j *Jobs) readFetched(ctx context.Context, acct *Account, inv store.Invoice, doc []byte) (store.Facts, []rules.Finding, error) {
+	options := rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules}
+	if inv.Deaths > 0 {
+		facts, found, err := readApart(ctx, doc, options)
+		if err != nil || !inv.HasFields {
+			return facts, found, err
+		}
+	}
 	if inv.HasFields {
 		return j.readFields(ctx, inv, doc)
 	}
-	if inv.Deaths > 0 {
-		return readApart(ctx, doc, rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules})
-	}
-	facts, found := read(doc, rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules})
+	facts, found := read(doc, options)
 	return facts, found, nil
 }
 

@@ -159,14 +159,17 @@ func (s *Store) Fields(ctx context.Context, i Invoice) ([]byte, error) {
 	return fields, err
 }
 
-// SupplierStructure returns the portal's number (idStructureCPP) of a supplier structure that the account sees; 0: none of this SIRET. listed tells whether
-// the account's structures have been asked for at all.
-func (s *Store) SupplierStructure(ctx context.Context, account, siret string) (id int64, listed bool, err error) {
+// SupplierStructure returns the portal's number (idStructureCPP) of a supplier structure that the account sees; 0: none of this SIRET. listed is how long
+// ago the account's structures were listed; negative: never.
+func (s *Store) SupplierStructure(ctx context.Context, account, siret string) (id int64, listed time.Duration, err error) {
+	var age *float64
 	err = s.pool.QueryRow(ctx, `
-		SELECT coalesce(max(id_structure_cpp) FILTER (WHERE identifiant = $2), 0), count(*) > 0
-		FROM chorus.structures
-		WHERE account = $1`, account, siret).Scan(&id, &listed)
-	return id, listed, err
+		SELECT coalesce((SELECT max(id_structure_cpp) FROM chorus.structures WHERE account = $1 AND identifiant = $2), 0),
+		       (SELECT extract(epoch FROM clock_timestamp() - structures_at)::float8 FROM chorus.accounts WHERE name = $1)`, account, siret).Scan(&id, &age)
+	if age == nil {
+		return id, -1, err
+	}
+	return id, max(0, seconds(*age)), err
 }
 
 // Park hands a ready row that its job has claimed to a person.

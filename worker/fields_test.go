@@ -144,3 +144,20 @@ func TestFieldsThatCannotBeSent(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is attached to no structure is told so; and one who was attached after the list was made is not refused by it.
+func TestASupplierIsLookedForInAFreshList(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.until("the structures are listed", `SELECT structures_at IS NOT NULL FROM chorus.accounts WHERE name = 'default'`)
+	h.exec(`DELETE FROM chorus.structures`)
+	h.exec(`UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + interval '6 hours'`)
+	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-NONE"})
+	if got := h.await(id, store.Invalid, store.Settled); got.State != store.Invalid || *got.ReasonCode != "CH-SUPPLIER" {
+		t.Errorf("%s %v", got.State, got.ReasonCode)
+	}
+	h.exec(`UPDATE chorus.accounts SET structures_at = clock_timestamp() - interval '2 hours', next_at = clock_timestamp() + interval '4 hours'`)
+	id, _ = h.insertPDF(invoicetest.Invoice{Numero: "PDF-LATER"})
+	h.await(id, store.Settled)
+}
