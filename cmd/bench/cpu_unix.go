@@ -22,7 +22,7 @@ func preferThread(tid int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, tid, 
 // childPeak is the most memory that a program which has ended has had, in bytes, where the system counts it in kilobytes; 0 where it is not known.
 func childPeak(p *os.ProcessState) int64 {
 	if used, known := p.SysUsage().(*syscall.Rusage); known {
-		return int64(used.Maxrss) * 1024
+		return int64(used.Maxrss) * 1024 //nolint:unconvert // 32 bits on some systems
 	}
 	return 0
 }
