@@ -49,6 +49,9 @@ type Query struct {
 	PageSize                     int       // asked for, not necessarily granted; 100 by default, at most 1000
 	TypeFacture, ModeDepot       string
 	Statuts                      []string // any of them
+
+	// MayGrow takes counts that grow from page to page for right: what is deposited meanwhile comes last. For a period by day of deposit, which nothing leaves.
+	MayGrow bool
 }
 
 // Page is one page of a search, as really granted.
@@ -123,7 +126,7 @@ type Read struct {
 // SearchPagesAfter gives the pages after those that have been read, as SearchPages would have.
 func (c *Client) SearchPagesAfter(ctx context.Context, lane Lane, q Query, read Read) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
-		sum := tally{pages: read.Pages, total: read.Total, rows: len(read.IDs), seen: make(map[int64]struct{}, len(read.IDs)), first: read.Doubt}
+		sum := tally{mayGrow: q.MayGrow, pages: read.Pages, total: read.Total, rows: len(read.IDs), seen: make(map[int64]struct{}, len(read.IDs)), first: read.Doubt}
 		for _, id := range read.IDs {
 			sum.seen[id] = struct{}{}
 		}
@@ -153,6 +156,7 @@ func (c *Client) SearchPagesAfter(ctx context.Context, lane Lane, q Query, read 
 
 // tally adds the pages up and notes the first thing that does not fit.
 type tally struct {
+	mayGrow      bool // Query.MayGrow
 	pages, total int
 	rows         int
 	seen         map[int64]struct{}
@@ -172,6 +176,9 @@ func (t *tally) add(p *Page, n int) bool {
 	}
 	if p.Number != n {
 		t.doubtful("asked for page %d, got %d", n, p.Number)
+	}
+	if t.mayGrow && p.Pages >= t.pages && p.Total >= t.total && t.pages >= 0 && t.total >= 0 {
+		t.pages, t.total = p.Pages, p.Total
 	}
 	if p.Pages != t.pages || p.Total != t.total {
 		t.doubtful("page %d counts otherwise than page 1", n)

@@ -91,6 +91,26 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// TestAListingThatGrows: what is deposited while a listing by day of deposit is read comes last, and is read too. Everything else that does not add up is said as ever.
+func TestAListingThatGrows(t *testing.T) {
+	for name, c := range map[string]struct {
+		pages    []string
+		rows     int
+		complete bool
+	}{
+		"a row more":       {[]string{page(counted(1, 2, 3), 1, 2), page(counted(2, 2, 4), 3, 4)}, 4, true},
+		"a page more":      {[]string{page(counted(1, 2, 3), 1, 2), page(counted(2, 3, 5), 3, 4), page(counted(3, 3, 5), 5)}, 5, true},
+		"a row less":       {[]string{page(counted(1, 2, 4), 1, 2), page(counted(2, 2, 3), 3)}, 3, false},
+		"counted, not had": {[]string{page(counted(1, 2, 3), 1, 2), page(counted(2, 2, 4), 3)}, 3, false},
+		"a row twice":      {[]string{page(counted(1, 2, 3), 1, 2), page(counted(2, 2, 4), 2, 3)}, 3, false},
+	} {
+		l, err := pager(t, c.pages...).Search(t.Context(), LaneResolve, Query{MayGrow: true})
+		if err != nil || len(l.Factures) != c.rows || l.Complete != c.complete {
+			t.Errorf("%s: %d rows, complete %t, %v", name, len(l.Factures), l.Complete, err)
+		}
+	}
+}
+
 // TestFeedEnds: whoever reads pages learns at the end that they did not add up.
 func TestFeedEnds(t *testing.T) {
 	var last error

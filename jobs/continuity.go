@@ -63,7 +63,7 @@ const mostAgain, mostAnew = 5, 3
 
 // comparePages reads what the portal has got. It ends at the first invoice that shows that the database was taken back.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
-	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most}
+	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
 		forgot, err = j.unsent(ctx, acct.Name, c.Since, p.Factures)
 		return forgot != nil, err
@@ -88,10 +88,7 @@ func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query,
 			if enough || err != nil {
 				return read, err
 			}
-			if p.Number == 1 {
-				read.Pages, read.Total = p.Pages, p.Total
-			}
-			read.Page = p.Number
+			read.Page, read.Pages, read.Total = p.Number, p.Pages, p.Total
 			for _, f := range p.Factures {
 				read.IDs = append(read.IDs, f.IdentifiantFactureCPP)
 			}

@@ -68,7 +68,7 @@ func (l *listing) failedWithin(d time.Duration) bool {
 func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
 	defer close(l.done)
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
-	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, PageSize: most}
+	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
 		for _, f := range p.Factures {
 			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
