@@ -15,27 +15,26 @@ import (
 
 // Submission is an invoice as fields. Texts that are "" are not sent; amounts are sent as they are written.
 type Submission struct {
-	Numero                string
-	Date                  time.Time // of the invoice, a civil date
-	Avoir                 bool      // a credit note
-	IDFournisseur         int64     // idStructureCPP of the supplier
-	Destinataire          string    // SIRET
-	CodeService           string
-	Cadre                 string // A1, A2, A9 or A12
-	Devise                string
-	TypeTVA               string // TVA_SUR_DEBIT, TVA_SUR_ENCAISSEMENT, EXONERATION or SANS_TVA
-	MotifExoneration      string
-	NumeroMarche          string
-	Engagement            string
-	NumeroOrigine         string // of the invoice that a credit note is about
-	ModePaiement          string // CHEQUE, PRELEVEMENT, VIREMENT, ESPECE, AUTRE or REPORT
-	LignesTVA             []LigneTVA
-	HT, TVA               decimal.NullDecimal
-	TTC, APayer           decimal.Decimal
-	Commentaire           string
-	PieceJointe           int64 // of the PDF, as DeposerPDF gave it
-	PieceJointeNommee     string
-	PiecesComplementaires []PieceJointe
+	Numero            string
+	Date              time.Time // of the invoice, a civil date
+	Avoir             bool      // a credit note
+	IDFournisseur     int64     // idStructureCPP of the supplier
+	Destinataire      string    // SIRET
+	CodeService       string
+	Cadre             string // A1, A2, A9 or A12
+	Devise            string
+	TypeTVA           string // TVA_SUR_DEBIT, TVA_SUR_ENCAISSEMENT, EXONERATION or SANS_TVA
+	MotifExoneration  string
+	NumeroMarche      string
+	Engagement        string
+	NumeroOrigine     string // of the invoice that a credit note is about
+	ModePaiement      string // CHEQUE, PRELEVEMENT, VIREMENT, ESPECE, AUTRE or REPORT
+	LignesTVA         []LigneTVA
+	HT, TVA           decimal.NullDecimal
+	TTC, APayer       decimal.Decimal
+	Commentaire       string
+	PieceJointe       int64 // of the PDF, as DeposerPDF gave it
+	PieceJointeNommee string
 }
 
 // LigneTVA is the tax of one rate.
@@ -132,7 +131,7 @@ func (s Submission) fields() map[string]any {
 	if s.Commentaire != "" {
 		body["commentaire"] = s.Commentaire
 	}
-	var lines, pieces []map[string]any
+	var lines []map[string]any
 	for _, l := range s.LignesTVA {
 		lines = append(lines, map[string]any{
 			"ligneTvaTauxManuel": amount(l.Taux), "ligneTvaMontantBaseHtParTaux": amount(l.Base), "ligneTvaMontantTvaParTaux": amount(l.TVA),
@@ -140,12 +139,6 @@ func (s Submission) fields() map[string]any {
 	}
 	if len(lines) > 0 {
 		body["ligneTva"] = lines
-	}
-	for _, p := range s.PiecesComplementaires {
-		pieces = append(pieces, map[string]any{"pieceJointeComplementaireId": p.ID, "pieceJointeComplementaireDesignation": p.Designation})
-	}
-	if len(pieces) > 0 {
-		body["pieceJointeComplementaire"] = pieces
 	}
 	return body
 }
