@@ -23,7 +23,7 @@ type profile struct {
 	revoked time.Time // virtual time of the last storm
 }
 
-// The table (docs/simulator.md repeats it).
+// The table (docs/simulator.md repeats it). A 429 keeps a fleet quiet for a second or two, so that few of them are as much as many of anything else.
 var hostile = map[string][]share{
 	"deposer/flux": {
 		{"commit_then_drop", 0.05},
@@ -34,8 +34,8 @@ var hostile = map[string][]share{
 		{"commit_then_null", 0.0025},
 		{"commit_late", 0.01},
 		{"commit_then_reject", 0.02},
-		{"429", 0.015},
-		{"429_bare", 0.015},
+		{"429", 0.004},
+		{"429_bare", 0.004},
 		{"401_token", 0.02},
 		{"503", 0.02},
 		{"drop_before_commit", 0.03},
@@ -52,7 +52,7 @@ var hostile = map[string][]share{
 		{"503", 0.01},
 		{"drop_before_commit", 0.01},
 		{"html_200", 0.01},
-		{"429", 0.005},
+		{"429", 0.002},
 		{"unknown_code", 0.005},
 		{"short_page", 0.02},
 		{"repeated_page", 0.01},
@@ -67,7 +67,7 @@ var hostile = map[string][]share{
 		{"503", 0.01},
 		{"drop_before_commit", 0.01},
 		{"html_200", 0.01},
-		{"429", 0.01},
+		{"429", 0.003},
 		{"unknown_state", 0.02},
 		{"statut_backwards", 0.01},
 		{"list_as_object", 0.02},
@@ -78,12 +78,12 @@ var hostile = map[string][]share{
 		{"503", 0.01},
 		{"drop_before_commit", 0.01},
 		{"html_200", 0.01},
-		{"429", 0.01},
+		{"429", 0.003},
 		{"unknown_statut", 0.02},
 		{"statut_backwards", 0.01},
 		{"statut_missing", 0.01},
 	},
-	"": {{"500", 0.01}, {"503", 0.01}, {"drop_before_commit", 0.01}, {"html_200", 0.01}, {"429", 0.01}},
+	"": {{"500", 0.01}, {"503", 0.01}, {"drop_before_commit", 0.01}, {"html_200", 0.01}, {"429", 0.003}},
 }
 
 // late is calm but for deposits that land late, half of them after D: for proving that a client notices.

@@ -9,8 +9,12 @@ import (
 // poisonKinds are the simulator's answers that hurt whoever reads them without care.
 var poisonKinds = []string{"many_rows", "deep_json", "hostile_texts", "long_texts", "echo_token", "huge_body", "gzip_bomb"}
 
-// mostToPoison is how long one kind of answer may take to be given to everybody who is to have it.
-const mostToPoison = 15 * time.Second
+// mostToPoison is how long one kind of answer may take to be given to everybody who is to have it: a fleet that was hurt keeps still for some seconds, and what
+// was inserted may have been looked up first or given to another kind. So more is inserted now and then.
+const (
+	mostToPoison = 60 * time.Second
+	oftenToAsk   = 5 * time.Second
+)
 
 // poisonAnswers has the portal give answers that hurt, one kind after the other: to deposits, which it carries out or not, to searches, and to a report if one
 // is asked for; then to whoever wants a token, for nothing else is asked without one.
@@ -45,11 +49,15 @@ func (t *trial) poisoned(ctx context.Context, script []fault) error {
 	if err := t.portal.manage(ctx, "/faults", script); err != nil {
 		return err
 	}
-	if err := t.in.burst(ctx, 8); err != nil {
-		return err
-	}
 	var left []fault
+	var asked time.Time
 	for limit := time.Now().Add(mostToPoison); time.Now().Before(limit); {
+		if time.Since(asked) > oftenToAsk {
+			asked = time.Now()
+			if err := t.in.burst(ctx, 8); err != nil {
+				return err
+			}
+		}
 		var err error
 		if left, err = t.portal.faultsLeft(ctx); err != nil {
 			return err
