@@ -25,6 +25,9 @@ const (
 // directoryPatience is how long an invoice waits for a fresh answer, 2 min by default; then it is sent with a warning.
 func (s Settings) directoryPatience() time.Duration { return 4 * s.ResolveAfter }
 
+// directoryForgotten is after what time a question that had no answer counts for nothing: the next invoice asks anew, and waits for the answer.
+func (s Settings) directoryForgotten() time.Duration { return s.directoryPatience() + RecipientHold }
+
 // recipient asks what a recipient demands of invoices and whether it ever reports their payment: three calls and one for each page of its services, once, and
 // again every week while invoices go to it.
 func (j *Jobs) recipient(ctx context.Context, key store.RecipientKey) error {
@@ -121,8 +124,9 @@ func (j *Jobs) demands(ctx context.Context, acct *Account, facts store.Facts) (f
 	if r.Age <= directoryFresh || !rules.Stops(found) {
 		return found, false, nil
 	}
-	if r.Waited < j.Settings.directoryPatience() && acct.Gate.Open() && !j.Weather.Open(acct) {
-		return nil, true, j.Store.AskRecipient(ctx, r.ID)
+	forgotten := j.Settings.directoryForgotten()
+	if (r.Waited < j.Settings.directoryPatience() || r.Waited > forgotten) && acct.Gate.Open() && !j.Weather.Open(acct) {
+		return nil, true, j.Store.AskRecipient(ctx, r.ID, forgotten)
 	}
 	return rules.Lowered(found), false, nil
 }

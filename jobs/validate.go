@@ -46,7 +46,8 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 		case err != nil:
 			return err
 		case wait:
-			return j.Store.Release(ctx, inv, about(listedSoon))
+			return j.Store.Wait(ctx, inv, about(listedSoon), store.ReasonListing,
+				"the structures that the technical account "+acct.Name+" is attached to could not be listed yet: a PDF without XML is taken from those only")
 		}
 		found = append(found, lacks...)
 	}

@@ -180,6 +180,15 @@ func (s *Store) Park(ctx context.Context, i Invoice, code, reason string) error 
 	return err
 }
 
+// Wait gives a claimed row back to be taken again after wait, and says on the row what it waits for. The reason goes with the next state.
+func (s *Store) Wait(ctx context.Context, i Invoice, wait time.Duration, code, reason string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $3::interval, reason_code = $4, reason = $5
+		WHERE id = $1 AND claim = $2`, i.ID, i.Claim, later(wait), code, reason)
+	return err
+}
+
 // Release gives a claimed row back, untouched, to be taken again after wait.
 func (s *Store) Release(ctx context.Context, i Invoice, wait time.Duration) error {
 	_, err := s.pool.Exec(ctx, `

@@ -99,12 +99,13 @@ func (s *Store) named(ctx context.Context, account, siret, service string) error
 	return err
 }
 
-// AskRecipient has the portal asked about a recipient as soon as it can be: an invoice waits for the answer.
-func (s *Store) AskRecipient(ctx context.Context, id int64) error {
+// AskRecipient has the portal asked about a recipient as soon as it can be: an invoice waits for the answer. A question that has had no answer for as long as
+// forgotten is asked anew.
+func (s *Store) AskRecipient(ctx context.Context, id int64, forgotten time.Duration) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.recipients
 		SET asked_at = clock_timestamp(), due_at = least(due_at, clock_timestamp())
-		WHERE id = $1 AND asked_at IS NULL`, id)
+		WHERE id = $1 AND (asked_at IS NULL OR asked_at < clock_timestamp() - $2::interval)`, id, forgotten)
 	return err
 }
 

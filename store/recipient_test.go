@@ -106,7 +106,7 @@ func TestRecipientsAreAskedAboutOnceAWeek(t *testing.T) {
 	d.note("3", "")
 	d.set(`checked_at = clock_timestamp() - interval '1 day'`, "3")
 	r := d.note("3", "")
-	if err := d.st.AskRecipient(t.Context(), r.ID); err != nil {
+	if err := d.st.AskRecipient(t.Context(), r.ID, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if r := d.note("3", ""); r.Waited == 0 || r.Age < 23*time.Hour {

@@ -59,6 +59,7 @@ const (
 // Reasons that accompany other moves.
 const (
 	ReasonDuplicateNumber = "DUPLICATE_NUMBER" // another invoice of this database has the number
+	ReasonListing         = "LISTING"          // the account's structures have not been listed
 	ReasonOwnerLost       = "OWNER_LOST"       // the worker that sent it is gone
 	ReasonAmbiguous       = "AMBIGUOUS"        // the answer says nothing certain
 	ReasonDuplicate       = "DUPLICATE"        // the portal refused it as a duplicate

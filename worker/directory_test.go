@@ -85,4 +85,10 @@ func TestAnOldAnswerStopsNothing(t *testing.T) {
 	})
 	h.sim.Faults(chorustest.Fault{Op: "structures/rechercher", Kind: "not_entitled", Times: 1000})
 	h.await(h.insert(invoicetest.Invoice{Numero: "NEWER-SERVICE", DestinataireSIRET: siret, CodeService: "NEWER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	// Nor is the answer to an invoice of tomorrow that today's question had none: the portal, which tells again, is asked anew.
+	h.sim.ClearFaults()
+	h.exec(`UPDATE chorus.recipients SET asked_at = clock_timestamp() - interval '1 day', due_at = clock_timestamp() + interval '1 hour' WHERE siret = '` + siret + `'`)
+	h.await(h.insert(invoicetest.Invoice{Numero: "NEWER-AGAIN", DestinataireSIRET: siret, CodeService: "NEWER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	h.until("the portal was asked again, and the question is done with", `
+		SELECT asked_at IS NULL AND EXISTS (SELECT FROM chorus.recipient_services WHERE code = 'NEWER') FROM chorus.recipients WHERE siret = $1`, siret)
 }

@@ -161,3 +161,19 @@ func TestASupplierIsLookedForInAFreshList(t *testing.T) {
 	id, _ = h.insertPDF(invoicetest.Invoice{Numero: "PDF-LATER"})
 	h.await(id, store.Settled)
 }
+
+// While the portal does not list the account's structures, a PDF without XML waits, and its row says for what; when they are listed, it goes on.
+func TestAPDFSaysThatItWaitsForTheStructures(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.sim.Faults(chorustest.Fault{Op: "recuperer/structures/actives/fournisseur", Kind: "not_entitled", Times: -1})
+	h.start()
+	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-UNLISTED"})
+	h.until("the row says what it waits for", `SELECT state = 'received' AND reason_code = 'LISTING' AND reason LIKE '%account default%' FROM chorus.invoices WHERE id = $1`, id)
+	h.sim.ClearFaults()
+	h.exec(`UPDATE chorus.accounts SET next_at = clock_timestamp()`)
+	h.exec(`UPDATE chorus.invoices SET due_at = clock_timestamp() + interval '1 second' WHERE state = 'received'`)
+	if got := h.await(id, store.Settled); got.ReasonCode != nil {
+		t.Errorf("it still says %s", *got.ReasonCode)
+	}
+}

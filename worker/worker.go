@@ -27,7 +27,7 @@ import (
 
 // Config is what a worker needs. Zero durations and numbers get the defaults of docs/settings.md.
 type Config struct {
-	Pool     *pgxpool.Pool // of a member of chorus_worker, from store.Connect; the caller closes it after Run
+	Pool     *pgxpool.Pool // of a member of chorus_worker, from store.Connect; migrations.Check finds its database fit, and the caller closes it after Run
 	Accounts []Account     // at least one
 	Webhooks []jobs.Webhook
 	// Environment binds the database to one portal, sandbox or production, and refuses the other's; "" does neither.
@@ -195,7 +195,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return migrations.Check(ctx, w.cfg.Pool) },
 		w.mark,
 		w.share,
 		w.remember,

@@ -25,7 +25,7 @@ type program struct {
 
 func run(t *testing.T, binary string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary, args...)}
+	p := &program{cmd: exec.Command(binary, append([]string{"-with-stdin"}, args...)...)}
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	if err != nil {

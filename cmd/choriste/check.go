@@ -33,8 +33,12 @@ type checked struct {
 	Syntax   string          `json:"syntax"`
 	OK       bool            `json:"ok"`
 	Findings []rules.Finding `json:"findings"`
+	Error    string          `json:"error,omitempty"` // it could not be read, or was not inserted
+}
 
-	err error // it could not be read; nothing else is said then
+// unread is what is said of a file that could not be read.
+func unread(name string, err error) checked {
+	return checked{File: name, Findings: []rules.Finding{}, Error: oneLine(err.Error())}
 }
 
 func (c checkCmd) Run(a *app) error {
@@ -54,11 +58,11 @@ func (c checkCmd) Run(a *app) error {
 		s.add(r)
 		progress(s.files)
 		switch {
-		case r.err != nil:
-			a.warnf("choriste: %s: %s\n", r.File, oneLine(r.err.Error()))
-		case c.Summary:
-		case a.json:
+		case a.json && !c.Summary:
 			err = a.print(r)
+		case r.Error != "":
+			a.warnf("choriste: %s: %s\n", r.File, r.Error)
+		case c.Summary:
 		default:
 			a.show(r, c.Lang)
 		}
@@ -104,12 +108,12 @@ func (c checkCmd) judge(ctx context.Context, o rules.Options) <-chan chan checke
 				return ctx.Err()
 			}
 			if err != nil {
-				result <- checked{File: name, err: err}
+				result <- unread(name, err)
 				return nil
 			}
 			n := min(size*checkCost, checkBudget)
 			if err := room.Acquire(ctx, n); err != nil {
-				result <- checked{File: name, err: err}
+				result <- unread(name, err)
 				return err
 			}
 			g.Go(func() error {
@@ -170,7 +174,7 @@ func checkFile(name string, size int64, o rules.Options) checked {
 	}
 	doc, err := readFile(name)
 	if err != nil {
-		return checked{File: name, err: err}
+		return unread(name, err)
 	}
 	return judgeFile(name, doc, o)
 }
@@ -179,7 +183,7 @@ func checkFile(name string, size int64, o rules.Options) checked {
 func judgeFile(name string, doc []byte, o rules.Options) (r checked) {
 	defer func() {
 		if broke := recover(); broke != nil { // its value could quote the document
-			r = checked{File: name, err: errors.New("this file breaks the program that reads it: please report it to the makers of choriste")}
+			r = unread(name, errors.New("this file breaks the program that reads it: please report it to the makers of choriste"))
 		}
 	}()
 	report := rules.Judge(doc, o)

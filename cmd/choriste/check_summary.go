@@ -29,7 +29,7 @@ type summaryRow struct {
 func (s *checkSummary) add(r checked) {
 	s.files++
 	switch {
-	case r.err != nil:
+	case r.Error != "":
 		s.unread++
 	case r.OK:
 		s.ok++

@@ -88,6 +88,22 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
+// A file that cannot be read is a line of its own, too.
+func TestCheckJSONOfWhatCannotBeRead(t *testing.T) {
+	exit, out, errOut := checkFiles(t, map[string][]byte{"good.xml": invoicetest.Invoice{}.CII(), "empty.xml": {}}, nil,
+		"--json", "check", "%DIR/nowhere.xml", "%DIR/empty.xml", "%DIR/good.xml")
+	if exit != 1 || errOut != "choriste: 0 of 3 files would not be sent, 2 could not be read\n" {
+		t.Errorf("exit status %d, %s", exit, errOut)
+	}
+	const want = `{"file":"nowhere.xml","syntax":"","ok":false,"findings":[],"error":"the file cannot be opened: there is none of this name"}
+{"file":"empty.xml","syntax":"","ok":false,"findings":[],"error":"the file is empty"}
+{"file":"good.xml","syntax":"IN_DP_E1_CII_16B","ok":true,"findings":[]}
+`
+	if out != want {
+		t.Errorf("%s\ninstead of\n%s", out, want)
+	}
+}
+
 func TestCheckForPeople(t *testing.T) {
 	files := map[string][]byte{"a/bad.xml": threeFaults(t), "a/b/good.XML": invoicetest.Invoice{}.UBL(), "a/notes.txt": []byte("no"), "none.pdf": []byte("%PDF-1.7 x")}
 	for _, c := range []struct {
@@ -181,6 +197,7 @@ func TestSubmitChecks(t *testing.T) {
 		{[]string{"--json", "submit", bad}, 1, []string{`"ok":false,"findings":[{"code":`}},
 		{[]string{"submit", "--lang", "fr", bad, good}, 1, []string{"erreur CH-CADRE", "is invoice 1"}},
 		{[]string{"--json", "submit", "--no-check", bad}, 0, []string{`"id":2}`}},
+		{[]string{"--json", "submit", dir + "/nowhere.xml"}, 1, []string{`/nowhere.xml","syntax":"","ok":false,"findings":[],"error":"the file cannot be opened: there is none of this name"}`}},
 	} {
 		var out bytes.Buffer
 		env := func(name string) string { return map[string]string{"DATABASE_URL": db.AppURL}[name] }

@@ -42,15 +42,18 @@ func (c submitCmd) Run(a *app) error {
 	failed := 0
 	for _, name := range c.Files {
 		id, r, err := c.one(a, st, name, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels})
+		if err != nil {
+			r.Error = oneLine(a.words(err))
+		}
 		if said := c.say(a, id, r); said != nil {
 			return said
 		}
 		switch {
 		case err != nil && len(c.Files) == 1:
-			return fmt.Errorf("%s: %s", name, a.words(err))
+			return fmt.Errorf("%s: %s", name, r.Error)
 		case err != nil:
 			failed++
-			a.warnf("choriste: %s: %s\n", name, oneLine(a.words(err)))
+			a.warnf("choriste: %s: %s\n", name, r.Error)
 		}
 	}
 	if failed > 0 {
@@ -94,16 +97,16 @@ func readInvoice(name string) ([]byte, error) {
 	return doc, err
 }
 
-// one checks a file and inserts it. r is what the check says; its Findings are nil when it was not asked.
+// one checks a file and inserts it. r is what the check says.
 func (c submitCmd) one(a *app, st *store.Store, name string, o rules.Options) (id int64, r checked, err error) {
-	r.File = name
+	r = checked{File: name, Findings: []rules.Finding{}}
 	doc, err := readInvoice(name)
 	if err != nil {
 		return 0, r, err
 	}
 	if !c.NoCheck {
-		if r = judgeFile(name, doc, o); r.err != nil {
-			return 0, r, r.err
+		if r = judgeFile(name, doc, o); r.Error != "" {
+			return 0, r, errors.New(r.Error)
 		}
 		if !r.OK {
 			return 0, r, errors.New("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check")
@@ -122,10 +125,8 @@ func (c submitCmd) say(a *app, id int64, r checked) error {
 			line["findings"] = r.Findings
 		}
 		return a.print(line)
-	case a.json && len(r.Findings) > 0:
-		return a.print(r)
 	case a.json:
-		return nil
+		return a.print(r)
 	case id != 0:
 		a.printf("%s is invoice %d\n", r.File, id)
 	}

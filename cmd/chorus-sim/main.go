@@ -1,5 +1,4 @@
-// Command chorus-sim serves the simulator of PISTE and Chorus Pro until its standard input closes or it is
-// signalled. docs/simulator.md is its manual.
+// Command chorus-sim serves the simulator of PISTE and Chorus Pro until it is signalled. docs/simulator.md is its manual.
 package main
 
 import (
@@ -22,7 +21,7 @@ func main() {
 
 // run returns the exit code: 0 after an orderly end, 1 when something failed, 2 for wrong usage.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg, err := parse(args, stderr)
+	cfg, withStdin, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -34,6 +33,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "chorus-sim: %v\n", err)
 		return 1
 	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	doors, err := json.Marshal(struct {
 		API    string `json:"api"`
 		Token  string `json:"token"`
@@ -43,7 +45,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		_, err = fmt.Fprintf(stdout, "%s\n", doors)
 	}
 	if err == nil {
-		wait(stdin)
+		if !withStdin {
+			stdin = nil
+		}
+		if wait(signals, stdin) {
+			fmt.Fprintln(stderr, "chorus-sim: standard input has ended, and so does the simulator (-with-stdin)")
+		}
 	}
 	if closed := sim.Close(); err == nil {
 		err = closed
@@ -55,24 +62,24 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// wait returns when standard input ends (the parent is gone) or a signal comes.
-func wait(stdin io.Reader) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = io.Copy(io.Discard, stdin)
-	}()
+// wait returns when a signal comes; or when stdin ends, if it is not nil, and then it is true.
+func wait(signals <-chan os.Signal, stdin io.Reader) (ended bool) {
+	gone := make(chan struct{})
+	if stdin != nil {
+		go func() {
+			defer close(gone)
+			_, _ = io.Copy(io.Discard, stdin)
+		}()
+	}
 	select {
 	case <-signals:
-	case <-ended:
+		return false
+	case <-gone:
+		return true
 	}
 }
 
-func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
-	var cfg chorustest.Config
+func parse(args []string, stderr io.Writer) (cfg chorustest.Config, withStdin bool, err error) {
 	var clients, accounts pairs
 	f := flag.NewFlagSet("chorus-sim", flag.ContinueOnError)
 	f.SetOutput(stderr)
@@ -85,6 +92,7 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 	f.BoolVar(&cfg.NoSync, "no-sync", false, "do not fsync the ledger: survives kill -9, not a power cut")
 	f.Var(&clients, "client", "`id:secret` of a PISTE application, repeatable (default sim:sim-secret)")
 	f.Var(&accounts, "account", "`login:password` of a technical account, repeatable (default TECH_SIM@cpro.fr:sim-password)")
+	f.BoolVar(&withStdin, "with-stdin", false, "end when standard input ends, as it does when the program dies that holds its other end")
 	anySupplier := f.Bool("any-supplier", true, "register unknown suppliers by their first invoice")
 	f.BoolVar(&cfg.AcceptFutureDates, "accept-future-dates", false, "do not refuse an invoice that is dated later than its deposit")
 	f.BoolVar(&cfg.AcceptDuplicates, "accept-duplicates", false, "do not refuse a second invoice of the same year, SIREN and number")
@@ -109,12 +117,12 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 		return nil
 	})
 	if err := f.Parse(args); err != nil {
-		return cfg, err
+		return cfg, false, err
 	}
 	if f.NArg() > 0 {
 		err := fmt.Errorf("unexpected argument %q", f.Arg(0))
 		fmt.Fprintln(stderr, err)
-		return cfg, err
+		return cfg, false, err
 	}
 	cfg.KnownSuppliersOnly = !*anySupplier
 	for _, p := range clients {
@@ -123,7 +131,7 @@ func parse(args []string, stderr io.Writer) (chorustest.Config, error) {
 	for _, p := range accounts {
 		cfg.Accounts = append(cfg.Accounts, chorustest.Account{Login: p[0], Password: p[1]})
 	}
-	return cfg, nil
+	return cfg, withStdin, nil
 }
 
 // pairs collects name:secret flags.

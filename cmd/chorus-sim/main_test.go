@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// started runs the simulator with a standard input that has ended or not, and returns when it serves.
+func started(t *testing.T, stdin io.Reader, args ...string) (ended chan int, said *bytes.Buffer) {
+	t.Helper()
+	out, in := io.Pipe()
+	said = &bytes.Buffer{}
+	ended = make(chan int, 1)
+	go func() {
+		ended <- run(args, stdin, in, said)
+		_ = in.Close()
+	}()
+	line := make([]byte, 200)
+	n, err := out.Read(line)
+	if err != nil || !strings.HasPrefix(string(line[:n]), `{"api":"http://127.0.0.1:`) {
+		t.Fatalf("%q %v", line[:n], err)
+	}
+	return ended, said
+}
+
+// By itself the simulator serves until a signal comes, whatever its standard input is.
+func TestItServesWithoutStandardInput(t *testing.T) {
+	ended, said := started(t, strings.NewReader(""))
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case status := <-ended:
+		t.Fatalf("it has ended, status %d: %s", status, said)
+	default:
+	}
+	if err := self.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-ended; status != 0 || said.Len() > 0 {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
+
+// A harness has it end with its own end of the pipe, and the log says why it ended.
+func TestItEndsWithStandardInput(t *testing.T) {
+	stdin, harness := io.Pipe()
+	ended, said := started(t, stdin, "-with-stdin")
+	if err := harness.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-ended; status != 0 || !strings.Contains(said.String(), "standard input has ended") {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
