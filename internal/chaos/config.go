@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 
 // Check fills in what was left open and says what is wrong.
 func (c *Config) Check() error {
-	c.floor, c.patience, c.integration, c.visibility, c.lookAfter = 50, 120*time.Second, 600*time.Millisecond, delay, 500*time.Millisecond
+	c.floor, c.patience, c.integration, c.visibility, c.lookAfter = 50, 120*time.Second, 600*time.Millisecond, delay, 200*time.Millisecond
 	oneOf := func(name, value string, of ...string) error {
 		if slices.Contains(of, value) {
 			return nil
