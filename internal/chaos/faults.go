@@ -50,9 +50,9 @@ func (h *harm) run(ctx context.Context) {
 		least, most time.Duration
 		do          func(context.Context, *rand.Rand) bool
 	}{
-		{"kill", time.Second, 3 * time.Second, h.kill},
-		{"term", 6 * time.Second, 8 * time.Second, h.term},
-		{"stop", 4 * time.Second, 6 * time.Second, h.stop},
+		{"kill", 2 * time.Second, 6 * time.Second, h.kill},
+		{"term", 12 * time.Second, 16 * time.Second, h.term},
+		{"stop", 8 * time.Second, 12 * time.Second, h.stop},
 		{"crash", 13 * time.Second, 17 * time.Second, h.crash},
 		{"backend", 500 * time.Millisecond, 1500 * time.Millisecond, h.backend},
 		{"truncate", 9 * time.Second, 11 * time.Second, h.truncate},
