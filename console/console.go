@@ -1,5 +1,5 @@
-// Package console is what an operator sees in a browser. For now it is one page that only reads: how many invoices are in each state, and the ones that
-// changed last. It shows no document and changes nothing.
+// Package console is what an operator sees in a browser. For now it is one page that only reads: what needs a person, how many
+// invoices are in each state, and the ones that changed last. It shows no document and changes nothing.
 package console
 
 import (
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -25,7 +26,8 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"help": func(i store.Status) []answers.Help {
 		return answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	},
-	"clock": store.Stamp,
+	"clock":  store.Stamp,
+	"minute": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
 	"age": func(d time.Duration) string {
 		if d < time.Second {
 			return ""
@@ -33,6 +35,9 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 		return d.Round(time.Second).String()
 	},
 }).ParseFS(files, "page.html"))
+
+// mostTodo is how many lines of what needs a person the page holds; the counts are of all.
+const mostTodo = 50
 
 // Handler serves the page at /. It has no sign-in: serve it to this machine alone, or behind something that has one.
 func Handler(s *store.Store) http.Handler {
@@ -51,6 +56,14 @@ func Handler(s *store.Store) http.Handler {
 		if err == nil {
 			closure, err = s.Closure(r.Context())
 		}
+		var todo []operate.Todo
+		if err == nil {
+			todo, err = operate.Todos(r.Context(), s.Pool(), operate.TodoFilter{Limit: mostTodo})
+		}
+		var counts []operate.TodoCount
+		if err == nil {
+			counts, err = operate.TodoCounts(r.Context(), s.Pool(), operate.TodoFilter{})
+		}
 		if err == nil {
 			var list []store.Status
 			if list, err = s.Recent(r.Context(), 100); err == nil {
@@ -60,7 +73,7 @@ func Handler(s *store.Store) http.Handler {
 				h.Set("Cache-Control", "no-store")
 				h.Set("X-Content-Type-Options", "nosniff")
 				h.Set("Referrer-Policy", "no-referrer")
-				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Now": time.Now()})
+				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Todo": todo, "Counts": counts, "Now": time.Now()})
 			}
 		}
 		if err != nil {

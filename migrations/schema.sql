@@ -192,6 +192,20 @@ ALTER TABLE chorus.configured ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.configured FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR ((kind = 'account'::text) AND (key = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))));
 CREATE POLICY worker ON chorus.configured FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.dismissals (
+    invoice_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT dismissals_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT dismissals_pkey PRIMARY KEY (invoice_id),
+    CONSTRAINT dismissals_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
+);
+ALTER TABLE chorus.dismissals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.dismissals FOR ALL TO chorus_operator, chorus_reader USING (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = dismissals.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+
 CREATE TABLE chorus.events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     seq bigint,
@@ -286,6 +300,7 @@ CREATE TABLE chorus.heartbeats (
     stopped boolean DEFAULT false NOT NULL,
     event_id bigint,
     event_at timestamp with time zone,
+    horizon interval,
     CONSTRAINT heartbeats_pkey PRIMARY KEY (worker)
 ) WITH (fillfactor=50);
 
@@ -425,6 +440,7 @@ CREATE INDEX invoices_recipient ON chorus.invoices USING btree (destinataire_sir
 CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replaces) WHERE ((replaces IS NOT NULL) AND (state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((state = 'rejected'::text) AND (identifiant_facture_cpp IS NULL))));
 CREATE INDEX invoices_sending ON chorus.invoices USING btree (id) WHERE (state = 'sending'::text);
 CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
+CREATE INDEX invoices_supplier ON chorus.invoices USING btree (id) WHERE ((state = 'integrated'::text) AND (statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])));
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
@@ -831,6 +847,484 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
+CREATE VIEW chorus.todo WITH (security_barrier=true) AS
+ WITH mine AS (
+         SELECT chorus.my_accounts() AS accounts
+        ), clock AS (
+         SELECT clock_timestamp() AS now
+        ), fleet AS (
+         SELECT max(h.horizon) FILTER (WHERE ((NOT h.stopped) AND (h.beat_at > (c.now - '00:05:00'::interval)))) AS horizon,
+            max(h.beat_at) FILTER (WHERE (NOT h.stopped)) AS beat_at
+           FROM chorus.heartbeats h,
+            clock c
+        ), still AS (
+         SELECT i.id,
+            i.external_ref,
+            i.account,
+            i.document,
+            i.syntaxe_flux,
+            i.fields,
+            i.not_before,
+            i.priority,
+            i.metadata,
+            i.replaces,
+            i.cancel_requested_at,
+            i.state,
+            i.reason_code,
+            i.reason,
+            i.document_sha256,
+            i.document_bytes,
+            i.syntaxe,
+            i.numero_facture,
+            i.date_facture,
+            i.type_facture,
+            i.fournisseur_siret,
+            i.fournisseur_nom,
+            i.destinataire_siret,
+            i.destinataire_nom,
+            i.montant_ht,
+            i.montant_tva,
+            i.montant_ttc,
+            i.montant_a_payer,
+            i.devise,
+            i.cadre_facturation,
+            i.code_service,
+            i.numero_engagement,
+            i.findings,
+            i.attempt_no,
+            i.resubmits,
+            i.refusals,
+            i.panics,
+            i.deaths,
+            i.lookup_first,
+            i.numero_flux_depot,
+            i.date_depot,
+            i.etat_flux,
+            i.etat_flux_date,
+            i.identifiant_facture_cpp,
+            i.mode_depot,
+            i.statut_courant,
+            i.statut_courant_date,
+            i.statut_commentaire,
+            i.deposited_at,
+            i.visible_at,
+            i.in_doubt_since,
+            i.due_at,
+            i.reason_due_at,
+            i.looks,
+            i.claim,
+            i.claimed_until,
+            i.version,
+            i.created_at,
+            i.updated_at
+           FROM chorus.invoices i,
+            mine
+          WHERE ((i.state = ANY (ARRAY['parked'::text, 'invalid'::text, 'rejected'::text])) AND (i.account = ANY (mine.accounts)) AND ((i.state = 'parked'::text) OR ((NOT (EXISTS ( SELECT
+                   FROM chorus.dismissals d
+                  WHERE ((d.invoice_id = i.id) AND (d.at >= i.updated_at))))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.invoices o
+                  WHERE ((o.replaces = i.id) AND (o.state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((o.state = 'rejected'::text) AND (o.identifiant_facture_cpp IS NULL))))))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.invoices o
+                  WHERE ((o.numero_facture = i.numero_facture) AND ("left"(o.fournisseur_siret, 9) = "left"(i.fournisseur_siret, 9)) AND (o.id > i.id) AND (o.state <> 'cancelled'::text))))))))
+        ), waiting AS (
+         SELECT i.id,
+            i.external_ref,
+            i.account,
+            i.document,
+            i.syntaxe_flux,
+            i.fields,
+            i.not_before,
+            i.priority,
+            i.metadata,
+            i.replaces,
+            i.cancel_requested_at,
+            i.state,
+            i.reason_code,
+            i.reason,
+            i.document_sha256,
+            i.document_bytes,
+            i.syntaxe,
+            i.numero_facture,
+            i.date_facture,
+            i.type_facture,
+            i.fournisseur_siret,
+            i.fournisseur_nom,
+            i.destinataire_siret,
+            i.destinataire_nom,
+            i.montant_ht,
+            i.montant_tva,
+            i.montant_ttc,
+            i.montant_a_payer,
+            i.devise,
+            i.cadre_facturation,
+            i.code_service,
+            i.numero_engagement,
+            i.findings,
+            i.attempt_no,
+            i.resubmits,
+            i.refusals,
+            i.panics,
+            i.deaths,
+            i.lookup_first,
+            i.numero_flux_depot,
+            i.date_depot,
+            i.etat_flux,
+            i.etat_flux_date,
+            i.identifiant_facture_cpp,
+            i.mode_depot,
+            i.statut_courant,
+            i.statut_courant_date,
+            i.statut_commentaire,
+            i.deposited_at,
+            i.visible_at,
+            i.in_doubt_since,
+            i.due_at,
+            i.reason_due_at,
+            i.looks,
+            i.claim,
+            i.claimed_until,
+            i.version,
+            i.created_at,
+            i.updated_at,
+            r.state AS remedy,
+            r.reason AS remedy_reason
+           FROM mine,
+            (chorus.invoices i
+             LEFT JOIN LATERAL ( SELECT r_1.id,
+                    r_1.invoice_id,
+                    r_1.kind,
+                    r_1.requested_at,
+                    r_1.requested_by,
+                    r_1.comment,
+                    r_1.destinataire_siret,
+                    r_1.code_service,
+                    r_1.numero_engagement,
+                    r_1.state,
+                    r_1.reason,
+                    r_1.sent_at,
+                    r_1.attempts,
+                    r_1.finished_at,
+                    r_1.due_at,
+                    r_1.claim,
+                    r_1.claimed_until
+                   FROM chorus.remedies r_1
+                  WHERE (r_1.invoice_id = i.id)
+                  ORDER BY r_1.id DESC
+                 LIMIT 1) r ON ((r.requested_at >= i.statut_courant_date)))
+          WHERE ((i.account = ANY (mine.accounts)) AND (i.state = 'integrated'::text) AND (i.statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])) AND ((r.state IS NULL) OR (r.state = 'refused'::text)))
+        ), stuck AS (
+         SELECT 'sent'::text AS what,
+            i.account,
+            i.created_at
+           FROM mine,
+            clock,
+            chorus.accounts a,
+            LATERAL ( SELECT i_1.account,
+                    i_1.created_at,
+                    i_1.not_before
+                   FROM chorus.invoices i_1
+                  WHERE ((i_1.state = 'ready'::text) AND (i_1.account = a.name) AND (COALESCE(i_1.due_at, i_1.created_at) <= clock.now) AND (COALESCE(i_1.not_before, clock.now) <= clock.now))
+                  ORDER BY i_1.priority DESC, i_1.id
+                 LIMIT 1) i
+          WHERE ((a.name = ANY (mine.accounts)) AND (a.paused_at IS NULL) AND (GREATEST(i.created_at, i.not_before) < (clock.now - '00:15:00'::interval)) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.attempts
+                  WHERE (attempts.claimed_at > (clock.now - '00:15:00'::interval))))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.breakers
+                  WHERE (breakers.state <> 'closed'::text)))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.maintenance
+                  WHERE (maintenance.state = 'running'::text)))))
+        UNION ALL
+         SELECT 'read'::text,
+            i.account,
+            i.created_at
+           FROM mine,
+            clock,
+            chorus.accounts a,
+            LATERAL ( SELECT i_1.account,
+                    i_1.created_at
+                   FROM chorus.invoices i_1
+                  WHERE ((i_1.state = 'received'::text) AND (i_1.account = a.name))
+                  ORDER BY i_1.priority DESC, i_1.id
+                 LIMIT 1) i
+          WHERE ((a.name = ANY (mine.accounts)) AND (i.created_at < (clock.now - '00:15:00'::interval)))
+        )
+ SELECT i.state AS kind,
+    i.id AS invoice,
+    i.numero_facture,
+    i.account,
+    i.updated_at AS since,
+    i.montant_ttc AS amount,
+    i.devise,
+    concat_ws(': '::text, i.reason_code,
+        CASE
+            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN h.text
+            ELSE NULL::text
+        END, "left"(i.reason, 500)) AS cause,
+    concat_ws(' : '::text, i.reason_code,
+        CASE
+            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN h.text_fr
+            ELSE NULL::text
+        END, COALESCE(f.message_fr, "left"(i.reason, 500))) AS cause_fr,
+        CASE i.state
+            WHEN 'parked'::text THEN 'operator'::text
+            ELSE 'supplier'::text
+        END AS who,
+        CASE
+            WHEN (i.state = 'parked'::text) THEN ('choriste resolve '::text || i.id)
+            WHEN (i.reason_code = 'RECIPIENT'::text) THEN (('choriste replace '::text || i.id) || ' FILE'::text)
+            ELSE ('choriste show '::text || i.id)
+        END AS next,
+    NULL::timestamp with time zone AS until
+   FROM ((still i
+     LEFT JOIN chorus.answers h ON (((h.kind = 'reason'::text) AND (h.code = i.reason_code))))
+     LEFT JOIN chorus.invoice_findings f ON (((f.invoice_id = i.id) AND (f.n = 1) AND (i.state = 'invalid'::text))))
+UNION ALL
+ SELECT
+        CASE
+            WHEN (i.remedy IS NULL) THEN 'statut'::text
+            ELSE 'remedy'::text
+        END AS kind,
+    i.id AS invoice,
+    i.numero_facture,
+    i.account,
+    i.statut_courant_date AS since,
+    i.montant_ttc AS amount,
+    i.devise,
+    concat_ws(': '::text, i.statut_courant, s.en, "left"(i.statut_commentaire, 500), ('the last remedy was refused, '::text || "left"(i.remedy_reason, 300))) AS cause,
+    concat_ws(' : '::text, i.statut_courant, s.fr, "left"(i.statut_commentaire, 500), ('la dernière démarche a été refusée, '::text || "left"(i.remedy_reason, 300))) AS cause_fr,
+    'supplier'::text AS who,
+        CASE i.statut_courant
+            WHEN 'SUSPENDUE'::text THEN ('choriste complete '::text || i.id)
+            WHEN 'A_RECYCLER'::text THEN ('choriste recycle '::text || i.id)
+            ELSE ('choriste show '::text || i.id)
+        END AS next,
+    NULL::timestamp with time zone AS until
+   FROM (waiting i
+     JOIN chorus.statuts s ON ((s.code = i.statut_courant)))
+UNION ALL
+ SELECT 'in_doubt'::text AS kind,
+    i.id AS invoice,
+    i.numero_facture,
+    i.account,
+    i.in_doubt_since AS since,
+    i.montant_ttc AS amount,
+    i.devise,
+    concat_ws(': '::text, i.reason_code, COALESCE(h.text, 'it may have arrived, and is looked for'::text)) AS cause,
+    concat_ws(' : '::text, i.reason_code, COALESCE(h.text_fr, 'peut-être arrivée : recherche en cours'::text)) AS cause_fr,
+        CASE
+            WHEN (x.until > clock.now) THEN 'nobody'::text
+            ELSE 'operator'::text
+        END AS who,
+    ('choriste show '::text || i.id) AS next,
+        CASE
+            WHEN (x.until > clock.now) THEN x.until
+            ELSE NULL::timestamp with time zone
+        END AS until
+   FROM mine,
+    clock,
+    fleet,
+    ((chorus.invoices i
+     CROSS JOIN LATERAL ( SELECT ((i.in_doubt_since + COALESCE(fleet.horizon, '05:00:00'::interval)) + '1 day'::interval) AS until) x)
+     LEFT JOIN chorus.answers h ON (((h.kind = 'reason'::text) AND (h.code = i.reason_code))))
+  WHERE ((i.state = 'in_doubt'::text) AND (i.account = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'finding'::text AS kind,
+    f.invoice_id AS invoice,
+    f.numero_facture,
+    f.account,
+    f.first_found_at AS since,
+    i.montant_ttc AS amount,
+    i.devise,
+    ((f.code || ': '::text) || "left"(f.text, 500)) AS cause,
+    ((f.code || ' : '::text) || "left"(f.text, 500)) AS cause_fr,
+    'operator'::text AS who,
+    (('choriste reconcile accept '::text || f.id) || ' --reason TEXT'::text) AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    (chorus.findings f
+     LEFT JOIN chorus.invoices i ON ((i.id = f.invoice_id)))
+  WHERE ((f.state = 'open'::text) AND (f.account = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'account'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    a.name AS account,
+    a.paused_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    ('the account is paused: '::text || "left"(a.pause_reason, 500)) AS cause,
+    ('le compte est en pause : '::text || "left"(a.pause_reason, 500)) AS cause_fr,
+    'operator'::text AS who,
+    ('choriste resume '::text || a.name) AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    chorus.accounts a
+  WHERE ((a.paused_at IS NOT NULL) AND (a.name = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'password'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    a.name AS account,
+    a.password_checked_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    ('the password of the technical account ends on '::text || a.password_expires) AS cause,
+    ('le mot de passe du compte technique expire le '::text || a.password_expires) AS cause_fr,
+    'operator'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    clock,
+    chorus.accounts a
+  WHERE ((a.password_expires <= (((clock.now AT TIME ZONE 'Europe/Paris'::text))::date + 30)) AND (a.name = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'rights'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    a.name AS account,
+    a.structures_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    'Chorus Pro does not let this account search its invoices: a doubt cannot be settled'::text AS cause,
+    'Chorus Pro ne laisse pas ce compte rechercher ses factures : un doute ne peut être levé'::text AS cause_fr,
+    'supplier'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    chorus.accounts a
+  WHERE ((a.can_search = false) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'feed'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    s.account,
+    s.synced_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    ((('changes of '::text || s.identifiant) || ' come later than usual: Chorus Pro reads the filter as '::text) || s.filter_honoured) AS cause,
+    ((('les changements de '::text || s.identifiant) || ' arrivent plus tard : Chorus Pro lit le filtre comme '::text) || s.filter_honoured) AS cause_fr,
+    'portal'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    chorus.structures s
+  WHERE ((s.filter_honoured = ANY (ARRAY['days'::text, 'ignored'::text])) AND (s.account = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'webhook'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    w.account,
+    COALESCE(w.paused_at, w.failing_since) AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    concat('webhook ', w.name,
+        CASE
+            WHEN (w.paused_at IS NOT NULL) THEN (' is paused: '::text || "left"(w.pause_reason, 300))
+            ELSE (' fails: '::text || "left"(w.last_error, 300))
+        END) AS cause,
+    concat('webhook ', w.name,
+        CASE
+            WHEN (w.paused_at IS NOT NULL) THEN (' en pause : '::text || "left"(w.pause_reason, 300))
+            ELSE (' en échec : '::text || "left"(w.last_error, 300))
+        END) AS cause_fr,
+    'operator'::text AS who,
+    'choriste webhooks'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    clock,
+    chorus.webhooks w
+  WHERE (((w.paused_at IS NOT NULL) OR (w.failing_since < (clock.now - '00:05:00'::interval))) AND (( SELECT chorus.sees_all() AS sees_all) OR (w.account = ANY (mine.accounts))))
+UNION ALL
+ SELECT 'outage'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    NULL::text AS account,
+    b.since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    concat('the ', b.scope, ' ', b.name, ' does not answer as it should (', b.fault, '): deposits wait, and go on by themselves') AS cause,
+    concat(
+        CASE b.scope
+            WHEN 'portal'::text THEN 'le portail '::text
+            ELSE 'l''application '::text
+        END, b.name, ' ne répond pas comme il faut (', b.fault, ') : les dépôts attendent et reprennent d''eux-mêmes') AS cause_fr,
+    'portal'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM chorus.breakers b
+  WHERE b.announced
+UNION ALL
+ SELECT 'maintenance'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    NULL::text AS account,
+    m.starts_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    'Chorus Pro is closed, as announced'::text AS cause,
+    'Chorus Pro est fermé, comme annoncé'::text AS cause_fr,
+    'nobody'::text AS who,
+    'choriste stats'::text AS next,
+    m.ends_at AS until
+   FROM chorus.maintenance m
+  WHERE (m.state = 'running'::text)
+UNION ALL
+ SELECT 'worker'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    NULL::text AS account,
+    fleet.beat_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    'no worker is alive: nothing is sent and nothing is followed'::text AS cause,
+    'aucun worker ne tourne : rien n''est déposé ni suivi'::text AS cause_fr,
+    'operator'::text AS who,
+    'choriste work'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM clock,
+    fleet
+  WHERE ((COALESCE(fleet.beat_at, '-infinity'::timestamp with time zone) < (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
+           FROM chorus.invoices
+          WHERE (state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text, 'in_doubt'::text, 'deposited'::text, 'integrated'::text])))))
+UNION ALL
+ SELECT 'stalled'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    s.account,
+    s.created_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+        CASE s.what
+            WHEN 'sent'::text THEN 'nothing was sent for 15 minutes, though invoices wait and nothing is in their way'::text
+            ELSE 'inserted invoices have not been read for 15 minutes'::text
+        END AS cause,
+        CASE s.what
+            WHEN 'sent'::text THEN 'rien n''a été déposé depuis 15 minutes, alors que des factures attendent et que rien ne les retient'::text
+            ELSE 'des factures insérées ne sont pas lues depuis 15 minutes'::text
+        END AS cause_fr,
+    'operator'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM stuck s,
+    clock,
+    fleet
+  WHERE (fleet.beat_at >= (clock.now - '00:01:00'::interval))
+UNION ALL
+ SELECT 'resubmission'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    NULL::text AS account,
+    n.assumption_broken_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    'a deposit judged absent was accepted after all: nothing is sent again by itself until an operator allows it'::text AS cause,
+    'un dépôt jugé absent a finalement été accepté : plus rien n''est renvoyé tout seul avant l''accord d''un exploitant'::text AS cause_fr,
+    'operator'::text AS who,
+    'choriste list --reason-code CONTRADICTION'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM chorus.installation n
+  WHERE (n.assumption_broken_at IS NOT NULL);
+
 CREATE OR REPLACE FUNCTION chorus.accept_finding(p_id bigint, p_reason text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1097,6 +1591,33 @@ BEGIN
         RETURN;
     END IF;
     UPDATE chorus.budgets SET departures = (b.departures || leaves_at)[greatest(1, n + 2 - b.most):] WHERE key = p_key;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.dismiss(p_id bigint, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i   chorus.invoices%ROWTYPE;
+    why CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(why, '') = '' THEN
+        RAISE EXCEPTION 'taking an invoice off the list needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    IF i.state NOT IN ('invalid', 'rejected') THEN
+        RAISE EXCEPTION 'invoice % is %: only invalid and rejected invoices are taken off the list, everything else leaves it by itself', p_id, i.state USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.dismissals AS d (invoice_id, actor, reason) VALUES (p_id, chorus.actor(), why)
+    ON CONFLICT (invoice_id) DO UPDATE SET at = clock_timestamp(), actor = excluded.actor, reason = excluded.reason;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_id, chorus.actor(), i.state, i.state, 'DISMISSED', jsonb_build_object('reason', why));
 END $function$
 ;
 
@@ -2612,6 +3133,8 @@ GRANT DELETE, SELECT, UPDATE ON chorus.checks TO chorus_worker;
 GRANT SELECT ON chorus.configured TO chorus_operator;
 GRANT SELECT ON chorus.configured TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.configured TO chorus_worker;
+GRANT SELECT ON chorus.dismissals TO chorus_operator;
+GRANT SELECT ON chorus.dismissals TO chorus_reader;
 GRANT SELECT ON chorus.events TO chorus_app;
 GRANT SELECT ON chorus.events TO chorus_operator;
 GRANT SELECT ON chorus.events TO chorus_reader;
@@ -2686,6 +3209,9 @@ GRANT SELECT ON chorus.structures TO chorus_operator;
 GRANT SELECT ON chorus.structures TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.structures TO chorus_worker;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.suspects TO chorus_worker;
+GRANT SELECT ON chorus.todo TO chorus_operator;
+GRANT SELECT ON chorus.todo TO chorus_reader;
+GRANT SELECT ON chorus.todo TO chorus_worker;
 GRANT INSERT, SELECT, UPDATE ON chorus.tokens TO chorus_worker;
 GRANT SELECT ON chorus.transitions TO chorus_app;
 GRANT SELECT ON chorus.transitions TO chorus_operator;
@@ -2728,6 +3254,7 @@ GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint,bigint,text[],timestamp with time zone[],text[]) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_operator;

@@ -28,6 +28,12 @@ func (s *Store) SayConfigured(ctx context.Context, c Configured) (unknown bool, 
 	return anyOf(rows)
 }
 
+// SayHorizon writes down the horizon that a worker goes by (docs/protocol.md §3.1), for whoever asks how long a doubt may last.
+func (s *Store) SayHorizon(ctx context.Context, worker string, horizon time.Duration) error {
+	_, err := s.pool.Exec(ctx, `UPDATE chorus.heartbeats SET horizon = $2 WHERE worker = $1 AND horizon IS DISTINCT FROM $2`, worker, horizon)
+	return err
+}
+
 // SayEvery is how often a worker says what it is configured with. What was not said for four times as long is of no worker that lives.
 const SayEvery = 5 * time.Second
 

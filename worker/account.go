@@ -273,6 +273,9 @@ func (w *Worker) unsay(ctx context.Context) {
 func (w *Worker) say(ctx context.Context) error {
 	now := w.configured()
 	unknown, err := w.store.SayConfigured(ctx, now)
+	if err == nil {
+		err = w.store.SayHorizon(ctx, w.life, w.cfg.Settings.Horizon())
+	}
 	if err != nil {
 		return err
 	}

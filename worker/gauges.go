@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -23,6 +24,7 @@ var (
 	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
 	oddDesc    = prometheus.NewDesc("choriste_unusual_statuts_total", "Statuts of Chorus Pro that are unknown, and moves that went back, by kind.", []string{"kind"}, nil)
 	feedDesc   = prometheus.NewDesc("choriste_feeds_degraded", "Change feeds of an account whose filter Chorus Pro does not honour as it should.", []string{"account"}, nil)
+	todoDesc   = prometheus.NewDesc("choriste_todo", "What needs a person, by kind: the lines of choriste todo.", []string{"kind"}, nil)
 	foundDesc  = prometheus.NewDesc("choriste_findings", "Open findings of reconciliations, by code.", []string{"code"}, nil)
 	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits are held back because a portal or a PISTE application fails, for the whole fleet.", []string{"scope", "name"}, nil)
 )
@@ -37,6 +39,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- secretDesc
 	ch <- oddDesc
 	ch <- feedDesc
+	ch <- todoDesc
 }
 
 // Collect asks each question by itself: one that is not answered is counted as an error of the page and keeps nothing else from it.
@@ -46,7 +49,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	var all samples
 	defer all.emit(ch)
 	for desc, ask := range map[*prometheus.Desc]func(context.Context, *samples) error{
-		openDesc: g.breakers, pausedDesc: g.accounts, secretDesc: g.secrets, oddDesc: g.unusual, feedDesc: g.feeds, foundDesc: g.findings, countDesc: g.states,
+		openDesc: g.breakers, pausedDesc: g.accounts, secretDesc: g.secrets, oddDesc: g.unusual, feedDesc: g.feeds, foundDesc: g.findings, countDesc: g.states, todoDesc: g.todo,
 	} {
 		if err := ask(ctx, &all); err != nil {
 			ch <- prometheus.NewInvalidMetric(desc, errors.New(store.Message(err)))
@@ -152,6 +155,24 @@ func (g gauges) findings(ctx context.Context, all *samples) error {
 		all.gauge(foundDesc, float64(n), code)
 	}
 	return err
+}
+
+// todo counts what somebody must act on. Every kind has a sample, so that an alert on one clears.
+func (g gauges) todo(ctx context.Context, all *samples) error {
+	counts, err := operate.TodoCounts(ctx, g.w.store.Pool(), operate.TodoFilter{})
+	if err != nil {
+		return err
+	}
+	sums := map[string]int{}
+	for _, n := range counts {
+		if n.Acts {
+			sums[n.Kind] += n.Count
+		}
+	}
+	for _, kind := range operate.Kinds {
+		all.gauge(todoDesc, float64(sums[kind]), kind)
+	}
+	return nil
 }
 
 func (g gauges) states(ctx context.Context, all *samples) error {

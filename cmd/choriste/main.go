@@ -31,6 +31,7 @@ import (
 type cli struct {
 	JSON bool `name:"json" help:"Print JSON, one object a line."`
 
+	Todo     todoCmd     `cmd:"" help:"Say what needs a person, since when, why, and what to do; also without any command."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the schema this program needs."`
 	Work     workCmd     `cmd:"" help:"Deposit and follow invoices until stopped."`
 	Doctor   doctorCmd   `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
@@ -99,6 +100,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	}
 	if len(args) == 0 {
 		args = []string{"help"}
+		if getenv("DATABASE_URL")+getenv("DATABASE_URL_FILE") != "" {
+			args = []string{"todo"}
+		}
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {

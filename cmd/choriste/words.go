@@ -71,6 +71,10 @@ func (a *app) roles() []string {
 	switch command, sub, _ := strings.Cut(a.command, " "); command {
 	case "list", "show", "events", "stats":
 		return []string{"chorus_reader", "chorus_operator"}
+	case "todo":
+		if !strings.HasPrefix(sub, "dismiss") {
+			return []string{"chorus_reader", "chorus_operator"}
+		}
 	case "submit", "replace":
 		return []string{"chorus_operator", "chorus_app"}
 	case "webhooks":

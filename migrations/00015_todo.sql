@@ -1,0 +1,253 @@
+-- What needs a person, from one definition that the commands, the console, the metrics and the alerts share.
+--
+-- A line stands for an invoice, a finding, an account, a webhook, or the fleet. `who` must act; `next` is the command to begin with; `until` is set when nothing
+-- is to be done before: it settles itself, or it is known when it ends. Amounts are what the line is worth, in `devise`.
+
+-- +goose Up
+
+-- The delays that a worker goes by, for whoever asks how long a doubt may last. The longest of the workers that live counts.
+ALTER TABLE chorus.heartbeats ADD COLUMN horizon interval;
+
+-- Somebody took note: an invalid or rejected invoice of which nothing more will come. It counts as long as the row does not change.
+CREATE TABLE chorus.dismissals (
+    invoice_id bigint PRIMARY KEY REFERENCES chorus.invoices,
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor      text NOT NULL,
+    reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000)
+);
+ALTER TABLE chorus.dismissals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.dismissals TO chorus_operator, chorus_reader
+    USING ((SELECT i.account FROM chorus.invoices i WHERE i.id = dismissals.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
+
+-- Takes an invoice off the list: it was settled by other ways, or will not be sent. Nothing else about it changes.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.dismiss(p_id bigint, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i   chorus.invoices%ROWTYPE;
+    why CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(why, '') = '' THEN
+        RAISE EXCEPTION 'taking an invoice off the list needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    IF i.state NOT IN ('invalid', 'rejected') THEN
+        RAISE EXCEPTION 'invoice % is %: only invalid and rejected invoices are taken off the list, everything else leaves it by itself', p_id, i.state USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.dismissals AS d (invoice_id, actor, reason) VALUES (p_id, chorus.actor(), why)
+    ON CONFLICT (invoice_id) DO UPDATE SET at = clock_timestamp(), actor = excluded.actor, reason = excluded.reason;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_id, chorus.actor(), i.state, i.state, 'DISMISSED', jsonb_build_object('reason', why));
+END $$;
+-- +goose StatementEnd
+
+-- The statuts at which Chorus Pro waits for the supplier are few among a million: their list is chorus.statuts' (next_actor), which a test compares.
+CREATE INDEX invoices_supplier ON chorus.invoices (id) WHERE state = 'integrated' AND statut_courant IN (
+    'BROUILLON', 'ERREUR_FOURNISSEUR_SUR_VALIDEUR', 'REFUSEE_1', 'ERREUR_COTRAITANT_SUR_VALIDEUR', 'REFUSEE_2',
+    'ERREUR_FOURNISSEUR_SUR_MOE', 'A_RECYCLER', 'SUSPENDUE', 'REFUSEE_MOE', 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR', 'INTERPRETEE_OCR',
+    'ERREUR_FOURNISSEUR_SUR_MOA', 'ERREUR_DESTINATAIRE_PD', 'ERREUR_DESTINATAIRE_EA', 'NON_CONFORME', 'ERREUR_DE_MOE', 'ERREUR_DE_MOA',
+    'REFUSEE_MOA', 'A_ASSOCIER_FOURNISSEUR', 'REFUSEE_FOURNISSEUR', 'A_COMPLETER');
+
+CREATE VIEW chorus.todo WITH (security_barrier = true) AS
+WITH mine AS (
+    SELECT chorus.my_accounts() AS accounts
+), clock AS (
+    SELECT clock_timestamp() AS now
+), fleet AS (
+    SELECT max(h.horizon) FILTER (WHERE NOT h.stopped AND h.beat_at > c.now - interval '5 minutes') AS horizon,
+           max(h.beat_at) FILTER (WHERE NOT h.stopped) AS beat_at
+    FROM chorus.heartbeats h, clock c
+),
+-- Invoices that stand still for good. Of several rows with one number, the latest counts: an older one was corrected.
+still AS (
+    SELECT i.*
+    FROM chorus.invoices i, mine
+    WHERE i.state IN ('parked', 'invalid', 'rejected')
+      AND i.account = ANY (mine.accounts)
+      AND (i.state = 'parked' OR
+           NOT EXISTS (SELECT FROM chorus.dismissals d WHERE d.invoice_id = i.id AND d.at >= i.updated_at)
+           AND NOT EXISTS ( -- as the index invoices_replaces_key has it
+               SELECT FROM chorus.invoices o
+               WHERE o.replaces = i.id AND o.state NOT IN ('invalid', 'cancelled') AND NOT (o.state = 'rejected' AND o.identifiant_facture_cpp IS NULL))
+           AND NOT EXISTS (
+               SELECT FROM chorus.invoices o
+               WHERE o.numero_facture = i.numero_facture AND left(o.fournisseur_siret, 9) = left(i.fournisseur_siret, 9)
+                 AND o.id > i.id AND o.state <> 'cancelled'))
+),
+-- Invoices of which Chorus Pro waits for the supplier. One whose completion or new routing is under way waits for nobody.
+waiting AS (
+    SELECT i.*, r.state AS remedy, r.reason AS remedy_reason
+    FROM mine, chorus.invoices i
+    LEFT JOIN LATERAL (SELECT * FROM chorus.remedies r WHERE r.invoice_id = i.id ORDER BY r.id DESC LIMIT 1) r
+        ON r.requested_at >= i.statut_courant_date
+    WHERE i.account = ANY (mine.accounts)
+      AND i.state = 'integrated'
+      AND i.statut_courant IN (
+        'BROUILLON', 'ERREUR_FOURNISSEUR_SUR_VALIDEUR', 'REFUSEE_1', 'ERREUR_COTRAITANT_SUR_VALIDEUR', 'REFUSEE_2',
+        'ERREUR_FOURNISSEUR_SUR_MOE', 'A_RECYCLER', 'SUSPENDUE', 'REFUSEE_MOE', 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR', 'INTERPRETEE_OCR',
+        'ERREUR_FOURNISSEUR_SUR_MOA', 'ERREUR_DESTINATAIRE_PD', 'ERREUR_DESTINATAIRE_EA', 'NON_CONFORME', 'ERREUR_DE_MOE', 'ERREUR_DE_MOA',
+        'REFUSEE_MOA', 'A_ASSOCIER_FOURNISSEUR', 'REFUSEE_FOURNISSEUR', 'A_COMPLETER')
+      AND (r.state IS NULL OR r.state = 'refused')
+),
+-- What waits though nothing is in its way.
+stuck AS (
+    SELECT 'sent' AS what, i.account, i.created_at
+    FROM mine, clock, chorus.accounts a,
+         LATERAL (
+             SELECT i.account, i.created_at, i.not_before
+             FROM chorus.invoices i
+             WHERE i.state = 'ready' AND i.account = a.name AND coalesce(i.due_at, i.created_at) <= now AND coalesce(i.not_before, now) <= now
+             ORDER BY i.priority DESC, i.id
+             LIMIT 1
+         ) i
+    WHERE a.name = ANY (mine.accounts)
+      AND a.paused_at IS NULL
+      AND greatest(i.created_at, i.not_before) < now - interval '15 minutes'
+      AND NOT EXISTS (SELECT FROM chorus.attempts WHERE claimed_at > now - interval '15 minutes')
+      AND NOT EXISTS (SELECT FROM chorus.breakers WHERE state <> 'closed')
+      AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
+    UNION ALL
+    SELECT 'read', i.account, i.created_at
+    FROM mine, clock, chorus.accounts a,
+         LATERAL (
+             SELECT i.account, i.created_at
+             FROM chorus.invoices i
+             WHERE i.state = 'received' AND i.account = a.name
+             ORDER BY i.priority DESC, i.id
+             LIMIT 1
+         ) i
+    WHERE a.name = ANY (mine.accounts) AND i.created_at < now - interval '15 minutes'
+)
+SELECT i.state AS kind, i.id AS invoice, i.numero_facture, i.account, i.updated_at AS since, i.montant_ttc AS amount, i.devise,
+       concat_ws(': ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN h.text END, left(i.reason, 500)) AS cause,
+       concat_ws(' : ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN h.text_fr END,
+           coalesce(f.message_fr, left(i.reason, 500))) AS cause_fr,
+       CASE i.state WHEN 'parked' THEN 'operator' ELSE 'supplier' END AS who,
+       CASE
+           WHEN i.state = 'parked' THEN 'choriste resolve ' || i.id
+           WHEN i.reason_code = 'RECIPIENT' THEN 'choriste replace ' || i.id || ' FILE'
+           ELSE 'choriste show ' || i.id
+       END AS next,
+       NULL::timestamptz AS until
+FROM still i
+LEFT JOIN chorus.answers h ON h.kind = 'reason' AND h.code = i.reason_code
+LEFT JOIN chorus.invoice_findings f ON f.invoice_id = i.id AND f.n = 1 AND i.state = 'invalid'
+UNION ALL
+SELECT CASE WHEN i.remedy IS NULL THEN 'statut' ELSE 'remedy' END, i.id, i.numero_facture, i.account, i.statut_courant_date, i.montant_ttc, i.devise,
+       concat_ws(': ', i.statut_courant, s.en, left(i.statut_commentaire, 500), 'the last remedy was refused, ' || left(i.remedy_reason, 300)),
+       concat_ws(' : ', i.statut_courant, s.fr, left(i.statut_commentaire, 500), 'la dernière démarche a été refusée, ' || left(i.remedy_reason, 300)),
+       'supplier',
+       CASE i.statut_courant
+           WHEN 'SUSPENDUE' THEN 'choriste complete ' || i.id
+           WHEN 'A_RECYCLER' THEN 'choriste recycle ' || i.id
+           ELSE 'choriste show ' || i.id
+       END,
+       NULL
+FROM waiting i
+JOIN chorus.statuts s ON s.code = i.statut_courant
+UNION ALL
+-- A doubt settles itself within the horizon and a day, or is parked.
+SELECT 'in_doubt', i.id, i.numero_facture, i.account, i.in_doubt_since, i.montant_ttc, i.devise,
+       concat_ws(': ', i.reason_code, coalesce(h.text, 'it may have arrived, and is looked for')),
+       concat_ws(' : ', i.reason_code, coalesce(h.text_fr, 'peut-être arrivée : recherche en cours')),
+       CASE WHEN x.until > now THEN 'nobody' ELSE 'operator' END,
+       'choriste show ' || i.id,
+       CASE WHEN x.until > now THEN x.until END
+FROM mine, clock, fleet, chorus.invoices i
+CROSS JOIN LATERAL (SELECT i.in_doubt_since + coalesce(fleet.horizon, interval '5 hours') + interval '1 day' AS until) x
+LEFT JOIN chorus.answers h ON h.kind = 'reason' AND h.code = i.reason_code
+WHERE i.state = 'in_doubt' AND i.account = ANY (mine.accounts)
+UNION ALL
+SELECT 'finding', f.invoice_id, f.numero_facture, f.account, f.first_found_at, i.montant_ttc, i.devise,
+       f.code || ': ' || left(f.text, 500),
+       f.code || ' : ' || left(f.text, 500),
+       'operator', 'choriste reconcile accept ' || f.id || ' --reason TEXT', NULL
+FROM mine, chorus.findings f
+LEFT JOIN chorus.invoices i ON i.id = f.invoice_id
+WHERE f.state = 'open' AND f.account = ANY (mine.accounts)
+UNION ALL
+SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
+       'the account is paused: ' || left(a.pause_reason, 500),
+       'le compte est en pause : ' || left(a.pause_reason, 500),
+       'operator', 'choriste resume ' || a.name, NULL
+FROM mine, chorus.accounts a
+WHERE a.paused_at IS NOT NULL AND a.name = ANY (mine.accounts)
+UNION ALL
+SELECT 'password', NULL, NULL, a.name, a.password_checked_at, NULL, NULL,
+       'the password of the technical account ends on ' || a.password_expires,
+       'le mot de passe du compte technique expire le ' || a.password_expires,
+       'operator', 'choriste doctor', NULL
+FROM mine, clock, chorus.accounts a
+WHERE a.password_expires <= (now AT TIME ZONE 'Europe/Paris')::date + 30 AND a.name = ANY (mine.accounts)
+UNION ALL
+SELECT 'rights', NULL, NULL, a.name, a.structures_at, NULL, NULL,
+       'Chorus Pro does not let this account search its invoices: a doubt cannot be settled',
+       'Chorus Pro ne laisse pas ce compte rechercher ses factures : un doute ne peut être levé',
+       'supplier', 'choriste doctor', NULL
+FROM mine, chorus.accounts a
+WHERE a.can_search = false AND a.paused_at IS NULL AND a.name = ANY (mine.accounts)
+UNION ALL
+SELECT 'feed', NULL, NULL, s.account, s.synced_at, NULL, NULL,
+       'changes of ' || s.identifiant || ' come later than usual: Chorus Pro reads the filter as ' || s.filter_honoured,
+       'les changements de ' || s.identifiant || ' arrivent plus tard : Chorus Pro lit le filtre comme ' || s.filter_honoured,
+       'portal', 'choriste doctor', NULL
+FROM mine, chorus.structures s
+WHERE s.filter_honoured IN ('days', 'ignored') AND s.account = ANY (mine.accounts)
+UNION ALL
+SELECT 'webhook', NULL, NULL, w.account, coalesce(w.paused_at, w.failing_since), NULL, NULL,
+       concat('webhook ', w.name, CASE WHEN w.paused_at IS NOT NULL THEN ' is paused: ' || left(w.pause_reason, 300) ELSE ' fails: ' || left(w.last_error, 300) END),
+       concat('webhook ', w.name, CASE WHEN w.paused_at IS NOT NULL THEN ' en pause : ' || left(w.pause_reason, 300) ELSE ' en échec : ' || left(w.last_error, 300) END),
+       'operator', 'choriste webhooks', NULL
+FROM mine, clock, chorus.webhooks w
+WHERE (w.paused_at IS NOT NULL OR w.failing_since < now - interval '5 minutes')
+  AND ((SELECT chorus.sees_all()) OR w.account = ANY (mine.accounts))
+UNION ALL
+SELECT 'outage', NULL, NULL, NULL, b.since, NULL, NULL,
+       concat('the ', b.scope, ' ', b.name, ' does not answer as it should (', b.fault, '): deposits wait, and go on by themselves'),
+       concat(CASE b.scope WHEN 'portal' THEN 'le portail ' ELSE 'l''application ' END, b.name, ' ne répond pas comme il faut (', b.fault,
+           ') : les dépôts attendent et reprennent d''eux-mêmes'),
+       'portal', 'choriste doctor', NULL
+FROM chorus.breakers b
+WHERE b.announced
+UNION ALL
+SELECT 'maintenance', NULL, NULL, NULL, m.starts_at, NULL, NULL,
+       'Chorus Pro is closed, as announced',
+       'Chorus Pro est fermé, comme annoncé',
+       'nobody', 'choriste stats', m.ends_at
+FROM chorus.maintenance m
+WHERE m.state = 'running'
+UNION ALL
+SELECT 'worker', NULL, NULL, NULL, fleet.beat_at, NULL, NULL,
+       'no worker is alive: nothing is sent and nothing is followed',
+       'aucun worker ne tourne : rien n''est déposé ni suivi',
+       'operator', 'choriste work', NULL
+FROM clock, fleet
+WHERE coalesce(fleet.beat_at, '-infinity') < now - interval '1 minute'
+  AND EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated'))
+UNION ALL
+SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
+       CASE s.what
+           WHEN 'sent' THEN 'nothing was sent for 15 minutes, though invoices wait and nothing is in their way'
+           ELSE 'inserted invoices have not been read for 15 minutes'
+       END,
+       CASE s.what
+           WHEN 'sent' THEN 'rien n''a été déposé depuis 15 minutes, alors que des factures attendent et que rien ne les retient'
+           ELSE 'des factures insérées ne sont pas lues depuis 15 minutes'
+       END,
+       'operator', 'choriste doctor', NULL
+FROM stuck s, clock, fleet
+WHERE fleet.beat_at >= now - interval '1 minute'
+UNION ALL
+SELECT 'resubmission', NULL, NULL, NULL, n.assumption_broken_at, NULL, NULL,
+       'a deposit judged absent was accepted after all: nothing is sent again by itself until an operator allows it',
+       'un dépôt jugé absent a finalement été accepté : plus rien n''est renvoyé tout seul avant l''accord d''un exploitant',
+       'operator', 'choriste list --reason-code CONTRADICTION', NULL
+FROM chorus.installation n
+WHERE n.assumption_broken_at IS NOT NULL;
+
+REVOKE ALL ON FUNCTION chorus.dismiss(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint, text) TO chorus_operator;
+GRANT SELECT ON chorus.dismissals, chorus.todo TO chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.todo TO chorus_worker;
