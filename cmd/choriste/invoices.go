@@ -195,7 +195,9 @@ func (c listCmd) Run(a *app) error {
 }
 
 type showCmd struct {
-	ID   int64  `arg:"" help:"The invoice."`
+	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id   int64
 	Lang string `enum:"en,fr" default:"en" help:"Language of what the answers mean: en or fr. JSON holds both."`
 }
 
@@ -204,15 +206,18 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	i, attempts, err := st.Show(a.ctx, c.ID)
-	if err != nil {
-		return notFound(err, c.ID)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
 	}
-	remedies, replaces, replacedBy, err := st.Remedies(a.ctx, c.ID)
+	i, attempts, err := st.Show(a.ctx, c.id)
 	if err != nil {
 		return err
 	}
-	found, err := st.RuleFindings(a.ctx, c.ID)
+	remedies, replaces, replacedBy, err := st.Remedies(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	found, err := st.RuleFindings(a.ctx, c.id)
 	if err != nil {
 		return err
 	}
@@ -290,7 +295,9 @@ func (c showCmd) Run(a *app) error {
 }
 
 type eventsCmd struct {
-	ID int64 `arg:"" help:"The invoice."`
+	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id int64
 }
 
 func (c eventsCmd) Run(a *app) error {
@@ -298,10 +305,13 @@ func (c eventsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := st.Show(a.ctx, c.ID); err != nil {
-		return notFound(err, c.ID)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
 	}
-	events, err := st.Events(a.ctx, c.ID)
+	if _, _, err := st.Show(a.ctx, c.id); err != nil {
+		return err
+	}
+	events, err := st.Events(a.ctx, c.id)
 	if err != nil {
 		return err
 	}
@@ -415,7 +425,7 @@ func (a *app) weather(st *store.Store) error {
 }
 
 type retryCmd struct {
-	IDs []int64 `arg:"" optional:"" name:"id" help:"The invoices; or select them by filter."`
+	Invoices []string `arg:"" optional:"" name:"id" help:"The invoices, each by its id, number, external_ref, flux or identifiantFactureCPP; or select them by filter."`
 	selection
 	Reason string `help:"Why; kept in the history." placeholder:"TEXT"`
 	DryRun bool   `help:"Only count what would be retried."`
@@ -437,7 +447,7 @@ func within(limit int) error {
 func (c retryCmd) Validate() error { return within(c.Limit) }
 
 func (c retryCmd) Run(a *app) error {
-	if len(c.IDs) == 0 && len(c.State) == 0 && c.Account+c.ReasonCode+c.Numero+c.Ref+c.Statut == "" {
+	if len(c.Invoices) == 0 && len(c.State) == 0 && c.Account+c.ReasonCode+c.Numero+c.Ref+c.Statut == "" {
 		return usageError{errors.New("retry what? give ids or a filter, as --state invalid")}
 	}
 	if !c.DryRun && c.Reason == "" {
@@ -451,8 +461,21 @@ func (c retryCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ids := c.IDs
-	if len(ids) == 0 {
+	var ids []int64
+	failed := 0
+	for _, text := range c.Invoices {
+		id, err := a.find(st, text)
+		switch {
+		case err == nil:
+			ids = append(ids, id)
+		case len(c.Invoices) == 1:
+			return err
+		default:
+			failed++
+			a.warnf("choriste: %s\n", oneLine(a.words(err)))
+		}
+	}
+	if len(c.Invoices) == 0 {
 		f.Retriable, f.Limit = true, c.Limit
 		list, err := st.List(a.ctx, f)
 		if err != nil {
@@ -467,10 +490,9 @@ func (c retryCmd) Run(a *app) error {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	failed := 0
 	for _, id := range ids {
 		state, err := st.Retry(a.ctx, id, c.Reason)
-		if err != nil && len(ids) == 1 {
+		if err != nil && len(ids)+failed == 1 {
 			return err
 		}
 		if err != nil {
@@ -488,7 +510,7 @@ func (c retryCmd) Run(a *app) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d invoices were not retried", failed, len(ids))
+		return fmt.Errorf("%d of %d invoices were not retried", failed, max(len(ids), len(c.Invoices)))
 	}
 	return nil
 }
@@ -517,7 +539,9 @@ func (c retryCmd) dry(a *app, st *store.Store, ids []int64) error {
 }
 
 type cancelCmd struct {
-	ID int64 `arg:"" help:"The invoice."`
+	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id int64
 }
 
 func (c cancelCmd) Run(a *app) error {
@@ -525,17 +549,20 @@ func (c cancelCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	state, err := st.Cancel(a.ctx, c.ID)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	state, err := st.Cancel(a.ctx, c.id)
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.print(map[string]any{"id": c.ID, "state": state})
+		return a.print(map[string]any{"id": c.id, "state": state})
 	}
 	if state == store.Cancelled {
-		a.printf("invoice %d is cancelled\n", c.ID)
+		a.printf("invoice %d is cancelled\n", c.id)
 	} else {
-		a.printf("invoice %d is %s: it is cancelled only if it turns out that nothing was sent\n", c.ID, state)
+		a.printf("invoice %d is %s: it is cancelled only if it turns out that nothing was sent\n", c.id, state)
 	}
 	return nil
 }

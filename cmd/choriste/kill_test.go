@@ -227,6 +227,7 @@ func TestCommands(t *testing.T) {
 		{"list --state paid", 2, "", "must be one of"},
 		{"show 1", 0, "account default", ""},
 		{"show 1 --json", 0, `"requests":[]`, ""},
+		{"show mine", 0, "account default", ""},
 		{"show 2", 1, "", "there is no invoice 2"},
 		{"events 1", 0, "received", ""},
 		{"events 2", 1, "", "there is no invoice 2"},

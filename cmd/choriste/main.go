@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/internal/visible"
@@ -185,12 +184,4 @@ func (a *app) printf(format string, args ...any) {
 
 func (a *app) warnf(format string, args ...any) {
 	_, _ = io.WriteString(a.err, visible.Sprintf(format, args...))
-}
-
-// notFound turns an empty answer into words.
-func notFound(err error, id int64) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no invoice %d", id)
-	}
-	return err
 }

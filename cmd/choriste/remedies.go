@@ -10,7 +10,9 @@ import (
 )
 
 type completeCmd struct {
-	ID      int64    `arg:"" help:"The suspended invoice."`
+	Invoice string `arg:"" name:"id" help:"The suspended invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id      int64
 	Comment string   `help:"What the recipient is told." placeholder:"TEXT"`
 	Files   []string `name:"file" type:"path" help:"A file to attach; may be given several times." placeholder:"FILE"`
 }
@@ -31,12 +33,17 @@ func (c completeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	remedy, err := st.CompleteInvoice(a.ctx, c.ID, c.Comment, files)
-	return a.asked(c.ID, store.Complete, remedy, err)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	remedy, err := st.CompleteInvoice(a.ctx, c.id, c.Comment, files)
+	return a.asked(c.id, store.Complete, remedy, err)
 }
 
 type recycleCmd struct {
-	ID         int64  `arg:"" help:"The invoice to be recycled."`
+	Invoice string `arg:"" name:"id" help:"The invoice to be recycled, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id         int64
 	To         string `help:"The right recipient." placeholder:"SIRET"`
 	Service    string `help:"The right service code (BT-10)." placeholder:"CODE"`
 	Engagement string `help:"The right commitment number (BT-13)." placeholder:"NUMBER"`
@@ -57,8 +64,11 @@ func (c recycleCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	remedy, err := st.RecycleInvoice(a.ctx, c.ID, store.Routing{DestinataireSIRET: c.To, CodeService: c.Service, Engagement: c.Engagement}, c.Comment)
-	return a.asked(c.ID, store.Recycle, remedy, err)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	remedy, err := st.RecycleInvoice(a.ctx, c.id, store.Routing{DestinataireSIRET: c.To, CodeService: c.Service, Engagement: c.Engagement}, c.Comment)
+	return a.asked(c.id, store.Recycle, remedy, err)
 }
 
 // asked prints that a remedy was asked for.
@@ -74,7 +84,9 @@ func (a *app) asked(id int64, kind store.RemedyKind, remedy int64, err error) er
 }
 
 type replaceCmd struct {
-	ID          int64  `arg:"" help:"The invoice that its recipient refused."`
+	Invoice string `arg:"" name:"id" help:"The invoice that its recipient refused, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id          int64
 	File        string `arg:"" help:"The new invoice, with a new number; - is standard input."`
 	ExternalRef string `name:"ref" help:"Idempotency key of the new one; a second insert with it is refused."`
 }
@@ -88,17 +100,20 @@ func (c replaceCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	old, _, err := st.Show(a.ctx, c.ID)
-	if err != nil {
-		return notFound(err, c.ID)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
 	}
-	id, err := a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.ID})
+	old, _, err := st.Show(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	id, err := a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.id})
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.print(map[string]any{"id": id, "replaces": c.ID})
+		return a.print(map[string]any{"id": id, "replaces": c.id})
 	}
-	a.printf("%s is invoice %d and replaces invoice %d\n", c.File, id, c.ID)
+	a.printf("%s is invoice %d and replaces invoice %d\n", c.File, id, c.id)
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 )
 
 type resolveCmd struct {
-	ID       int64  `arg:"" help:"The parked invoice."`
+	Invoice string `arg:"" name:"id" help:"The parked invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id       int64
 	Action   string `arg:"" optional:"" default:"show" enum:"show,accept,lookup,resubmit,abandon" help:"show what is known and what is possible (if left out), accept what is known, lookup again, resubmit when it is not found, or abandon."`
 	Reason   string `help:"Why; kept in the history." placeholder:"TEXT"`
 	Flux     string `help:"With accept: which flux, when several are known." placeholder:"NUMBER"`
@@ -30,14 +32,17 @@ func (c resolveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	state, err := st.ResolveParked(a.ctx, c.ID, store.Resolution{Action: store.Action(c.Action), Reason: c.Reason, Flux: c.Flux, Override: c.Override})
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	state, err := st.ResolveParked(a.ctx, c.id, store.Resolution{Action: store.Action(c.Action), Reason: c.Reason, Flux: c.Flux, Override: c.Override})
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.print(map[string]any{"id": c.ID, "state": state})
+		return a.print(map[string]any{"id": c.id, "state": state})
 	}
-	a.printf("invoice %d is %s%s\n", c.ID, state, map[string]string{
+	a.printf("invoice %d is %s%s\n", c.id, state, map[string]string{
 		"accept":   ": its report is read next",
 		"lookup":   ": it is looked up now",
 		"resubmit": ": it is looked up now, and sent when it is shown not to be there",
@@ -51,11 +56,14 @@ func (c resolveCmd) show(a *app) error {
 	if err != nil {
 		return err
 	}
-	i, attempts, err := st.Show(a.ctx, c.ID)
-	if err != nil {
-		return notFound(err, c.ID)
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
 	}
-	fluxes, actions, err := st.Resolutions(a.ctx, c.ID)
+	i, attempts, err := st.Show(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	fluxes, actions, err := st.Resolutions(a.ctx, c.id)
 	if err != nil {
 		return err
 	}

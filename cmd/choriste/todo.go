@@ -158,7 +158,9 @@ func cell(s string) string {
 }
 
 type todoDismissCmd struct {
-	ID     int64  `arg:"" help:"The invoice."`
+	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id     int64
 	Reason string `required:"" help:"Why nothing more will come of it; it goes into its history."`
 }
 
@@ -167,12 +169,15 @@ func (c todoDismissCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := operate.Dismiss(a.ctx, st.Pool(), c.ID, c.Reason); err != nil {
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	if err := operate.Dismiss(a.ctx, st.Pool(), c.id, c.Reason); err != nil {
 		return err
 	}
 	if a.json {
-		return a.print(map[string]any{"invoice": c.ID, "dismissed": true})
+		return a.print(map[string]any{"invoice": c.id, "dismissed": true})
 	}
-	a.printf("invoice %d is off the list\n", c.ID)
+	a.printf("invoice %d is off the list\n", c.id)
 	return nil
 }
