@@ -121,8 +121,8 @@ stuck AS (
     WHERE a.name = ANY (mine.accounts) AND i.created_at < now - interval '15 minutes'
 )
 SELECT i.state AS kind, i.id AS invoice, i.numero_facture, i.account, i.updated_at AS since, i.montant_ttc AS amount, i.devise,
-       concat_ws(': ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN h.text END, left(i.reason, 500)) AS cause,
-       concat_ws(' : ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN h.text_fr END,
+       concat_ws(': ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN rtrim(h.text, '.') END, left(i.reason, 500)) AS cause,
+       concat_ws(' : ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN rtrim(h.text_fr, '.') END,
            coalesce(f.message_fr, left(i.reason, 500))) AS cause_fr,
        CASE i.state WHEN 'parked' THEN 'operator' ELSE 'supplier' END AS who,
        CASE
@@ -150,8 +150,8 @@ JOIN chorus.statuts s ON s.code = i.statut_courant
 UNION ALL
 -- A doubt settles itself within the horizon and a day, or is parked.
 SELECT 'in_doubt', i.id, i.numero_facture, i.account, i.in_doubt_since, i.montant_ttc, i.devise,
-       concat_ws(': ', i.reason_code, coalesce(h.text, 'it may have arrived, and is looked for')),
-       concat_ws(' : ', i.reason_code, coalesce(h.text_fr, 'peut-être arrivée : recherche en cours')),
+       concat_ws(': ', i.reason_code, coalesce(rtrim(h.text, '.'), 'it may have arrived, and is looked for')),
+       concat_ws(' : ', i.reason_code, coalesce(rtrim(h.text_fr, '.'), 'peut-être arrivée : recherche en cours')),
        CASE WHEN x.until > now THEN 'nobody' ELSE 'operator' END,
        'choriste show ' || i.id,
        CASE WHEN x.until > now THEN x.until END

@@ -1057,12 +1057,12 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
     i.devise,
     concat_ws(': '::text, i.reason_code,
         CASE
-            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN h.text
+            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN rtrim(h.text, '.'::text)
             ELSE NULL::text
         END, "left"(i.reason, 500)) AS cause,
     concat_ws(' : '::text, i.reason_code,
         CASE
-            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN h.text_fr
+            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN rtrim(h.text_fr, '.'::text)
             ELSE NULL::text
         END, COALESCE(f.message_fr, "left"(i.reason, 500))) AS cause_fr,
         CASE i.state
@@ -1109,8 +1109,8 @@ UNION ALL
     i.in_doubt_since AS since,
     i.montant_ttc AS amount,
     i.devise,
-    concat_ws(': '::text, i.reason_code, COALESCE(h.text, 'it may have arrived, and is looked for'::text)) AS cause,
-    concat_ws(' : '::text, i.reason_code, COALESCE(h.text_fr, 'peut-être arrivée : recherche en cours'::text)) AS cause_fr,
+    concat_ws(': '::text, i.reason_code, COALESCE(rtrim(h.text, '.'::text), 'it may have arrived, and is looked for'::text)) AS cause,
+    concat_ws(' : '::text, i.reason_code, COALESCE(rtrim(h.text_fr, '.'::text), 'peut-être arrivée : recherche en cours'::text)) AS cause_fr,
         CASE
             WHEN (x.until > clock.now) THEN 'nobody'::text
             ELSE 'operator'::text
