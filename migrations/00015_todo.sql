@@ -98,7 +98,7 @@ stuck AS (
          LATERAL (
              SELECT i.account, i.created_at, i.not_before
              FROM chorus.invoices i
-             WHERE i.state = 'ready' AND i.account = a.name AND coalesce(i.due_at, i.created_at) <= now AND coalesce(i.not_before, now) <= now
+             WHERE i.state = 'ready' AND i.claim IS NULL AND i.account = a.name AND coalesce(i.due_at, i.created_at) <= now AND coalesce(i.not_before, now) <= now
              ORDER BY i.priority DESC, i.id
              LIMIT 1
          ) i
@@ -114,7 +114,7 @@ stuck AS (
          LATERAL (
              SELECT i.account, i.created_at
              FROM chorus.invoices i
-             WHERE i.state = 'received' AND i.account = a.name
+             WHERE i.state = 'received' AND i.claim IS NULL AND i.account = a.name
              ORDER BY i.priority DESC, i.id
              LIMIT 1
          ) i

@@ -1023,7 +1023,7 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
                     i_1.created_at,
                     i_1.not_before
                    FROM chorus.invoices i_1
-                  WHERE ((i_1.state = 'ready'::text) AND (i_1.account = a.name) AND (COALESCE(i_1.due_at, i_1.created_at) <= clock.now) AND (COALESCE(i_1.not_before, clock.now) <= clock.now))
+                  WHERE ((i_1.state = 'ready'::text) AND (i_1.claim IS NULL) AND (i_1.account = a.name) AND (COALESCE(i_1.due_at, i_1.created_at) <= clock.now) AND (COALESCE(i_1.not_before, clock.now) <= clock.now))
                   ORDER BY i_1.priority DESC, i_1.id
                  LIMIT 1) i
           WHERE ((a.name = ANY (mine.accounts)) AND (a.paused_at IS NULL) AND (GREATEST(i.created_at, i.not_before) < (clock.now - '00:15:00'::interval)) AND (NOT (EXISTS ( SELECT
@@ -1043,7 +1043,7 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             LATERAL ( SELECT i_1.account,
                     i_1.created_at
                    FROM chorus.invoices i_1
-                  WHERE ((i_1.state = 'received'::text) AND (i_1.account = a.name))
+                  WHERE ((i_1.state = 'received'::text) AND (i_1.claim IS NULL) AND (i_1.account = a.name))
                   ORDER BY i_1.priority DESC, i_1.id
                  LIMIT 1) i
           WHERE ((a.name = ANY (mine.accounts)) AND (i.created_at < (clock.now - '00:15:00'::interval)))
