@@ -41,6 +41,9 @@ const (
 	Shutdown            = "shutdown"
 )
 
+// KillsReader is a text that kills the process which reads a document with it, in a build with the tag chaos.
+const KillsReader = "choriste: this document kills its reader"
+
 // Mutants lists every mistake: the ten of the protocol, which the model shows to be fatal, and ten of the way it is carried out.
 var Mutants = []string{
 	NoIntent, PlainRetry, NoFence, HorizonShort, FirstEmpty, TimeoutNotSent, NoCompareAndSet, NoQuarantine, LateLanding, DuplicateRejects,

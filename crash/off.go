@@ -13,3 +13,6 @@ func OnDisconnect(func()) {}
 
 // Mutant is never true.
 func Mutant(string) bool { return false }
+
+// Reading does nothing.
+func Reading([]byte) {}

@@ -3,6 +3,7 @@
 package crash
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -93,6 +94,14 @@ func Point(name string) error {
 		panic("CHORISTE_CRASH: unknown action " + wanted.action)
 	}
 	return nil
+}
+
+// Reading kills this process if the document that it is about to read holds KillsReader.
+func Reading(document []byte) {
+	if bytes.Contains(document, []byte(KillsReader)) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
 }
 
 // Mutant tells whether CHORISTE_MUTANT asks for this mistake.

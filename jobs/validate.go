@@ -160,6 +160,7 @@ func (a *Account) supplier(siret string) []rules.Finding {
 
 // read turns a document into columns and into what the rules say of it; what could be read is given in either case.
 func read(doc []byte, o rules.Options) (store.Facts, []rules.Finding) {
+	crash.Reading(doc)
 	report := rules.Judge(doc, o)
 	d := report.Document
 	if d == nil {

@@ -3,12 +3,17 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Configured is what a worker is configured with, by the keys of the rows.
 type Configured struct {
 	Accounts, Breakers, Webhooks []string
+	Settings                     []string // what all workers should have alike, as NAME=value NAME=value; one
 }
 
 // SayConfigured writes down that this process is configured so. Each worker says it every few seconds (SayEvery), and one write serves all that are configured
@@ -18,10 +23,11 @@ func (s *Store) SayConfigured(ctx context.Context, c Configured) (unknown bool, 
 		INSERT INTO chorus.configured AS c (kind, key)
 		SELECT * FROM (
 		    SELECT 'account', unnest($1::text[]) UNION ALL SELECT 'breaker', unnest($2::text[]) UNION ALL SELECT 'webhook', unnest($3::text[])
+		    UNION ALL SELECT 'settings', unnest($5::text[])
 		) x
 		ORDER BY 1, 2
 		ON CONFLICT (kind, key) DO UPDATE SET seen_at = clock_timestamp() WHERE c.seen_at < clock_timestamp() - $4::interval
-		RETURNING c.xmax = 0`, c.Accounts, c.Breakers, c.Webhooks, SayEvery/2)
+		RETURNING c.xmax = 0`, c.Accounts, c.Breakers, c.Webhooks, SayEvery/2, c.Settings)
 	if err != nil {
 		return false, err
 	}
@@ -43,21 +49,54 @@ func (s *Store) Unsay(ctx context.Context, c Configured) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.configured
 		SET seen_at = least(seen_at, clock_timestamp() - $4::interval)
-		WHERE (kind, key) IN (SELECT 'account', unnest($1::text[]) UNION ALL SELECT 'breaker', unnest($2::text[]) UNION ALL SELECT 'webhook', unnest($3::text[]))`,
-		c.Accounts, c.Breakers, c.Webhooks, 4*SayEvery)
+		WHERE (kind, key) IN (SELECT 'account', unnest($1::text[]) UNION ALL SELECT 'breaker', unnest($2::text[]) UNION ALL SELECT 'webhook', unnest($3::text[])
+		                      UNION ALL SELECT 'settings', unnest($5::text[]))`,
+		c.Accounts, c.Breakers, c.Webhooks, 4*SayEvery, c.Settings)
 	return err
 }
 
 // Without is what c has and other has not.
 func (c Configured) Without(other Configured) Configured {
-	return Configured{without(c.Accounts, other.Accounts), without(c.Breakers, other.Breakers), without(c.Webhooks, other.Webhooks)}
+	return Configured{without(c.Accounts, other.Accounts), without(c.Breakers, other.Breakers), without(c.Webhooks, other.Webhooks), without(c.Settings, other.Settings)}
 }
 
 // Empty tells that there is nothing in it.
-func (c Configured) Empty() bool { return len(c.Accounts)+len(c.Breakers)+len(c.Webhooks) == 0 }
+func (c Configured) Empty() bool {
+	return len(c.Accounts)+len(c.Breakers)+len(c.Webhooks)+len(c.Settings) == 0
+}
 
 func without(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(other, v) })
+}
+
+// Differ returns a fault that names the settings in which a live worker differs from own, or nil.
+func Differ(ctx context.Context, pool *pgxpool.Pool, own string) (*Fault, error) {
+	rows, err := pool.Query(ctx, `
+		SELECT key FROM chorus.configured
+		WHERE kind = 'settings' AND key <> $1 AND seen_at > clock_timestamp() - $2::interval
+		ORDER BY key`, own, 4*SayEvery)
+	if err != nil {
+		return nil, err
+	}
+	others, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(others) == 0 {
+		return nil, err
+	}
+	var told []string
+	for _, pair := range strings.Fields(own) {
+		name, here, _ := strings.Cut(pair, "=")
+		for _, other := range others {
+			for _, pair := range strings.Fields(other) {
+				if there, same := strings.CutPrefix(pair, name+"="); same && there != here {
+					told = append(told, name+" is "+here+" here and "+there+" there")
+				}
+			}
+		}
+	}
+	if len(told) == 0 { // of another version, which has other settings
+		told = []string{"names"}
+	}
+	return fault("SETTINGS_DIFFER", strings.Join(slices.Compact(told), ", ")), nil
 }
 
 // ForgetGone takes away what belongs to a configuration that is gone.

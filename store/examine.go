@@ -33,25 +33,39 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*Fault, error) {
 	return nil, nil
 }
 
-// Member returns a fault when the pool's login is not a member of role, with the rights that come with it.
+// Member returns a fault when the pool's login does not have the rights of role, with the statement that gives them.
 func Member(ctx context.Context, pool *pgxpool.Pool, role string) (*Fault, error) {
-	var login string
-	var member bool
+	var login, acts string
+	var member, inherits, grants bool
 	err := pool.QueryRow(ctx, `
-		SELECT current_user, coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = $1), false)`, role).Scan(&login, &member)
-	if err != nil || member {
+		SELECT session_user, current_user,
+		       coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false),
+		       coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = $1), false),
+		       current_setting('server_version_num')::int >= 160000`, role).Scan(&login, &acts, &member, &inherits, &grants)
+	switch {
+	case err != nil || inherits:
 		return nil, err
+	case login != acts: // ALTER ROLE … SET role
+		return fault("DATABASE_ROLE", login, role, "ALTER ROLE "+plain(login)+" RESET role"), nil
+	case member && grants: // since PostgreSQL 16, inheriting is the membership's
+		return fault("DATABASE_ROLE", login, role, "GRANT "+role+" TO "+plain(login)+" WITH INHERIT TRUE"), nil
+	case member:
+		return fault("DATABASE_ROLE", login, role, "ALTER ROLE "+plain(login)+" INHERIT"), nil
 	}
 	return NotMember(login, role), nil
 }
 
 // NotMember is the fault of a login that needs one of these roles, and the statement that gives it the first.
 func NotMember(login string, roles ...string) *Fault {
-	name := login
-	if !plainName.MatchString(login) {
-		name = pgx.Identifier{login}.Sanitize()
+	return fault("DATABASE_ROLE", login, strings.Join(roles, " or "), "GRANT "+roles[0]+" TO "+plain(login))
+}
+
+// plain is a name as a statement has it.
+func plain(name string) string {
+	if plainName.MatchString(name) {
+		return name
 	}
-	return fault("DATABASE_ROLE", login, strings.Join(roles, " or "), "GRANT "+roles[0]+" TO "+name)
+	return pgx.Identifier{name}.Sanitize()
 }
 
 var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)

@@ -16,6 +16,8 @@ const (
 	layerDatabase  = "database"
 	layerRole      = "role"
 	layerMigration = "migration"
+
+	layerEnvironment = "environment"
 )
 
 const (
@@ -49,6 +51,11 @@ var Faults = map[string]FaultText{
 		Layer: layerDatabase, Warns: true,
 		English: FaultWords{"PostgreSQL has room for %d more connections of this login, and a worker with these settings needs up to %d.", "Raise max_connections or the CONNECTION LIMIT of the role or database, or lower CHORISTE_WORKERS."},
 		French:  FaultWords{"PostgreSQL n'a plus que %d connexions libres pour cet utilisateur, et un service ainsi réglé en prend jusqu'à %d.", "Augmenter max_connections ou CONNECTION LIMIT du rôle ou de la base, ou baisser CHORISTE_WORKERS."},
+	},
+	"SETTINGS_DIFFER": {
+		Layer: layerEnvironment, Warns: true,
+		English: FaultWords{"A live worker of this database has other settings: %s. The quota and the deposits in flight are those of the worker that started last; each waits and looks up by its own.", "Give all workers of one database the same settings, and restart those that have others."},
+		French:  FaultWords{"Un service en marche sur cette base a d'autres réglages : %s. Le quota et le nombre de dépôts simultanés sont ceux du dernier démarré ; chacun attend et recherche selon les siens.", "Donner les mêmes réglages à tous les services d'une base, et redémarrer ceux qui en ont d'autres."},
 	},
 	"DATABASE_LOCKED": {
 		Layer: layerDatabase, Warns: true, names: true,
@@ -156,8 +163,8 @@ var Faults = map[string]FaultText{
 
 	"DATABASE_ROLE": {
 		Layer: layerRole, names: true,
-		English: FaultWords{"The login %s is not a member of %s. This statement makes it one: %s.", askAdministrator + "run it; an application's, an operator's and a worker's login are different ones."},
-		French:  FaultWords{"L'utilisateur %s n'est pas membre de %s. L'instruction qui l'en fait membre : %s.", priezAdministrateur + "de l'exécuter ; les utilisateurs d'une application, d'un opérateur et d'un service sont différents."},
+		English: FaultWords{"The login %s does not have the rights of %s. This statement gives them: %s.", askAdministrator + "run it; an application's, an operator's and a worker's login are different ones."},
+		French:  FaultWords{"L'utilisateur %s n'a pas les droits de %s. L'instruction qui les donne : %s.", priezAdministrateur + "de l'exécuter ; les utilisateurs d'une application, d'un opérateur et d'un service sont différents."},
 	},
 	"MIGRATE_RIGHTS": {
 		Layer: layerMigration, names: true,

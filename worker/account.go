@@ -248,7 +248,7 @@ func (w *Worker) share(ctx context.Context) (err error) {
 
 // configured is what this process is configured with.
 func (w *Worker) configured() store.Configured {
-	c := store.Configured{Accounts: w.names()}
+	c := store.Configured{Accounts: w.names(), Settings: []string{w.cfg.Shared()}}
 	breakers, _ := w.breakers()
 	for _, b := range breakers {
 		c.Breakers = append(c.Breakers, b.Key)
@@ -287,6 +287,9 @@ func (w *Worker) say(ctx context.Context) error {
 	w.said = now
 	if unknown {
 		w.unshared.Store(true)
+	}
+	if err := w.compareSettings(ctx); err != nil {
+		return err
 	}
 	return w.store.ForgetGone(ctx)
 }

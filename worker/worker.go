@@ -113,6 +113,7 @@ type Worker struct {
 	setting   sync.Mutex // guards roster
 	roster    *roster
 	said      store.Configured // of the loop that says it
+	differs   string           // of the same loop: how the settings of other workers differ
 	spoken    atomic.Bool      // something has been said
 	unshared  atomic.Bool      // the database does not know the roster yet
 	reset     chan struct{}    // there is another roster

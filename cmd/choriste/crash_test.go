@@ -25,23 +25,29 @@ import (
 // Every crash point with every way to fail there: a worker process meets it once while it deposits a few invoices, is started again if it died, and in the
 // end each invoice is settled and was accepted once, and what is written down adds up.
 func TestCrashPoints(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "choriste")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "chaos", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := builtForChaos(t)
 	for _, point := range crash.Points {
 		for _, action := range []string{"kill", "panic", "pause", "error", "disconnect"} {
 			t.Run(point+"/"+action, func(t *testing.T) {
 				t.Parallel()
-				c := &cell{t: t, bin: bin, point: point, action: action, db: storetest.New(t)}
+				c := &crashCell{t: t, bin: bin, point: point, action: action, db: storetest.New(t)}
 				c.run()
 			})
 		}
 	}
 }
 
-// cell is one crash point met in one way.
-type cell struct {
+func builtForChaos(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "choriste")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "chaos", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// crashCell is one crash point met in one way.
+type crashCell struct {
 	t             *testing.T
 	bin           string
 	point, action string
@@ -56,7 +62,7 @@ const pause = 4 * time.Second
 
 var numbers = []string{"CRASH-1", "CRASH-2", "CRASH-LOST"}
 
-func (c *cell) run() {
+func (c *crashCell) prepare() {
 	t := c.t
 	c.sim = chorustest.New(t, &chorustest.Config{Quota: -1, Step: 20 * time.Millisecond, AcceptDuplicates: true})
 	c.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "CRASH-LOST"}) // somebody to resolve
@@ -70,6 +76,10 @@ func (c *cell) run() {
 		"CHORISTE_HTTP_TIMEOUT=600ms", "CHORISTE_SEND_WITHIN=600ms", "CHORISTE_LANDING_DELAY=300ms", "CHORISTE_VISIBILITY_DELAY=300ms",
 		"CHORISTE_REPORT_AFTER=200ms", "CHORISTE_RESOLVE_AFTER=50ms", "CHORISTE_SYNC_EVERY=200ms",
 		"CHORISTE_REAP_EVERY=200ms", "CHORISTE_SWEEP_EVERY=200ms", "CHORISTE_SHUTDOWN_TIMEOUT=3s", "CHORISTE_LOG=json:error")
+}
+
+func (c *crashCell) run() {
+	c.prepare()
 
 	if c.point == crash.InsertTrigger {
 		c.insertUnderFire()
@@ -99,7 +109,7 @@ func (c *cell) run() {
 	c.verify()
 }
 
-func (c *cell) insert(numero string) {
+func (c *crashCell) insert(numero string) {
 	inv := invoicetest.Invoice{Numero: numero}
 	doc, fields := inv.UBL(), []byte(nil)
 	if numero == numbers[0] && (c.action == "kill" || c.action == "disconnect") { // the other way in: a PDF without XML
@@ -117,7 +127,7 @@ func (c *cell) insert(numero string) {
 }
 
 // insertUnderFire has the application's own insert fail inside the trigger, in the way of the cell; it is repeated as an application would.
-func (c *cell) insertUnderFire() {
+func (c *crashCell) insertUnderFire() {
 	owner, err := pgxpool.New(c.t.Context(), c.db.URL)
 	if err != nil {
 		c.t.Fatal(err)
@@ -149,7 +159,7 @@ func (c *cell) insertUnderFire() {
 
 // process is one worker.
 type process struct {
-	c    *cell
+	c    *crashCell
 	cmd  *exec.Cmd
 	mu   sync.Mutex
 	err  bytes.Buffer
@@ -168,7 +178,7 @@ func (p *process) said() string {
 	return p.err.String()
 }
 
-func (c *cell) start(plan string) *process {
+func (c *crashCell) start(plan string) *process {
 	p := &process{c: c, done: make(chan struct{})}
 	p.cmd = exec.Command(c.bin, "work")
 	p.cmd.Env = append(c.env, "CHORISTE_CRASH="+plan)
@@ -228,7 +238,7 @@ func (p *process) dies() bool {
 	}
 }
 
-func (c *cell) settled() {
+func (c *crashCell) settled() {
 	c.t.Helper()
 	st := store.New(c.db.Pool)
 	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -247,7 +257,7 @@ func (c *cell) settled() {
 }
 
 // verify checks the promise, and that what is written down justifies it (docs/protocol.md §3.7).
-func (c *cell) verify() {
+func (c *crashCell) verify() {
 	for _, n := range numbers {
 		if got := len(c.sim.Deposits(n)); got != 1 {
 			c.t.Errorf("%s was accepted %d times", n, got)

@@ -18,9 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
 
@@ -62,7 +64,7 @@ func started(t *testing.T, o storetest.Options) (*storetest.Cluster, *storetest.
 }
 
 func TestDatabasesBehindTLS(t *testing.T) {
-	cluster, db := started(t, storetest.Options{})
+	cluster, db := started(t, storetest.Options{Settings: map[string]string{"max_connections": "30"}})
 	pool, err := pgxpool.New(context.WithoutCancel(t.Context()), cluster.URL(""))
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +112,19 @@ host     open       all  127.0.0.1/32  trust
 	for _, s := range guardedDatabases {
 		t.Run(s.name, func(t *testing.T) { refusedAlike(newClinic(t, db, nil), s) })
 	}
+	t.Run("every slot is taken", func(t *testing.T) {
+		for {
+			conn, err := pgx.Connect(t.Context(), parameters(cluster.URL(""), "sslmode", "disable"))
+			if store.SQLState(err) == "53300" {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+		}
+		refusedAlike(newClinic(t, db, nil), oddDatabase{code: "DATABASE_FULL", address: the(func(a string) string { return parameters(a, "sslmode", "disable") })})
+	})
 }
 
 func TestDatabasesThatFollow(t *testing.T) {

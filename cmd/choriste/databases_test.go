@@ -203,6 +203,9 @@ func refusedAlike(c *clinic, s oddDatabase) {
 			}
 			continue
 		}
+		if !store.NewFault(s.code).Passes() && strings.Contains(said, "waiting for PostgreSQL") {
+			c.Errorf("%s waits for what waiting does not mend:\n%s", command, said)
+		}
 		t := store.Faults[s.code].English
 		means := regexp.MustCompile(`%.`).Split(t.Means, -1)
 		var lines []string
@@ -262,7 +265,7 @@ func shape(c *clinic, address string) string {
 
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
-	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER"} // tests of their own
+	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "SETTINGS_DIFFER"} // tests of their own
 	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
@@ -282,6 +285,20 @@ func TestDoctorWarnsOfAFullServer(t *testing.T) {
 	exit, said := c.command("doctor", c.db.WorkerURL)
 	if exit != 0 || !strings.Contains(said, "DATABASE_ROOM") {
 		t.Errorf("exit status %d\n%s", exit, said)
+	}
+}
+
+// A worker that lives with other settings is said, with both values.
+func TestDoctorNamesOtherSettings(t *testing.T) {
+	c := newClinic(t, storetest.New(t), nil)
+	c.exec(`INSERT INTO chorus.configured (kind, key) VALUES ('settings', 'CHORISTE_QUOTA=5 CHORISTE_SEND_WITHIN=10s')`)
+	exit, said := c.command("doctor", c.db.WorkerURL)
+	if exit != 0 || !strings.Contains(said, "SETTINGS_DIFFER") || !strings.Contains(said, "CHORISTE_QUOTA is 100 here and 5 there.") {
+		t.Errorf("exit status %d\n%s", exit, said)
+	}
+	c.exec(`UPDATE chorus.configured SET seen_at = now() - interval '1 minute'`)
+	if exit, said := c.command("doctor", c.db.WorkerURL); exit != 0 || strings.Contains(said, "SETTINGS_DIFFER") {
+		t.Errorf("of a worker that is gone: exit status %d\n%s", exit, said)
 	}
 }
 

@@ -55,11 +55,11 @@ func TestErrorsOfTheDatabaseSayWhatToDo(t *testing.T) {
 	said(t, db.OperatorURL, 1, "invoice 1 of account default has this external_ref already (it is received)", "submit", file, "--ref", "mine")
 	said(t, db.AppURL, 1, "invoice 1 of account default has this external_ref already", "submit", file, "--ref", "mine")
 	for _, args := range [][]string{{"pause", "--reason", "x"}, {"resume"}, {"retry", "1", "--reason", "x"}, {"cancel", "1"}, {"resolve", "1", "abandon", "--reason", "x"}, {"reconcile"}, {"reconcile", "accept", "1", "--reason", "x"}, {"webhooks", "test", "x"}, {"webhooks", "forget", "x"}, {"complete", "1", "--comment", "x"}, {"recycle", "1", "--service", "x"}, {"todo", "dismiss", "1", "--reason", "x"}} {
-		said(t, db.ReaderURL, 1, "is not a member of chorus_operator. This statement makes it one: GRANT chorus_operator TO ", args...)
+		said(t, db.ReaderURL, 1, "does not have the rights of chorus_operator. This statement gives them: GRANT chorus_operator TO ", args...)
 	}
-	said(t, db.ReaderURL, 1, "is not a member of chorus_operator or chorus_app", "submit", file)
+	said(t, db.ReaderURL, 1, "does not have the rights of chorus_operator or chorus_app", "submit", file)
 	for _, args := range [][]string{{"stats"}, {"todo"}, {}, {"webhooks"}, {"reconcile", "--open"}, {"reconcile", "--list"}} {
-		said(t, db.AppURL, 1, "is not a member of chorus_", args...)
+		said(t, db.AppURL, 1, "does not have the rights of chorus_", args...)
 	}
 	owner, err := store.Connect(t.Context(), db.URL, "test", 1)
 	if err != nil {

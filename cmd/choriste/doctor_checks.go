@@ -35,7 +35,7 @@ func (d *doctor) settings() (s settings, ok bool) {
 			missing = append(missing, t.name)
 		case v != "":
 			var copy copyError
-			if err := t.set(&s, v); errors.As(err, &copy) {
+			if err := t.take(&s, v); errors.As(err, &copy) {
 				copied = append(copied, t.source(d.getenv)+" "+copy.text)
 			} else if err != nil {
 				wrong = append(wrong, t.source(d.getenv)+" "+err.Error())
@@ -182,7 +182,7 @@ func (d *doctor) database(s settings) (known map[string]accountFacts, right bool
 	}
 	d.okUnless(before, layerDatabase)
 
-	known, right = d.schema(ctx, pool, s.Env)
+	known, right = d.schema(ctx, pool, s)
 	d.databaseClock(ctx, pool)
 	return known, right
 }
@@ -196,7 +196,7 @@ func faulty(f *store.Fault) result {
 }
 
 // schema checks role, migration and mark, and reads what is known of the accounts.
-func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (known map[string]accountFacts, right bool) {
+func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, s settings) (known map[string]accountFacts, right bool) {
 	lines := databaseLines[1:4]
 	stop := func(r result, rest []line) (map[string]accountFacts, bool) {
 		d.add(r)
@@ -239,14 +239,21 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, env string) (kn
 	if err == nil {
 		known, err = readAccounts(ctx, pool)
 	}
+	var differ *store.Fault
+	if err == nil {
+		differ, err = store.Differ(ctx, pool, s.worker().Shared())
+	}
 	switch {
 	case err != nil:
 		return stop(locked(ctx, pool, err), lines[2:])
-	case mark != "" && mark != env:
-		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, env))
+	case mark != "" && mark != s.Env:
+		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, s.Env))
 		return nil, false
+	case differ != nil:
+		d.add(faulty(differ))
+	default:
+		d.ok(layerEnvironment, "")
 	}
-	d.ok(layerEnvironment, "")
 	return known, true
 }
 

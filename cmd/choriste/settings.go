@@ -84,7 +84,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		case v == "" && t.required && !(t.orFile && getenv("CHORISTE_ACCOUNTS_FILE") != ""):
 			problems = append(problems, fmt.Errorf("%s is not set", t.name))
 		case v != "":
-			if err := t.set(&s, v); err != nil {
+			if err := t.take(&s, v); err != nil {
 				problems = append(problems, fmt.Errorf("%s %w", t.source(getenv), err))
 			}
 		}
@@ -96,7 +96,9 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		s.StateDir = systemStateDir(getenv)
 	}
 	if len(names) == 0 {
-		problems = append(problems, s.hosts()...)
+		if s.Env != "" { // else that is said
+			problems = append(problems, s.hosts()...)
+		}
 		problems = append(problems, s.relations()...)
 		problems = append(problems, s.configure(getenv)...)
 		problems = append(problems, s.configureWebhooks(getenv)...)
@@ -181,6 +183,18 @@ func (s *settings) relations() []error {
 		return []error{errors.New("CHORISTE_LANDING_DELAY is shorter than CHORISTE_HTTP_TIMEOUT: a deposit that is given up may land afterwards, and would be sent twice")}
 	}
 	return nil
+}
+
+// take reads a value. What spoils it and nobody can see, as the carriage return of a file with Windows' line ends, is said beside the form that is expected.
+func (t setting) take(s *settings, v string) error {
+	err := t.set(s, v)
+	if err == nil || errors.As(err, new(copyError)) {
+		return err
+	}
+	if unseen := copiedWell(v, true); unseen != nil {
+		return fmt.Errorf("%w; the value %s", err, unseen.Error())
+	}
+	return err
 }
 
 // source is where the setting's value comes from.

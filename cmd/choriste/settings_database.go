@@ -38,7 +38,7 @@ func databaseURL(v string) error {
 	case ok:
 		u, err := url.Parse(v)
 		if err != nil {
-			return cmp.Or(portOf(v), wrong)
+			return cmp.Or(portOf(v), hostsOf(v), wrong)
 		}
 		if u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@") || strings.Contains(strings.TrimPrefix(u.Path, "/"), "/") {
 			return wrong // a # ? or / of a password has ended the host too early
@@ -82,6 +82,17 @@ func portOf(v string) error {
 	return nil
 }
 
+// hostsOf says that it is the list of hosts that cannot be read, or returns nil.
+func hostsOf(v string) error {
+	_, rest, _ := strings.Cut(v, "://")
+	hosts, _, _ := strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "/")
+	list := strings.Split(hosts, ",")
+	if last := list[len(list)-1]; len(list) > 1 && strings.Contains(hosts, ":") && !strings.Contains(last, ":") {
+		return errors.New("has several hosts, of which only some have a port: give each its port, as postgres://user@one:5432,two:5432/database")
+	}
+	return nil
+}
+
 // keywordPair is one part of an address in keywords.
 var keywordPair = regexp.MustCompile(`([a-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|\S*)`)
 
@@ -91,6 +102,8 @@ var parameterForms = map[string]string{
 	"port":                 "must be a number from 1 to 65535",
 	"connect_timeout":      "must be a number of seconds",
 	"target_session_attrs": "must be any, read-write, primary or prefer-standby",
+	"service":              "must name a service of the file that PGSERVICEFILE names, or of ~/.pg_service.conf",
+	"servicefile":          "must name a file that this user may read, which has the service",
 	"sslrootcert":          "must name a file with certificates that this user may read",
 	"sslcert":              "must name a certificate's file that this user may read, and sslkey its key's",
 	"sslkey":               "must name a key's file that this user may read, and sslcert its certificate's",

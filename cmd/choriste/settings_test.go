@@ -52,6 +52,12 @@ func TestNumbersAndDurationsAreBounded(t *testing.T) {
 	if s := right(t, map[string]string{"CHORISTE_QUOTA": "20.5"}); s.Quota != 20.5 {
 		t.Errorf("%g", s.Quota)
 	}
+	for name, v := range map[string]string{"CHORISTE_QUOTA": "20\r", "CHORUS_ENV": "sandbox\r", "CHORISTE_LISTEN": "127.0.0.1:8080\r", "CHORISTE_SYNC_EVERY": "1m\r", "CHORISTE_WORKERS": "16\r", "CHORISTE_LOG": "text\r"} {
+		wrong(t, map[string]string{name: v}, name+" must be", "begins or ends with white space: a carriage return as character")
+	}
+	if _, err := load(sound(map[string]string{"CHORUS_ENV": "prod"})); err == nil || strings.Contains(err.Error(), `environment is ""`) {
+		t.Errorf("said twice: %v", err)
+	}
 	numbers := 0
 	for _, row := range table {
 		var s settings
@@ -220,6 +226,9 @@ func TestAddressesNameTheirVariable(t *testing.T) {
 		"postgres://u:canary@host/db?a=b&connect_timeout=x&c=d":       "cannot be used: connect_timeout must be a number of seconds",
 		"postgres://u:canary@host/db?sslrootcert=/nowhere/ca":         "cannot be used: sslrootcert must name a file",
 		"postgres://u:canary@host/db?target_session_attrs=primry":     "cannot be used: target_session_attrs must be",
+		"postgres://u:canary@one,two:5432,three/db":                   "give each its port, as postgres://user@one:5432,two:5432/database",
+		"postgres://u:canary@host/db?service=nowhere":                 "cannot be used: service must name a service of the file",
+		"service=nowhere password=canary":                             "cannot be used: service must name a service of the file",
 		"postgres://u:canary@host/db?pool_max_conns=many":             "cannot be used: pool_max_conns has a value",
 		"host=h password='can ary' sslmode=foo dbname=x":              "cannot be used: sslmode must be",
 		"host=h port=65536 password=canary":                           "cannot be used: port must be a number",

@@ -75,19 +75,9 @@ func (workCmd) Run(a *app) error {
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	w, err := worker.New(worker.Config{
-		Pool:     pool,
-		Accounts: s.Accounts,
-		Webhooks: s.Webhooks,
-		Settings: jobs.Settings{
-			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
-			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
-		},
-		Environment: s.Env,
-		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
-		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Maintenance: s.Maintenance, StateDir: s.StateDir,
-		Log: log, Registry: registry,
-	})
+	cfg := s.worker()
+	cfg.Pool, cfg.Log, cfg.Registry = pool, log, registry
+	w, err := worker.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -121,6 +111,21 @@ func (workCmd) Run(a *app) error {
 		return nil
 	})
 	return w.Run(a.ctx)
+}
+
+// worker is what a worker is told of the settings.
+func (s settings) worker() worker.Config {
+	return worker.Config{
+		Accounts: s.Accounts,
+		Webhooks: s.Webhooks,
+		Settings: jobs.Settings{
+			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
+			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
+		},
+		Environment: s.Env,
+		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
+		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Maintenance: s.Maintenance, StateDir: s.StateDir,
+	}
 }
 
 // await waits for PostgreSQL to answer, saying so, as long as waiting can help.
@@ -160,8 +165,10 @@ func await(ctx context.Context, pool *pgxpool.Pool, conns int, limit time.Durati
 func fit(ctx context.Context, pool *pgxpool.Pool, conns int, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err := migrations.Check(ctx, pool); err != nil {
-		return err
+	unfit := migrations.Check(ctx, pool)
+	var f *store.Fault
+	if unfit != nil && !(errors.As(unfit, &f) && f.Code == "DATABASE_ROLE") { // that one is for any of our roles: a worker needs its own
+		return unfit
 	}
 	outsider, err := store.Member(ctx, pool, "chorus_worker")
 	if err != nil {
@@ -169,6 +176,9 @@ func fit(ctx context.Context, pool *pgxpool.Pool, conns int, log *slog.Logger) e
 	}
 	if outsider != nil {
 		return outsider
+	}
+	if unfit != nil {
+		return unfit
 	}
 	if tight, err := store.Room(ctx, pool, conns); err == nil && tight != nil {
 		log.Warn(tight.Error())

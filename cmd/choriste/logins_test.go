@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"testing"
+
+	"github.com/choriste/choriste/store/storetest"
+)
+
+// login makes one of the test's own and returns its address.
+func (c *clinic) login(options string, settings []string) string {
+	c.Helper()
+	owner := admin(c, c.db.URL)
+	name := owner.Config().ConnConfig.Database + "_odd"
+	if _, err := owner.Exec(c.Context(), fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD 'odd' %s`, name, options)); err != nil {
+		c.Fatal(err)
+	}
+	c.Cleanup(func() {
+		if _, err := admin(c, c.db.URL).Exec(context.WithoutCancel(c.Context()), `DROP ROLE `+name); err != nil {
+			c.Error(err)
+		}
+	})
+	for _, s := range settings {
+		if _, err := owner.Exec(c.Context(), fmt.Sprintf(`ALTER ROLE %s SET %s`, name, s)); err != nil {
+			c.Fatal(err)
+		}
+	}
+	return edited(c.db.WorkerURL, func(u *url.URL) { u.User = url.UserPassword(name, "odd") })
+}
+
+// However the administrator has set up a login, a worker works with it as with any other.
+func TestLoginsThatAreSetUpOddly(t *testing.T) {
+	for name, x := range map[string]struct {
+		options  string
+		settings []string
+	}{
+		"every setting": {`IN ROLE chorus_worker`, []string{
+			`statement_timeout = '1ms'`, `lock_timeout = '1ms'`, `idle_in_transaction_session_timeout = '1ms'`, `idle_session_timeout = '1ms'`, `search_path = nowhere`,
+			`TimeZone = 'Asia/Tokyo'`, `DateStyle = 'German, DMY'`, `IntervalStyle = sql_standard`, `standard_conforming_strings = off`, `bytea_output = escape`,
+			`row_security = off`, `default_transaction_deferrable = on`, `default_transaction_isolation = serializable`, `client_min_messages = debug1`,
+			`client_encoding = LATIN1`, `extra_float_digits = '-15'`, `plan_cache_mode = force_generic_plan`, `synchronous_commit = off`,
+		}},
+		"a role that is set": {`NOINHERIT IN ROLE chorus_worker`, []string{`role = chorus_worker`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t, storetest.New(t), nil)
+			address := c.login(x.options, x.settings)
+			if exit, said := c.command("doctor", address); exit != 0 {
+				t.Fatalf("doctor: exit status %d\n%s", exit, said)
+			}
+			r := c.work(nil) // until it is ready
+			r.stop()
+		})
+	}
+}
+
+// Where a login has not the rights, whatever the reason, the statement that is said gives them.
+func TestTheStatementThatIsSaidGivesTheRights(t *testing.T) {
+	statement := regexp.MustCompile(`This statement gives them: (.+?)\.\s`)
+	for name, x := range map[string]struct {
+		options  string
+		settings []string
+	}{
+		"no member":        {``, nil},
+		"inherits nothing": {`NOINHERIT IN ROLE chorus_worker`, nil},
+		"another role":     {`IN ROLE chorus_worker, chorus_app`, []string{`role = chorus_app`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t, storetest.New(t), nil)
+			address := c.login(x.options, x.settings)
+			said := map[string]string{}
+			for _, command := range []string{"work", "doctor"} {
+				exit, text := c.command(command, address)
+				found := statement.FindStringSubmatch(text)
+				if exit == 0 || found == nil {
+					t.Fatalf("%s: exit status %d\n%s", command, exit, text)
+				}
+				said[command] = found[1]
+			}
+			if said["work"] != said["doctor"] {
+				t.Errorf("two statements: %v", said)
+			}
+			if _, err := admin(c, c.db.URL).Exec(t.Context(), said["doctor"]); err != nil {
+				t.Fatal(said, err)
+			}
+			if exit, said := c.command("doctor", address); exit != 0 {
+				t.Errorf("doctor afterwards: exit status %d\n%s", exit, said)
+			}
+		})
+	}
+}

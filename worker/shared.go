@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/choriste/choriste/store"
+)
+
+// Shared are the settings that all workers of one database should have alike, as NAME=value NAME=value. Workers tell each other of them: a fleet in which
+// one is restarted with others goes on, and says so.
+func (c Config) Shared() string {
+	c = c.withDefaults()
+	resubmit := "once"
+	if c.Never {
+		resubmit = "never"
+	}
+	text := fmt.Sprintf("CHORISTE_QUOTA=%g CHORISTE_DEPOSITS_IN_FLIGHT=%d CHORISTE_HTTP_TIMEOUT=%s CHORISTE_SEND_WITHIN=%s CHORISTE_LANDING_DELAY=%s "+
+		"CHORISTE_VISIBILITY_DELAY=%s CHORISTE_INDOUBT_RESUBMIT=%s CHORISTE_SYNC_EVERY=%s CHORISTE_QUIET_PERIOD=%s",
+		c.Quota, c.InFlight, c.Settings.HTTPTimeout, c.Settings.SendWithin, c.Settings.LandingDelay,
+		c.Settings.VisibilityDelay, resubmit, c.Settings.SyncEvery, c.Settings.QuietPeriod)
+	windows := make([]string, len(c.Maintenance))
+	for k, m := range c.Maintenance {
+		windows[k] = m.From.UTC().Format(time.RFC3339) + "/" + m.Until.UTC().Format(time.RFC3339)
+	}
+	return text + " CHORISTE_MAINTENANCE=" + strings.Join(windows, ",")
+}
+
+// compareSettings says when another worker has other settings, once for each difference, and when all have the same again.
+func (w *Worker) compareSettings(ctx context.Context) error {
+	differ, err := store.Differ(ctx, w.cfg.Pool, w.cfg.Shared())
+	if err != nil {
+		return err
+	}
+	said := ""
+	if differ != nil {
+		said = differ.Error()
+	}
+	switch {
+	case said == w.differs:
+	case said != "":
+		w.cfg.Log.Warn(said)
+	default:
+		w.cfg.Log.Info("all workers have the same settings again")
+	}
+	w.differs = said
+	return nil
+}
