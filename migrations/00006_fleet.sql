@@ -254,10 +254,50 @@ CREATE TABLE chorus.heartbeats (
     event_at   timestamptz
 ) WITH (fillfactor = 50);
 
+-- Since when attempts were begun whose rows are missing, or do not know of them: the table of the invoices was taken back without the others. Whatever was
+-- begun after the copy was made is unknown to it, so both histories are read backwards, to p_after or until a thousand in a row are known: attempts, and events,
+-- which tell of attempts that were taken back as well. A thousand, because what is begun at once is not committed in order. Null: none.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.unknown_to_rows(p_after timestamptz) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off SET jit = off AS $$
+DECLARE
+    attempts CURSOR FOR
+        SELECT a.claimed_at, EXISTS (SELECT FROM chorus.invoices i WHERE i.id = a.invoice_id AND i.attempt_no >= a.n)
+        FROM chorus.attempts a
+        ORDER BY a.claimed_at DESC;
+    events   CURSOR FOR
+        SELECT e.at, EXISTS (SELECT FROM chorus.invoices i WHERE i.id = e.invoice_id AND i.attempt_no >= e.attempt)
+        FROM chorus.events e
+        WHERE e.to_state = 'sending'
+        ORDER BY e.id DESC;
+    history  refcursor;
+    begun    timestamptz;
+    known    boolean;
+    row      integer;
+    since    timestamptz;
+BEGIN
+    OPEN attempts;
+    OPEN events;
+    FOREACH history IN ARRAY ARRAY[attempts::text, events::text] LOOP
+        row := 0;
+        LOOP
+            FETCH history INTO begun, known;
+            EXIT WHEN NOT FOUND OR begun <= p_after;
+            row := CASE WHEN known THEN row + 1 ELSE 0 END;
+            EXIT WHEN row = 1000;
+            IF NOT known THEN
+                since := least(since, begun);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN since;
+END $$;
+-- +goose StatementEnd
+
 -- The database has forgotten something: a standby was promoted, or a backup was brought back. What may have been sent in the forgotten history, after
 -- p_since, is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is not final,
 -- what is inserted within p_window, and, whenever it is inserted, what is dated no later than tomorrow. Rows that are to be looked up get an attempt that stands for the one which may be forgotten. Where only some tables were
--- taken back (p_tables), a row may have been sent at any time since it was last written.
+-- taken back (p_tables), a row may have been sent at any time since it was last written, and since the first attempt that its row does not know.
 -- Returns the new number of quarantines; one that another worker has begun already (p_seen is behind) is not begun again.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_detail jsonb, p_since timestamptz, p_tables boolean, p_window interval, p_head integer,
@@ -282,7 +322,8 @@ BEGIN
     at := clock_timestamp();
     since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
     IF p_tables THEN
-        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
+        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
+            chorus.unknown_to_rows('-infinity'));
     END IF;
     IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'invalid', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over

@@ -98,6 +98,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]),
     chorus.identity(),
     chorus.shown(text, text, date),
+    chorus.unknown_to_rows(timestamptz),
     chorus.quarantine(text, integer, jsonb, timestamptz, boolean, interval, integer),
     chorus.pause_webhook(text, text),
     chorus.forget_gone()

@@ -2417,7 +2417,8 @@ BEGIN
     at := clock_timestamp();
     since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
     IF p_tables THEN
-        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')));
+        since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
+            chorus.unknown_to_rows('-infinity'));
     END IF;
     IF EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'invalid', 'in_doubt') AND (lookup_first OR reason_code = 'QUARANTINE')) THEN
         since := least(since, inst.forgotten_since); -- an earlier quarantine is not over
@@ -3047,6 +3048,49 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.unknown_to_rows(p_after timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    attempts CURSOR FOR
+        SELECT a.claimed_at, EXISTS (SELECT FROM chorus.invoices i WHERE i.id = a.invoice_id AND i.attempt_no >= a.n)
+        FROM chorus.attempts a
+        ORDER BY a.claimed_at DESC;
+    events   CURSOR FOR
+        SELECT e.at, EXISTS (SELECT FROM chorus.invoices i WHERE i.id = e.invoice_id AND i.attempt_no >= e.attempt)
+        FROM chorus.events e
+        WHERE e.to_state = 'sending'
+        ORDER BY e.id DESC;
+    history  refcursor;
+    begun    timestamptz;
+    known    boolean;
+    row      integer;
+    since    timestamptz;
+BEGIN
+    OPEN attempts;
+    OPEN events;
+    FOREACH history IN ARRAY ARRAY[attempts::text, events::text] LOOP
+        row := 0;
+        LOOP
+            FETCH history INTO begun, known;
+            EXIT WHEN NOT FOUND OR begun <= p_after;
+            row := CASE WHEN known THEN row + 1 ELSE 0 END;
+            EXIT WHEN row = 1000;
+            IF NOT known THEN
+                since := least(since, begun);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN since;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.why_not_resolve(p_id bigint, p_action text, p_flux text, p_override boolean)
  RETURNS text
  LANGUAGE plpgsql
@@ -3321,3 +3365,4 @@ GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.unknown_to_rows(timestamp with time zone) TO chorus_worker;

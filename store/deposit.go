@@ -51,7 +51,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AS same,
+		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AS same,
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
 		               WHERE id = $1 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,8 +114,21 @@ func (s *Store) Remember(ctx context.Context) (Memory, error) {
 // quarantineWithin is how long a quarantine may take, which may move every row.
 const quarantineWithin = time.Minute
 
+// tablesDiffer is what is seen when the table of the invoices was taken back, and others were not.
+const tablesDiffer = "invoices, attempts and events do not tell the same"
+
+// unknownToRows is a condition in SQL: one of the latest attempts, as many as it says, began after the last quarantine, and its row is missing or does
+// not know of it: the table of the invoices was taken back alone. The latest ones are enough, because whatever was begun after a copy was made is unknown to it.
+func unknownToRows(latest int) string {
+	return `EXISTS (
+		SELECT
+		FROM (SELECT invoice_id, n, claimed_at FROM chorus.attempts ORDER BY claimed_at DESC LIMIT ` + strconv.Itoa(latest) + `) a
+		WHERE claimed_at > (SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)
+		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.id = a.invoice_id AND i.attempt_no >= a.n))`
+}
+
 // Contradicts returns a *Forgot when some tables of the database tell of what others have forgotten: a single table was restored. It reads every row that is
-// not final, so it is for the start.
+// not final, and looks for the rows of what was begun last. It is for the start.
 func (s *Store) Contradicts(ctx context.Context) error {
 	var events, rows bool
 	err := s.pool.QueryRow(ctx, `
@@ -126,14 +140,15 @@ func (s *Store) Contradicts(ctx context.Context) error {
 		           SELECT FROM chorus.invoices i
 		           WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
 		             AND (attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts a WHERE a.invoice_id = i.id)
-		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)))`).Scan(&events, &rows)
+		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)))
+		       OR chorus.unknown_to_rows((SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)) IS NOT NULL`).Scan(&events, &rows)
 	switch {
 	case err != nil:
 		return err
 	case events:
 		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "its history (chorus.events) lacks what a worker read in it"}
 	case rows:
-		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "invoices, attempts and events do not tell the same"}
+		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: tablesDiffer}
 	}
 	return nil
 }
@@ -144,7 +159,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 	now := Memory{Attempts: m.Attempts}
 	var stored string
 	var attempts int
-	var latest, inserts bool
+	var latest, torn, inserts bool
 	var event *int64
 	var at, since *time.Time
 	marks := make([]int64, len(m.Marks))
@@ -157,22 +172,23 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		    SELECT `+memoryColumns+` FROM chorus.installation
 		), known AS (
 		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
-		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest
+		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest,
+		           `+unknownToRows(32)+` AS torn
 		), beat AS (
 		    INSERT INTO chorus.heartbeats AS h (worker, event_id, event_at)
 		    SELECT $6, event_id, event_at
 		    FROM here, known
-		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest
+		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest AND NOT torn
 		    ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped = false, event_id = excluded.event_id, event_at = excluded.event_at
 		)
-		SELECT epoch, stored, quarantines, event_id, event_at, attempts::int, latest,
+		SELECT epoch, stored, quarantines, event_id, event_at, attempts::int, latest, torn,
 		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
 		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
 		       ) END
 		FROM here, known`,
 		m.Attempts, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
-		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &inserts, &since)
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &torn, &inserts, &since)
 	if err != nil {
 		return m, err
 	}
@@ -198,6 +214,8 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 			f.Kind, f.Since = KindFailover, m.Latest().At
 			f.Detail = "a standby was promoted, or a backup was rolled forward: it has another timeline"
 		}
+	case torn:
+		f.Witness, f.Tables, f.Detail = WitnessTables, true, tablesDiffer
 	default:
 		now.Marks = m.Marks
 		if now.Quarantines > m.Quarantines { // what another worker has dealt with

@@ -99,3 +99,62 @@ func TestAFailoverThatAnotherWorkerKnowsMoreOf(t *testing.T) {
 		t.Errorf("after the second quarantine: %v", err)
 	}
 }
+
+// The rows of the invoices alone were taken back, and some are lost or back where they were; the application has inserted many others since. Attempts tell of
+// it, or events alone: at a start, and attempts to a worker that runs and has sent none of them, also at T1. They tell since when it may have been sent, so
+// that a listing shows it when it is inserted again. Once it is dealt with, nobody speaks of it again.
+func TestOtherTablesTellOfRowsThatAreLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose   string
+		events bool // alone tell
+	}{
+		"lost":                       {lose: `DELETE FROM chorus.invoices WHERE id = $1`},
+		"lost, with its events":      {lose: `WITH e AS (DELETE FROM chorus.events WHERE invoice_id = $1) DELETE FROM chorus.invoices WHERE id = $1`},
+		"lost, with its attempts":    {lose: `WITH a AS (DELETE FROM chorus.attempts WHERE invoice_id = $1) DELETE FROM chorus.invoices WHERE id = $1`, events: true},
+		"as it was, and final then":  {lose: `UPDATE chorus.invoices SET state = 'invalid', attempt_no = 0 WHERE id = $1`},
+		"the same, and its attempts": {lose: `WITH a AS (DELETE FROM chorus.attempts WHERE invoice_id = $1) UPDATE chorus.invoices SET state = 'invalid', attempt_no = 0 WHERE id = $1`, events: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			m, err := b.worker.Remember(t.Context())
+			must(t, err)
+			id := b.ready(t, "default")
+			a := b.sent(t, id, "default", false)
+			must(t, b.worker.Finish(t.Context(), a, store.Ending{Outcome: store.Accepted, NumeroFlux: "LOST", To: store.Deposited}))
+			b.ready(t, "default") // the latest event is not the lost row's
+			m, err = b.worker.Knows(t.Context(), m, "beats")
+			must(t, err)
+			must(t, b.worker.Contradicts(t.Context()))
+			var at, since time.Time
+			must(t, b.owner.QueryRow(t.Context(), `SELECT at FROM chorus.events WHERE invoice_id = $1 AND to_state = 'sending'`, id).Scan(&at))
+			if !c.events {
+				must(t, b.owner.QueryRow(t.Context(), `SELECT claimed_at FROM chorus.attempts WHERE id = $1`, a.ID).Scan(&at))
+			}
+
+			unruled(t, b.owner, c.lose, id)
+			var f *store.Forgot
+			if !c.events {
+				if _, err := b.worker.Knows(t.Context(), m, "beats"); !errors.As(err, &f) || !f.Tables || f.Witness != store.WitnessTables {
+					t.Errorf("to a worker that runs: %v", err)
+				}
+				if _, err := b.begin(t); !errors.Is(err, store.ErrForgot) {
+					t.Errorf("at T1: %v", err)
+				}
+			}
+			_, err = b.owner.Exec(t.Context(), `INSERT INTO chorus.invoices (document) SELECT 'x' FROM generate_series(1, 1100)`)
+			must(t, err)
+			if err := b.worker.Contradicts(t.Context()); !errors.As(err, &f) || !f.Tables {
+				t.Fatalf("at a start: %v", err)
+			}
+			m, _, err = b.worker.Quarantine(t.Context(), m, f, time.Hour, 10)
+			must(t, err)
+			must(t, b.owner.QueryRow(t.Context(), `SELECT forgotten_since FROM chorus.installation`).Scan(&since))
+			if since.After(at) {
+				t.Errorf("since %s, want no later than %s", since, at)
+			}
+			must(t, b.worker.Contradicts(t.Context()))
+			_, err = b.worker.Knows(t.Context(), m, "beats")
+			must(t, err)
+		})
+	}
+}
