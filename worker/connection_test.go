@@ -64,8 +64,16 @@ func (l *lines) with(text string) (found []string) {
 
 func newBridge(t *testing.T, waits store.Waits, change ...func(*worker.Config)) *bridge {
 	t.Helper()
-	b := &bridge{house: newHouse(t, nil), log: &lines{}}
-	address, err := url.Parse(b.db.WorkerURL)
+	h := newHouse(t, nil)
+	return h.bridgeTo(h.db.WorkerURL, waits, change...)
+}
+
+// bridgeTo is a bridge whose other end is at an address, which leads to the house's database.
+func (h *house) bridgeTo(there string, waits store.Waits, change ...func(*worker.Config)) *bridge {
+	t := h.t
+	t.Helper()
+	b := &bridge{house: h, log: &lines{}}
+	address, err := url.Parse(there)
 	if err != nil {
 		t.Fatal(err)
 	}

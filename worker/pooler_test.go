@@ -2,8 +2,15 @@ package worker_test
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -58,4 +65,123 @@ func TestOddWaysToTheDatabase(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pooled is a bridge to a PgBouncer in session mode, whose administrator is the worker's login.
+type pooled struct {
+	*bridge
+	console *url.URL
+	pid     int
+}
+
+func newPooled(t *testing.T) *pooled {
+	t.Helper()
+	h := newHouse(t, nil)
+	login, err := url.Parse(h.db.WorkerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "choriste-pid-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // PgBouncer runs as another user
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "pid")
+	through, ok := storetest.PgBouncer(t, h.db.WorkerURL, "session", "admin_users = "+login.User.Username(), "pidfile = "+file)
+	if !ok {
+		t.Log("PgBouncer is not installed")
+		return nil
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pooled{bridge: h.bridgeTo(through, impatient)}
+	if p.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	if p.console, err = url.Parse(through); err != nil {
+		t.Fatal(err)
+	}
+	p.console.Path = "/pgbouncer"
+	return p
+}
+
+// order has PgBouncer's console do something.
+func (p *pooled) order(command string) error {
+	conn, err := pgconn.Connect(p.t.Context(), p.console.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(p.t.Context()) }()
+	_, err = conn.Exec(p.t.Context(), command).ReadAll()
+	return err
+}
+
+// stands waits until the worker says that it is not ready and which loops are late.
+func (p *pooled) stands() {
+	p.t.Helper()
+	said := ""
+	for end := time.Now().Add(20 * round); !strings.HasPrefix(said, "not ready: ") || !strings.Contains(said, "no good round of "); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("what is late is not named: %s", said)
+		}
+		_, said = p.get("/readyz")
+	}
+}
+
+// goesOn waits until an invoice is followed to its end and the worker is ready.
+func (p *pooled) goesOn(numero string) {
+	p.t.Helper()
+	p.await(p.insert(invoicetest.Invoice{Numero: numero}.UBL()), store.Settled)
+	p.readyz("ready", 10*round)
+}
+
+// A pooler that is paused gives no server to new connections: the late loops are named, and the worker goes on by itself when it is resumed.
+func TestAPoolerThatIsPaused(t *testing.T) {
+	t.Parallel()
+	p := newPooled(t)
+	if p == nil {
+		return
+	}
+	p.goesOn("BEFORE")
+	paused := make(chan error, 1)
+	go func() { paused <- p.order("PAUSE") }()
+	for waits := true; waits; { // in session mode it waits for every session to end
+		p.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'choriste'`)
+		select {
+		case err := <-paused:
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits = false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	p.stands()
+	if err := p.order("RESUME"); err != nil {
+		t.Fatal(err)
+	}
+	p.goesOn("AFTER")
+}
+
+// A pooler whose process stands still is one that does not answer: the same.
+func TestAPoolerThatStandsStill(t *testing.T) {
+	t.Parallel()
+	p := newPooled(t)
+	if p == nil {
+		return
+	}
+	p.goesOn("BEFORE")
+	if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	goOn := func() { _ = syscall.Kill(p.pid, syscall.SIGCONT) }
+	t.Cleanup(goOn)
+	p.stands()
+	goOn()
+	p.goesOn("AFTER")
 }
