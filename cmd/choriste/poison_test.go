@@ -3,7 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +79,53 @@ func TestPoisonIsQuarantined(t *testing.T) {
 	if n := c.counted(`state = 'settled'`); n != 20 {
 		t.Errorf("%d of those beside it are settled", n)
 	}
+}
+
+// Sixty-four documents of 10 MB at once, of all kinds: the worker stays within the 512 MiB that docs/operating.md gives it.
+func TestLargeDocumentsFitIntoMemory(t *testing.T) {
+	const (
+		size  = 9_990_000
+		count = 64
+		limit = 512 << 10 // KiB
+	)
+	c := newCell(t)
+	for k := range count {
+		inv := invoicetest.Invoice{Numero: fmt.Sprintf("LARGE-%02d", k)}
+		doc := inv.UBL()
+		if k%2 == 1 {
+			doc = inv.CII()
+		}
+		c.put(append(doc, []byte("<!-- "+strings.Repeat("0123456789abcdef", (size-len(doc)-9)/16)+" -->")...))
+	}
+	w := c.start("")
+	peak := 0
+	for end := time.Now().Add(15 * time.Minute); c.counted(`state = 'settled'`) < count; time.Sleep(200 * time.Millisecond) {
+		peak = max(peak, highWater(t, w.cmd.Process.Pid))
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d settled; %d KiB", c.counted(`state = 'settled'`), count, peak)
+		}
+	}
+	t.Logf("VmHWM %d MiB", peak>>10)
+	if peak == 0 || peak > limit {
+		t.Errorf("VmHWM is %d KiB, more than %d", peak, limit)
+	}
+}
+
+// highWater is the most memory that a process has had, in KiB.
+func highWater(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := bytes.Cut(text, []byte("VmHWM:"))
+	fields := strings.Fields(string(rest))
+	if !found || len(fields) == 0 {
+		t.Fatalf("no VmHWM: %s", text)
+	}
+	n, err := strconv.Atoi(fields[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
