@@ -22,7 +22,7 @@ test: ## every test, against a real PostgreSQL
 lint: ## format, vet and static analysis
 	@unformatted=$$($(GO) run $(GOFUMPT) -l .) && \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags chaos ./...
 	$(GO) run $(GOLANGCI) run
 
 .PHONY: bench
