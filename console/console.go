@@ -26,6 +26,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"help": func(i store.Status) []answers.Help {
 		return answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	},
+	"more":  func(i store.Status, shown []store.RuleFinding) int { return max(0, i.Findings-len(shown)) },
 	"clock":  store.Stamp,
 	"minute": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
 	"age": func(d time.Duration) string {
@@ -66,14 +67,18 @@ func Handler(s *store.Store) http.Handler {
 		}
 		if err == nil {
 			var list []store.Status
+			var found map[int64][]store.RuleFinding
 			if list, err = s.Recent(r.Context(), 100); err == nil {
+				found, err = s.RuleFindingsOf(r.Context(), withFindings(list), mostShown)
+			}
+			if err == nil {
 				h := w.Header()
 				h.Set("Content-Type", "text/html; charset=utf-8")
 				h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 				h.Set("Cache-Control", "no-store")
 				h.Set("X-Content-Type-Options", "nosniff")
 				h.Set("Referrer-Policy", "no-referrer")
-				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Todo": todo, "Counts": counts, "Now": time.Now()})
+				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Findings": found, "Todo": todo, "Counts": counts, "Now": time.Now()})
 			}
 		}
 		if err != nil {
@@ -81,4 +86,18 @@ func Handler(s *store.Store) http.Handler {
 		}
 	})
 	return mux
+}
+
+// mostShown is how many findings of an invoice the page shows.
+const mostShown = 10
+
+// withFindings are the invoices of whose documents the rules say something.
+func withFindings(list []store.Status) []int64 {
+	ids := []int64{}
+	for _, i := range list {
+		if i.Findings > 0 {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
 }

@@ -1,5 +1,5 @@
 // Package invoice recognises an invoice file and reads from it what choriste needs to know: UBL 2.1 Invoice and
-// CreditNote, CII D16B, and Factur-X PDF. It also says, before anything is sent, what Chorus Pro would refuse for certain.
+// CreditNote, CII D16B, Factur-X PDF, and a PDF without XML with its fields beside it. Package rules says what is wrong with it.
 //
 // Documents are hostile until proven otherwise: their size, depth and number of elements are bounded, a DTD is refused,
 // no archive is unpacked, a PDF costs no more than a second of work, nothing is read from files or the network, and no
@@ -21,10 +21,10 @@ const MaxBytes = 10 * 1024 * 1024
 // Document is what choriste needs to know of an invoice. Zero values mean "not in the document", or "there, but unusable":
 // At, Amount and the parties' identifiers tell the two apart. Texts are cut at 4 KiB.
 type Document struct {
-	Syntaxe           string              // Chorus Pro's syntaxeFlux for these bytes: SyntaxeUBL, SyntaxeCII or SyntaxeFacturX
+	Syntaxe           string              // Chorus Pro's syntaxeFlux for these bytes: SyntaxeUBL, SyntaxeCII or SyntaxeFacturX; or SyntaxePDF
 	Numero            string              // BT-1, exactly as written
 	Date              time.Time           // BT-2, midnight UTC of the civil date
-	Type              string              // BT-3, UNTDID 1001: 380, 381, ...
+	Type              string              // BT-3, UNTDID 1001: 380, 381, ...; of fields FACTURE or AVOIR
 	FournisseurSIRET  string              // the seller's SIRET, 14 digits, wherever it stands
 	DestinataireSIRET string              // the buyer's
 	FournisseurNom    string              // BT-27
@@ -46,6 +46,7 @@ type Document struct {
 	Payments      []Payment    // BG-16
 	Attachments   []Attachment // BG-24, those that are in the document itself
 	PDF           *PDF         // of Factur-X: what the PDF says of itself
+	Fields        *Fields      // of a PDF without XML: the rest of what is said beside it
 
 	header map[string][]Value // what stands at each term of the header
 	tree   *tree.Tree
@@ -73,7 +74,7 @@ type Attachment struct {
 // Where is its path and line.
 func (a Attachment) Where() string { return a.where }
 
-// Tree is the document as XML, for Factur-X that of the attached invoice.
+// Tree is the document as XML, for Factur-X that of the attached invoice, for fields a tree of their names.
 func (d *Document) Tree() *tree.Tree { return d.tree }
 
 // At is the value of a term of the header: the first that is filled.
@@ -100,7 +101,7 @@ func (d *Document) SIREN() string {
 }
 
 // Read recognises and reads b. It does not keep or change b. The error is always a *Problem: b is no invoice that
-// Chorus Pro could read. A document that is read may still be refused: ask Check.
+// Chorus Pro could read. A document that is read may still be refused: ask package rules.
 func Read(b []byte) (*Document, error) {
 	d, p := read(b)
 	if p != nil {
@@ -114,7 +115,7 @@ func TooLarge(bytes int) *Problem {
 	if bytes <= MaxBytes {
 		return nil
 	}
-	return problemf(CodeTooLarge, "",
+	return problemf(CodeTooLarge,
 		"the document has %d bytes and Chorus Pro takes 10 MB (%d) at most: make its attachments smaller",
 		"le document fait %d octets et Chorus Pro en accepte 10 Mo (%d) au plus : réduisez ses pièces jointes",
 		bytes, MaxBytes)
@@ -122,7 +123,7 @@ func TooLarge(bytes int) *Problem {
 
 func read(b []byte) (*Document, *Problem) {
 	if len(bytes.TrimSpace(b)) == 0 {
-		return nil, problemf(CodeEmpty, "", "the document is empty", "le document est vide")
+		return nil, problemf(CodeEmpty, "the document is empty", "le document est vide")
 	}
 	if p := TooLarge(len(b)); p != nil {
 		return nil, p
@@ -142,14 +143,14 @@ func read(b []byte) (*Document, *Problem) {
 			return nil, p
 		}
 		if d.Syntaxe != SyntaxeCII {
-			return nil, problemf(CodePDFWithoutInvoice, "",
+			return nil, problemf(CodePDFWithoutInvoice,
 				"the XML attached to the PDF is not CII: a Factur-X PDF carries a CrossIndustryInvoice",
 				"le XML joint au PDF n'est pas du CII : un PDF Factur-X porte un CrossIndustryInvoice")
 		}
 		d.Syntaxe, d.PDF = SyntaxeFacturX, facts
 		return d, nil
 	case formArchive:
-		return nil, problemf(CodeArchive, "",
+		return nil, problemf(CodeArchive,
 			"the document is an archive (%s), and archives are never unpacked: insert the invoice file itself",
 			"le document est une archive (%s), et les archives ne sont jamais ouvertes : insérez le fichier de la facture lui-même",
 			what)
@@ -163,7 +164,7 @@ func notAnInvoice(what string) *Problem {
 	if what != "" {
 		what = " (" + what + ")"
 	}
-	return problemf(CodeNotAnInvoice, "",
+	return problemf(CodeNotAnInvoice,
 		"this is not an invoice%s: insert UBL 2.1, CII D16B or a Factur-X PDF",
 		"ceci n'est pas une facture%s : insérez de l'UBL 2.1, du CII D16B ou un PDF Factur-X", what)
 }

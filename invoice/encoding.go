@@ -71,14 +71,14 @@ func toUTF8(b []byte) ([]byte, *Problem) {
 		label := string(slices.Concat(m[1], m[2]))
 		declared = labels[strings.ToLower(strings.TrimSpace(label))]
 		if declared == "" {
-			return nil, problemf(CodeEncoding, "",
+			return nil, problemf(CodeEncoding,
 				"the XML declaration names an unknown encoding, %s: use UTF-8",
 				"la déclaration XML nomme un encodage inconnu, %s : utilisez UTF-8", quote(label))
 		}
 		agree := declared == proven || proven == "" && !strings.HasPrefix(declared, "utf-16") ||
 			declared == "utf-16" && strings.HasPrefix(proven, "utf-16")
 		if !agree {
-			return nil, problemf(CodeEncoding, "",
+			return nil, problemf(CodeEncoding,
 				"the XML declaration says %s and the first bytes of the document are another encoding: make them agree",
 				"la déclaration XML dit %s et les premiers octets du document sont d'un autre encodage : faites-les concorder",
 				declared)
@@ -123,7 +123,7 @@ func checkUTF8(b []byte) ([]byte, *Problem) {
 }
 
 func badBytes(enc string) *Problem {
-	return problemf(CodeEncoding, "",
+	return problemf(CodeEncoding,
 		"the document says that it is %s and contains bytes that are not: declare its true encoding, or write UTF-8",
 		"le document se dit en %s et contient des octets qui n'en sont pas : déclarez son véritable encodage, ou écrivez en UTF-8", enc)
 }

@@ -11,6 +11,7 @@ import (
 // Party is a seller or a buyer.
 type Party struct {
 	Name        string  // BT-27 or BT-44, its line breaks taken out
+	NameAt      Value   // where it stands
 	Country     string  // BT-40 or BT-55
 	Identifiers []Value // every one, the legal registration first
 	// ID is the identifier that counts: the SIRET, else what comes nearest.
@@ -46,7 +47,8 @@ const routingAddress = "11000201100044"
 // newParty takes a party out of the document. Nothing is repaired: Chorus Pro refuses a SIRET with a blank in it.
 func newParty(t *tree.Tree, paths partyPaths, recipient bool) Party {
 	var p Party
-	p.Name = strings.Join(strings.FieldsFunc(filled(values(t, "", paths.name...)).Text, isBlank), " ")
+	p.NameAt = filled(values(t, map[bool]string{false: "BT-27", true: "BT-44"}[recipient], paths.name...))
+	p.Name = strings.Join(strings.FieldsFunc(p.NameAt.Text, isBlank), " ")
 	p.Country = strings.ToUpper(filled(values(t, "", paths.country)).Trimmed())
 	for _, place := range paths.identifiers {
 		for _, v := range values(t, place.term, place.path) {

@@ -33,7 +33,7 @@ func embeddedInvoice(b []byte) (x []byte, facts *PDF, p *Problem) {
 	}()
 	f := openPDF(b)
 	if f.trailer["Encrypt"] != nil {
-		return nil, nil, problemf(CodePDFEncrypted, "", "the PDF is encrypted: Factur-X forbids it", "le PDF est chiffré : Factur-X l'interdit")
+		return nil, nil, problemf(CodePDFEncrypted, "the PDF is encrypted: Factur-X forbids it", "le PDF est chiffré : Factur-X l'interdit")
 	}
 	catalog := f.catalog()
 	if catalog == nil {
@@ -43,29 +43,29 @@ func embeddedInvoice(b []byte) (x []byte, facts *PDF, p *Problem) {
 	stream, seen := f.attachedXML(catalog, facts)
 	if stream == nil {
 		if seen == "" {
-			return nil, nil, problemf(CodePDFWithoutInvoice, "", "the PDF has no attached file: Factur-X carries factur-x.xml",
+			return nil, nil, problemf(CodePDFWithoutInvoice, "the PDF has no attached file: Factur-X carries factur-x.xml",
 				"le PDF n'a pas de fichier joint : Factur-X porte factur-x.xml")
 		}
-		return nil, nil, problemf(CodePDFWithoutInvoice, "", "no file attached to the PDF is called factur-x.xml, but %s",
+		return nil, nil, problemf(CodePDFWithoutInvoice, "no file attached to the PDF is called factur-x.xml, but %s",
 			"aucun fichier joint au PDF ne s'appelle factur-x.xml, mais %s", quote(seen))
 	}
 	x, err := f.decode(stream, maxAttached)
 	switch {
 	case errors.Is(err, errInflated):
-		return nil, nil, problemf(CodePDF, "", "the XML attached to the PDF inflates to more than 10 MB",
+		return nil, nil, problemf(CodePDF, "the XML attached to the PDF inflates to more than 10 MB",
 			"le XML joint au PDF dépasse 10 Mo une fois décompressé")
 	case err != nil:
 		return nil, nil, badPDF()
 	}
 	if len(bytes.TrimSpace(x)) == 0 {
-		return nil, nil, problemf(CodePDFWithoutInvoice, "", "the XML attached to the PDF is empty", "le XML joint au PDF est vide")
+		return nil, nil, problemf(CodePDFWithoutInvoice, "the XML attached to the PDF is empty", "le XML joint au PDF est vide")
 	}
 	f.readXMP(catalog, facts)
 	return x, facts, nil
 }
 
 func badPDF() *Problem {
-	return problemf(CodePDF, "", "the PDF is damaged or too complex to be an invoice: open it and save it again",
+	return problemf(CodePDF, "the PDF is damaged or too complex to be an invoice: open it and save it again",
 		"le PDF est abîmé, ou trop complexe pour une facture : ouvrez-le et enregistrez-le de nouveau")
 }
 

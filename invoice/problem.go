@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The codes of a Problem. They are stable: applications read them in reason_code.
+// The codes of a Problem. They are stable: applications read them in reason_code, with CH- before them.
 const (
 	// From Read: these bytes are no invoice.
 	CodeEmpty             = "EMPTY"
@@ -23,36 +23,25 @@ const (
 	CodePDF               = "PDF" // damaged, or beyond the limits
 	CodePDFEncrypted      = "PDF_ENCRYPTED"
 	CodePDFWithoutInvoice = "PDF_WITHOUT_INVOICE"
+	CodeControlCharacters = "CONTROL_CHARACTERS" // a NUL
 
-	// From Check, always with a Term (CONTROL_CHARACTERS also from Read, for a NUL).
-	CodeMissing           = "MISSING"
-	CodeSeveral           = "SEVERAL" // twice in the document, with different values
-	CodeNumberTooLong     = "NUMBER_TOO_LONG"
-	CodeNumberCharacters  = "NUMBER_CHARACTERS"
-	CodeDate              = "DATE"
-	CodeType              = "TYPE"
-	CodeSIRET             = "SIRET"
-	CodeAmount            = "AMOUNT"
-	CodeCurrency          = "CURRENCY"
-	CodeCadre             = "CADRE"
-	CodeTooLong           = "TOO_LONG"
-	CodeControlCharacters = "CONTROL_CHARACTERS"
-	CodeFields            = "FIELDS" // of what the column fields says
+	// From ReadFields: what the application says of a PDF without XML cannot be read.
+	CodeFields = "FIELDS"
 )
 
-// Problem says which term is wrong, why, and what to do about it. It never holds more than 40 characters of the document.
+// Problem says why a document cannot be read, and what to do about it. It never holds more than 40 characters of the document.
 type Problem struct {
 	Code      string // one of the Code constants
-	Term      string // the EN 16931 term, as "BT-1"; "" when the whole document is meant
-	Message   string // English; names the term
+	Where     string // of fields: which one; XML's line and column are in the messages
+	Message   string // English
 	MessageFR string // the same in French
 }
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 
 // problemf gives the same arguments to both texts.
-func problemf(code, term, english, french string, args ...any) *Problem {
-	return &Problem{Code: code, Term: term, Message: fmt.Sprintf(english, args...), MessageFR: fmt.Sprintf(french, args...)}
+func problemf(code, english, french string, args ...any) *Problem {
+	return &Problem{Code: code, Message: fmt.Sprintf(english, args...), MessageFR: fmt.Sprintf(french, args...)}
 }
 
 // quoted is the most that a message shows of a document, in characters.

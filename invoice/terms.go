@@ -60,7 +60,9 @@ var (
 			"BT-2":   {"cbc:IssueDate"},
 			"BT-3":   {"cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode"},
 			"BT-5":   {"cbc:DocumentCurrencyCode"},
+			"BT-12":  {"cac:ContractDocumentReference/cbc:ID"},
 			"BT-13":  {"cac:OrderReference/cbc:ID"},
+			"BT-22":  {"cbc:Note"},
 			"BT-23":  {"cbc:ProfileID"},
 			"BT-24":  {"cbc:CustomizationID"},
 			"BT-25":  {"cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID", "cac:BillingReference/cac:CreditNoteDocumentReference/cbc:ID"},
@@ -103,6 +105,8 @@ var (
 			"BT-2":   {ciiDocument + "ram:IssueDateTime/udt:DateTimeString"},
 			"BT-3":   {ciiDocument + "ram:TypeCode"},
 			"BT-5":   {ciiSettlement + "ram:InvoiceCurrencyCode"},
+			"BT-12":  {ciiAgreement + "ram:ContractReferencedDocument/ram:IssuerAssignedID"},
+			"BT-22":  {ciiDocument + "ram:IncludedNote/ram:Content"},
 			"BT-13":  {ciiAgreement + "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID"},
 			"BT-23":  {ciiContext + "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"},
 			"BT-24":  {ciiContext + "ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"},
@@ -147,7 +151,7 @@ func recognise(root xml.Name) (*syntax, *Problem) {
 		return cii, nil
 	}
 	if root.Local == "CrossIndustryDocument" || root.Local == "CrossIndustryInvoice" {
-		return nil, problemf(CodeVersion, "",
+		return nil, problemf(CodeVersion,
 			"this is an older cross industry invoice (ZUGFeRD 1.0 or CII before D16B): write CII D16B",
 			"ceci est une ancienne facture CII (ZUGFeRD 1.0 ou CII antérieur à D16B) : écrivez du CII D16B")
 	}

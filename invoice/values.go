@@ -177,7 +177,7 @@ func parseAmount(s string) (decimal.Decimal, bool) {
 	return d, err == nil
 }
 
-// The form of a date in each syntax: UBL has xs:date, whose time zone does not move the civil date; CII has format 102.
+// The form of a date in each syntax: UBL and fields have xs:date, whose time zone does not move the civil date; CII has format 102.
 var (
 	ublDate = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?$`)
 	ciiDate = regexp.MustCompile(`^[0-9]{8}$`)
@@ -186,7 +186,7 @@ var (
 // date reads BT-2 in the form of the syntax, and in no other.
 func (d *Document) date() (time.Time, bool) {
 	v := d.At("BT-2")
-	if d.Syntaxe == SyntaxeUBL {
+	if d.Syntaxe != SyntaxeCII {
 		m := ublDate.FindStringSubmatch(v.Trimmed())
 		if m == nil {
 			return time.Time{}, false

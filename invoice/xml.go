@@ -51,6 +51,6 @@ func codeOf(kind tree.Kind) string {
 
 // truncated says that a file was cut short.
 func truncated() *Problem {
-	return problemf(CodeTruncated, "", "the document ends before its end: insert the whole file",
+	return problemf(CodeTruncated, "the document ends before its end: insert the whole file",
 		"le document s'arrête avant sa fin : insérez le fichier entier")
 }

@@ -21,8 +21,14 @@ import (
 // the process. So a row with a death is read apart, in a process of its own with limits of its own. Only one that dies there by itself is condemned, and
 // nothing else is harmed by it.
 
-// readEnv asks a program to be such a process; its value is what it is to judge by (rules.Options), as JSON.
+// readEnv asks a program to be such a process; its value is what it is to judge by, as JSON.
 const readEnv = "CHORISTE_READ_DOCUMENT"
+
+// order is what such a process is told. Fields come before the document on its standard input.
+type order struct {
+	rules.Options
+	Fields int // bytes; -1: there are none
+}
 
 const (
 	apartTimeout = 20 * time.Second
@@ -57,16 +63,21 @@ func ServeReading() {
 
 // ReadFor reads one document and writes what is to be known of it.
 func ReadFor(in io.Reader, out io.Writer, options string) error {
-	var o rules.Options
+	var o order
 	if err := json.Unmarshal([]byte(options), &o); err != nil {
 		return err
 	}
-	doc, err := io.ReadAll(io.LimitReader(in, invoice.MaxBytes+1))
+	doc, err := io.ReadAll(io.LimitReader(in, int64(max(o.Fields, 0))+invoice.MaxBytes+1))
 	if err != nil {
 		return err
 	}
+	var fields []byte
+	if o.Fields >= 0 {
+		n := min(o.Fields, len(doc))
+		fields, doc = doc[:n:n], doc[n:]
+	}
 	var a apart
-	a.Facts, a.Findings = read(doc, o)
+	a.Facts, a.Findings = read(doc, fields, o.Options)
 	return json.NewEncoder(out).Encode(a)
 }
 
@@ -74,14 +85,14 @@ func ReadFor(in io.Reader, out io.Writer, options string) error {
 var errDied = errors.New("the process that read the document died of it")
 
 // readApart reads a document in another process, or in this one, alone, when there can be no other.
-func readApart(ctx context.Context, doc []byte, o rules.Options) (store.Facts, []rules.Finding, error) {
+func readApart(ctx context.Context, doc, fields []byte, o rules.Options) (store.Facts, []rules.Finding, error) {
 	apartOne.Lock()
 	defer apartOne.Unlock()
 	limited, cancel := context.WithTimeout(ctx, apartTimeout)
 	defer cancel()
-	cmd, out, err := startReader(limited, doc, o)
+	cmd, out, err := startReader(limited, doc, fields, o)
 	if err != nil {
-		facts, found := read(doc, o)
+		facts, found := read(doc, fields, o)
 		return facts, found, nil
 	}
 	err = cmd.Wait()
@@ -92,7 +103,7 @@ func readApart(ctx context.Context, doc []byte, o rules.Options) (store.Facts, [
 	case err == nil && json.Unmarshal(out.Bytes(), &a) == nil:
 		return a.Facts, a.Findings, nil
 	case forbidden(cmd.ProcessState):
-		facts, found := read(doc, o)
+		facts, found := read(doc, fields, o)
 		return facts, found, nil
 	case asked(cmd.ProcessState):
 		return a.Facts, nil, errors.New("the process that read the document was asked to end")
@@ -101,7 +112,7 @@ func readApart(ctx context.Context, doc []byte, o rules.Options) (store.Facts, [
 }
 
 // startReader starts this program as a reader. It gets nothing of the environment: it needs no secret.
-func startReader(ctx context.Context, doc []byte, o rules.Options) (*exec.Cmd, *bytes.Buffer, error) {
+func startReader(ctx context.Context, doc, fields []byte, o rules.Options) (*exec.Cmd, *bytes.Buffer, error) {
 	if !apartReady {
 		return nil, nil, errors.ErrUnsupported
 	}
@@ -109,14 +120,18 @@ func startReader(ctx context.Context, doc []byte, o rules.Options) (*exec.Cmd, *
 	if err != nil {
 		return nil, nil, err
 	}
-	options, err := json.Marshal(o)
+	told := order{o, -1}
+	if fields != nil {
+		told.Fields = len(fields)
+	}
+	options, err := json.Marshal(told)
 	if err != nil {
 		return nil, nil, err
 	}
 	out := &bytes.Buffer{}
 	cmd := exec.CommandContext(ctx, program) //nolint:gosec // this program itself
 	cmd.Env = []string{readEnv + "=" + string(options), "GOMEMLIMIT=160MiB", "GOMAXPROCS=1", "GOTRACEBACK=none"}
-	cmd.Stdin = bytes.NewReader(doc)
+	cmd.Stdin = io.MultiReader(bytes.NewReader(fields), bytes.NewReader(doc))
 	cmd.Stdout = &capped{out, mostFacts}
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)

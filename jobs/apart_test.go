@@ -14,7 +14,6 @@ import (
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/invoice/rules"
-	"github.com/choriste/choriste/store"
 )
 
 // The texts of documents that break the process which reads them, in the ways in which one can.
@@ -34,7 +33,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	doc, _ := io.ReadAll(os.Stdin)
-	switch string(doc) {
+	switch strings.TrimPrefix(string(doc), "{}") { // fields come first
 	case breaksKilled:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case breaksStack:
@@ -67,8 +66,8 @@ func TestReadApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, doc := range map[string][]byte{"UBL": i.UBL(), "CII": i.CII(), "Factur-X": pdf, "nothing": []byte("hello")} {
-		facts, problems, err := readApart(t.Context(), doc, rules.Options{})
-		want, wantProblems := read(doc, rules.Options{})
+		facts, problems, err := readApart(t.Context(), doc, nil, rules.Options{})
+		want, wantProblems := read(doc, nil, rules.Options{})
 		if err != nil || facts.NumeroFacture != want.NumeroFacture || !facts.MontantTTC.Decimal.Equal(want.MontantTTC.Decimal) || !facts.DateFacture.Equal(want.DateFacture) ||
 			len(problems) != len(wantProblems) || len(problems) > 0 && problems[0] != wantProblems[0] {
 			t.Errorf("%s: %+v, %v, %v; want %+v, %v", name, facts, problems, err, want, wantProblems)
@@ -76,19 +75,19 @@ func TestReadApart(t *testing.T) {
 	}
 	for _, doc := range []string{breaksKilled, breaksStack, breaksMemory, breaksSilently} {
 		began := time.Now()
-		if _, _, err := readApart(t.Context(), []byte(doc), rules.Options{}); !errors.Is(err, errDied) {
+		if _, _, err := readApart(t.Context(), []byte(doc), nil, rules.Options{}); !errors.Is(err, errDied) {
 			t.Errorf("%s: %v", doc, err)
 		}
 		if took := time.Since(began); took > apartTimeout+5*time.Second {
 			t.Errorf("%s: %s", doc, took)
 		}
 	}
-	if _, _, err := readApart(t.Context(), []byte(breaksAsked), rules.Options{}); err == nil || errors.Is(err, errDied) {
+	if _, _, err := readApart(t.Context(), []byte(breaksAsked), nil, rules.Options{}); err == nil || errors.Is(err, errDied) {
 		t.Errorf("asked to end: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := readApart(ended, i.UBL(), rules.Options{}); err != nil && errors.Is(err, errDied) {
+	if _, _, err := readApart(ended, i.UBL(), nil, rules.Options{}); err != nil && errors.Is(err, errDied) {
 		t.Errorf("at a shutdown: %v", err)
 	}
 }
@@ -130,8 +129,16 @@ func TestDocumentsWaitForEachOther(t *testing.T) {
 
 // TestFieldsDoNotSpareADocumentFromBeingReadApart: the PDF beside fields is opened too, and may break whoever opens it.
 func TestFieldsDoNotSpareADocumentFromBeingReadApart(t *testing.T) {
-	_, _, err := (&Jobs{}).readFetched(t.Context(), &Account{}, store.Invoice{HasFields: true, Deaths: 1}, []byte(breaksKilled))
+	_, _, err := readApart(t.Context(), []byte(breaksKilled), []byte("{}"), rules.Options{})
 	if !errors.Is(err, errDied) {
 		t.Errorf("read as %v", err)
+	}
+	i := invoicetest.Invoice{Numero: "F-8"}
+	pdf, err := i.PDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts, found, err := readApart(t.Context(), pdf, i.Fields(), rules.Options{}); err != nil || len(found) > 0 || facts.NumeroFacture != "F-8" || facts.Syntaxe != invoice.SyntaxePDF {
+		t.Errorf("%+v, %v, %v", facts, found, err)
 	}
 }

@@ -84,23 +84,17 @@ func (j *Jobs) readCheck(ctx context.Context, acct *Account, c store.Check) (sto
 		return store.Facts{}, nil, errNoRoom
 	}
 	defer release()
-	doc, err := j.Store.CheckDocument(ctx, c)
+	doc, fields, err := j.Store.CheckDocument(ctx, c)
 	if err != nil {
 		return store.Facts{}, nil, err
 	}
-	o := rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: acct.Rules}
+	o := rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: acct.Rules, Now: c.Now}
 	if c.Tries > 1 {
-		return readApart(ctx, doc, o)
+		return readApart(ctx, doc, fields, o)
 	}
-	facts, found := read(doc, o)
+	facts, found := read(doc, fields, o)
 	return facts, found, nil
 }
 
 // poison is what is said of a document that breaks the program that reads it.
-var poison = []rules.Finding{{
-	Code: "CH-POISON", Severity: rules.Error,
-	Message:   "reading this document breaks the program that reads it",
-	MessageFR: "la lecture de ce document fait échouer le programme qui le lit",
-	Remedy:    "Report it to the makers of choriste; ask again after an update.",
-	RemedyFR:  "Signalez-le aux auteurs de choriste ; redemandez après une mise à jour.",
-}}
+var poison = []rules.Finding{rules.Outside("CH-POISON", "", "")}

@@ -114,19 +114,20 @@ func (j *Jobs) readDocument(ctx context.Context, acct *Account, inv store.Invoic
 	return j.readFetched(ctx, acct, inv, doc)
 }
 
-// readFetched reads a document that is in memory. One whose fields stand beside it is opened all the same, to see that it carries no XML.
+// readFetched reads a document that is in memory.
 func (j *Jobs) readFetched(ctx context.Context, acct *Account, inv store.Invoice, doc []byte) (store.Facts, []rules.Finding, error) {
-	options := rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules}
-	if inv.Deaths > 0 {
-		facts, found, err := readApart(ctx, doc, options)
-		if err != nil || !inv.HasFields {
-			return facts, found, err
+	options := rules.Options{SyntaxeFlux: inv.SyntaxeFlux, Levels: acct.Rules, Now: inv.Leaves}
+	var fields []byte
+	if inv.HasFields {
+		var err error
+		if fields, err = j.Store.Fields(ctx, inv); err != nil {
+			return store.Facts{}, nil, err
 		}
 	}
-	if inv.HasFields {
-		return j.readFields(ctx, inv, doc)
+	if inv.Deaths > 0 {
+		return readApart(ctx, doc, fields, options)
 	}
-	facts, found := read(doc, options)
+	facts, found := read(doc, fields, options)
 	return facts, found, nil
 }
 
@@ -136,12 +137,7 @@ func (j *Jobs) sameNumber(ctx context.Context, inv store.Invoice, facts store.Fa
 	if err != nil || numero == "" || numero != facts.NumeroFacture || annee != facts.DateFacture.Year() || !strings.HasPrefix(facts.FournisseurSIRET, siren) {
 		return nil, err
 	}
-	return []rules.Finding{{
-		Code: "CH-SAME-NUMBER", Severity: rules.Error, Term: "BT-1", Value: facts.NumeroFacture,
-		Message:   "BT-1 (number) is that of the refused invoice which this one replaces: Chorus Pro keeps it",
-		MessageFR: "BT-1 (numéro) est celui de la facture rejetée que celle-ci remplace : Chorus Pro le conserve",
-		Remedy:    "Give the new invoice another number.", RemedyFR: "Donnez à la nouvelle facture un autre numéro.",
-	}}, nil
+	return []rules.Finding{rules.Outside("CH-SAME-NUMBER", facts.NumeroFacture, "")}, nil
 }
 
 // supplier says what is wrong when the account may not send for this supplier. One that could not be read is another finding's affair.
@@ -149,19 +145,21 @@ func (a *Account) supplier(siret string) []rules.Finding {
 	if siret == "" || len(a.Suppliers) == 0 || slices.Contains(a.Suppliers, siret) {
 		return nil
 	}
-	return []rules.Finding{{
-		Code: "CH-SUPPLIER", Severity: rules.Error, Term: "BT-30", Value: siret, Where: "column account",
-		Message:   fmt.Sprintf("column account is %s, which may not send for the supplier %s (BT-30)", a.Name, siret),
-		MessageFR: fmt.Sprintf("la colonne account vaut %s, compte qui ne peut pas émettre pour le fournisseur %s (BT-30)", a.Name, siret),
-		Remedy:    "Name the supplier's own account, or have the SIRET added to the suppliers of this one.",
-		RemedyFR:  "Indiquez le compte de ce fournisseur, ou faites ajouter son SIRET à ce compte.",
-	}}
+	f := rules.Outside("CH-SUPPLIER", siret, "column account")
+	f.Message = fmt.Sprintf("column account is %s, which may not send for the supplier %s (BT-30)", a.Name, siret)
+	f.MessageFR = fmt.Sprintf("la colonne account vaut %s, compte qui ne peut pas émettre pour le fournisseur %s (BT-30)", a.Name, siret)
+	return []rules.Finding{f}
 }
 
-// read turns a document into columns and into what the rules say of it; what could be read is given in either case.
-func read(doc []byte, o rules.Options) (store.Facts, []rules.Finding) {
+// read turns a document, with fields beside it where it is a PDF without XML, into columns and into what the rules say of it; what could be read is given in either case.
+func read(doc, fields []byte, o rules.Options) (store.Facts, []rules.Finding) {
 	crash.Reading(doc)
-	report := rules.Judge(doc, o)
+	var report rules.Report
+	if fields != nil {
+		report = rules.JudgeFields(fields, doc, o)
+	} else {
+		report = rules.Judge(doc, o)
+	}
 	d := report.Document
 	if d == nil {
 		return store.Facts{}, report.Findings
@@ -208,11 +206,16 @@ const mostReason = 4000
 // explain joins all that stops an invoice into one text; the first one gives the row its code.
 func explain(found []rules.Finding) string {
 	var b strings.Builder
+	said := map[string]bool{} // one rule at several places says it once
 	for k, f := range found {
 		if f.Severity != rules.Error {
 			break
 		}
 		text := f.Message
+		if said[f.Code+text] {
+			continue
+		}
+		said[f.Code+text] = true
 		if k > 0 {
 			text = "; " + f.Code + ": " + text
 		}

@@ -91,7 +91,11 @@ func (j *Jobs) tell(ctx context.Context, name string, claim int64) error {
 		if next == nil {
 			break
 		}
-		body, err := webhookBody(next)
+		found, err := j.foundBy(ctx, next)
+		if err != nil {
+			return err
+		}
+		body, err := webhookBody(next, found)
 		if err != nil {
 			return j.untold(ctx, name, claim, next.Seq, webhook.Result{Code: codeUnreadable})
 		}
@@ -138,14 +142,30 @@ func webhookID(a *store.Announcement) string {
 	return fmt.Sprintf("evt_%d_%x", a.Seq, a.At.UnixMicro())
 }
 
-func webhookBody(a *store.Announcement) ([]byte, error) {
+// mostTold is how many findings an event carries.
+const mostTold = 20
+
+// foundBy are the first findings of an event that tells of some, as they stand now.
+func (j *Jobs) foundBy(ctx context.Context, a *store.Announcement) ([]store.RuleFinding, error) {
+	var detail struct {
+		Findings []string `json:"findings"`
+	}
+	if a.InvoiceID == nil || json.Unmarshal(a.Detail, &detail) != nil || len(detail.Findings) == 0 {
+		return nil, nil
+	}
+	found, err := j.Store.RuleFindingsOf(ctx, []int64{*a.InvoiceID}, mostTold)
+	return found[*a.InvoiceID], err
+}
+
+func webhookBody(a *store.Announcement, found []store.RuleFinding) ([]byte, error) {
 	type data struct {
 		*store.Announcement
-		Help []answers.Help `json:"help"`
+		Help     []answers.Help      `json:"help"`
+		Findings []store.RuleFinding `json:"findings"`
 	}
 	return json.Marshal(struct {
 		Type      string    `json:"type"`
 		Timestamp time.Time `json:"timestamp"`
 		Data      data      `json:"data"`
-	}{a.Type, a.At.UTC(), data{a, append([]answers.Help{}, answers.ForEvent(a.ReasonCode, a.Detail)...)}})
+	}{a.Type, a.At.UTC(), data{a, append([]answers.Help{}, answers.ForEvent(a.ReasonCode, a.Detail)...), append([]store.RuleFinding{}, found...)}})
 }

@@ -156,6 +156,7 @@ CREATE TABLE chorus.structures (
     identifiant       text NOT NULL,
     designation       text,
     known_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    listed            boolean NOT NULL DEFAULT true, -- the portal's last list had it: the account is still attached to it
 
     watermark         timestamptz, -- changes up to here have been read when they could no longer be late
     fresh_until       timestamptz, -- changes up to here have been read once at least

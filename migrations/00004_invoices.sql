@@ -143,15 +143,19 @@ CREATE FUNCTION chorus.readable(j jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PA
 $$;
 -- +goose StatementEnd
 
+-- The largest document: 10 MB, what Chorus Pro takes as one file (docs/documents.md, "Sizes and attachments"). A test holds it to invoice.MaxBytes.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.max_document_bytes() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 10485760 $$;
+-- +goose StatementEnd
+
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
         RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
     END IF;
-    -- 30 MB is the portal's own limit for a flux (docs/chorus-pro.md §6.1).
-    IF octet_length(NEW.document) > 30000000 THEN
-        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+    IF octet_length(NEW.document) > chorus.max_document_bytes() THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: at most % are sent, make its attachments smaller', octet_length(NEW.document), chorus.max_document_bytes()
             USING ERRCODE = 'CH011', COLUMN = 'document';
     END IF;
     IF NEW.syntaxe_flux IS NOT NULL AND NEW.syntaxe_flux NOT IN (

@@ -5,6 +5,7 @@
 CREATE TABLE chorus.checks (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     document       bytea, -- until it has been judged
+    fields         jsonb, -- what a document says that is a PDF without XML; until it has been judged
     account        text NOT NULL DEFAULT 'default',
     syntaxe_flux   text CHECK (length(syntaxe_flux) <= 60),
     document_bytes integer NOT NULL,
@@ -44,9 +45,13 @@ BEGIN
     IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
         RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
     END IF;
-    IF octet_length(NEW.document) > 30000000 THEN
-        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+    IF octet_length(NEW.document) > chorus.max_document_bytes() THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: at most % are sent, make its attachments smaller', octet_length(NEW.document), chorus.max_document_bytes()
             USING ERRCODE = 'CH011', COLUMN = 'document';
+    END IF;
+    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+        RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
+            USING ERRCODE = 'CH017', COLUMN = 'fields';
     END IF;
     IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
@@ -77,7 +82,7 @@ END $$;
 CREATE TRIGGER checks_wake AFTER INSERT ON chorus.checks FOR EACH STATEMENT EXECUTE FUNCTION chorus.checks_wake();
 
 REVOKE ALL ON FUNCTION chorus.checks_before_insert(), chorus.checks_wake() FROM PUBLIC;
-GRANT INSERT (document, account, syntaxe_flux) ON chorus.checks TO chorus_app, chorus_operator;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app, chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app, chorus_operator;
 GRANT SELECT ON chorus.check_findings TO chorus_app, chorus_operator;
 GRANT SELECT, UPDATE, DELETE ON chorus.checks TO chorus_worker;

@@ -8,7 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store/storetest"
 )
 
@@ -23,7 +25,7 @@ func TestExplainInSQL(t *testing.T) {
 	p := func(s string) *string { return &s }
 	rows := []row{
 		{},
-		{reasonCode: p("MISSING"), reason: p("MISSING: BT-10 | 20001")},
+		{reasonCode: p("BR-02"), reason: p("BR-02: BT-1 | 20001")},
 		{reasonCode: p("RECIPIENT"), reason: p("MONTANT_ERR - Montant de la facture erroné"), statut: p("REJETEE"), comment: p("MONTANT_ERR - Montant de la facture erroné")},
 		{reasonCode: p("REFUSED"), reason: p("GDP_MSG_11_022 - Le fichier dépasse la taille maximale autorisée.")},
 		{statut: p("SUSPENDUE"), comment: p("AUTRE : pièces; voir JUSTIF_ABS et SE_ERR")},
@@ -118,5 +120,41 @@ func TestInvoiceHelp(t *testing.T) {
 	want := []string{"1 FLUX_REJECTED supplier -", "1 ELEMENT_MISSING supplier L'element (CreditNote.DocumentCurrencyCode.value) est obligatoire"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+
+	// What is wrong with a document is said by the rules, with its own values; a warning asks for nothing.
+	for _, sql := range []string{
+		`INSERT INTO chorus.invoices (account, document) VALUES ('default', 'x'), ('another', 'x')`,
+		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
+		`UPDATE chorus.invoices SET state = 'invalid', reason_code = 'BR-CO-15', reason = '-', findings = 3 WHERE id > 2`,
+		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
+		`INSERT INTO chorus.invoice_findings (invoice_id, n, code, severity, term, value, message, message_fr, remedy, remedy_fr)
+		 SELECT i, n, ('{BR-CO-15,CH-CADRE,CH-IBAN}'::text[])[n], CASE n WHEN 3 THEN 'warning' ELSE 'error' END, 'BT-' || n, 'v', 'en', 'fr', 'do', 'faire' FROM generate_series(3, 4) i, generate_series(1, 3) n`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	rows, err = app.Query(t.Context(), `SELECT format('%s %s %s %s %s %s %s', id, kind, code, term, who, text_fr, remedy_fr) FROM chorus.invoice_help WHERE id > 2 ORDER BY code`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	want = []string{"3 rule BR-CO-15 BT-1 supplier fr faire", "3 rule CH-CADRE BT-2 supplier fr faire"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+}
+
+// One limit of a document, in the database and in the program.
+func TestLargestDocument(t *testing.T) {
+	conn, err := pgx.Connect(t.Context(), storetest.New(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var most int
+	if err := conn.QueryRow(t.Context(), `SELECT chorus.max_document_bytes()`).Scan(&most); err != nil || most != invoice.MaxBytes || invoice.MaxBytes != chorus.MaxFile {
+		t.Errorf("%d, %v, want %d and %d", most, err, invoice.MaxBytes, chorus.MaxFile)
 	}
 }

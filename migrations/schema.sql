@@ -161,6 +161,7 @@ CREATE POLICY worker ON chorus.check_findings FOR ALL TO chorus_worker USING tru
 CREATE TABLE chorus.checks (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     document bytea,
+    fields jsonb,
     account text DEFAULT 'default'::text NOT NULL,
     syntaxe_flux text,
     document_bytes integer NOT NULL,
@@ -713,6 +714,7 @@ CREATE TABLE chorus.structures (
     identifiant text NOT NULL,
     designation text,
     known_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    listed boolean DEFAULT true NOT NULL,
     watermark timestamp with time zone,
     fresh_until timestamp with time zone,
     wide_from timestamp with time zone,
@@ -818,7 +820,22 @@ CREATE VIEW chorus.invoice_help AS
     h.remedy,
     h.remedy_fr
    FROM (chorus.invoice_status i
-     CROSS JOIN LATERAL chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) h(kind, code, who, retry, term, column_name, message, text, text_fr, remedy, remedy_fr));
+     CROSS JOIN LATERAL chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) h(kind, code, who, retry, term, column_name, message, text, text_fr, remedy, remedy_fr))
+UNION ALL
+ SELECT i.id,
+    'rule'::text AS kind,
+    f.code,
+    'supplier'::text AS who,
+    'never'::text AS retry,
+    f.term,
+    NULL::text AS column_name,
+    NULL::text AS message,
+    f.message AS text,
+    f.message_fr AS text_fr,
+    f.remedy,
+    f.remedy_fr
+   FROM (chorus.invoice_status i
+     JOIN chorus.invoice_findings f ON (((f.invoice_id = i.id) AND (f.severity = 'error'::text))));
 
 CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
  SELECT id,
@@ -1516,9 +1533,13 @@ BEGIN
     IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
         RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
     END IF;
-    IF octet_length(NEW.document) > 30000000 THEN
-        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+    IF octet_length(NEW.document) > chorus.max_document_bytes() THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: at most % are sent, make its attachments smaller', octet_length(NEW.document), chorus.max_document_bytes()
             USING ERRCODE = 'CH011', COLUMN = 'document';
+    END IF;
+    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+        RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
+            USING ERRCODE = 'CH017', COLUMN = 'fields';
     END IF;
     IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
@@ -1863,9 +1884,8 @@ BEGIN
     IF NEW.document IS NULL OR octet_length(NEW.document) = 0 THEN
         RAISE EXCEPTION 'column "document" is empty: it must hold the invoice file (Factur-X PDF, CII or UBL)' USING ERRCODE = 'CH010', COLUMN = 'document';
     END IF;
-    -- 30 MB is the portal's own limit for a flux (docs/chorus-pro.md §6.1).
-    IF octet_length(NEW.document) > 30000000 THEN
-        RAISE EXCEPTION 'column "document" holds % bytes: Chorus Pro takes at most 30000000', octet_length(NEW.document)
+    IF octet_length(NEW.document) > chorus.max_document_bytes() THEN
+        RAISE EXCEPTION 'column "document" holds % bytes: at most % are sent, make its attachments smaller', octet_length(NEW.document), chorus.max_document_bytes()
             USING ERRCODE = 'CH011', COLUMN = 'document';
     END IF;
     IF NEW.syntaxe_flux IS NOT NULL AND NEW.syntaxe_flux NOT IN (
@@ -2293,6 +2313,13 @@ BEGIN
             jsonb_build_object('starts_at', NEW.starts_at, 'ends_at', NEW.ends_at));
     RETURN NULL;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.max_document_bytes()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ SELECT 10485760 $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.my_accounts()
@@ -3264,9 +3291,9 @@ GRANT SELECT ON chorus.transitions TO chorus_worker;
 GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
-GRANT INSERT (document, account, syntaxe_flux) ON chorus.checks TO chorus_app;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
-GRANT INSERT (document, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;

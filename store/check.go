@@ -16,7 +16,8 @@ type Check struct {
 	Account       string
 	SyntaxeFlux   string
 	DocumentBytes int
-	Tries         int // with this one: an earlier one died, or took too long
+	Tries         int       // with this one: an earlier one died, or took too long
+	Now           time.Time // the database's clock
 }
 
 // TakeChecks claims up to limit documents of these accounts that wait to be judged, for as long as hold.
@@ -33,17 +34,17 @@ func (s *Store) TakeChecks(ctx context.Context, limit int, hold time.Duration, a
 		    FOR UPDATE SKIP LOCKED
 		) w
 		WHERE c.id = w.id
-		RETURNING c.id, c.account, coalesce(c.syntaxe_flux, ''), c.document_bytes, c.tries`, limit, hold, accounts)
+		RETURNING c.id, c.account, coalesce(c.syntaxe_flux, ''), c.document_bytes, c.tries, clock_timestamp()`, limit, hold, accounts)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Check])
 }
 
-// CheckDocument returns the document of a check.
-func (s *Store) CheckDocument(ctx context.Context, c Check) (doc []byte, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT document FROM chorus.checks WHERE id = $1`, c.ID).Scan(&doc)
-	return doc, err
+// CheckDocument returns the document of a check, and its fields; nil: there are none.
+func (s *Store) CheckDocument(ctx context.Context, c Check) (doc, fields []byte, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT document, fields FROM chorus.checks WHERE id = $1`, c.ID).Scan(&doc, &fields)
+	return doc, fields, err
 }
 
 // Checked stores the answer, and lets the document go. Where another worker has taken the check meanwhile, it is that one's to answer.
@@ -51,7 +52,7 @@ func (s *Store) Checked(ctx context.Context, c Check, ok bool, found []RuleFindi
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			UPDATE chorus.checks
-			SET document = NULL, claimed_until = NULL, done_at = clock_timestamp(), ok = $3, findings = $4
+			SET document = NULL, fields = NULL, claimed_until = NULL, done_at = clock_timestamp(), ok = $3, findings = $4
 			WHERE id = $1 AND tries = $2 AND done_at IS NULL`, c.ID, c.Tries, ok, len(found))
 		if err != nil || tag.RowsAffected() == 0 || len(found) == 0 {
 			return err

@@ -40,8 +40,9 @@ type Invoice struct {
 	InDoubtSince          time.Time
 	Claim                 int64
 	DocumentBytes         int
-	HasFields             bool // the document is a PDF without XML
-	Deaths                int  // jobs that neither ended nor gave the row back while it was received
+	HasFields             bool      // the document is a PDF without XML
+	Deaths                int       // jobs that neither ended nor gave the row back while it was received
+	Leaves                time.Time // by the database's clock, when it is sent at the earliest: now, or not_before
 }
 
 // Siren is the first nine digits of the supplier's SIRET: the part that makes an invoice number unique.
@@ -79,7 +80,7 @@ const invoiceColumns = `
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
 	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
-	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL`
+	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL, greatest(clock_timestamp(), i.not_before)`
 
 func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	var (
@@ -96,7 +97,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
 		&deposited, &doubt, &since,
-		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields,
+		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields, &i.Leaves,
 	}, more...)...)
 	if err != nil {
 		return i, err
@@ -159,12 +160,12 @@ func (s *Store) Fields(ctx context.Context, i Invoice) ([]byte, error) {
 	return fields, err
 }
 
-// SupplierStructure returns the portal's number (idStructureCPP) of a supplier structure that the account sees; 0: none of this SIRET. listed is how long
+// SupplierStructure returns the portal's number (idStructureCPP) of a supplier structure that the account saw when they were last listed; 0: none of this SIRET. listed is how long
 // ago the account's structures were listed; negative: never.
 func (s *Store) SupplierStructure(ctx context.Context, account, siret string) (id int64, listed time.Duration, err error) {
 	var age *float64
 	err = s.pool.QueryRow(ctx, `
-		SELECT coalesce((SELECT max(id_structure_cpp) FROM chorus.structures WHERE account = $1 AND identifiant = $2), 0),
+		SELECT coalesce((SELECT max(id_structure_cpp) FROM chorus.structures WHERE account = $1 AND identifiant = $2 AND listed), 0),
 		       (SELECT extract(epoch FROM clock_timestamp() - structures_at)::float8 FROM chorus.accounts WHERE name = $1)`, account, siret).Scan(&id, &age)
 	if age == nil {
 		return id, -1, err

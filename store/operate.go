@@ -228,6 +228,7 @@ type Insertion struct {
 	ExternalRef string // "" = a fresh UUID
 	Account     string // "" = default
 	Document    []byte
+	Fields      json.RawMessage // of a PDF without XML
 	SyntaxeFlux string
 	Metadata    json.RawMessage
 	Replaces    int64 // 0 = none
@@ -236,15 +237,17 @@ type Insertion struct {
 // Submit inserts an invoice as any application would.
 func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
 	var id int64
-	var meta *string
-	if len(n.Metadata) > 0 {
-		m := string(n.Metadata)
-		meta = &m
+	text := func(j json.RawMessage) *string {
+		if len(j) == 0 {
+			return nil
+		}
+		t := string(j)
+		return &t
 	}
 	err := s.pool.QueryRow(ctx, `
-		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata, replaces)
-		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint))
-		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, meta, n.Replaces).Scan(&id)
+		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata, replaces, fields)
+		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint), $7)
+		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, text(n.Metadata), n.Replaces, text(n.Fields)).Scan(&id)
 	return id, err
 }
 

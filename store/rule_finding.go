@@ -85,3 +85,23 @@ func (s *Store) RuleFindings(ctx context.Context, invoice int64) ([]RuleFinding,
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[RuleFinding])
 }
+
+// RuleFindingsOf lists the first findings of each of these invoices, at most so many of each.
+func (s *Store) RuleFindingsOf(ctx context.Context, invoices []int64, most int) (map[int64][]RuleFinding, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT invoice_id, `+findingColumns+`
+		FROM chorus.invoice_findings
+		WHERE invoice_id = ANY ($1) AND n <= $2
+		ORDER BY invoice_id, n`, invoices, most)
+	if err != nil {
+		return nil, err
+	}
+	of := map[int64][]RuleFinding{}
+	var id int64
+	var f RuleFinding
+	_, err = pgx.ForEachRow(rows, []any{&id, &f.Code, &f.Severity, &f.Term, &f.Value, &f.Where, &f.Message, &f.MessageFR, &f.Remedy, &f.RemedyFR}, func() error {
+		of[id] = append(of[id], f)
+		return nil
+	})
+	return of, err
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
@@ -70,7 +71,7 @@ func TestRefusedInserts(t *testing.T) {
 	}{
 		{"no document", "external_ref", "'a'", nil, "CH010", `"document"`},
 		{"empty document", "document", "''", nil, "CH010", `"document"`},
-		{"31 MB", "document", "$1", []any{bytes.Repeat([]byte("x"), 31_000_000)}, "CH011", `"document"`},
+		{"a byte more than 10 MB", "document", "$1", []any{bytes.Repeat([]byte("x"), invoice.MaxBytes+1)}, "CH011", `"document"`},
 		{"unknown syntax", "document, syntaxe_flux", "'x', 'IN_DP_E9'", nil, "CH012", `"syntaxe_flux"`},
 		{"unknown account", "document, account", "'x', 'nobody'", nil, "CH013", `"account"`},
 		{"the same external_ref", "document, external_ref", "'y', 'twice'", nil, "23505", "invoices_external_ref_key"},

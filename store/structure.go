@@ -53,6 +53,14 @@ func (s *Store) Structures(ctx context.Context, account string, list []Structure
 				return err
 			}
 		}
+		ids := make([]int64, 0, len(list))
+		for _, st := range list {
+			ids = append(ids, st.ID)
+		}
+		if _, err := tx.Exec(ctx, `
+			UPDATE chorus.structures SET listed = NOT listed WHERE account = $1 AND listed <> (id_structure_cpp = ANY ($2))`, account, ids); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `
 			UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, every)
 		return err

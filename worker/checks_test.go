@@ -15,9 +15,10 @@ func TestChecksAreAnswered(t *testing.T) {
 	h := newHouse(t, nil)
 	h.start()
 	h.until("the account is known", `SELECT true FROM chorus.accounts WHERE name = 'default'`)
+	var fields *string // beside the document
 	ask := func(doc []byte) (id int64, ok bool, findings int) {
 		t.Helper()
-		if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.checks (document) VALUES ($1) RETURNING id`, doc).Scan(&id); err != nil {
+		if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.checks (document, fields) VALUES ($1, $2::text::jsonb) RETURNING id`, doc, fields).Scan(&id); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -51,7 +52,20 @@ func TestChecksAreAnswered(t *testing.T) {
 	if _, ok, n := ask([]byte("hello")); ok || n != 1 {
 		t.Errorf("none at all: %v, %d findings", ok, n)
 	}
-	if n := h.count(`SELECT (SELECT count(*) FROM chorus.invoices) + (SELECT count(*) FROM chorus.checks WHERE document IS NOT NULL)`); n != 0 {
+	inv := invoicetest.Invoice{Numero: "PDF"}
+	pdf, err := inv.PDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields = new(string(inv.Fields()))
+	if _, ok, n := ask(pdf); !ok || n != 0 {
+		t.Errorf("a PDF with fields: %v, %d findings", ok, n)
+	}
+	fields = new(`{"numero_facture": "PDF", "montant_ttc": "1.005"}`)
+	if _, ok, n := ask(pdf); ok || n < 4 {
+		t.Errorf("a PDF with bad fields: %v, %d findings", ok, n)
+	}
+	if n := h.count(`SELECT (SELECT count(*) FROM chorus.invoices) + (SELECT count(*) FROM chorus.checks WHERE document IS NOT NULL OR fields IS NOT NULL)`); n != 0 {
 		t.Errorf("%d rows or documents are left", n)
 	}
 	st := store.New(h.db.Pool)

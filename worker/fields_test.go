@@ -114,13 +114,13 @@ func TestFieldsThatCannotBeSent(t *testing.T) {
 		doc          []byte
 		fields, says string
 	}{
-		"beside XML":            {invoicetest.Invoice{}.UBL(), good, "leave the column fields null"},
+		"beside XML":            {invoicetest.Invoice{}.UBL(), good, "leave fields out"},
 		"beside Factur-X":       {facturX, good, "as XML already"},
 		"an unknown name":       {pdf, `{"number":"F-1"}`, "not known"},
 		"nothing":               {pdf, `{}`, "BT-1"},
 		"an amount in words":    {pdf, `{"montant_ttc":"a lot"}`, "amount"},
-		"a sum that is wrong":   {pdf, change(`"montant_tva":"`, `"montant_tva":"1`), "sum of montant_ht"},
-		"a date in words":       {pdf, change(`"date_facture":"2026`, `"date_facture":"26`), "2026-01-31"},
+		"a sum that is wrong":   {pdf, change(`"montant_tva":"`, `"montant_tva":"1`), "montant_ht and montant_tva make"},
+		"a date in words":       {pdf, change(`"date_facture":"2026`, `"date_facture":"26`), "BT-2"},
 		"somebody else's SIRET": {pdf, change(`"fournisseur_siret":"99999999800012"`, `"fournisseur_siret":"12345678200051"`), "not attached"},
 		"without XML or fields": {pdf, "", "PDF"},
 	} {
@@ -154,12 +154,25 @@ func TestASupplierIsLookedForInAFreshList(t *testing.T) {
 	h.exec(`DELETE FROM chorus.structures`)
 	h.exec(`UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + interval '6 hours'`)
 	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-NONE"})
-	if got := h.await(id, store.Invalid, store.Settled); got.State != store.Invalid || *got.ReasonCode != "CH-SUPPLIER" {
+	if got := h.await(id, store.Invalid, store.Settled); got.State != store.Invalid || *got.ReasonCode != "CH-SUPPLIER-DETACHED" {
 		t.Errorf("%s %v", got.State, got.ReasonCode)
 	}
 	h.exec(`UPDATE chorus.accounts SET structures_at = clock_timestamp() - interval '2 hours', next_at = clock_timestamp() + interval '4 hours'`)
 	id, _ = h.insertPDF(invoicetest.Invoice{Numero: "PDF-LATER"})
 	h.await(id, store.Settled)
+
+	// One that the portal no longer lists is not attached any more, though its structure is known.
+	st := store.New(h.db.Pool)
+	if err := st.Structures(t.Context(), "default", []store.Structure{{ID: 7, Identifiant: "99999998900010"}}, 6*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id, _ = h.insertPDF(invoicetest.Invoice{Numero: "PDF-DETACHED"})
+	if got := h.await(id, store.Invalid, store.Settled); got.State != store.Invalid || *got.ReasonCode != "CH-SUPPLIER-DETACHED" {
+		t.Errorf("detached: %s %v", got.State, got.ReasonCode)
+	}
+	if n := h.count(`SELECT count(*) FROM chorus.structures WHERE listed`); n != 1 {
+		t.Errorf("%d structures are listed", n)
+	}
 }
 
 // While the portal does not list the account's structures, a PDF without XML waits, and its row says for what; when they are listed, it goes on.

@@ -59,7 +59,7 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 // fillers are what programs write where they know no commitment.
 var fillers = []string{"NA", "N/A", "NC", "NEANT", "NONE", "SANS", "-", "0"}
 
-// judgeStructures applies the rules that depend on who sends and who receives (docs/chorus-pro.md §11).
+// judgeStructures applies the rules that depend on who sends and who receives.
 func (s *Sim) judgeStructures(f *Facts) string {
 	supplier := s.structures[f.Fournisseur]
 	if supplier == nil && s.cfg.KnownSuppliersOnly || supplier != nil && (supplier.Inactive || supplier.Publique) {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// The rules that make the portal refuse a document, whoever sends and receives it (docs/chorus-pro.md §11), and its way of wording: an element that is
+// The rules that make the portal refuse a document, whoever sends and receives it, and its way of wording: an element that is
 // missing and one whose value is not taken are both "obligatoire", which is what makes these messages so hard to understand.
 
 var (

@@ -23,6 +23,7 @@ type checkCmd struct {
 	Files       []string `arg:"" name:"file" help:"Factur-X PDF, CII or UBL files; - is standard input; a directory stands for the .pdf and .xml files in it and below."`
 	Account     string   `help:"By the rules of this account, as CHORISTE_ACCOUNTS_FILE has them." default:"default"`
 	SyntaxeFlux string   `name:"syntaxe" help:"The syntaxeFlux that is to be declared; by itself it is recognised."`
+	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
 	Lang        string   `help:"en or fr." enum:"en,fr" default:"en"`
 	Summary     bool     `help:"Only how often each rule is broken."`
 }
@@ -49,11 +50,20 @@ func (c checkCmd) Run(a *app) error {
 	if !known {
 		return fmt.Errorf("account %s is not in CHORISTE_ACCOUNTS_FILE: name another one, or leave --account out", c.Account)
 	}
+	var fields []byte
+	if c.Fields != "" {
+		if len(c.Files) > 1 {
+			return usageError{errors.New("--fields is for one file: give it alone")}
+		}
+		if fields, err = readFields(c.Fields); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
 	s := checkSummary{rules: map[string]*summaryRow{}}
 	progress := a.progress()
-	for result := range c.judge(ctx, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels}) {
+	for result := range c.judge(ctx, fields, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels, Now: time.Now()}) {
 		r := <-result
 		s.add(r)
 		progress(s.files)
@@ -93,7 +103,7 @@ const (
 )
 
 // judge checks the files beside each other and gives the results in their order.
-func (c checkCmd) judge(ctx context.Context, o rules.Options) <-chan chan checked {
+func (c checkCmd) judge(ctx context.Context, fields []byte, o rules.Options) <-chan chan checked {
 	results := make(chan chan checked, checkAhead)
 	room := semaphore.NewWeighted(checkBudget)
 	go func() {
@@ -118,7 +128,7 @@ func (c checkCmd) judge(ctx context.Context, o rules.Options) <-chan chan checke
 			}
 			g.Go(func() error {
 				defer room.Release(n)
-				result <- checkFile(name, size, o)
+				result <- checkFile(name, size, fields, o)
 				return nil
 			})
 			return nil
@@ -168,7 +178,7 @@ func eachFile(names []string, do func(name string, size int64, err error) error)
 }
 
 // checkFile reads and judges one file.
-func checkFile(name string, size int64, o rules.Options) checked {
+func checkFile(name string, size int64, fields []byte, o rules.Options) checked {
 	if found := rules.TooLarge(int(size)); found != nil {
 		return checked{File: name, Findings: found}
 	}
@@ -176,17 +186,22 @@ func checkFile(name string, size int64, o rules.Options) checked {
 	if err != nil {
 		return unread(name, err)
 	}
-	return judgeFile(name, doc, o)
+	return judgeFile(name, doc, fields, o)
 }
 
-// judgeFile says what the rules say of a document.
-func judgeFile(name string, doc []byte, o rules.Options) (r checked) {
+// judgeFile says what the rules say of a document, and of the fields beside it.
+func judgeFile(name string, doc, fields []byte, o rules.Options) (r checked) {
 	defer func() {
 		if broke := recover(); broke != nil { // its value could quote the document
 			r = unread(name, errors.New("this file breaks the program that reads it: please report it to the makers of choriste"))
 		}
 	}()
-	report := rules.Judge(doc, o)
+	var report rules.Report
+	if fields != nil {
+		report = rules.JudgeFields(fields, doc, o)
+	} else {
+		report = rules.Judge(doc, o)
+	}
 	r = checked{File: name, OK: report.OK(), Findings: append([]rules.Finding{}, report.Findings...)}
 	if report.Document != nil {
 		r.Syntax = report.Document.Syntaxe

@@ -30,11 +30,8 @@ func (c explainCmd) Run(a *app) error {
 		return unclassified(a)
 	}
 	var found []answers.Help
-	if f, known := rules.About(strings.ToUpper(what)); known {
-		found = append(found, answers.Help{
-			Kind: kindRule, Code: f.Code, Text: sentence(f.Message), TextFR: sentence(f.MessageFR), Remedy: f.Remedy, RemedyFR: f.RemedyFR, Who: answers.Supplier,
-			Retry: answers.Never, Term: f.Term, Mark: "S", Source: "EN 16931, official schematron",
-		})
+	if r, known := rules.About(strings.ToUpper(what)); known {
+		found = append(found, aboutRule(r))
 	}
 	for _, m := range answers.Explain(what) {
 		found = append(found, m.Help())
@@ -68,6 +65,14 @@ func (c explainCmd) Run(a *app) error {
 		c.show(a, h)
 	}
 	return nil
+}
+
+// aboutRule is the entry of a rule.
+func aboutRule(r rules.Rule) answers.Help {
+	return answers.Help{
+		Kind: kindRule, Code: r.Code, Text: sentence(r.Text), TextFR: sentence(r.TextFR), Remedy: r.Remedy, RemedyFR: r.RemedyFR, Who: answers.Supplier,
+		Retry: answers.Never, Term: r.Term, Mark: r.Weight, Source: r.Source,
+	}
 }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }

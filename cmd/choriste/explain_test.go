@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
@@ -43,6 +44,22 @@ func TestExplain(t *testing.T) {
 		}
 		if c.none != "" && strings.Contains(out.String(), c.none) {
 			t.Errorf("%s says %q:\n%s", c.args, c.none, out.String())
+		}
+	}
+}
+
+// Whatever code a finding, or the reason of an invalid row, may hold: it is explained, in both languages, with what to do.
+func TestEveryRuleIsExplained(t *testing.T) {
+	for _, r := range rules.Rules() {
+		var out bytes.Buffer
+		exit := run(t.Context(), []string{"explain", "--json", r.Code}, func(string) string { return "" }, &out, &bytes.Buffer{})
+		var got struct {
+			Kind, Code, Text, Remedy, Source string
+			TextFR                           string `json:"text_fr"`
+			RemedyFR                         string `json:"remedy_fr"`
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || exit != 0 || got.Kind != "rule" || got.Code != r.Code || got.Text == got.TextFR || got.Remedy == "" || got.RemedyFR == "" || got.Source == "" {
+			t.Errorf("%s: %d, %v, %s", r.Code, exit, err, out.String())
 		}
 	}
 }

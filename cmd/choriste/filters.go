@@ -64,5 +64,5 @@ func among(what, value string, known []string) error {
 	return fmt.Errorf("there is no %s %s: there are %s", what, value, strings.Join(known, ", "))
 }
 
-// reasonCodes are those of the dictionary.
-var reasonCodes = answers.Codes(answers.Reason)
+// reasonCodes are those of the dictionary and those of rules, sorted.
+var reasonCodes = slices.Sorted(slices.Values(append(answers.Codes(answers.Reason), ruleCodes()...)))

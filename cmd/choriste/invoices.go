@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type submitCmd struct {
 	Account     string   `help:"The technical account that sends them." default:"default"`
 	ExternalRef string   `name:"ref" help:"Idempotency key, for one file; a second insert with it is refused."`
 	SyntaxeFlux string   `name:"syntaxe" help:"One of Chorus Pro's syntaxeFlux; by itself it is recognised."`
+	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
 	NoCheck     bool     `help:"Insert without checking first (choriste check); the worker checks all the same."`
 	Lang        string   `help:"Of findings: en or fr." enum:"en,fr" default:"en"`
 }
@@ -31,9 +33,18 @@ func (c submitCmd) Run(a *app) error {
 	if c.ExternalRef != "" && len(c.Files) > 1 {
 		return usageError{errors.New("--ref is for one file: give it alone")}
 	}
+	if c.Fields != "" && len(c.Files) > 1 {
+		return usageError{errors.New("--fields is for one file: give it alone")}
+	}
 	levels, _, err := levelsOf(a.getenv, c.Account) // an account of which only the worker's machine has the file is checked by the rules for all
 	if err != nil {
 		return err
+	}
+	var fields []byte
+	if c.Fields != "" {
+		if fields, err = readFields(c.Fields); err != nil {
+			return err
+		}
 	}
 	st, err := a.store()
 	if err != nil {
@@ -41,7 +52,7 @@ func (c submitCmd) Run(a *app) error {
 	}
 	failed := 0
 	for _, name := range c.Files {
-		id, r, err := c.one(a, st, name, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels})
+		id, r, err := c.one(a, st, name, fields, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels, Now: time.Now()})
 		if err != nil {
 			r.Error = oneLine(a.words(err))
 		}
@@ -62,9 +73,7 @@ func (c submitCmd) Run(a *app) error {
 	return nil
 }
 
-// mostRead bounds what is read into memory; the database refuses less.
-const mostRead = 32 << 20
-
+// readFile reads a file, or one byte more than the largest document: whoever judges it says that it is too large.
 func readFile(name string) ([]byte, error) {
 	var in io.Reader = os.Stdin
 	if name != "-" {
@@ -78,12 +87,9 @@ func readFile(name string) ([]byte, error) {
 		}
 		in = f
 	}
-	doc, err := io.ReadAll(io.LimitReader(in, mostRead+1))
+	doc, err := io.ReadAll(io.LimitReader(in, invoice.MaxBytes+1))
 	if err != nil {
 		return nil, errors.New("the file cannot be read")
-	}
-	if len(doc) > mostRead {
-		return nil, errors.New("the file is larger than Chorus Pro takes (30 MB)")
 	}
 	return doc, nil
 }
@@ -97,22 +103,34 @@ func readInvoice(name string) ([]byte, error) {
 	return doc, err
 }
 
+// readFields reads the file that stands beside a PDF without XML.
+func readFields(name string) ([]byte, error) {
+	fields, err := readFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(fields) > invoice.MaxFields {
+		return nil, fmt.Errorf("%s: fields have %d bytes at most", name, invoice.MaxFields)
+	}
+	return fields, nil
+}
+
 // one checks a file and inserts it. r is what the check says.
-func (c submitCmd) one(a *app, st *store.Store, name string, o rules.Options) (id int64, r checked, err error) {
+func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, o rules.Options) (id int64, r checked, err error) {
 	r = checked{File: name, Findings: []rules.Finding{}}
 	doc, err := readInvoice(name)
 	if err != nil {
 		return 0, r, err
 	}
 	if !c.NoCheck {
-		if r = judgeFile(name, doc, o); r.Error != "" {
+		if r = judgeFile(name, doc, fields, o); r.Error != "" {
 			return 0, r, errors.New(r.Error)
 		}
 		if !r.OK {
 			return 0, r, errors.New("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check")
 		}
 	}
-	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, SyntaxeFlux: c.SyntaxeFlux})
+	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, Fields: fields, SyntaxeFlux: c.SyntaxeFlux})
 	return id, r, err
 }
 
@@ -181,9 +199,9 @@ func (c listCmd) Run(a *app) error {
 		return nil
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("ID\tSTATE\tNUMBER\tTTC\tSTATUS\tREASON\n")
+	w.Printf("ID\tSTATE\tNUMBER\tTTC\tSTATUS\tFINDINGS\tREASON\n")
 	for _, i := range list {
-		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), reason(i, 60))
+		w.Printf("%d\t%s\t%s\t%s\t%s\t%d\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), i.Findings, reason(i, 60))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -193,6 +211,9 @@ func (c listCmd) Run(a *app) error {
 	}
 	return nil
 }
+
+// mostShown is how many findings show prints.
+const mostShown = 20
 
 type showCmd struct {
 	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
@@ -241,7 +262,11 @@ func (c showCmd) Run(a *app) error {
 	}
 	line("invoice", fmt.Sprintf("%d (%s, account %s)", i.ID, i.ExternalRef, i.Account))
 	line("state", string(i.State))
-	line("reason", reason(i, 0))
+	if i.State == store.Invalid && len(found) > 0 {
+		line("reason", or(i.ReasonCode, "")) // the findings below say more, in either language
+	} else {
+		line("reason", reason(i, 0))
+	}
 	line("number (BT-1)", or(i.NumeroFacture, ""))
 	if i.DateFacture != nil {
 		line("date (BT-2)", i.DateFacture.String())
@@ -266,16 +291,21 @@ func (c showCmd) Run(a *app) error {
 		line(h.Code, means)
 		line("", do)
 	}
-	for _, f := range found {
+	for _, f := range found[:min(len(found), mostShown)] {
 		message, remedy := f.Message, f.Remedy
 		if c.Lang == "fr" {
 			message, remedy = f.MessageFR, f.RemedyFR
 		}
-		line(f.Severity+" "+f.Code, strings.TrimSpace(strings.Join([]string{f.Term, f.Value, message, f.Where}, "  ")))
-		line("", remedy)
+		head := f.Term
+		if f.Value != "" {
+			head = strings.TrimSpace(head + " " + strconv.Quote(f.Value))
+		}
+		line(checkWords[c.Lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
+		line("", f.Where)
+		line("", "→ "+remedy)
 	}
-	if more := i.Findings - len(found); more > 0 {
-		line("", fmt.Sprintf("and %d more findings", more))
+	if more := i.Findings - min(len(found), mostShown); more > 0 {
+		line("", fmt.Sprintf(map[string]string{"en": "and %d more (--json)", "fr": "et %d autres (--json)"}[c.Lang], more))
 	}
 	if replaces != 0 {
 		line("replaces", fmt.Sprintf("invoice %d", replaces))
@@ -320,7 +350,7 @@ func (c eventsCmd) Run(a *app) error {
 			if err := a.print(struct {
 				store.Event
 				Help []answers.Help `json:"help,omitempty"`
-			}{e, answers.ForEvent(e.ReasonCode, e.Detail)}); err != nil {
+			}{e, helpOf(e)}); err != nil {
 				return err
 			}
 		}
@@ -335,6 +365,14 @@ func (c eventsCmd) Run(a *app) error {
 		w.Printf("%s\t%s\t%s\t%s\t%s\n", stamp(e.At), move, or(e.ReasonCode, ""), e.Detail, e.Actor)
 	}
 	return w.Flush()
+}
+
+// helpOf explains an event: by the dictionary, or by the rule that its reason code names.
+func helpOf(e store.Event) []answers.Help {
+	if r, known := rules.About(or(e.ReasonCode, "")); known {
+		return []answers.Help{aboutRule(r)}
+	}
+	return answers.ForEvent(e.ReasonCode, e.Detail)
 }
 
 type statsCmd struct{}

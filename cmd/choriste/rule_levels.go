@@ -58,6 +58,9 @@ func (l levels) set(code, level string) error {
 	if _, found := slices.BinarySearch(known, code); !found {
 		return fmt.Errorf("names a rule that there is not, %q: the nearest is %s (docs/rules.md has all)", cutText(code, 40), nearest(code, known))
 	}
+	if rules.Fixed(code) {
+		return fmt.Errorf("names %s, which no setting changes: such an invoice cannot be read, or is not this account's to send", code)
+	}
 	switch s := rules.Severity(level); s {
 	case rules.Error, rules.Warning, rules.Off:
 		l[code] = s

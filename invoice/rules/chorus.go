@@ -40,12 +40,12 @@ func saying(h hit, en, fr string) []hit {
 }
 
 // chorusGroups are the rows, by subject.
-var chorusGroups = [][]chorusRule{headerRules, partyRules, moneyRules, attachmentRules, facturXRules}
+var chorusGroups = [][]chorusRule{headerRules, partyRules, paymentRules, totalRules, attachmentRules, facturXRules}
 
-// chorus judges a document by Chorus Pro's rules, and takes out of found what they say better.
-func chorus(d *invoice.Document, found []Finding) []Finding {
+// chorus judges a document by these of Chorus Pro's rules, and takes out of found what they say better.
+func chorus(d *invoice.Document, groups [][]chorusRule, found []Finding) []Finding {
 	var ours []Finding
-	for _, group := range chorusGroups {
+	for _, group := range groups {
 		for _, r := range group {
 			hits := r.find(d)
 			if len(hits) == 0 || spoken(found, r.unless) {
@@ -63,7 +63,7 @@ func chorus(d *invoice.Document, found []Finding) []Finding {
 			found = left
 		}
 	}
-	return append(found, ours...)
+	return append(ours, found...) // a total that is no amount comes before the sums that it spoils
 }
 
 // spoken tells whether one of these rules is among the findings.
@@ -104,7 +104,7 @@ func (r chorusRule) finding(h hit) Finding {
 
 // isCredit tells a credit note.
 func isCredit(d *invoice.Document) bool {
-	return d.Tree().Root.Name == "cn:CreditNote" || codeLists["creditnotes"].Has(d.Type)
+	return d.Tree().Root.Name == "cn:CreditNote" || d.Type == "AVOIR" || codeLists["creditnotes"].Has(d.Type)
 }
 
 // isMinimum tells Factur-X's smallest profile, which has no place for most of an invoice.

@@ -42,6 +42,14 @@ var attachmentRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
+			Code: "CH-ATTACHMENT-PATH", Severity: Warning, Term: "BT-125", Source: "AIFE specifications 1.1, §3.2.1.4.1: names of files, of another channel", Weight: "G",
+			Text: "the name of an attachment is a path, or holds a sign such as $ & / \\ : # @", TextFR: "le nom d'une pièce jointe est un chemin, ou contient un signe comme $ & / \\ : # @",
+			Remedy: "Give it a plain name: letters, digits, - and _.", RemedyFR: "Donnez-lui un nom simple : lettres, chiffres, - et _.",
+		},
+		find: eachAttachment(func(a invoice.Attachment) bool { return strings.ContainsAny(a.Name, `%$!&/\:;«»#@`) }),
+	},
+	{
+		Rule: Rule{
 			Code: "CH-ATTACHMENT-TYPE", Severity: Error, Term: "BT-125", Source: "docs/chorus-pro.md §6.1, OCA", Weight: "P",
 			Text: "an attachment is of a type that Chorus Pro does not take", TextFR: "une pièce jointe est d'un type que Chorus Pro n'accepte pas",
 			Remedy: "Attach it as PDF.", RemedyFR: "Joignez-la en PDF.",

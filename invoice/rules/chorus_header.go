@@ -10,12 +10,14 @@ import (
 	"github.com/choriste/choriste/invoice"
 )
 
-// The limits of Chorus Pro, in characters (docs/chorus-pro.md §11).
+// The limits of Chorus Pro, in characters.
 const (
 	maxNumber     = 20
 	maxService    = 100
 	maxEngagement = 50
 	maxName       = 99
+	maxContract   = 50
+	maxNote       = 1024
 )
 
 var (
@@ -24,6 +26,9 @@ var (
 	reformForm = regexp.MustCompile(`^[BSM][1-9]$`)
 )
 
+// submissionCadres are those of private suppliers, and all that the route of a PDF without XML takes.
+var submissionCadres = strings.Fields("A1 A2 A9 A12")
+
 // reformCadres say which cadre of this channel comes nearest to a code of the reform, by its digit: already paid, sub-contractor, co-contractor.
 var reformCadres = map[string]string{"2": "A2", "5": "A9", "6": "A12"}
 
@@ -31,7 +36,7 @@ func longer(text string, limit int) bool { return utf8.RuneCountInString(text) >
 
 // controlRule is of reading too: a NUL makes XML unreadable.
 var controlRule = Rule{
-	Code: "CH-CONTROL-CHARACTERS", Severity: Error, Source: "docs/chorus-pro.md §11", Weight: "C",
+	Code: "CH-CONTROL-CHARACTERS", Severity: Error, Source: "others' clients", Weight: "C",
 	Text:   "this term contains a control character (a line break, a tabulation…)",
 	TextFR: "ce terme contient un caractère de contrôle (saut de ligne, tabulation…)",
 	Remedy: "Remove it.", RemedyFR: "Supprimez-le.",
@@ -40,7 +45,7 @@ var controlRule = Rule{
 var headerRules = []chorusRule{
 	{
 		Rule: Rule{
-			Code: "CH-NUMBER-LENGTH", Severity: Error, Term: "BT-1", Source: "docs/chorus-pro.md §11, EDI annex G1.05", Weight: "S",
+			Code: "CH-NUMBER-LENGTH", Severity: Error, Term: "BT-1", Source: "EDI annex G1.05", Weight: "S",
 			Text: "BT-1 (invoice number) has more than 20 characters", TextFR: "BT-1 (numéro de facture) a plus de 20 caractères",
 			Remedy: "Shorten the number to 20 characters.", RemedyFR: "Ramenez le numéro à 20 caractères.",
 		},
@@ -48,14 +53,24 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-NUMBER-CHARACTERS", Severity: Error, Term: "BT-1", Source: "docs/chorus-pro.md §11, EDI annex G1.05", Weight: "S",
+			Code: "CH-NUMBER-CHARACTERS", Severity: Error, Term: "BT-1", Source: "EDI annex G1.05", Weight: "S",
 			Text:   "BT-1 (invoice number) holds something else than letters without accents, digits, space and - + _ /, or a space at an end",
 			TextFR: "BT-1 (numéro de facture) contient autre chose que des lettres sans accent, des chiffres, l'espace et - + _ /, ou une espace à un bout",
 			Remedy: "Write the number without the other characters.", RemedyFR: "Écrivez le numéro sans les autres caractères.",
 		},
 		find: func(d *invoice.Document) []hit {
-			trimmed := strings.TrimSpace(d.Numero)
-			return onlyIf(d.At("BT-1"), trimmed != "" && (trimmed != d.Numero || !numberForm.MatchString(d.Numero)))
+			trimmed, v := strings.TrimSpace(d.Numero), d.At("BT-1")
+			wrong := strings.IndexFunc(trimmed, func(r rune) bool { return !numberForm.MatchString(string(r)) })
+			switch {
+			case trimmed == "" || trimmed == d.Numero && wrong < 0:
+				return nil
+			case wrong < 0:
+				return saying(at(v), "BT-1 (invoice number) begins or ends with a space or a line break: "+quote(cut(d.Numero)),
+					"BT-1 (numéro de facture) commence ou finit par une espace ou un saut de ligne : "+quote(cut(d.Numero)))
+			}
+			c, _ := utf8.DecodeRuneInString(trimmed[wrong:])
+			return saying(at(v), "BT-1 (invoice number) holds "+quote(string(c))+"; Chorus Pro takes letters without accents, digits, space and - + _ / only: "+quote(cut(d.Numero)),
+				"BT-1 (numéro de facture) contient "+quote(string(c))+" ; Chorus Pro n'accepte que des lettres sans accent, des chiffres, l'espace et - + _ / : "+quote(cut(d.Numero)))
 		},
 	},
 	{
@@ -89,7 +104,7 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-DATE-YEAR", Severity: Error, Term: "BT-2", Source: "docs/chorus-pro.md §11, EDI annex G1.07", Weight: "C",
+			Code: "CH-DATE-YEAR", Severity: Error, Term: "BT-2", Source: "EDI annex G1.07", Weight: "C",
 			Text: "BT-2 (issue date) lies before 1990 or after 2100", TextFR: "BT-2 (date d'émission) est antérieure à 1990 ou postérieure à 2100",
 			Remedy: "Correct the year.", RemedyFR: "Corrigez l'année.",
 		},
@@ -99,7 +114,7 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-CADRE", Severity: Error, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "L",
+			Code: "CH-CADRE", Severity: Error, Term: "BT-23", Source: "invoicerr, Tempolia (live)", Weight: "L",
 			Text: "BT-23 (cadre de facturation) is none of A1 to A25", TextFR: "BT-23 (cadre de facturation) n'est pas compris entre A1 et A25",
 			Remedy:   "Write A1 for an ordinary supplier invoice, A2 when it is already paid, A9 for a sub-contractor, A12 for a co-contractor; or leave it out.",
 			RemedyFR: "Écrivez A1 pour une facture ordinaire de fournisseur, A2 si elle est déjà payée, A9 pour un sous-traitant, A12 pour un cotraitant ; ou supprimez-le.",
@@ -118,18 +133,18 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-CADRE-SUPPLIER", Severity: Warning, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "G",
+			Code: "CH-CADRE-SUPPLIER", Severity: Warning, Term: "BT-23", Source: "others' clients", Weight: "G",
 			Text:   "BT-23 (cadre de facturation) is not one of those of private suppliers",
 			TextFR: "BT-23 (cadre de facturation) n'est pas de ceux des fournisseurs privés",
 			Remedy: "Write A1, A2, A9 or A12, unless this is an invoice of works or of justice costs.", RemedyFR: "Écrivez A1, A2, A9 ou A12, sauf pour une facture de travaux ou de frais de justice.",
 		},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.At("BT-23"), cadreForm.MatchString(d.Cadre) && !contains([]string{"A1", "A2", "A9", "A12"}, d.Cadre))
+			return onlyIf(d.At("BT-23"), d.Fields == nil && cadreForm.MatchString(d.Cadre) && !contains(submissionCadres, d.Cadre))
 		},
 	},
 	{
 		Rule: Rule{
-			Code: "CH-CADRE-PAID", Severity: Warning, Term: "BT-23", Source: "docs/chorus-pro.md §11", Weight: "G",
+			Code: "CH-CADRE-PAID", Severity: Warning, Term: "BT-23", Source: "others' clients", Weight: "G",
 			Text:   "BT-23 (cadre de facturation) is A2, already paid, and something is left to pay (BT-115)",
 			TextFR: "BT-23 (cadre de facturation) vaut A2, déjà payée, et il reste à payer (BT-115)",
 			Remedy: "Write A1, or BT-113 and BT-115 as they are.", RemedyFR: "Écrivez A1, ou corrigez BT-113 et BT-115.",
@@ -140,7 +155,7 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SERVICE-LENGTH", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §11", Weight: "S",
+			Code: "CH-SERVICE-LENGTH", Severity: Error, Term: "BT-10", Source: "AIFE specifications, live rejections", Weight: "S",
 			Text: "BT-10 (service code) has more than 100 characters", TextFR: "BT-10 (code service) a plus de 100 caractères",
 			Remedy: "Write the code of the service, not its name.", RemedyFR: "Écrivez le code du service, non son nom.",
 		},
@@ -169,7 +184,7 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-ENGAGEMENT-LENGTH", Severity: Error, Term: "BT-13", Source: "docs/chorus-pro.md §11", Weight: "L",
+			Code: "CH-ENGAGEMENT-LENGTH", Severity: Error, Term: "BT-13", Source: "invoicerr, Tempolia (live)", Weight: "L",
 			Text: "BT-13 (commitment number) has more than 50 characters", TextFR: "BT-13 (numéro d'engagement) a plus de 50 caractères",
 			Remedy: "Write the number alone.", RemedyFR: "Écrivez le numéro seul.",
 		},
@@ -189,6 +204,29 @@ var headerRules = []chorusRule{
 		},
 	},
 	{
+		Rule: Rule{
+			Code: "CH-CONTRACT-LENGTH", Severity: Warning, Term: "BT-12", Source: "XP Z12-012, length of BT-12", Weight: "G",
+			Text: "BT-12 (contract) has more than 50 characters", TextFR: "BT-12 (marché) a plus de 50 caractères",
+			Remedy: "Write the number of the contract alone.", RemedyFR: "Écrivez le numéro du marché seul.",
+		},
+		find: func(d *invoice.Document) []hit {
+			return onlyIf(d.At("BT-12"), longer(d.At("BT-12").Trimmed(), maxContract))
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-NOTE-LENGTH", Severity: Warning, Term: "BT-22", Source: "XP Z12-012, length of BT-22", Weight: "G",
+			Text: "BT-22 (a note) has more than 1024 characters", TextFR: "BT-22 (une note) a plus de 1024 caractères",
+			Remedy: "Shorten it, or write several notes.", RemedyFR: "Raccourcissez-la, ou écrivez plusieurs notes.",
+		},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, v := range d.All("BT-22") {
+				hits = append(hits, onlyIf(v, longer(v.Trimmed(), maxNote))...)
+			}
+			return hits
+		},
+	},
+	{
 		Rule: controlRule,
 		find: func(d *invoice.Document) (hits []hit) {
 			for _, term := range []string{"BT-1", "BT-3", "BT-5", "BT-10", "BT-13", "BT-23", "BT-24", "BT-25"} {
@@ -200,9 +238,9 @@ var headerRules = []chorusRule{
 					hits = append(hits, saying(at(d.At(term)), term+" contains a control character: "+quote(cut(text)), term+" contient un caractère de contrôle : "+quote(cut(text)))...)
 				}
 			}
-			for _, p := range []struct{ term, name string }{{"BT-27", d.FournisseurNom}, {"BT-44", d.DestinataireNom}} {
-				if strings.ContainsFunc(p.name, unicode.IsControl) {
-					hits = append(hits, saying(hit{term: p.term, value: p.name}, p.term+" contains a control character: "+quote(cut(p.name)), p.term+" contient un caractère de contrôle : "+quote(cut(p.name)))...)
+			for _, p := range []invoice.Party{d.Seller, d.Buyer} {
+				if v := p.NameAt; strings.ContainsFunc(p.Name, unicode.IsControl) {
+					hits = append(hits, saying(at(v), v.Term+" contains a control character: "+quote(cut(p.Name)), v.Term+" contient un caractère de contrôle : "+quote(cut(p.Name)))...)
 				}
 			}
 			return hits

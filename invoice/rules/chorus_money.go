@@ -15,7 +15,7 @@ var (
 	ibanForm      = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
 )
 
-var moneyRules = []chorusRule{
+var paymentRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-PAYMENT-MISSING", Severity: Error, Term: "BT-81", Source: "OCA l10n_fr_chorus_account; OCA/l10n-france #414, #612", Weight: "P",
@@ -32,7 +32,7 @@ var moneyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-PAYMENT-CODE", Severity: Error, Term: "BT-81", Source: "docs/chorus-pro.md §11, OCA", Weight: "P",
+			Code: "CH-PAYMENT-CODE", Severity: Error, Term: "BT-81", Source: "OCA l10n_fr_chorus_account", Weight: "P",
 			Text:     "BT-81 (means of payment) is none of those that Chorus Pro takes",
 			TextFR:   "BT-81 (moyen de paiement) n'est pas de ceux que Chorus Pro accepte",
 			Remedy:   "Write one of 01 10 20 30 31 42 48 49 58 59 97.",
@@ -60,7 +60,7 @@ var moneyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-IBAN-MISSING", Severity: Error, Term: "BT-84", Source: "docs/chorus-pro.md §11, OCA", Weight: "P",
+			Code: "CH-IBAN-MISSING", Severity: Error, Term: "BT-84", Source: "OCA l10n_fr_chorus_account", Weight: "P",
 			Text: "BT-84 (account to pay to) is missing, which a transfer (BT-81 is 30, 31 or 42) needs", TextFR: "BT-84 (compte à créditer) est absent, alors qu'un virement (BT-81 vaut 30, 31 ou 42) le demande",
 			Remedy: "Write the IBAN.", RemedyFR: "Écrivez l'IBAN.",
 		},
@@ -91,6 +91,9 @@ var moneyRules = []chorusRule{
 			return hits
 		},
 	},
+}
+
+var totalRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-AMOUNT", Severity: Error, Source: "the schemas of UBL 2.1 and CII D16B", Weight: "S",
@@ -120,6 +123,16 @@ var moneyRules = []chorusRule{
 				}
 			}
 			return hits
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-AMOUNT-SIGN", Severity: Warning, Term: "BT-112", Source: "EN 16931, BT-3: what is given back is a credit note", Weight: "G",
+			Text: "BT-112 (total with VAT) of an invoice is negative", TextFR: "BT-112 (total TTC) d'une facture est négatif",
+			Remedy: "Write a credit note (381, in fields AVOIR) with amounts above zero.", RemedyFR: "Émettez un avoir (381, dans fields AVOIR) aux montants positifs.",
+		},
+		find: func(d *invoice.Document) []hit {
+			return onlyIf(d.Amount("BT-112"), !isCredit(d) && d.MontantTTC.Valid && d.MontantTTC.Decimal.IsNegative())
 		},
 	},
 }

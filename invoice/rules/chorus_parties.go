@@ -29,7 +29,7 @@ func siretHit(p invoice.Party, term, en, fr string) []hit {
 	switch {
 	case solid == "":
 		return say("is missing: Chorus Pro requires it", "est absent : Chorus Pro l'exige")
-	case solid != seen:
+	case solid != seen && strings.Trim(solid, "0123456789") == "":
 		return say("has a space or a line break in it, %s", "contient une espace ou un saut de ligne, %s", quote(cut(seen)))
 	case digits && len(seen) == 9:
 		return say("is a SIREN, %s", "est un SIREN, %s", quote(seen))
@@ -66,7 +66,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SELLER-SIRET", Severity: Error, Term: "BT-30", Source: "docs/chorus-pro.md §11", Weight: "S",
+			Code: "CH-SELLER-SIRET", Severity: Error, Term: "BT-30", Source: "AIFE specifications, live rejections", Weight: "S",
 			Text: "the supplier's SIRET is missing or not 14 digits", TextFR: "le SIRET du fournisseur manque ou n'a pas 14 chiffres",
 			Remedy:   "Write the SIRET, 14 digits and nothing else, in BT-30 or BT-29 with the scheme 0009.",
 			RemedyFR: "Écrivez le SIRET, 14 chiffres et rien d'autre, dans BT-30 ou BT-29 avec le référentiel 0009.",
@@ -80,7 +80,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SELLER-ADDRESS", Severity: Warning, Term: "BT-34", Source: "docs/chorus-pro.md §11", Weight: "G",
+			Code: "CH-SELLER-ADDRESS", Severity: Warning, Term: "BT-34", Source: "others' clients", Weight: "G",
 			Text:   "the supplier's SIRET stands in the electronic address (BT-34) only, where Chorus Pro does not look",
 			TextFR: "le SIRET du fournisseur ne figure que dans l'adresse électronique (BT-34), que Chorus Pro ne lit pas",
 			Remedy: "Write it in BT-30 or BT-29 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-30 ou BT-29, avec le référentiel 0009.",
@@ -91,7 +91,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-BUYER-SIRET", Severity: Error, Term: "BT-47", Source: "docs/chorus-pro.md §11", Weight: "S",
+			Code: "CH-BUYER-SIRET", Severity: Error, Term: "BT-47", Source: "AIFE specifications, live rejections", Weight: "S",
 			Text: "the recipient's SIRET is missing or not 14 digits", TextFR: "le SIRET du destinataire manque ou n'a pas 14 chiffres",
 			Remedy:   "Write the public body's SIRET, 14 digits and nothing else, in BT-47 or BT-46 with the scheme 0009.",
 			RemedyFR: "Écrivez le SIRET de l'entité publique, 14 chiffres et rien d'autre, dans BT-47 ou BT-46 avec le référentiel 0009.",
@@ -105,7 +105,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-BUYER-ADDRESS", Severity: Warning, Term: "BT-49", Source: "docs/chorus-pro.md §11", Weight: "G",
+			Code: "CH-BUYER-ADDRESS", Severity: Warning, Term: "BT-49", Source: "others' clients", Weight: "G",
 			Text:   "the recipient's SIRET stands in the electronic address (BT-49) only, where Chorus Pro does not look",
 			TextFR: "le SIRET du destinataire ne figure que dans l'adresse électronique (BT-49), que Chorus Pro ne lit pas",
 			Remedy: "Write it in BT-47 or BT-46 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-47 ou BT-46, avec le référentiel 0009.",
@@ -126,7 +126,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SIRET-CHECK", Severity: Off, Term: "BT-30", Source: "docs/chorus-pro.md §11: those of the qualification platform are wrong on purpose", Weight: "S",
+			Code: "CH-SIRET-CHECK", Severity: Off, Term: "BT-30", Source: "INSEE; those of the qualification platform are wrong on purpose", Weight: "S",
 			Text: "a SIRET's check digit is wrong", TextFR: "la clé d'un SIRET est fausse",
 			Remedy: "Correct the SIRET.", RemedyFR: "Corrigez le SIRET.",
 		},
@@ -146,10 +146,8 @@ var partyRules = []chorusRule{
 			Remedy: "Shorten it.", RemedyFR: "Raccourcissez-le.",
 		},
 		find: func(d *invoice.Document) (hits []hit) {
-			for _, p := range []struct{ term, name string }{{"BT-27", d.FournisseurNom}, {"BT-44", d.DestinataireNom}} {
-				if longer(p.name, maxName) {
-					hits = append(hits, hit{term: p.term, value: p.name})
-				}
+			for _, p := range []invoice.Party{d.Seller, d.Buyer} {
+				hits = append(hits, onlyIf(p.NameAt, longer(p.Name, maxName))...)
 			}
 			return hits
 		},

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/invoice/rules"
 )
@@ -43,20 +45,25 @@ func fact(change func(i *invoicetest.Invoice)) breaks { return breaks{change: ch
 
 // failing has, for each rule of Chorus Pro that looks at a document, examples that break it. Passing ones are the good samples, which TestJudgeJoins tries, and what passing has.
 var failing = map[string][]breaks{
-	"CH-SYNTAXE":            {{declared: "IN_DP_E1_XCBL"}},
-	"CH-NUMBER-LENGTH":      {fact(func(i *invoicetest.Invoice) { i.Numero = "123456789012345678901" })},
-	"CH-NUMBER-CHARACTERS":  {fact(func(i *invoicetest.Invoice) { i.Numero = "F.1" }), fact(func(i *invoicetest.Invoice) { i.Numero = " F1" }), fact(func(i *invoicetest.Invoice) { i.Numero = "FÉ1" })},
-	"CH-SEVERAL":            {{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}}},
-	"CH-DATE":               {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
-	"CH-DATE-YEAR":          {fact(func(i *invoicetest.Invoice) { i.Date = time.Date(1989, 1, 1, 0, 0, 0, 0, time.UTC) }), fact(func(i *invoicetest.Invoice) { i.Date = time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC) })},
-	"CH-CADRE":              {fact(func(i *invoicetest.Invoice) { i.Cadre = "A26" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "S1" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "B2" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "A01" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "A1_FACTURE_FOURNISSEUR" })},
-	"CH-CADRE-SUPPLIER":     {fact(func(i *invoicetest.Invoice) { i.Cadre = "A25" })},
-	"CH-CADRE-PAID":         {fact(func(i *invoicetest.Invoice) { i.Cadre = "A2" })},
-	"CH-SERVICE-LENGTH":     {fact(func(i *invoicetest.Invoice) { i.CodeService = strings.Repeat("é", 101) })},
-	"CH-SERVICE-PUBLIC":     {fact(func(i *invoicetest.Invoice) { i.CodeService = "FACTURES_PUBLIQUES" })},
-	"CH-SERVICE-NONE":       {fact(func(i *invoicetest.Invoice) { i.CodeService = "N/A" })},
-	"CH-ENGAGEMENT-LENGTH":  {fact(func(i *invoicetest.Invoice) { i.Engagement = strings.Repeat("1", 51) })},
-	"CH-ENGAGEMENT-NONE":    {fact(func(i *invoicetest.Invoice) { i.Engagement = "NA" }), fact(func(i *invoicetest.Invoice) { i.Engagement = "néant" }), fact(func(i *invoicetest.Invoice) { i.Engagement = "000" })},
+	"CH-SYNTAXE":           {{declared: "IN_DP_E1_XCBL"}},
+	"CH-NUMBER-LENGTH":     {fact(func(i *invoicetest.Invoice) { i.Numero = "123456789012345678901" })},
+	"CH-NUMBER-CHARACTERS": {fact(func(i *invoicetest.Invoice) { i.Numero = "F.1" }), fact(func(i *invoicetest.Invoice) { i.Numero = " F1" }), fact(func(i *invoicetest.Invoice) { i.Numero = "FÉ1" })},
+	"CH-SEVERAL":           {{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}}},
+	"CH-DATE":              {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
+	"CH-DATE-YEAR":         {fact(func(i *invoicetest.Invoice) { i.Date = time.Date(1989, 1, 1, 0, 0, 0, 0, time.UTC) }), fact(func(i *invoicetest.Invoice) { i.Date = time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC) })},
+	"CH-CADRE":             {fact(func(i *invoicetest.Invoice) { i.Cadre = "A26" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "S1" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "B2" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "A01" }), fact(func(i *invoicetest.Invoice) { i.Cadre = "A1_FACTURE_FOURNISSEUR" })},
+	"CH-CADRE-SUPPLIER":    {fact(func(i *invoicetest.Invoice) { i.Cadre = "A25" })},
+	"CH-CADRE-PAID":        {fact(func(i *invoicetest.Invoice) { i.Cadre = "A2" })},
+	"CH-SERVICE-LENGTH":    {fact(func(i *invoicetest.Invoice) { i.CodeService = strings.Repeat("é", 101) })},
+	"CH-SERVICE-PUBLIC":    {fact(func(i *invoicetest.Invoice) { i.CodeService = "FACTURES_PUBLIQUES" })},
+	"CH-SERVICE-NONE":      {fact(func(i *invoicetest.Invoice) { i.CodeService = "N/A" })},
+	"CH-ENGAGEMENT-LENGTH": {fact(func(i *invoicetest.Invoice) { i.Engagement = strings.Repeat("1", 51) })},
+	"CH-ENGAGEMENT-NONE":   {fact(func(i *invoicetest.Invoice) { i.Engagement = "NA" }), fact(func(i *invoicetest.Invoice) { i.Engagement = "néant" }), fact(func(i *invoicetest.Invoice) { i.Engagement = "000" })},
+	"CH-CONTRACT-LENGTH":   {{ubl: [2]string{"<cac:AccountingSupplierParty>", "<cac:ContractDocumentReference><cbc:ID>" + strings.Repeat("1", 51) + "</cbc:ID></cac:ContractDocumentReference><cac:AccountingSupplierParty>"}}},
+	"CH-NOTE-LENGTH":       {{ubl: [2]string{"<cbc:DocumentCurrencyCode>", "<cbc:Note>" + strings.Repeat("é", 1025) + "</cbc:Note><cbc:DocumentCurrencyCode>"}}},
+	"CH-AMOUNT-SIGN": {fact(func(i *invoicetest.Invoice) {
+		i.Lignes = []invoicetest.Ligne{{Quantite: decimal.NewNullDecimal(decimal.NewFromInt(-1)), PrixUnitaire: decimal.NewNullDecimal(decimal.NewFromInt(100))}}
+	})},
 	"CH-CONTROL-CHARACTERS": {fact(func(i *invoicetest.Invoice) { i.Engagement = "1\t2" }), fact(func(i *invoicetest.Invoice) { i.FournisseurNom = "A\x7fB" })},
 	"CH-SELLER-WITHOUT-SIRET": {
 		{ubl: [2]string{ublLegal, `<cbc:CompanyID schemeID="0228">1234567890</cbc:CompanyID>`}},
@@ -81,6 +88,7 @@ var failing = map[string][]breaks{
 	"CH-AMOUNT":               {{ubl: [2]string{`currencyID="EUR">1500.00<`, `currencyID="EUR">1 500,00<`}}},
 	"CH-TOTAL-CURRENCY":       {{ubl: [2]string{"<cbc:DocumentCurrencyCode>EUR", "<cbc:DocumentCurrencyCode>USD"}}},
 	"CH-ATTACHMENT-NAME":      {attached(strings.Repeat("x", 47)+".pdf", "eHh4"), attached("rapport", "eHh4")},
+	"CH-ATTACHMENT-PATH":      {attached(`C:\factures\a.pdf`, "eHh4"), attached("a/b.pdf", "eHh4")},
 	"CH-ATTACHMENT-TYPE":      {attached("a.exe", "eHh4")},
 	"CH-ATTACHMENT-EMPTY":     {attached("a.pdf", " "), attached("a.pdf", "%PDF-1.7")},
 	"CH-FACTURX-NAME":         {{pdf: [2]string{"(factur-x.xml)", "(xrechnung.xml)"}}},
@@ -189,6 +197,12 @@ func TestEveryChorusRuleIsTried(t *testing.T) {
 		}
 		if r.Text == "" || r.TextFR == "" || r.Remedy == "" || r.RemedyFR == "" || r.Source == "" || r.Weight == "" {
 			t.Errorf("%s lacks words: %+v", r.Code, r)
+		}
+	}
+	for _, r := range rules.Rules() {
+		elsewhere := strings.HasPrefix(r.Code, "CH-FIELDS") || rules.Fixed(r.Code) || strings.Contains(r.Source, "§5.3") || r.Code == "CH-DATE-FUTURE" || r.Code == "CH-FACTURX-SEVERAL"
+		if _, tried := failing[r.Code]; strings.HasPrefix(r.Code, "CH-") && !tried && !elsewhere {
+			t.Errorf("%s has no example that breaks it", r.Code)
 		}
 	}
 	for code := range failing {

@@ -8,7 +8,7 @@ import (
 var ciiCodes = []group{
 	{on: []string{"ram:TypeCode"}, when: below("rsm:ExchangedDocument", ""), rules: []rule{{id: "BR-CL-01", ok: listed(codeLists["types"])}}},
 	{on: []string{"ram:TaxTotalAmount"}, when: func(e *element) bool { return e.HasAttr("currencyID") }, rules: []rule{
-		{id: "BR-CL-03", ok: attrListed("currencyID", currencies)},
+		{id: "BR-CL-03", attr: "currencyID", ok: attrListed("currencyID", currencies)},
 	}},
 	{on: []string{"ram:InvoiceCurrencyCode"}, rules: []rule{{id: "BR-CL-04", ok: listed(currencies)}}},
 	{on: []string{"ram:TaxCurrencyCode"}, rules: []rule{{id: "BR-CL-05", ok: listed(currencies)}}},
@@ -19,12 +19,12 @@ var ciiCodes = []group{
 	}}}},
 	{on: []string{"ram:GlobalID"}, when: func(e *element) bool {
 		return e.HasAttr("schemeID") && !e.Within("ram:SpecifiedTradeProduct") && !e.Within("ram:ShipToTradeParty")
-	}, rules: []rule{{id: "BR-CL-10", ok: attrListed("schemeID", icd)}}},
+	}, rules: []rule{{id: "BR-CL-10", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"ram:ID"}, when: func(e *element) bool { return e.HasAttr("schemeID") && !e.Within("ram:SpecifiedTaxRegistration") }, rules: []rule{
-		{id: "BR-CL-11", ok: attrListed("schemeID", icd)},
+		{id: "BR-CL-11", attr: "schemeID", ok: attrListed("schemeID", icd)},
 	}},
 	{on: []string{"ram:ClassCode"}, when: func(e *element) bool { return e.HasAttr("listID") }, rules: []rule{
-		{id: "BR-CL-13", ok: attrListed("listID", codeLists["items"])},
+		{id: "BR-CL-13", attr: "listID", ok: attrListed("listID", codeLists["items"])},
 	}},
 	{on: []string{"ram:CountryID"}, rules: []rule{{id: "BR-CL-14", ok: listed(countries.and("AN"))}}},
 	{on: []string{"ram:ID"}, when: func(e *element) bool {
@@ -41,18 +41,18 @@ var ciiCodes = []group{
 	{on: []string{"ram:ReasonCode"}, when: func(e *element) bool {
 		return e.Under("ram:SpecifiedTradeAllowanceCharge") && ciiIsCharge(e.Parent, true) && !ciiIsCharge(e.Parent, false)
 	}, rules: []rule{{id: "BR-CL-20", ok: listed(codeLists["charges"])}}},
-	{on: []string{"ram:GlobalID"}, when: below("ram:SpecifiedTradeProduct", "schemeID"), rules: []rule{{id: "BR-CL-21", ok: attrListed("schemeID", icd)}}},
+	{on: []string{"ram:GlobalID"}, when: below("ram:SpecifiedTradeProduct", "schemeID"), rules: []rule{{id: "BR-CL-21", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"ram:ExemptionReasonCode"}, rules: []rule{{id: "BR-CL-22", ok: exemption}}},
 	{on: []string{"ram:BasisQuantity", "ram:BilledQuantity"}, when: func(e *element) bool { return e.HasAttr("unitCode") }, rules: []rule{
-		{id: "BR-CL-23", ok: attrListed("unitCode", codeLists["units"])},
+		{id: "BR-CL-23", attr: "unitCode", ok: attrListed("unitCode", codeLists["units"])},
 	}},
-	{on: []string{"ram:AttachmentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
+	{on: []string{"ram:AttachmentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", attr: "mimeCode", ok: attachable}}},
 	{on: []string{"ram:URIID"}, when: below("ram:URIUniversalCommunication", "schemeID"), rules: []rule{
-		{id: "BR-CL-25", ok: attrListed("schemeID", codeLists["addresses"])},
+		{id: "BR-CL-25", attr: "schemeID", ok: attrListed("schemeID", codeLists["addresses"])},
 	}},
 	{on: []string{"ram:GlobalID"}, when: func(e *element) bool {
 		return e.HasAttr("schemeID") && e.Under("ram:ShipToTradeParty", "ram:ApplicableHeaderTradeDelivery")
-	}, rules: []rule{{id: "BR-CL-26", ok: attrListed("schemeID", icd)}}},
+	}, rules: []rule{{id: "BR-CL-26", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 }
 
 // exactly asks for one element at a path.
@@ -72,7 +72,7 @@ func refused(prefix string, names map[string]string) []rule {
 func refusedAttrs(prefix string, names map[string]string) []rule {
 	rules := make([]rule, 0, len(names))
 	for _, n := range sortedKeys(names) {
-		rules = append(rules, rule{id: prefix + n, ok: noAttr(names[n])})
+		rules = append(rules, rule{id: prefix + n, attr: names[n], ok: noAttr(names[n])})
 	}
 	return rules
 }
@@ -159,8 +159,8 @@ var ciiSyntax = []group{
 	}},
 	{on: []string{"ram:SpecifiedTradeSettlementHeaderMonetarySummation"}, rules: ciiOneOfEach()},
 	{on: ciiRoot, rules: []rule{
-		{id: "CII-DT-013", ok: noAttr("languageID")},
-		{id: "CII-DT-014", ok: noAttr("languageLocaleID")},
+		{id: "CII-DT-013", attr: "languageID", ok: noAttr("languageID")},
+		{id: "CII-DT-014", attr: "languageLocaleID", ok: noAttr("languageLocaleID")},
 		{id: "CII-SR-467", ok: ciiAlike("ram:TypeCode")},
 		{id: "CII-SR-468", ok: ciiAlike("ram:Information")},
 		{id: "CII-SR-469", ok: func(t *document, _ *element) bool {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/choriste/choriste/invoice"
 )
@@ -16,6 +17,7 @@ const Off Severity = "off"
 type Options struct {
 	SyntaxeFlux string              // what the sender declares it to be; "" when it is to be recognised
 	Levels      map[string]Severity // raised, lowered or Off, by code: an account's setting
+	Now         time.Time           // when it would be sent; zero: whether it is dated ahead is not asked
 }
 
 // Report is what is to be said of a document before it is sent.
@@ -40,14 +42,21 @@ func Judge(document []byte, o Options) Report {
 		return Report{Findings: []Finding{OfProblem(p)}} // no setting makes it readable
 	}
 	found := judgeTree(d.Tree())
-	found = chorus(d, lenient(d, found))
+	found = append(chorus(d, chorusGroups, withSums(d, lenient(d, found))), futureDate(d, o.Now)...)
+	found = o.level(d, found)
 	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
 		found = append(found, declared(o.SyntaxeFlux, d.Syntaxe))
 	}
-	return Report{Document: d, Findings: o.level(d, found)}
+	errorsFirst(found)
+	return Report{Document: d, Findings: found}
 }
 
-// level applies the account's setting and puts errors first. What names an invoice at the portal is needed to find it there, so that it is never sent twice: no setting does
+// errorsFirst sorts findings; "error" is before "warning".
+func errorsFirst(found []Finding) {
+	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(string(a.Severity), string(b.Severity)) })
+}
+
+// level applies the account's setting. What names an invoice at the portal is needed to find it there, so that it is never sent twice: no setting does
 // without.
 func (o Options) level(d *invoice.Document, found []Finding) []Finding {
 	needed := func(term string) bool {
@@ -62,18 +71,13 @@ func (o Options) level(d *invoice.Document, found []Finding) []Finding {
 			left = append(left, f)
 		}
 	}
-	slices.SortStableFunc(left, func(a, b Finding) int { return strings.Compare(string(a.Severity), string(b.Severity)) })
 	return left
 }
 
 // OfProblem is the finding that a problem of reading makes.
 func OfProblem(p *invoice.Problem) Finding {
-	f := Finding{Code: chCode(p.Code), Severity: Error, Term: p.Term, Message: p.Message, MessageFR: p.MessageFR}
-	for _, r := range append(slices.Clone(readingRules), controlRule) {
-		if r.Code == f.Code {
-			f.Remedy, f.RemedyFR = r.Remedy, r.RemedyFR
-		}
-	}
+	f := ruleOf(chCode(p.Code)).finding(hit{where: p.Where})
+	f.Message, f.MessageFR = p.Message, p.MessageFR
 	return f
 }
 
@@ -90,14 +94,21 @@ type Rule struct {
 	RemedyFR string
 }
 
+// Fixed tells a rule that no setting changes: without it the document cannot be read, or must not be sent by this account.
+func Fixed(code string) bool {
+	return slices.ContainsFunc(append(slices.Clone(outsideRules), readingRules...), func(r Rule) bool { return r.Code == code })
+}
+
 // Rules lists every rule: Chorus Pro's, then EN 16931's.
 func Rules() []Rule {
 	var all []Rule
 	for _, r := range recipientRules {
 		all = append(all, r.Rule)
 	}
+	all = append(all, outsideRules...)
 	all = append(all, readingRules...)
-	for _, group := range chorusGroups {
+	all = append(all, futureRule)
+	for _, group := range append(slices.Clone(chorusGroups), fieldRules) {
 		for _, r := range group {
 			all = append(all, r.Rule)
 		}

@@ -24,7 +24,7 @@ const manualHead = `<!-- Made from the data of invoice/rules: go test ./invoice/
 What choriste asks of a document before it sends it. The same rules judge in ` + "`choriste check FILE`" + `, before ` + "`choriste submit`" + ` inserts, in ` + "`chorus.checks`" + ` and in the worker
 ([sql.md](sql.md#what-the-rules-find)). Codes are stable: those of EN 16931 are the official schematron's own ids, those of Chorus Pro and of choriste begin with ` + "`CH-`" + `.
 
-**error**: the document is not sent; the row becomes ` + "`invalid`" + `. **warning**: it is stored and shown, and stops nothing. **off**: the rule is not asked. Any rule may be raised or lowered, for all accounts or for one:
+**error**: the document is not sent; the row becomes ` + "`invalid`" + `. **warning**: it is stored and shown, and stops nothing. **off**: the rule is not asked. **fixed**: an error that no setting lowers. Every other rule may be raised or lowered, for all accounts or for one:
 
 ` + "```" + `sh
 CHORISTE_RULES=BR-CO-10=warning,BR-CL-23=off
@@ -56,13 +56,16 @@ func TestManual(t *testing.T) {
 			if text == "" || r.Code == "" || r.Source == "" || r.Weight == "" {
 				t.Errorf("%s: a rule wants a text, a source and a weight", r.Code)
 			}
+			if rules.Fixed(r.Code) {
+				severity += map[bool]string{false: ", fixed", true: ", fixe"}[french]
+			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s: %s |\n", r.Code, severity, cell(r.Term), cell(text), cell(remedy), r.Weight, cell(r.Source))
 		}
 	}
 	b.WriteString("| code | severity | term | what is wrong | remedy | source |\n| --- | --- | --- | --- | --- | --- |\n")
 	rows(false)
-	b.WriteString("\n## En français\n\nCe que choriste demande à un document avant de l'envoyer. **erreur** : le document n'est pas envoyé, la ligne devient `invalid`. **avertissement** : conservé et montré, n'arrête rien. " +
-		"Chaque règle peut être relevée ou abaissée (`CHORISTE_RULES`, `rules` d'un compte : `error`, `warning`, `off`). " +
+	b.WriteString("\n## En français\n\nCe que choriste demande à un document avant de l'envoyer. **erreur** : le document n'est pas envoyé, la ligne devient `invalid`. **avertissement** : conservé et montré, n'arrête rien. **fixe** : aucun réglage ne l'abaisse. " +
+		"Toute autre règle peut être relevée ou abaissée (`CHORISTE_RULES`, `rules` d'un compte : `error`, `warning`, `off`). " +
 		"Poids de la source : S officielle, P vue en production, L mesurée, C autres logiciels, G supposée.\n\n" +
 		"| code | gravité | terme | ce qui ne va pas | remède | source |\n| --- | --- | --- | --- | --- | --- |\n")
 	rows(true)

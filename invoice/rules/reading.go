@@ -45,5 +45,7 @@ var readingRules = []Rule{
 		"Write UTF-8, and declare it.", "Écrivez en UTF-8, et déclarez-le."),
 	reading(invoice.CodePDF, "the PDF is damaged or too complex", "le PDF est abîmé ou trop complexe", "Open it and save it again.", "Ouvrez-le et enregistrez-le de nouveau."),
 	reading(invoice.CodePDFEncrypted, "the PDF is encrypted", "le PDF est chiffré", "Save it without a password.", "Enregistrez-le sans mot de passe."),
+	reading(invoice.CodeFields, "fields are not what a PDF without XML needs, or the document needs none", "fields ne convient pas à un PDF sans XML, ou le document n'en veut pas",
+		"Write the fields as docs/sql.md says (A PDF without XML), or leave them out.", "Écrivez les champs comme l'indique docs/sql.md (A PDF without XML), ou ne les indiquez pas."),
 	reading(invoice.CodePDFWithoutInvoice, "the PDF carries no invoice", "le PDF ne porte pas de facture", "Attach the CII as factur-x.xml.", "Joignez le CII sous le nom factur-x.xml."),
 }

@@ -53,9 +53,10 @@ func wide(id string) bool {
 
 // rule is one test at each element of its group.
 type rule struct {
-	id string
-	ok func(t *document, e *element) bool
-	at string // the path of what is wrong, below the element; "" is the element itself
+	id   string
+	ok   func(t *document, e *element) bool
+	at   string // the path of what is wrong, below the element, or beside it after ../; "" is the element itself
+	attr string // the attribute that is wrong; "": the element's text
 }
 
 // group is a set of rules that look at the same elements: those of these names for which when holds (nil: all).
@@ -161,7 +162,12 @@ func profileOf(root *element) profile {
 func (r rule) finding(e *element) Finding {
 	at := e
 	if r.at != "" {
-		if x := e.One(r.at); x != nil {
+		from := e
+		path, beside := strings.CutPrefix(r.at, "../")
+		if beside {
+			from = e.Parent
+		}
+		if x := from.One(path); x != nil {
 			at = x
 		}
 	}
@@ -170,7 +176,11 @@ func (r rule) finding(e *element) Finding {
 		Code: r.id, Severity: Error, Term: txt.term, Where: at.Place(),
 		Message: txt.en, MessageFR: txt.fr, Remedy: txt.remedy, RemedyFR: txt.remedyFR,
 	}
-	if len(at.Kids) == 0 {
+	switch {
+	case r.attr != "":
+		v, _ := at.Attr(r.attr)
+		f.Value, f.Where = cut(strings.TrimSpace(v)), at.PlaceOf(r.attr)
+	case len(at.Kids) == 0:
 		f.Value = cut(strings.TrimSpace(at.Text))
 	}
 	return f

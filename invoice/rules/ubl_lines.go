@@ -70,7 +70,7 @@ var ublCodes = []group{
 	{on: []string{
 		"cbc:Amount", "cbc:BaseAmount", "cbc:PriceAmount", "cbc:TaxAmount", "cbc:TaxableAmount", "cbc:LineExtensionAmount", "cbc:TaxExclusiveAmount",
 		"cbc:TaxInclusiveAmount", "cbc:AllowanceTotalAmount", "cbc:ChargeTotalAmount", "cbc:PrepaidAmount", "cbc:PayableRoundingAmount", "cbc:PayableAmount",
-	}, rules: []rule{{id: "BR-CL-03", ok: attrListed("currencyID", currencies)}}},
+	}, rules: []rule{{id: "BR-CL-03", attr: "currencyID", ok: attrListed("currencyID", currencies)}}},
 	{on: []string{"cbc:DocumentCurrencyCode"}, rules: []rule{{id: "BR-CL-04", ok: listed(currencies)}}},
 	{on: []string{"cbc:TaxCurrencyCode"}, rules: []rule{{id: "BR-CL-05", ok: listed(currencies)}}},
 	{on: []string{"cbc:DescriptionCode"}, when: below("cac:InvoicePeriod", ""), rules: []rule{
@@ -78,15 +78,15 @@ var ublCodes = []group{
 	}},
 	{on: []string{"cbc:ID"}, when: func(e *element) bool {
 		return e.HasAttr("schemeID") && (e.Under("cac:AdditionalDocumentReference") || e.Under("cac:DocumentReference")) && e.Parent.Is("cbc:DocumentTypeCode", "130")
-	}, rules: []rule{{id: "BR-CL-07", ok: attrListed("schemeID", codeLists["references"])}}},
+	}, rules: []rule{{id: "BR-CL-07", attr: "schemeID", ok: attrListed("schemeID", codeLists["references"])}}},
 	{on: []string{"cbc:ID"}, when: below("cac:PartyIdentification", "schemeID"), rules: []rule{{id: "BR-CL-10", ok: func(_ *document, e *element) bool {
 		scheme, _ := e.Attr("schemeID")
 		scheme = tree.Normalize(scheme)
 		return icd.Has(scheme) || scheme == "SEPA" && (e.Within("cac:AccountingSupplierParty") || e.Within("cac:PayeeParty"))
 	}}}},
-	{on: []string{"cbc:CompanyID"}, when: below("cac:PartyLegalEntity", "schemeID"), rules: []rule{{id: "BR-CL-11", ok: attrListed("schemeID", icd)}}},
+	{on: []string{"cbc:CompanyID"}, when: below("cac:PartyLegalEntity", "schemeID"), rules: []rule{{id: "BR-CL-11", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"cbc:ItemClassificationCode"}, when: below("cac:CommodityClassification", "listID"), rules: []rule{
-		{id: "BR-CL-13", ok: attrListed("listID", codeLists["items"])},
+		{id: "BR-CL-13", attr: "listID", ok: attrListed("listID", codeLists["items"])},
 	}},
 	{on: []string{"cbc:IdentificationCode"}, when: below("cac:Country", ""), rules: []rule{{id: "BR-CL-14", ok: listed(countries.and("SS"))}}},
 	{on: []string{"cbc:IdentificationCode"}, when: below("cac:OriginCountry", ""), rules: []rule{{id: "BR-CL-15", ok: listed(countries.and("SS"))}}},
@@ -99,16 +99,16 @@ var ublCodes = []group{
 	{on: []string{"cbc:AllowanceChargeReasonCode"}, when: func(e *element) bool {
 		return e.Under("cac:AllowanceCharge") && isCharge(e.Parent, true) && !isCharge(e.Parent, false)
 	}, rules: []rule{{id: "BR-CL-20", ok: listed(codeLists["charges"])}}},
-	{on: []string{"cbc:ID"}, when: below("cac:StandardItemIdentification", "schemeID"), rules: []rule{{id: "BR-CL-21", ok: attrListed("schemeID", icd)}}},
+	{on: []string{"cbc:ID"}, when: below("cac:StandardItemIdentification", "schemeID"), rules: []rule{{id: "BR-CL-21", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 	{on: []string{"cbc:TaxExemptionReasonCode"}, rules: []rule{{id: "BR-CL-22", ok: exemption}}},
 	{on: []string{"cbc:InvoicedQuantity", "cbc:BaseQuantity", "cbc:CreditedQuantity"}, when: func(e *element) bool { return e.HasAttr("unitCode") }, rules: []rule{
-		{id: "BR-CL-23", ok: attrListed("unitCode", codeLists["units"])},
+		{id: "BR-CL-23", attr: "unitCode", ok: attrListed("unitCode", codeLists["units"])},
 	}},
-	{on: []string{"cbc:EmbeddedDocumentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", ok: attachable}}},
+	{on: []string{"cbc:EmbeddedDocumentBinaryObject"}, when: func(e *element) bool { return e.HasAttr("mimeCode") }, rules: []rule{{id: "BR-CL-24", attr: "mimeCode", ok: attachable}}},
 	{on: []string{"cbc:EndpointID"}, when: func(e *element) bool { return e.HasAttr("schemeID") }, rules: []rule{
-		{id: "BR-CL-25", ok: attrListed("schemeID", codeLists["addresses"])},
+		{id: "BR-CL-25", attr: "schemeID", ok: attrListed("schemeID", codeLists["addresses"])},
 	}},
-	{on: []string{"cbc:ID"}, when: below("cac:DeliveryLocation", "schemeID"), rules: []rule{{id: "BR-CL-26", ok: attrListed("schemeID", icd)}}},
+	{on: []string{"cbc:ID"}, when: below("cac:DeliveryLocation", "schemeID"), rules: []rule{{id: "BR-CL-26", attr: "schemeID", ok: attrListed("schemeID", icd)}}},
 }
 
 // exemption: a code of VATEX, in either case.

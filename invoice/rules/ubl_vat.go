@@ -38,8 +38,8 @@ func (f family) ubl() []group {
 		{on: []string{"cac:TaxCategory"}, when: func(c *element) bool {
 			return c.Under("cac:TaxSubtotal", "cac:TaxTotal") && header(c.Parent.Parent) && is(c)
 		}, rules: []rule{
-			{id: f.name + "-08", ok: f.ublTaxable()},
-			{id: f.name + "-09", ok: f.ublTax()},
+			{id: f.name + "-08", ok: f.ublTaxable(), at: "../cbc:TaxableAmount"},
+			{id: f.name + "-09", ok: f.ublTax(), at: "../cbc:TaxAmount"},
 			{id: f.name + "-10", ok: func(_ *document, c *element) bool {
 				return (c.Has("cbc:TaxExemptionReason") || c.Has("cbc:TaxExemptionReasonCode")) == f.reason
 			}},

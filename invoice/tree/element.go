@@ -237,5 +237,29 @@ func (e *Element) Boolean() (b, ok bool) {
 
 func (e *Element) String() string { return fmt.Sprintf("%s=%q", e.Name, e.Value()) }
 
-// Place is the path to e and its line, as a message shows it.
-func (e *Element) Place() string { return e.Where() + " (line " + strconv.Itoa(e.Line) + ")" }
+// Place is the path to e and its line, as a message shows it. What was not read from XML has no line.
+func (e *Element) Place() string {
+	if e.Line == 0 {
+		return strings.ReplaceAll(strings.TrimPrefix(e.Where(), "/"), "/", ".")
+	}
+	return e.Where() + " (line " + strconv.Itoa(e.Line) + ")"
+}
+
+// PlaceOf is the place of an attribute of e.
+func (e *Element) PlaceOf(attr string) string {
+	return e.Where() + "/@" + attr + " (line " + strconv.Itoa(e.Line) + ")"
+}
+
+// New begins a tree that is not read from XML.
+func New(name string) *Tree {
+	root := &Element{Name: name}
+	return &Tree{Root: root, ByName: map[string][]*Element{name: {root}}}
+}
+
+// Add gives an element one more within it, of such a tree.
+func (t *Tree) Add(to *Element, name, text string) *Element {
+	e := &Element{Name: name, Text: text, Size: len(text), Parent: to}
+	to.Kids = append(to.Kids, e)
+	t.ByName[name] = append(t.ByName[name], e)
+	return e
+}
