@@ -296,9 +296,12 @@ func (c showCmd) Run(a *app) error {
 		if c.Lang == "fr" {
 			message, remedy = f.MessageFR, f.RemedyFR
 		}
-		head := f.Term
-		if f.Value != "" {
-			head = strings.TrimSpace(head + " " + strconv.Quote(f.Value))
+		var head string // what the message does not say itself
+		if !strings.Contains(message, f.Term) {
+			head = f.Term
+		}
+		if v := strconv.Quote(f.Value); f.Value != "" && !strings.Contains(message, v) {
+			head = strings.TrimSpace(head + " " + v)
 		}
 		line(checkWords[c.Lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
 		line("", f.Where)

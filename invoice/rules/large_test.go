@@ -51,4 +51,3 @@ func TestLargeDocumentsAreJudgedSoon(t *testing.T) {
 		}
 	}
 }
-

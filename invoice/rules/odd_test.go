@@ -18,6 +18,7 @@ type oddDocument struct {
 }
 
 const (
+	ublLegal = `<cbc:CompanyID schemeID="0002">99999999800012</cbc:CompanyID>`
 	ublTaxed = "<cbc:ID>S</cbc:ID>"
 	ciiLegal = `<ram:ID schemeID="0002">99999999800012</ram:ID>`
 	ciiBuyer = `<ram:ID schemeID="0002">99999999700023</ram:ID>`

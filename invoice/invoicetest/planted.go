@@ -1,0 +1,161 @@
+package invoicetest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Planted makes documents with one fault each, for every rule of Chorus Pro that looks at a document; Code is the rule's. The same ones each time.
+func Planted() []Broken { return made(planted) }
+
+// Near makes documents that come near to breaking a rule, and do not; Code is the rule's.
+func Near() []Broken {
+	all := map[string][]breaks{}
+	for code, b := range near {
+		all[code] = []breaks{b}
+	}
+	return made(all)
+}
+
+func made(all map[string][]breaks) (list []Broken) {
+	for _, code := range slices.Sorted(maps.Keys(all)) {
+		for n, b := range all[code] {
+			for k, doc := range b.documents() {
+				list = append(list, Broken{fmt.Sprintf("%s, example %d.%d", code, n+1, k+1), code, doc})
+			}
+		}
+	}
+	return list
+}
+
+// breaks makes a document that breaks a rule out of a good one: by the facts of the invoice, or by a change of the text of one syntax.
+type breaks struct {
+	change func(i *Invoice)
+	ubl    [2]string // what is replaced in the UBL, by what
+	cii    [2]string
+	pdf    [2]string // in the PDF, of the same length
+	credit bool      // a UBL credit note
+}
+
+const (
+	ublLegal = `<cbc:CompanyID schemeID="0002">99999999800012</cbc:CompanyID>`
+	ublRef   = "<cac:AccountingSupplierParty>"
+	ublFile  = `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="NAME">DATA</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>` + ublRef
+)
+
+// inAddress moves a SIRET from the legal registration of the CII sample to the electronic address.
+func inAddress(siret string) [2]string {
+	return [2]string{
+		"<ram:SpecifiedLegalOrganization>\n          <ram:ID schemeID=\"0002\">" + siret + "</ram:ID>\n        </ram:SpecifiedLegalOrganization>",
+		`<ram:URIUniversalCommunication><ram:URIID schemeID="0009">` + siret + `</ram:URIID></ram:URIUniversalCommunication>`,
+	}
+}
+
+func attached(name, data string) breaks {
+	return breaks{ubl: [2]string{ublRef, strings.NewReplacer("NAME", name, "DATA", data).Replace(ublFile)}}
+}
+
+func fact(change func(i *Invoice)) breaks { return breaks{change: change} }
+
+// planted has, for each rule of Chorus Pro that looks at a document, examples that break it.
+var planted = map[string][]breaks{
+	"CH-NUMBER-LENGTH":     {fact(func(i *Invoice) { i.Numero = "123456789012345678901" })},
+	"CH-NUMBER-CHARACTERS": {fact(func(i *Invoice) { i.Numero = "F.1" }), fact(func(i *Invoice) { i.Numero = " F1" }), fact(func(i *Invoice) { i.Numero = "FÉ1" })},
+	"CH-SEVERAL":           {{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}}},
+	"CH-DATE":              {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
+	"CH-DATE-YEAR":         {fact(func(i *Invoice) { i.Date = time.Date(1989, 1, 1, 0, 0, 0, 0, time.UTC) }), fact(func(i *Invoice) { i.Date = time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC) })},
+	"CH-CADRE":             {fact(func(i *Invoice) { i.Cadre = "A26" }), fact(func(i *Invoice) { i.Cadre = "S1" }), fact(func(i *Invoice) { i.Cadre = "B2" }), fact(func(i *Invoice) { i.Cadre = "A01" }), fact(func(i *Invoice) { i.Cadre = "A1_FACTURE_FOURNISSEUR" })},
+	"CH-CADRE-SUPPLIER":    {fact(func(i *Invoice) { i.Cadre = "A25" })},
+	"CH-CADRE-PAID":        {fact(func(i *Invoice) { i.Cadre = "A2" })},
+	"CH-SERVICE-LENGTH":    {fact(func(i *Invoice) { i.CodeService = strings.Repeat("é", 101) })},
+	"CH-SERVICE-PUBLIC":    {fact(func(i *Invoice) { i.CodeService = "FACTURES_PUBLIQUES" })},
+	"CH-SERVICE-NONE":      {fact(func(i *Invoice) { i.CodeService = "N/A" })},
+	"CH-ENGAGEMENT-LENGTH": {fact(func(i *Invoice) { i.Engagement = strings.Repeat("1", 51) })},
+	"CH-ENGAGEMENT-NONE":   {fact(func(i *Invoice) { i.Engagement = "NA" }), fact(func(i *Invoice) { i.Engagement = "néant" }), fact(func(i *Invoice) { i.Engagement = "000" })},
+	"CH-CONTRACT-LENGTH":   {{ubl: [2]string{"<cac:AccountingSupplierParty>", "<cac:ContractDocumentReference><cbc:ID>" + strings.Repeat("1", 51) + "</cbc:ID></cac:ContractDocumentReference><cac:AccountingSupplierParty>"}}},
+	"CH-NOTE-LENGTH":       {{ubl: [2]string{"<cbc:DocumentCurrencyCode>", "<cbc:Note>" + strings.Repeat("é", 1025) + "</cbc:Note><cbc:DocumentCurrencyCode>"}}},
+	"CH-AMOUNT-SIGN": {fact(func(i *Invoice) {
+		i.Lignes = []Ligne{{Quantite: decimal.NewNullDecimal(decimal.NewFromInt(-1)), PrixUnitaire: decimal.NewNullDecimal(decimal.NewFromInt(100))}}
+	})},
+	"CH-CONTROL-CHARACTERS": {fact(func(i *Invoice) { i.Engagement = "1\t2" }), fact(func(i *Invoice) { i.FournisseurNom = "A\x7fB" })},
+	"CH-SELLER-WITHOUT-SIRET": {
+		{ubl: [2]string{ublLegal, `<cbc:CompanyID schemeID="0228">1234567890</cbc:CompanyID>`}},
+		{ubl: [2]string{ublLegal, `<cbc:CompanyID schemeID="0223">BE0123456789</cbc:CompanyID>`}},
+	},
+	"CH-SELLER-SIRET": {
+		fact(func(i *Invoice) { i.FournisseurSIRET = "999999998" }), fact(func(i *Invoice) { i.FournisseurSIRET = "999 999 998 00012" }),
+		fact(func(i *Invoice) { i.FournisseurSIRET = "9999999980001" }), fact(func(i *Invoice) { i.Sans = []string{"BT-30"} }),
+		{ubl: [2]string{ublLegal, `<cbc:CompanyID schemeID="0088">99999999800012</cbc:CompanyID>`}},
+	},
+	"CH-SELLER-ADDRESS":       {{cii: inAddress("99999999800012")}},
+	"CH-BUYER-SIRET":          {fact(func(i *Invoice) { i.DestinataireSIRET = "1" }), fact(func(i *Invoice) { i.Sans = []string{"BT-47"} })},
+	"CH-BUYER-ADDRESS":        {{cii: inAddress("99999999700023")}},
+	"CH-SAME-PARTY":           {fact(func(i *Invoice) { i.DestinataireSIRET = "99999999800012" })},
+	"CH-SIRET-CHECK":          {fact(func(i *Invoice) { i.FournisseurSIRET = "99999999800013" })},
+	"CH-NAME-LENGTH":          {fact(func(i *Invoice) { i.FournisseurNom = strings.Repeat("x", 100) })},
+	"CH-PAYMENT-MISSING":      {fact(func(i *Invoice) { i.Sans = []string{"BT-81"} })},
+	"CH-PAYMENT-CODE":         {fact(func(i *Invoice) { i.Paiement = "57" })},
+	"CH-PAYMENT-CREDIT":       {{credit: true}},
+	"CH-IBAN-MISSING":         {{ubl: [2]string{"<cbc:ID>FR7630006000011234567890189</cbc:ID>", "<cbc:ID></cbc:ID>"}, change: func(i *Invoice) { i.Paiement = "42" }}},
+	"CH-IBAN":                 {fact(func(i *Invoice) { i.IBAN = "FR7630006000011234567890188" }), fact(func(i *Invoice) { i.IBAN = "12345678" })},
+	"CH-AMOUNT":               {{ubl: [2]string{`currencyID="EUR">1500.00<`, `currencyID="EUR">1 500,00<`}}},
+	"CH-TOTAL-CURRENCY":       {{ubl: [2]string{"<cbc:DocumentCurrencyCode>EUR", "<cbc:DocumentCurrencyCode>USD"}}},
+	"CH-ATTACHMENT-NAME":      {attached(strings.Repeat("x", 47)+".pdf", "eHh4"), attached("rapport", "eHh4")},
+	"CH-ATTACHMENT-PATH":      {attached(`C:\factures\a.pdf`, "eHh4"), attached("a/b.pdf", "eHh4")},
+	"CH-ATTACHMENT-TYPE":      {attached("a.exe", "eHh4")},
+	"CH-ATTACHMENT-EMPTY":     {attached("a.pdf", " "), attached("a.pdf", "%PDF-1.7")},
+	"CH-FACTURX-NAME":         {{pdf: [2]string{"(factur-x.xml)", "(xrechnung.xml)"}}},
+	"CH-FACTURX-RELATIONSHIP": {{pdf: [2]string{"/AFRelationship /", "/AFRelationshop /"}}},
+	"CH-FACTURX-XMP":          {{pdf: [2]string{"ConformanceLevel", "Conformancelevel"}}},
+	"CH-FACTURX-PROFILE":      {{pdf: [2]string{"EN 16931<", "EXTENDED<"}}},
+	"CH-FACTURX-PDFA":         {{pdf: [2]string{"pdfaid:part>3<", "pdfaid:part>1<"}}},
+}
+
+// near has documents that come near to breaking a rule.
+var near = map[string]breaks{
+	"CH-NUMBER-LENGTH":  fact(func(i *Invoice) { i.Numero = "12345678901234567890" }),
+	"CH-DATE":           {ubl: [2]string{"2026-01-15", "2026-01-15+01:00"}},
+	"CH-CADRE":          fact(func(i *Invoice) { i.Cadre = "A12" }),
+	"CH-SERVICE-LENGTH": fact(func(i *Invoice) { i.CodeService = strings.Repeat("é", 100) }),
+	"CH-SIRET-CHECK": fact(func(i *Invoice) {
+		i.FournisseurSIRET, i.DestinataireSIRET = "73282932000074", "35600000000048"
+	}),
+	"CH-PAYMENT-CODE":    fact(func(i *Invoice) { i.Paiement = "97" }),
+	"CH-ATTACHMENT-NAME": attached(strings.Repeat("x", 46)+".pdf", "eHh4"),
+	"CH-ATTACHMENT-TYPE": attached("a.XLSX", "eHh4"),
+}
+
+// documents are the good sample, broken, in each syntax that the change is for.
+func (b breaks) documents() [][]byte {
+	i := Invoice{}
+	if b.change != nil {
+		b.change(&i)
+	}
+	swap := func(doc []byte, by [2]string) [][]byte {
+		changed := strings.ReplaceAll(string(doc), by[0], by[1])
+		if changed == string(doc) {
+			panic("invoicetest: nothing is replaced: " + by[0])
+		}
+		return [][]byte{[]byte(changed)}
+	}
+	switch {
+	case b.credit:
+		return [][]byte{i.CreditNote()}
+	case b.ubl[0] != "":
+		return swap(i.UBL(), b.ubl)
+	case b.cii[0] != "":
+		return swap(i.CII(), b.cii)
+	case b.pdf[0] != "":
+		pdf, err := i.FacturX()
+		if err != nil {
+			panic(err) // the sample cannot fail
+		}
+		return swap(pdf, b.pdf)
+	}
+	return [][]byte{i.UBL(), i.CII()}
+}
