@@ -26,7 +26,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"help": func(i store.Status) []answers.Help {
 		return answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	},
-	"more":  func(i store.Status, shown []store.RuleFinding) int { return max(0, i.Findings-len(shown)) },
+	"more":   func(i store.Status, shown []store.RuleFinding) int { return max(0, i.Findings-len(shown)) },
 	"clock":  store.Stamp,
 	"minute": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
 	"age": func(d time.Duration) string {

@@ -69,7 +69,7 @@ func TestFieldsOnTheCommandLine(t *testing.T) {
 	}
 	pdf, good := document(t, "a.pdf", doc), document(t, "a.json", inv.Fields())
 	bad := document(t, "b.json", fmt.Appendf(nil, `{"numero_facture": "PDF-2", "date_facture": "2026-01-31", "montant_ttc": "10.005", "code_service": " "}`))
-	said(t, db.AppURL, 1, "PDF carries", "submit", pdf)
+	said(t, db.AppURL, 1, "say in fields", "submit", pdf)
 	said(t, db.AppURL, 1, "CH-FIELDS-AMOUNT", "submit", pdf, "--fields", bad)
 	said(t, db.AppURL, 2, "--fields is for one file", "submit", pdf, pdf, "--fields", good)
 	said(t, db.AppURL, 0, "is invoice 1", "submit", pdf, "--fields", good)

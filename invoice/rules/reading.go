@@ -47,5 +47,6 @@ var readingRules = []Rule{
 	reading(invoice.CodePDFEncrypted, "the PDF is encrypted", "le PDF est chiffré", "Save it without a password.", "Enregistrez-le sans mot de passe."),
 	reading(invoice.CodeFields, "fields are not what a PDF without XML needs, or the document needs none", "fields ne convient pas à un PDF sans XML, ou le document n'en veut pas",
 		"Write the fields as docs/sql.md says (A PDF without XML), or leave them out.", "Écrivez les champs comme l'indique docs/sql.md (A PDF without XML), ou ne les indiquez pas."),
-	reading(invoice.CodePDFWithoutInvoice, "the PDF carries no invoice", "le PDF ne porte pas de facture", "Attach the CII as factur-x.xml.", "Joignez le CII sous le nom factur-x.xml."),
+	reading(invoice.CodePDFWithoutInvoice, "the PDF carries no invoice", "le PDF ne porte pas de facture", "Attach the CII as factur-x.xml, or say in fields beside the PDF what it says (docs/sql.md, A PDF without XML).",
+		"Joignez le CII sous le nom factur-x.xml, ou indiquez dans fields, à côté du PDF, ce qu'il dit (docs/sql.md, A PDF without XML)."),
 }
