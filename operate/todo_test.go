@@ -107,7 +107,7 @@ func TestEachInvoiceThatWaits(t *testing.T) {
 	d := newDesk(t)
 	d.sql(`INSERT INTO chorus.heartbeats (worker, horizon) VALUES ('w', '4 hours')`)
 	parked := d.invoice("PARKED", "parked", `reason_code = 'SEVERAL', reason = 'two'`)
-	invalid := d.invoice("INVALID", "invalid", `reason_code = 'CH-SIRET', reason = 'BT-47 is short'`)
+	invalid := d.invoice("INVALID", "invalid", `reason_code = 'CH-BUYER-SIRET', reason = 'BT-47 is short'`)
 	refused := d.invoice("REFUSED", "rejected", `reason_code = 'RECIPIENT', reason = 'wrong price', statut_courant = 'REJETEE', identifiant_facture_cpp = 1`)
 	flux := d.invoice("FLUX", "rejected", `reason_code = 'FLUX_REJECTED', reason = 'no'`)
 	suspended := d.invoice("SUSPENDED", "integrated", `statut_courant = 'SUSPENDUE', statut_courant_date = now() - interval '3 days', statut_commentaire = 'PJ'`)

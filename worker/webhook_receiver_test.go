@@ -34,7 +34,8 @@ type told struct {
 			ID    int64  `json:"id"`
 			State string `json:"state"`
 		} `json:"invoice"`
-		Help []answers.Help `json:"help"`
+		Help     []answers.Help      `json:"help"`
+		Findings []store.RuleFinding `json:"findings"`
 	} `json:"data"`
 }
 

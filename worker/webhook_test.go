@@ -51,6 +51,25 @@ func TestWebhooksTellTheWayOfAnInvoice(t *testing.T) {
 	}
 }
 
+// What the rules found is told with the event of the reading, errors first, in both languages, and with no other.
+func TestWebhooksTellFindings(t *testing.T) {
+	h := newHouse(t, nil)
+	r := newReceiver(t, nil)
+	h.start(hooks(r.hook("r", "")))
+	h.awaitEndpoint("r", "there", caughtUp)
+	h.await(h.insert(invoicetest.Invoice{Numero: "HOOK-BAD", Cadre: "S1", FournisseurNom: strings.Repeat("x", 100)}.UBL()), store.Invalid)
+	all := r.await(func(all []told) bool { return len(all) > 0 && all[len(all)-1].Type == "invoice.invalid" })
+	for _, one := range all[:len(all)-1] {
+		if len(one.Data.Findings) > 0 {
+			t.Errorf("%s tells of findings", one.Type)
+		}
+	}
+	found := all[len(all)-1].Data.Findings
+	if len(found) != 2 || found[0].Code != "CH-CADRE" || found[0].Severity != "error" || found[0].Term != "BT-23" || found[0].Value != "S1" || found[0].Where == "" || found[0].RemedyFR == "" || found[1].Code != "CH-NAME-LENGTH" {
+		t.Errorf("told %+v", found)
+	}
+}
+
 // An event that is committed late gets a higher number than those that were told before, and is told.
 func TestWebhooksMissNoLateCommit(t *testing.T) {
 	h := newHouse(t, nil)

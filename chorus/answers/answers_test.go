@@ -71,7 +71,7 @@ func TestExplain(t *testing.T) {
 		{"AUTRE : voir courrier", []string{"motif AUTRE"}},
 		{"la commande est autre", nil},
 		{"ABSENT", []string{"reason ABSENT"}},
-		{`CH-SIRET BT-47 (recipient's SIRET) has a space or a line break in it, "13002526 500013"`, []string{"reason CH-SIRET@BT-30"}},
+		{"POISON the worker broke three times", []string{"reason POISON@"}},
 		// One message cut by the portal, one whole.
 		{
 			"L'identifiant fournisseur de la demande de paiement (balise : AccountingSupplierParty.Party.PartyIdentification.ID.value) n'est pas reference dans notre systeme.|La structure (balise AccountingSupplierParty.Party.PartyIdentification.ID.value) n'utilise pa",

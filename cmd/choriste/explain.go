@@ -30,7 +30,8 @@ func (c explainCmd) Run(a *app) error {
 		return unclassified(a)
 	}
 	var found []answers.Help
-	if r, known := rules.About(strings.ToUpper(what)); known {
+	head, _, _ := strings.Cut(what, " ") // of a reason as it stands in a row, the code
+	if r, known := rules.About(strings.ToUpper(strings.TrimRight(head, ":"))); known {
 		found = append(found, aboutRule(r))
 	}
 	for _, m := range answers.Explain(what) {

@@ -21,6 +21,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"explain 20001", 0, []string{"codeRetour 20001 POQ_MSG_01.003", "codeRetour 20001 GDP_MSG_11.022", "answered by  factures/deposer/flux"}, "sens"},
 		{"explain --lang fr MONTANT_ERR", 0, []string{"motif MONTANT_ERR", "sens", "Montant de la facture erroné.", "le fournisseur"}, "means"},
+		{"explain CH-BUYER-SIRET BT-47 (recipient's SIRET) has a space or a line break in it", 0, []string{"rule CH-BUYER-SIRET", "14 digits"}, "unclassified"},
 		{"explain BR-CO-10", 0, []string{"rule BR-CO-10", "BT-106"}, ""},
 		{"explain FichierXml.ExchangedDocument.ID.value est obligatoire", 0, []string{"error INVOICE_NUMBER_FORM", "BT-1, chorus.invoices.numero_facture"}, ""},
 		{"explain L'engagement juridique 42 n'existe pas.|Un texte nouveau", 0, []string{"engagement   42", "error UNCLASSIFIED", "Un texte nouveau"}, ""},
