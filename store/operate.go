@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,10 +71,15 @@ type Filter struct {
 	Numero     string
 	Ref        string
 	Statut     string
-	After      int64 // id: for paging
-	Unusual    bool  // only those whose statut at the portal was unknown or went back, now or earlier
-	Retriable  bool  // only what Retry takes: invalid ones, and those whose flux was rejected
-	Limit      int   // 0 = 100
+	Recipient  string // SIRET or SIREN
+	Supplier   string
+	Since      time.Time     // inserted on this day of Paris or later
+	OlderThan  time.Duration // inserted longer ago
+	Newest     bool          // the latest first, instead of the oldest
+	After      int64         // id: for paging
+	Unusual    bool          // only those whose statut at the portal was unknown or went back, now or earlier
+	Retriable  bool          // only what Retry takes: invalid ones, and those whose flux was rejected
+	Limit      int           // 0 = 100
 }
 
 func (f Filter) where() (string, []any) {
@@ -104,13 +110,27 @@ func (f Filter) where() (string, []any) {
 	if f.Statut != "" {
 		add("statut_courant = $%d", f.Statut)
 	}
+	if f.Recipient != "" {
+		add("destinataire_siret LIKE $%d || '%%'", f.Recipient)
+	}
+	if f.Supplier != "" {
+		add("fournisseur_siret LIKE $%d || '%%'", f.Supplier)
+	}
+	if !f.Since.IsZero() {
+		add("created_at >= ($%d::text::timestamp AT TIME ZONE 'Europe/Paris')", f.Since.Format(time.DateOnly))
+	}
+	if f.OlderThan > 0 {
+		add("created_at < clock_timestamp() - $%d::interval", f.OlderThan)
+	}
 	if f.Unusual {
 		clauses = append(clauses, "id IN (SELECT invoice_id FROM chorus.events WHERE reason_code IN "+unusual+")")
 	}
 	if f.Retriable {
 		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)")
 	}
-	if f.After > 0 {
+	if f.After > 0 && f.Newest {
+		add("id < $%d", f.After)
+	} else if f.After > 0 {
 		add("id > $%d", f.After)
 	}
 	if len(clauses) == 0 {
@@ -119,7 +139,7 @@ func (f Filter) where() (string, []any) {
 	return strings.Join(clauses, " AND "), args
 }
 
-// List returns the selected invoices, oldest first.
+// List returns the selected invoices, oldest first or newest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 	where, args := f.where()
 	limit := f.Limit
@@ -127,7 +147,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 		limit = 100
 	}
 	args = append(args, limit)
-	return s.statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
+	order := "id"
+	if f.Newest {
+		order = "id DESC"
+	}
+	return s.statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY %s LIMIT $%d`, where, order, len(args)), args...)
 }
 
 // Recent returns the invoices that changed last, the latest first.
@@ -153,6 +177,29 @@ func (s *Store) Count(ctx context.Context, f Filter) (int, map[string]decimal.De
 		return nil
 	})
 	return total, sums, err
+}
+
+// Sum is what the invoices of one state and currency are worth.
+type Sum struct {
+	State  State               `json:"state"`
+	Count  int                 `json:"count"`
+	Amount decimal.NullDecimal `json:"amount"`
+	Devise *string             `json:"devise"`
+}
+
+// Sums adds the selected invoices up by state and currency.
+func (s *Store) Sums(ctx context.Context, f Filter) ([]Sum, error) {
+	where, args := f.where()
+	rows, err := s.pool.Query(ctx, `
+		SELECT state, count(*), sum(montant_ttc), devise
+		FROM chorus.invoice_status
+		WHERE `+where+`
+		GROUP BY state, devise
+		ORDER BY array_position($`+strconv.Itoa(len(args)+1)+`::text[], state), devise`, append(args, States)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Sum])
 }
 
 // AttemptView is an attempt as an operator reads it.

@@ -302,3 +302,59 @@ func TestWordsForErrors(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestListsAreNarrowed tries the filters by which an accountant asks, their sums, and the file for Excel.
+func TestListsAreNarrowed(t *testing.T) {
+	db := storetest.New(t)
+	for range 3 {
+		said(t, db.OperatorURL, 0, "is invoice", "submit", "--no-check", document(t, "invoice.xml", invoicetest.Invoice{}.CII()))
+	}
+	owner, err := store.Connect(t.Context(), db.URL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	for _, sql := range []string{
+		`SET session_replication_role = replica`,
+		`UPDATE chorus.invoices SET numero_facture = '=F' || id, montant_ttc = 10.5 * id, devise = 'EUR', destinataire_siret = '1300252650001' || id, fournisseur_siret = '99999999800012'`,
+		`UPDATE chorus.invoices SET state = 'integrated', created_at = '2026-01-05 00:30 Europe/Paris' WHERE id = 1`,
+		`UPDATE chorus.invoices SET state = 'settled' WHERE id = 2`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		args string
+		want []string // ids, in order
+	}{
+		{"", []string{"3", "2", "1"}},
+		{"--oldest", []string{"1", "2", "3"}},
+		{"--limit 1 --after 3", []string{"2"}},
+		{"--unpaid", []string{"1"}},
+		{"--unpaid --older-than 30d", []string{"1"}},
+		{"--older-than 36500d", nil},
+		{"--since 2026-01-06", []string{"3", "2"}},
+		{"--since 2026-01-05", []string{"3", "2", "1"}},
+		{"--recipient 13002526500012", []string{"2"}},
+		{"--recipient 130025265 --supplier 999999998", []string{"3", "2", "1"}},
+	} {
+		var got []string
+		for line := range strings.Lines(said(t, db.ReaderURL, 0, "", append([]string{"list"}, strings.Fields(c.args)...)...)) {
+			if id := strings.Fields(line)[0]; id != "ID" && !strings.HasPrefix(id, "(") {
+				got = append(got, id)
+			}
+		}
+		if strings.Join(got, " ") != strings.Join(c.want, " ") {
+			t.Errorf("list %s: %v, wanted %v", c.args, got, c.want)
+		}
+	}
+	said(t, db.ReaderURL, 0, "3 invoices, 63.00 EUR", "list", "--sum")
+	said(t, db.ReaderURL, 0, `{"state":"settled","count":1,"amount":"21","devise":"EUR"}`, "list", "--sum", "--json", "--state", "settled")
+	said(t, db.ReaderURL, 0, "\r\n1;", "list", "--csv")
+	said(t, db.ReaderURL, 0, ";'=F1;", "list", "--csv")
+	said(t, db.ReaderURL, 0, ";10,50;EUR;", "list", "--csv")
+	for _, args := range []string{"--older-than 3w", "--older-than d", "--older-than -3d", "--since yesterday", "--recipient 12", "--unpaid --state settled", "--sum --csv", "--csv --json"} {
+		said(t, db.ReaderURL, 2, "", append([]string{"list"}, strings.Fields(args)...)...)
+	}
+}

@@ -169,8 +169,11 @@ func (a *app) insert(st *store.Store, n store.Insertion) (int64, error) {
 type listCmd struct {
 	selection
 	Unusual bool  `help:"Only those whose status at Chorus Pro was unknown or went back, now or earlier."`
-	After   int64 `help:"Only invoices after this id: the next page."`
+	Oldest  bool  `help:"The oldest first, instead of the newest."`
+	After   int64 `help:"Only invoices beyond this id: the next page."`
 	Limit   int   `help:"At most so many." default:"100"`
+	Sum     bool  `help:"Only add up what is selected, by state."`
+	CSV     bool  `name:"csv" help:"Print CSV, as a French Excel opens it: semicolons, decimal commas."`
 }
 
 // Validate is called by kong.
@@ -185,10 +188,19 @@ func (c listCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	f.Unusual, f.After, f.Limit = c.Unusual, c.After, c.Limit
+	if c.Sum && c.CSV || c.CSV && a.json {
+		return usageError{errors.New("choose one of --sum, --csv and --json; --sum goes with --json")}
+	}
+	f.Unusual, f.After, f.Limit, f.Newest = c.Unusual, c.After, c.Limit, !c.Oldest
+	if c.Sum {
+		return a.sums(st, f)
+	}
 	list, err := st.List(a.ctx, f)
 	if err != nil {
 		return err
+	}
+	if c.CSV {
+		return a.invoicesCSV(list)
 	}
 	if a.json {
 		for _, i := range list {
@@ -488,7 +500,7 @@ func within(limit int) error {
 func (c retryCmd) Validate() error { return within(c.Limit) }
 
 func (c retryCmd) Run(a *app) error {
-	if len(c.Invoices) == 0 && len(c.State) == 0 && c.Account+c.ReasonCode+c.Numero+c.Ref+c.Statut == "" {
+	if len(c.Invoices) == 0 && c.nothing() {
 		return usageError{errors.New("retry what? give ids or a filter, as --state invalid")}
 	}
 	if !c.DryRun && c.Reason == "" {

@@ -60,6 +60,7 @@ type cli struct {
 type app struct {
 	ctx    context.Context //nolint:containedctx // of the command line, handed to one command
 	out    io.Writer
+	raw    io.Writer // out, for what was made visible already
 	err    io.Writer
 	log    io.Writer // of the worker: colours and all
 	getenv func(string) string
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		_, _ = fmt.Fprintf(shown, "choriste: %s (see choriste --help)\n", oneLine(err.Error()))
 		return 2
 	}
-	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, err: shown, log: errOut, getenv: getenv, json: c.JSON, usage: func() error {
+	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, raw: out, err: shown, log: errOut, getenv: getenv, json: c.JSON, usage: func() error {
 		_, _ = parser.Parse([]string{"--help"}) // prints it; what follows --help is not its error
 		return nil
 	}}
