@@ -49,7 +49,7 @@ func TestHostileDocuments(t *testing.T) {
 		}
 	}
 	for _, r := range rules.Rules() {
-		if r.Source == "docs/chorus-pro.md §6" && !seen[r.Code] && r.Code != "CH-SYNTAXE" {
+		if r.Source == "docs/chorus-pro.md §6" && !seen[r.Code] && r.Code != "CH-SYNTAXE" && r.Code != "CH-FIELDS" {
 			t.Errorf("no hostile document ends in %s", r.Code)
 		}
 	}
