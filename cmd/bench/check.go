@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -142,10 +143,26 @@ func largeDocument(ctx context.Context, w *workshop) ([]figure, error) {
 	}
 	check := exec.CommandContext(ctx, filepath.Join(w.dir, "choriste"), "check", file)
 	check.Env = []string{"PATH=" + os.Getenv("PATH")}
-	if text, err := check.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("choriste check: %w: %s", err, text)
+	var said bytes.Buffer
+	check.Stdout, check.Stderr = &said, &said
+	if err := check.Start(); err != nil {
+		return nil, err
 	}
-	peak, size := float64(childPeak(check.ProcessState))/(1<<20), float64(len(doc))/(1<<20)
+	ended := make(chan error, 1)
+	go func() { ended <- check.Wait() }()
+	var most int64
+	for running := true; running; {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return nil, fmt.Errorf("choriste check: %w: %s", err, said.Bytes())
+			}
+			running = false
+		case <-time.After(2 * time.Millisecond):
+			most = max(most, peakMemory(check.Process.Pid))
+		}
+	}
+	peak, size := float64(most)/(1<<20), float64(len(doc))/(1<<20)
 	return []figure{
 		fact("check", "large document", size, "MB"),
 		bar("check", "large document, one core's time", took.Seconds(), "s", 1),

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os"
 	"time"
 )
 
@@ -11,5 +10,3 @@ import (
 func ownTime() time.Duration { return 0 }
 
 func preferThread(int) {}
-
-func childPeak(*os.ProcessState) int64 { return 0 }
