@@ -61,7 +61,10 @@ func TestThePageExplains(t *testing.T) {
 		`INSERT INTO chorus.invoices (document) VALUES ('x')`,
 		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
 		`UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', reason = 'L''element (CreditNote.DocumentCurrencyCode.value) est obligatoire'`,
+		`UPDATE chorus.invoices SET findings = 12`,
 		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
+		`INSERT INTO chorus.invoice_findings (invoice_id, n, code, severity, term, value, "where", message, message_fr, remedy, remedy_fr)
+		 SELECT 1, n, 'CH-IBAN', 'warning', 'BT-84', '<b>' || n, 'place' || n, 'wrong', 'faux', 'write it', 'écrivez-le' FROM generate_series(1, 12) n`,
 	} {
 		if _, err := owner.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -69,7 +72,8 @@ func TestThePageExplains(t *testing.T) {
 	}
 	rec := httptest.NewRecorder()
 	console.Handler(store.New(owner)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	for _, want := range []string{"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`} {
+	for _, want := range []string{"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`,
+		"warning CH-IBAN BT-84 “&lt;b&gt;10”", "<span>place10</span>", "wrong. write it", `<span lang="fr">faux. écrivez-le`, "and 2 more findings"} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("no %q in\n%s", want, rec.Body)
 		}
