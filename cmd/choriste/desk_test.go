@@ -169,7 +169,7 @@ func TestFilesThatAreNoInvoices(t *testing.T) {
 		document(t, "e.xml", nil):                               "the file is empty",
 		document(t, "f.xml", []byte(" \n")):                     "the document is empty",
 		document(t, "g.xml", make([]byte, invoice.MaxBytes+1)):  "10 MB",
-		huge:                    "the file is larger than Chorus Pro takes",
+		huge:                    "Chorus Pro takes 10 MB",
 		dir:                     "this is a directory",
 		pipe:                    "a pipe, a socket or a device",
 		"/dev/zero":             "a pipe, a socket or a device",

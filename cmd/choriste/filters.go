@@ -108,10 +108,16 @@ func (s selection) filter(ctx context.Context, st *store.Store) (store.Filter, e
 	return f, nil
 }
 
+// mostListed is how many values an error lists.
+const mostListed = 100
+
 // among says which values there are, for one that is none of them.
 func among(what, value string, known []string) error {
 	if len(known) == 0 {
 		return fmt.Errorf("there is no %s %s, and no other", what, value)
+	}
+	if len(known) > mostListed {
+		return fmt.Errorf("there is no %s %s: the nearest is %s (docs/states.md and docs/rules.md have all)", what, value, nearest(value, known))
 	}
 	return fmt.Errorf("there is no %s %s: there are %s", what, value, strings.Join(known, ", "))
 }
