@@ -132,7 +132,7 @@ func TestValuesThatDoNotExistAreNamed(t *testing.T) {
 	db := storetest.New(t)
 	for _, args := range [][]string{{"list"}, {"retry", "--dry-run"}} {
 		said(t, db.ReaderURL, 1, "there is no account nobody: there are default", append(args, "--account", "nobody")...)
-		said(t, db.ReaderURL, 1, "there is no reason code ABSNT: there are ABSENT, AMBIGUOUS,", append(args, "--reason-code", "ABSNT")...)
+		said(t, db.ReaderURL, 1, "there is no reason code ABSNT: the nearest is ABSENT (docs/states.md", append(args, "--reason-code", "ABSNT")...)
 		said(t, db.ReaderURL, 1, "there is no status SUSPENDU: there are ", append(args, "--statut", "SUSPENDU")...)
 		said(t, db.ReaderURL, 0, "", append(args, "--statut", "SUSPENDUE", "--account", "default", "--reason-code", "ABSENT")...)
 	}
