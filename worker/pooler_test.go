@@ -86,7 +86,7 @@ func newPooled(t *testing.T) *pooled {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // PgBouncer runs as another user
+	if err := os.Chmod(dir, 0o777); err != nil { // PgBouncer runs as another user
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "pid")
@@ -95,7 +95,7 @@ func newPooled(t *testing.T) *pooled {
 		t.Log("PgBouncer is not installed")
 		return nil
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the test's own
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

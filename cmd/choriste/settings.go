@@ -96,7 +96,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		s.StateDir = systemStateDir(getenv)
 	}
 	if len(names) == 0 {
-		if s.Env != "" { // else that is said
+		if s.Env != "" || (s.APIURL == "") != (s.TokenURL == "") { // without an environment, that is said
 			problems = append(problems, s.hosts()...)
 		}
 		problems = append(problems, s.relations()...)
