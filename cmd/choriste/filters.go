@@ -124,3 +124,14 @@ func among(what, value string, known []string) error {
 
 // reasonCodes are those of the dictionary and those of rules, sorted.
 var reasonCodes = slices.Sorted(slices.Values(append(answers.Codes(answers.Reason), ruleCodes()...)))
+
+// mostRows is as much as one command lists or acts on.
+const mostRows = 1_000_000
+
+// within refuses a --limit that is none.
+func within(limit int) error {
+	if limit < 1 || limit > mostRows {
+		return fmt.Errorf("--limit must be from 1 to %d", mostRows)
+	}
+	return nil
+}

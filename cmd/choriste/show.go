@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/store"
+)
+
+// mostShown is how many findings show prints.
+const mostShown = 20
+
+type showCmd struct {
+	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
+
+	id   int64
+	Lang string `enum:"en,fr" default:"en" help:"Language of what the answers mean: en or fr. JSON holds both."`
+}
+
+func (c showCmd) Run(a *app) error {
+	st, err := a.store()
+	if err != nil {
+		return err
+	}
+	if c.id, err = a.find(st, c.Invoice); err != nil {
+		return err
+	}
+	i, attempts, err := st.Show(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	remedies, replaces, replacedBy, err := st.Remedies(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	found, err := st.RuleFindings(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
+	help := answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
+	if a.json {
+		return a.print(struct {
+			store.Status
+			Findings   []store.RuleFinding `json:"findings"`
+			Help       []answers.Help      `json:"help"`
+			Replaces   int64               `json:"replaces,omitempty"`
+			ReplacedBy int64               `json:"replaced_by,omitempty"`
+			Requests   []store.AttemptView `json:"requests"`
+			Remedies   []store.RemedyView  `json:"remedies"`
+		}{i, found, help, replaces, replacedBy, attempts, remedies})
+	}
+	w := visible.NewTable(a.out)
+	line := func(label, text string) {
+		if text != "" {
+			w.Printf("%s\t%s\n", label, text)
+		}
+	}
+	line("invoice", fmt.Sprintf("%d (%s, account %s)", i.ID, i.ExternalRef, i.Account))
+	line("state", string(i.State))
+	if i.State == store.Invalid && len(found) > 0 {
+		line("reason", or(i.ReasonCode, "")) // the findings below say more, in either language
+	} else {
+		line("reason", reason(i, 0))
+	}
+	line("number (BT-1)", or(i.NumeroFacture, ""))
+	if i.DateFacture != nil {
+		line("date (BT-2)", i.DateFacture.String())
+	}
+	line("supplier", or(i.FournisseurSIRET, ""))
+	line("recipient", or(i.DestinataireSIRET, ""))
+	line("amount", amount(i))
+	line("flux", or(i.NumeroFluxDepot, ""))
+	if i.DateDepot != nil {
+		line("deposited", i.DateDepot.String())
+	}
+	if i.IdentifiantFactureCPP != nil {
+		line("identifiantFactureCPP", fmt.Sprint(*i.IdentifiantFactureCPP))
+	}
+	line("status at Chorus Pro", or(i.StatutCourant, ""))
+	if i.StatutCourantDate != nil {
+		line("since", stamp(*i.StatutCourantDate))
+	}
+	line("comment", or(i.StatutCommentaire, ""))
+	for _, h := range help {
+		means, do := explainLines(c.Lang, h)
+		line(h.Code, means)
+		line("", do)
+	}
+	for _, f := range found[:min(len(found), mostShown)] {
+		message, remedy := f.Message, f.Remedy
+		if c.Lang == "fr" {
+			message, remedy = f.MessageFR, f.RemedyFR
+		}
+		var head string // what the message does not say itself
+		if !strings.Contains(message, f.Term) {
+			head = f.Term
+		}
+		if v := strconv.Quote(f.Value); f.Value != "" && !strings.Contains(message, v) {
+			head = strings.TrimSpace(head + " " + v)
+		}
+		line(checkWords[c.Lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
+		line("", f.Where)
+		line("", "→ "+remedy)
+	}
+	if more := i.Findings - min(len(found), mostShown); more > 0 {
+		line("", fmt.Sprintf(map[string]string{"en": "and %d more (--json)", "fr": "et %d autres (--json)"}[c.Lang], more))
+	}
+	if replaces != 0 {
+		line("replaces", fmt.Sprintf("invoice %d", replaces))
+	}
+	if replacedBy != 0 {
+		line("replaced by", fmt.Sprintf("invoice %d", replacedBy))
+	}
+	line("inserted", stamp(i.CreatedAt))
+	line("last change", stamp(i.UpdatedAt))
+	for _, t := range attempts {
+		line(fmt.Sprintf("attempt %d", t.N), fmt.Sprintf("%s  %s  %s  %s", stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"), t.NomFichier, t.Evidence))
+	}
+	for _, r := range remedies {
+		line(string(r.Kind), fmt.Sprintf("%s  %s  %s", stamp(r.RequestedAt), r.State, or(r.Reason, "")))
+	}
+	return w.Flush()
+}
