@@ -20,12 +20,13 @@ import (
 
 const help = `bench measures choriste on this machine, against a simulator of Chorus Pro and a private PostgreSQL.
 
-  go run ./cmd/bench [-json] [-only TEXT] [NAME…]
+  go run ./cmd/bench [-json] [-only TEXT] [-invoices N] [NAME…]
 
   start        of a worker, from exec to ready, alone and beside a live one
   check        of documents by all rules, beside Saxon, and how soon chorus.checks is answered
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
-  throughput   invoices a second, beside River alone
+  throughput   invoices a second, beside River alone, and what each costs the database
+  idle         what a worker with nothing to do asks of the database
   memory       of the worker, while it takes those through
   quota        eight workers share twenty requests a second
   permits      what one of the shared budget costs, and how many it gives
@@ -66,9 +67,9 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"start", "check", "latency", "throughput", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
+var names = []string{"start", "check", "latency", "throughput", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
 
-// measurements are those that stand alone; throughput and memory are one.
+// measurements are those that stand alone; throughput, idle and memory are one.
 var measurements = []struct {
 	name string
 	make func(context.Context, *workshop) ([]figure, error)
@@ -109,6 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.SetOutput(stderr)
 	asJSON := f.Bool("json", false, "print JSON, one object a line")
 	s := full
+	f.IntVar(&s.invoices, "invoices", s.invoices, "of throughput: take so many through")
 	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)
@@ -167,7 +169,7 @@ func measure(ctx context.Context, wanted []string, s size, progress io.Writer) (
 			figures = append(figures, fs...)
 		}
 	}
-	if slices.Contains(wanted, "throughput") || slices.Contains(wanted, "memory") {
+	if slices.ContainsFunc(wanted, func(name string) bool { return slices.Contains([]string{"throughput", "idle", "memory"}, name) }) {
 		fs, err := throughput(ctx, w)
 		if err != nil {
 			return figures, fmt.Errorf("throughput: %w", err)

@@ -30,10 +30,21 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	deposited, integrated, err := takeThrough(ctx, p, w.size.invoices)
+	idleFrom, idleTo, err := p.idle(ctx, w.size.settling, w.size.rest)
+	var from, to counts
+	var deposited, integrated time.Duration
+	if err == nil {
+		from, err = p.count(ctx)
+	}
+	if err == nil {
+		deposited, integrated, err = takeThrough(ctx, p, w.size.invoices)
+	}
 	memory, stopped := p.stop()
 	if err == nil {
 		err = stopped
+	}
+	if err == nil { // PostgreSQL's processes have ended, and told
+		to, err = p.count(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -47,6 +58,8 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 		fact("throughput", "River alone, no-op jobs, the worker's settings", same, "jobs/s"),
 		fact("throughput", "River tuned, no-op jobs", tuned, "jobs/s"),
 	}
+	figures = append(figures, anInvoice(from, to, idleFrom, idleTo, w.size.invoices)...)
+	figures = append(figures, atRest(idleFrom, idleTo)...)
 	if memory > 0 {
 		figures = append(figures, bar("memory", "of the worker at its peak", float64(memory)/(1<<20), "MiB", 80))
 	} else {

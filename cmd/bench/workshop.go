@@ -38,6 +38,7 @@ type size struct {
 	settling time.Duration // after the start of the workers, before the share is counted
 	backlog  time.Duration // how long it is counted
 	permits  time.Duration // how long they are taken
+	rest     time.Duration // how long a worker with nothing to do is watched
 
 	begin, window time.Duration // of virtual time under load: before anything is counted, and while it is
 	changes       int           // of freshness, when idle
@@ -50,7 +51,7 @@ type size struct {
 var full = size{
 	warmUp: 20, samples: 400, large: 9 << 20, every: 100 * time.Millisecond, invoices: 5000,
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
-	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second,
+	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second, rest: 20 * time.Second,
 	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, settle: 10 * time.Minute, watch: time.Hour,
 }
 
