@@ -72,8 +72,10 @@ func TestThePageExplains(t *testing.T) {
 	}
 	rec := httptest.NewRecorder()
 	console.Handler(store.New(owner)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	for _, want := range []string{"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`,
-		"warning CH-IBAN BT-84 “&lt;b&gt;10”", "<span>place10</span>", "wrong. write it", `<span lang="fr">faux. écrivez-le`, "and 2 more findings"} {
+	for _, want := range []string{
+		"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`,
+		"warning CH-IBAN BT-84 “&lt;b&gt;10”", "<span>place10</span>", "wrong. write it", `<span lang="fr">faux. écrivez-le`, "and 2 more findings",
+	} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("no %q in\n%s", want, rec.Body)
 		}
