@@ -54,7 +54,7 @@ func (k *CommitMemory) Get() store.Memory {
 	defer k.mu.Unlock()
 	m := k.m
 	m.Attempts = append([]uuid.UUID{}, m.Attempts...)
-	m.Marks = slices.Clone(m.Marks)
+	m.Marks, m.Begun = slices.Clone(m.Marks), slices.Clone(m.Begun)
 	return m
 }
 
@@ -152,7 +152,7 @@ func (k *CommitMemory) update(now store.Memory) {
 	if now.Quarantines > k.m.Quarantines {
 		k.m.Attempts, k.recent = []uuid.UUID{}, nil
 	}
-	k.m.Epoch, k.m.Quarantines, k.m.Marks = now.Epoch, now.Quarantines, now.Marks
+	k.m.Epoch, k.m.Quarantines, k.m.Marks, k.m.Begun = now.Epoch, now.Quarantines, now.Marks, now.Begun
 	if news {
 		k.write()
 	}

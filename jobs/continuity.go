@@ -28,8 +28,8 @@ func InsertCompare(account string) river.InsertManyParams {
 // They are compared then as the change feed shows what the portal holds.
 func (s Settings) readWithin() time.Duration { return 2 * s.ResolveAfter }
 
-// compareAccount asks the portal what it has got since a worker was last alive. An invoice that waits here to be sent, and came to the portal by a flux, shows
-// that the database was taken back. Until the portal has answered in full, nothing is sent for the account: a crash leaves that as it is.
+// compareAccount asks the portal what it has got since a worker was last alive. An invoice that has a row here, and came to the portal by a flux that no attempt
+// explains, shows that the database was taken back. Until the portal has answered in full, nothing is sent for the account: a crash leaves that as it is.
 func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	acct, err := j.account(account)
 	if err != nil {
@@ -65,7 +65,7 @@ const mostAgain, mostAnew = 5, 3
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
-		forgot, err = j.unsent(ctx, acct.Name, c.Since, p.Factures)
+		forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
 		return forgot != nil, err
 	})
 	return read.Page, len(read.IDs), forgot, err
@@ -119,12 +119,12 @@ func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query,
 }
 
 // unsent compares a page. What came by a flux is ours and forgotten; what a person typed in is looked up like anything else that may be there.
-func (j *Jobs) unsent(ctx context.Context, account string, since time.Time, page []chorus.Facture) (*store.Forgot, error) {
+func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, page []chorus.Facture) (*store.Forgot, error) {
 	seen := make([]store.Seen, len(page))
 	for k, f := range page {
 		seen[k] = seenOf(f)
 	}
-	found, err := j.Store.Unsent(ctx, account, seen)
+	found, err := j.Store.Unsent(ctx, account, c.Asked, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,8 @@ func (j *Jobs) unsent(ctx context.Context, account string, since time.Time, page
 		f := page[k]
 		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) {
 			return &store.Forgot{
-				Witness: store.WitnessPortal, Kind: store.KindRestore, Since: since,
-				Detail: fmt.Sprintf("invoice %d waits to be sent, and Chorus Pro has got it by flux %s", id, f.NumeroFluxDepot),
+				Witness: store.WitnessPortal, Kind: store.KindRestore, Since: c.Since,
+				Detail: fmt.Sprintf("Chorus Pro has got invoice %d by flux %s, and no deposit that is known here explains that", id, f.NumeroFluxDepot),
 			}, nil
 		}
 		if err := j.Store.LookNow(ctx, id); err != nil {

@@ -176,7 +176,7 @@ func lookAgain(s Settings, d doubt, f search) store.Doubt {
 // the budget, never for the search. It stands for the proof of absence only where an override says so; where the portal itself has said what became of
 // the last attempt, nothing can be in the air, and one complete search shows that nobody has sent it by another way.
 func wantedAgain(s Settings, d doubt, f search) store.Doubt {
-	ended := !d.older &&
+	ended := !d.older && !d.standIn &&
 		(d.wanted == store.ReasonRetry || d.outcome == store.NotSent || d.outcome == store.NotLanded || d.outcome == store.Refused)
 	switch {
 	case !d.search:

@@ -46,6 +46,7 @@ func TestWhatAnOperatorWantsSentAgain(t *testing.T) {
 			d.outcome, d.older, d.age = store.NotLanded, true, time.Hour
 		}, store.InDoubt, ""},
 		{"a rejected flux, but a later one may be forgotten", store.ReasonRetry, func(d *doubt, f *search) { d.older, d.age = true, time.Hour }, store.InDoubt, ""},
+		{"a rejected flux, and its attempts are lost", store.ReasonRetry, func(d *doubt, _ *search) { d.outcome, d.standIn, d.age = store.OwnerLost, true, time.Hour }, store.InDoubt, ""},
 		{"a rejected flux, a quarantine, and the proof", store.ReasonRetry, func(d *doubt, _ *search) { d.older = true }, store.Ready, store.ReasonRetry},
 		{"a rejected flux", store.ReasonRetry, func(d *doubt, _ *search) { *d = doubt{outcome: store.Accepted, search: true} }, store.Ready, store.ReasonRetry},
 		{"a rejected flux, an incomplete search", store.ReasonRetry, func(d *doubt, f *search) { *d = doubt{outcome: store.Accepted, search: true}; f.complete = false }, store.InDoubt, ""},

@@ -382,7 +382,8 @@ END $$;
 
 -- What may be at the portal already is looked up before it is sent: one of a number that the portal has shown, because a person typed it in, another system
 -- sent it, or a restore lost its row and nobody noticed; one whose date tells that it may have been sent before the database was restored, however late it is
--- inserted again; and one of a number that an operator gave up after it was sent. A document without a date is invalid, and is never sent.
+-- inserted again; and one of a number that an operator gave up after it was sent, or of which another row is to be looked up first. A document without a date
+-- is invalid, and is never sent.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_sent_before() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -391,7 +392,7 @@ BEGIN
     ) OR EXISTS (
         SELECT
         FROM chorus.invoices o
-        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
+        WHERE o.numero_facture = NEW.numero_facture AND o.id <> NEW.id AND (o.state = 'abandoned' AND o.attempt_no > 0 OR o.lookup_first)
           AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
     RETURN NEW;
 END $$;

@@ -123,7 +123,7 @@ DECLARE
     mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
 BEGIN
     SELECT * INTO a FROM chorus.attempts WHERE invoice_id = NEW.id ORDER BY n DESC LIMIT 1;
-    IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
+    IF NOT FOUND AND NEW.attempt_no = 0 AND NOT NEW.lookup_first AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
         RETURN NEW; -- never sent
     END IF;
     IF OLD.state = 'received' AND NEW.lookup_first THEN
@@ -154,7 +154,7 @@ BEGIN
         looks := coalesce(a.evidence -> 'lookups', '[]');
         empty := coalesce((looks #>> '{-1,complete}')::boolean AND (looks #>> '{-1,found}')::integer = 0
                           AND (looks #>> '{-1,at}')::timestamptz >= OLD.in_doubt_since, false);
-        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
+        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' AND a.worker <> 'quarantine' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
             RETURN NEW;
         END IF;
         IF (mark IS NOT NULL OR a.outcome NOT IN ('ACCEPTED', 'DUPLICATE')) AND OLD.state = 'in_doubt' AND (looks #>> '{-1,absent}')::boolean

@@ -370,8 +370,9 @@ BEGIN
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    -- What is read, or read again, from here on may have been read and sent before.
-    UPDATE chorus.invoices SET lookup_first = true WHERE state IN ('received', 'invalid') AND NOT lookup_first;
+    -- What is read, or read again, from here on may have been read and sent before; what was parked before its first attempt may have been resubmitted.
+    UPDATE chorus.invoices SET lookup_first = true
+    WHERE (state IN ('received', 'invalid') OR state = 'parked' AND attempt_no = 0) AND NOT lookup_first;
     -- The comparison at a start has nothing to find any more.
     UPDATE chorus.accounts SET compare_since = NULL WHERE compare_since IS NOT NULL;
 END $$;

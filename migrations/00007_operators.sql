@@ -19,6 +19,27 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- A row that comes to be in doubt may have been sent in a history that the database has forgotten, and no attempt of its own speaks of that: the quarantine
+-- marked it, or its attempts were taken back. It gets one that stands for what may be forgotten, so that nothing but the proof of absence, or an override,
+-- has it sent. Nothing of that history can leave later than the quarantine.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.stand_in(p_id bigint) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH row AS (
+        UPDATE chorus.invoices i
+        SET lookup_first = false,
+            attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
+                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id))
+        WHERE id = p_id AND state = 'in_doubt'
+          AND (lookup_first OR attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts WHERE invoice_id = i.id))
+        RETURNING id, attempt_no, document_sha256, gen_random_uuid() AS attempt
+    )
+    INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+    SELECT attempt, id, attempt_no, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, chorus.identity(),
+           since, since, clock_timestamp(), 'OWNER_LOST'
+    FROM row, (SELECT coalesce(quarantined_at, clock_timestamp()) AS since FROM chorus.installation) s
+$$;
+-- +goose StatementEnd
+
 -- Has an invoice read again (invalid), or sent again after its flux was rejected: the number is free then (docs/chorus-pro.md §10). A person may have sent
 -- it by other ways since, and a refusal as duplicate may not have been read as one: it is looked up first. Nothing else can be retried.
 -- +goose StatementBegin
@@ -55,6 +76,7 @@ BEGIN
         EXCEPTION WHEN unique_violation THEN
             RAISE EXCEPTION 'invoice %: another invoice has its number, or its place, since', p_id USING ERRCODE = 'CH022';
         END;
+        PERFORM chorus.stand_in(p_id);
         RETURN 'in_doubt';
     END IF;
     IF i.state = 'rejected' THEN
@@ -127,15 +149,12 @@ BEGIN
             RETURN format('invoice %s: nothing here says that this flux is the invoice''s; known: %s', p_id, array_to_string(fluxes, ', '));
         END IF;
     WHEN 'lookup' THEN
-        IF i.attempt_no = 0 THEN
+        IF i.attempt_no = 0 AND NOT i.lookup_first THEN
             RETURN format('invoice %s was never sent: there is nothing to look for', p_id);
         END IF;
     WHEN 'resubmit' THEN
         IF i.identifiant_facture_cpp IS NOT NULL THEN
             RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
-        END IF;
-        IF i.attempt_no = 0 AND EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp()) THEN
-            RETURN format('invoice %s may have been sent before the database was restored: wait until the horizon has passed', p_id);
         END IF;
         IF i.reason_code = 'CONTRADICTION' THEN
             RETURN format('invoice %s was accepted against expectation, so it cannot be sent again; accept the flux that counts', p_id);
@@ -224,6 +243,9 @@ BEGIN
         WHERE id = p_id
         RETURNING state INTO s;
     END CASE;
+    IF s = 'in_doubt' THEN
+        PERFORM chorus.stand_in(p_id);
+    END IF;
     RETURN s;
 END $$;
 -- +goose StatementEnd

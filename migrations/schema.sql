@@ -2053,7 +2053,7 @@ DECLARE
     mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
 BEGIN
     SELECT * INTO a FROM chorus.attempts WHERE invoice_id = NEW.id ORDER BY n DESC LIMIT 1;
-    IF NOT FOUND AND NEW.attempt_no = 0 AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
+    IF NOT FOUND AND NEW.attempt_no = 0 AND NOT NEW.lookup_first AND (OLD.state = 'received' OR mark IS NOT NULL) THEN
         RETURN NEW; -- never sent
     END IF;
     IF OLD.state = 'received' AND NEW.lookup_first THEN
@@ -2084,7 +2084,7 @@ BEGIN
         looks := coalesce(a.evidence -> 'lookups', '[]');
         empty := coalesce((looks #>> '{-1,complete}')::boolean AND (looks #>> '{-1,found}')::integer = 0
                           AND (looks #>> '{-1,at}')::timestamptz >= OLD.in_doubt_since, false);
-        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
+        IF empty AND (mark = 'RESUBMIT_OVERRIDE' OR NOT suspect AND (mark = 'RETRY' AND a.worker <> 'quarantine' OR mark = 'RESUBMIT_WANTED' AND a.outcome = 'REFUSED')) THEN
             RETURN NEW;
         END IF;
         IF (mark IS NOT NULL OR a.outcome NOT IN ('ACCEPTED', 'DUPLICATE')) AND OLD.state = 'in_doubt' AND (looks #>> '{-1,absent}')::boolean
@@ -2157,7 +2157,7 @@ BEGIN
     ) OR EXISTS (
         SELECT
         FROM chorus.invoices o
-        WHERE o.numero_facture = NEW.numero_facture AND o.state = 'abandoned' AND o.attempt_no > 0
+        WHERE o.numero_facture = NEW.numero_facture AND o.id <> NEW.id AND (o.state = 'abandoned' AND o.attempt_no > 0 OR o.lookup_first)
           AND left(o.fournisseur_siret, 9) = left(NEW.fournisseur_siret, 9) AND extract(year FROM o.date_facture) = extract(year FROM NEW.date_facture));
     RETURN NEW;
 END $function$
@@ -2492,8 +2492,9 @@ BEGIN
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    -- What is read, or read again, from here on may have been read and sent before.
-    UPDATE chorus.invoices SET lookup_first = true WHERE state IN ('received', 'invalid') AND NOT lookup_first;
+    -- What is read, or read again, from here on may have been read and sent before; what was parked before its first attempt may have been resubmitted.
+    UPDATE chorus.invoices SET lookup_first = true
+    WHERE (state IN ('received', 'invalid') OR state = 'parked' AND attempt_no = 0) AND NOT lookup_first;
     -- The comparison at a start has nothing to find any more.
     UPDATE chorus.accounts SET compare_since = NULL WHERE compare_since IS NOT NULL;
 END $function$
@@ -2908,6 +2909,9 @@ BEGIN
         WHERE id = p_id
         RETURNING state INTO s;
     END CASE;
+    IF s = 'in_doubt' THEN
+        PERFORM chorus.stand_in(p_id);
+    END IF;
     RETURN s;
 END $function$
 ;
@@ -2950,6 +2954,7 @@ BEGIN
         EXCEPTION WHEN unique_violation THEN
             RAISE EXCEPTION 'invoice %: another invoice has its number, or its place, since', p_id USING ERRCODE = 'CH022';
         END;
+        PERFORM chorus.stand_in(p_id);
         RETURN 'in_doubt';
     END IF;
     IF i.state = 'rejected' THEN
@@ -3056,6 +3061,28 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.stand_in(p_id bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH row AS (
+        UPDATE chorus.invoices i
+        SET lookup_first = false,
+            attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
+                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id))
+        WHERE id = p_id AND state = 'in_doubt'
+          AND (lookup_first OR attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts WHERE invoice_id = i.id))
+        RETURNING id, attempt_no, document_sha256, gen_random_uuid() AS attempt
+    )
+    INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
+    SELECT attempt, id, attempt_no, 'quarantine', 'quarantine_' || replace(attempt::text, '-', ''), document_sha256, chorus.identity(),
+           since, since, clock_timestamp(), 'OWNER_LOST'
+    FROM row, (SELECT coalesce(quarantined_at, clock_timestamp()) AS since FROM chorus.installation) s
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.test_webhook(p_name text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3149,15 +3176,12 @@ BEGIN
             RETURN format('invoice %s: nothing here says that this flux is the invoice''s; known: %s', p_id, array_to_string(fluxes, ', '));
         END IF;
     WHEN 'lookup' THEN
-        IF i.attempt_no = 0 THEN
+        IF i.attempt_no = 0 AND NOT i.lookup_first THEN
             RETURN format('invoice %s was never sent: there is nothing to look for', p_id);
         END IF;
     WHEN 'resubmit' THEN
         IF i.identifiant_facture_cpp IS NOT NULL THEN
             RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
-        END IF;
-        IF i.attempt_no = 0 AND EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp()) THEN
-            RETURN format('invoice %s may have been sent before the database was restored: wait until the horizon has passed', p_id);
         END IF;
         IF i.reason_code = 'CONTRADICTION' THEN
             RETURN format('invoice %s was accepted against expectation, so it cannot be sent again; accept the flux that counts', p_id);
@@ -3291,16 +3315,16 @@ GRANT SELECT ON chorus.transitions TO chorus_worker;
 GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
-GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;

@@ -163,23 +163,46 @@ func (s *Store) Compared(ctx context.Context, account string, c Comparison) erro
 	return err
 }
 
-// Unsent lists which of the portal's invoices are held here by a row of the account that waits to be sent for the first time, or again: by their place in
-// the list, the row's number.
-func (s *Store) Unsent(ctx context.Context, account string, seen []Seen) (map[int]int64, error) {
-	numbers, sirens, years := make([]string, len(seen)), make([]string, len(seen)), make([]int, len(seen))
+// Unsent lists which of the portal's invoices came to it by a deposit that this database knows nothing of, though a row of the account has their number: by their
+// place in the list, the row's number. Such a row waits to be sent; or it is parked, in doubt or refused, and what its attempts and those of other rows of
+// its number became is known, so that none explains the invoice. An attempt that stands for a forgotten one explains nothing when it was written only since
+// the comparison was asked for: the change feed, which is read beside it, may have been first. What is looked up first already is no news.
+func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, seen []Seen) (map[int]int64, error) {
+	numbers, sirens, years, fluxes := make([]string, len(seen)), make([]string, len(seen)), make([]int, len(seen)), make([]string, len(seen))
 	for k, f := range seen {
-		numbers[k], sirens[k] = f.NumeroFacture, f.Siren()
+		numbers[k], sirens[k], fluxes[k] = f.NumeroFacture, f.Siren(), f.NumeroFlux
 		if !f.DateFacture.IsZero() {
 			years[k] = f.DateFacture.Year()
 		}
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT x.k::int - 1, i.id
-		FROM unnest($2::text[], $3::text[], $4::int[]) WITH ORDINALITY AS x (numero, siren, year, k)
-		JOIN chorus.invoices i ON i.numero_facture = x.numero
-		WHERE i.account = $1 AND i.state = 'ready'
-		  AND (x.siren = '' OR left(i.fournisseur_siret, 9) = x.siren)
-		  AND (x.year = 0 OR extract(year FROM i.date_facture) = x.year)`, account, numbers, sirens, years)
+		WITH portal AS (
+		    SELECT x.k, x.flux, i.*
+		    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[]) WITH ORDINALITY AS x (numero, siren, year, flux, k)
+		    CROSS JOIN LATERAL (
+		        SELECT id, state, attempt_no, lookup_first, identifiant_facture_cpp, numero_facture, left(fournisseur_siret, 9) AS siren, extract(year FROM date_facture) AS year
+		        FROM chorus.invoices
+		        WHERE account = $1 AND numero_facture = x.numero
+		          AND (x.siren = '' OR left(fournisseur_siret, 9) = x.siren)
+		          AND (x.year = 0 OR extract(year FROM date_facture) = x.year)
+		    ) i
+		)
+		SELECT k::int - 1, id
+		FROM portal p
+		WHERE state = 'ready'
+		   OR NOT lookup_first
+		      AND (state IN ('parked', 'in_doubt') OR state = 'rejected' AND identifiant_facture_cpp IS NULL
+		           OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = p.id AND worker = 'quarantine' AND claimed_at >= $6))
+		      AND NOT EXISTS (SELECT FROM chorus.invoices o WHERE o.numero_flux_depot = p.flux AND o.id <> p.id)
+		      AND NOT EXISTS (
+		          SELECT
+		          FROM chorus.invoices o
+		          JOIN chorus.attempts a ON a.invoice_id = o.id
+		          WHERE o.numero_facture = p.numero_facture AND left(o.fournisseur_siret, 9) = p.siren AND extract(year FROM o.date_facture) = p.year
+		            AND (a.numero_flux_depot = p.flux
+		                 OR a.claimed_at < (SELECT quarantined_at FROM chorus.installation)
+		                 OR coalesce(a.outcome, 'AMBIGUOUS') IN ('AMBIGUOUS', 'OWNER_LOST', 'DUPLICATE') AND NOT (a.worker = 'quarantine' AND a.claimed_at >= $6)))`,
+		account, numbers, sirens, years, fluxes, asked)
 	if err != nil {
 		return nil, err
 	}

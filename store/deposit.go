@@ -102,7 +102,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
 		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL),
 		       set_config('synchronous_commit', 'on', true)`,
-			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.Attempts, crash.Mutant(crash.NoQuarantine),
+			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.attempts(), crash.Mutant(crash.NoQuarantine),
 			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At).Scan(&slots, &same, &torn, &held, &n, &a.Tried, nil)
 		switch {
 		case err != nil:

@@ -249,7 +249,7 @@ func (s *Store) Caught(ctx context.Context, id int64, seen Seen) error {
 	})
 }
 
-// LookNow has a row in doubt looked up now, and a ready one before it is sent, because the portal has been seen to hold an invoice of its number.
+// LookNow has a row in doubt looked up now, a ready one before it is sent, and one that was parked before its first attempt before it is sent if it ever is, because the portal has been seen to hold an invoice of its number.
 func (s *Store) LookNow(ctx context.Context, id int64) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		var state State
@@ -262,6 +262,9 @@ func (s *Store) LookNow(ctx context.Context, id int64) error {
 			return err
 		case Ready:
 			return standIn(ctx, tx, id, heldAlready, false)
+		case Parked:
+			_, err := tx.Exec(ctx, `UPDATE chorus.invoices SET lookup_first = true WHERE id = $1 AND attempt_no = 0 AND NOT lookup_first`, id)
+			return err
 		default:
 			return nil
 		}

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +23,14 @@ type Memory struct {
 	Quarantines int         // how many have been begun
 	Marks       []Mark      // events that were read, oldest first; the last is the latest
 	Attempts    []uuid.UUID // the latest of this worker's own: the database must know them
+	Begun       []uuid.UUID // the latest that the database had, whoever began them: a worker may have sent nothing for long
+}
+
+// attempts are those that the database must know, each once.
+func (m Memory) attempts() []uuid.UUID {
+	all := slices.Concat(m.Attempts, m.Begun)
+	slices.SortFunc(all, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(all)
 }
 
 // Mark is an event that was read: whatever history holds it holds what was committed before it was read.
@@ -46,7 +56,7 @@ const (
 	WitnessWorker   Witness = "worker"   // a running worker knows of more
 	WitnessState    Witness = "state"    // a worker's file (CHORISTE_STATE_DIR) knows of more
 	WitnessTables   Witness = "tables"   // its tables contradict each other
-	WitnessPortal   Witness = "portal"   // Chorus Pro holds what waits here to be sent for the first time
+	WitnessPortal   Witness = "portal"   // Chorus Pro has got by a flux what no attempt here explains
 )
 
 // Forgot is the error that says that the database has forgotten something, and who noticed it. errors.Is(err, ErrForgot) holds.
@@ -75,7 +85,8 @@ const (
 
 const memoryColumns = `
 	chorus.identity(), coalesce(db_epoch, ''), quarantines,
-	(SELECT id FROM chorus.events ORDER BY id DESC LIMIT 1), (SELECT at FROM chorus.events ORDER BY id DESC LIMIT 1)`
+	(SELECT id FROM chorus.events ORDER BY id DESC LIMIT 1), (SELECT at FROM chorus.events ORDER BY id DESC LIMIT 1),
+	ARRAY (SELECT id FROM chorus.attempts ORDER BY claimed_at DESC LIMIT 2)`
 
 // Installation is the number that goes with every copy of this database. Workers name by it what they keep of it outside.
 func (s *Store) Installation(ctx context.Context) (id uuid.UUID, err error) {
@@ -97,7 +108,7 @@ func (s *Store) Remember(ctx context.Context) (Memory, error) {
 	if _, err := s.Installation(ctx); err != nil {
 		return m, err
 	}
-	err := s.pool.QueryRow(ctx, `SELECT `+memoryColumns+` FROM chorus.installation`).Scan(&m.Epoch, &stored, &m.Quarantines, &event, &at)
+	err := s.pool.QueryRow(ctx, `SELECT `+memoryColumns+` FROM chorus.installation`).Scan(&m.Epoch, &stored, &m.Quarantines, &event, &at, &m.Begun)
 	if err != nil {
 		return m, err
 	}
@@ -157,6 +168,7 @@ func (s *Store) Contradicts(ctx context.Context) error {
 // statement, so that no heartbeat is written into a database that has forgotten.
 func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, error) {
 	now := Memory{Attempts: m.Attempts}
+	must := m.attempts()
 	var stored string
 	var attempts int
 	var latest, torn, inserts bool
@@ -168,7 +180,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		marks[k], times[k] = mark.Event, mark.At
 	}
 	err := s.pool.QueryRow(ctx, `
-		WITH here (epoch, stored, quarantines, event_id, event_at) AS (
+		WITH here (epoch, stored, quarantines, event_id, event_at, begun) AS (
 		    SELECT `+memoryColumns+` FROM chorus.installation
 		), known AS (
 		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
@@ -181,18 +193,18 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest AND NOT torn
 		    ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped = false, event_id = excluded.event_id, event_at = excluded.event_at
 		)
-		SELECT epoch, stored, quarantines, event_id, event_at, attempts::int, latest, torn,
+		SELECT epoch, stored, quarantines, event_id, event_at, begun, attempts::int, latest, torn,
 		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
 		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
 		       ) END
 		FROM here, known`,
-		m.Attempts, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
-		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &attempts, &latest, &torn, &inserts, &since)
+		must, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &now.Begun, &attempts, &latest, &torn, &inserts, &since)
 	if err != nil {
 		return m, err
 	}
-	f := &Forgot{Witness: WitnessWorker, Kind: KindRestore, Attempts: m.Attempts}
+	f := &Forgot{Witness: WitnessWorker, Kind: KindRestore, Attempts: must}
 	switch {
 	case since != nil:
 		f.Since = *since
@@ -202,9 +214,9 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 	switch {
 	case now.Quarantines < m.Quarantines:
 		f.Detail = "it has forgotten a quarantine"
-	case now.Quarantines == m.Quarantines && (attempts < len(m.Attempts) || !latest):
+	case now.Quarantines == m.Quarantines && (attempts < len(must) || !latest):
 		f.Detail = "it does not know what was committed to it"
-	case now.Quarantines > m.Quarantines && !inserts && (attempts < len(m.Attempts) || !latest):
+	case now.Quarantines > m.Quarantines && !inserts && (attempts < len(must) || !latest):
 		// Another worker, which knew of less, has taken it for a failover that lost nothing.
 		f.Detail = "a standby was promoted, and does not know what was committed before"
 		m.Quarantines = now.Quarantines

@@ -233,10 +233,6 @@ func TestAnAttemptIsNoOlderThanTheLastQuarantine(t *testing.T) {
 	if i, _, err := b.worker.Show(t.Context(), id); err != nil || i.State != store.InDoubt {
 		t.Errorf("that the remembered attempt was not sent makes the row %s, %v", i.State, err)
 	}
-	force(t, b.owner, id, `state = 'parked', attempt_no = 0`)
-	if _, err := b.operator.ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionResubmit, Reason: "x"}); store.SQLState(err) != "CH022" {
-		t.Errorf("one that may have been sent in a forgotten history: %v", err)
-	}
 }
 
 // What was adopted is older than its adoption: it does not witness that what was sent before the adoption can be found.

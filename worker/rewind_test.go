@@ -300,6 +300,44 @@ func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
 	}
 }
 
+// Nothing waits to be sent but what a person may have sent again: an invoice that is parked, and was resubmitted and accepted after the copy. The portal shows
+// it to the comparison, so that nobody's word sends it again.
+func TestWhatAPersonHadSentAgainIsARewind(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+	slow := func(c *worker.Config) { c.Settings.SyncEvery = time.Hour } // whose feed would tell, too
+	people := store.New(s.db.Pool)
+	resubmit := func(id int64) {
+		t.Helper()
+		_, err := people.ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionResubmit, Reason: "mended"})
+		s.must(err)
+		s.await(id, store.Deposited, store.Integrated, store.Settled)
+	}
+	stop := s.run(slow)
+	s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	s.must(people.SetPaused(t.Context(), "default", true, "to park it"))
+	id := s.insert(invoicetest.Invoice{Numero: "PARKED"}.UBL())
+	s.await(id, store.Ready)
+	stop()
+	s.exec(s.db.URL, fmt.Sprintf(`UPDATE chorus.invoices SET state = 'parked', reason_code = 'POISON' WHERE id = %d`, id))
+	s.must(people.SetPaused(t.Context(), "default", false, ""))
+	copied(s)
+	s.db.Pool.Reset()
+	stop = s.run(slow)
+	resubmit(id)
+	stop()
+	putBack(s)
+	s.db.Pool.Reset()
+	s.start(slow)
+	s.until("the quarantine", `SELECT quarantines = 1 FROM chorus.installation`)
+	s.quarantined(store.WitnessPortal)
+	s.until("it is held", `SELECT state = 'parked' AND lookup_first FROM chorus.invoices WHERE id = $1`, id)
+	resubmit(id)
+	if n := len(s.sim.Deposits("PARKED")); n != 1 {
+		t.Errorf("it was deposited %d times", n)
+	}
+}
+
 // Whoever may connect may take advisory locks, and stops nothing with them.
 func TestAdvisoryLocksStopNothing(t *testing.T) {
 	t.Parallel()
