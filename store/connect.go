@@ -173,7 +173,8 @@ func (s *session) probe(ctx context.Context, conn *pgconn.PgConn, pid string) er
 		}
 		return mode
 	}
-	for range 3 {
+	for k := range 12 {
+		time.Sleep(time.Duration(k%3) * time.Millisecond) // others must have time to be given our process
 		for _, c := range []*pgconn.PgConn{second, conn} {
 			row, err := one(ctx, c, `SELECT pg_backend_pid()::text`)
 			if err != nil || (row[0] == pid) != (c == conn) {
