@@ -95,13 +95,15 @@ func newPooled(t *testing.T) *pooled {
 		t.Log("PgBouncer is not installed")
 		return nil
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &pooled{bridge: h.bridgeTo(through, impatient)}
-	if p.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-		t.Fatal(err)
+	for end := time.Now().Add(20 * time.Second); p.pid == 0; time.Sleep(20 * time.Millisecond) { // PgBouncer may answer before it has written the file
+		text, err := os.ReadFile(file)
+		if err == nil {
+			p.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+		if err != nil && time.Now().After(end) {
+			t.Fatal(err)
+		}
 	}
 	if p.console, err = url.Parse(through); err != nil {
 		t.Fatal(err)

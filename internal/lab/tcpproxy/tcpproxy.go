@@ -50,7 +50,7 @@ func (p *Proxy) Addr() string { return p.addr }
 // Every matches all connections.
 func Every(*Conn) bool { return true }
 
-// Sent matches the connections whose client has sent this text within its first 64 KiB: a statement, say.
+// Sent matches the connections whose client has sent this text within its first MiB: a statement, say.
 func Sent(text string) func(*Conn) bool {
 	return func(c *Conn) bool { return c.sent(text) }
 }
@@ -188,7 +188,7 @@ type Conn struct {
 	head    []byte // the first of what the client sent
 }
 
-const mostHead = 64 << 10
+const mostHead = 1 << 20 // a connection of a pool has sent a hundred KiB before it is the one that listens
 
 func (c *Conn) sent(text string) bool {
 	c.flowing.L.Lock()
