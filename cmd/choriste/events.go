@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
-	"github.com/choriste/choriste/invoice/rules"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -33,7 +33,7 @@ func (c eventsCmd) Run(a *app) error {
 			if err := a.print(struct {
 				store.Event
 				Help []answers.Help `json:"help,omitempty"`
-			}{e, helpOf(e)}); err != nil {
+			}{e, operate.HelpOfEvent(e)}); err != nil {
 				return err
 			}
 		}
@@ -48,12 +48,4 @@ func (c eventsCmd) Run(a *app) error {
 		w.Printf("%s\t%s\t%s\t%s\t%s\n", stamp(e.At), move, or(e.ReasonCode, ""), e.Detail, e.Actor)
 	}
 	return w.Flush()
-}
-
-// helpOf explains an event: by the dictionary, or by the rule that its reason code names.
-func helpOf(e store.Event) []answers.Help {
-	if r, known := rules.About(or(e.ReasonCode, "")); known {
-		return []answers.Help{aboutRule(r)}
-	}
-	return answers.ForEvent(e.ReasonCode, e.Detail)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/invoice/rules"
+	"github.com/choriste/choriste/operate"
 )
 
 type explainCmd struct {
@@ -17,9 +18,6 @@ type explainCmd struct {
 	Lang         string   `help:"en or fr." enum:"en,fr" default:"en"`
 	Unclassified bool     `help:"List what Chorus Pro and recipients said, in this database and within a year, that the dictionary does not know."`
 }
-
-// kindRule is of what invoice/rules explains.
-const kindRule answers.Kind = "rule"
 
 func (c explainCmd) Run(a *app) error {
 	what := strings.TrimSpace(strings.Join(c.What, " "))
@@ -32,7 +30,7 @@ func (c explainCmd) Run(a *app) error {
 	var found []answers.Help
 	head, _, _ := strings.Cut(what, " ") // of a reason as it stands in a row, the code
 	if r, known := rules.About(strings.ToUpper(strings.TrimRight(head, ":"))); known {
-		found = append(found, aboutRule(r))
+		found = append(found, operate.AboutRule(r))
 	}
 	for _, m := range answers.Explain(what) {
 		found = append(found, m.Help())
@@ -67,16 +65,6 @@ func (c explainCmd) Run(a *app) error {
 	}
 	return nil
 }
-
-// aboutRule is the entry of a rule.
-func aboutRule(r rules.Rule) answers.Help {
-	return answers.Help{
-		Kind: kindRule, Code: r.Code, Text: sentence(r.Text), TextFR: sentence(r.TextFR), Remedy: r.Remedy, RemedyFR: r.RemedyFR, Who: answers.Supplier,
-		Retry: answers.Never, Term: r.Term, Mark: r.Weight, Source: r.Source,
-	}
-}
-
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 // explainWords are the labels, and what the words for programs mean to people.
 var explainWords = map[string]map[string]string{

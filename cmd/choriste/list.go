@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 )
 
 type listCmd struct {
@@ -40,7 +41,7 @@ func (c listCmd) Run(a *app) error {
 		return err
 	}
 	if c.CSV {
-		return a.invoicesCSV(list)
+		return operate.NewInvoicesCSV(a.raw).Write(list)
 	}
 	if a.json {
 		for _, i := range list {

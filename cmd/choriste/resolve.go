@@ -3,10 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -86,7 +85,7 @@ func (c resolveCmd) show(a *app) error {
 	for _, t := range attempts {
 		w.Printf("attempt %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"))
 		for _, l := range lookups(t) {
-			w.Printf("\t%s  %s\n", stamp(l.At), outcome(l))
+			w.Printf("\t%s  %s\n", stamp(l.At), operate.LookupText(l, "en"))
 		}
 	}
 	for _, f := range fluxes {
@@ -108,20 +107,4 @@ func lookups(t store.AttemptView) []store.Lookup {
 	}
 	_ = json.Unmarshal(t.Evidence, &evidence) // what is not there is not shown
 	return evidence.Lookups[max(0, len(evidence.Lookups)-5):]
-}
-
-// outcome says in words what one look-up found.
-func outcome(l store.Lookup) string {
-	switch {
-	case l.Code != "":
-		return "could not search: " + l.Code
-	case l.Found > 0:
-		return fmt.Sprintf("found %d, flux %s", l.Found, l.Flux)
-	case l.Absent:
-		return "found nothing, " + l.Age.Round(time.Second).String() + " after it was sent"
-	case l.Complete:
-		return "found nothing, but no later deposit can be found either"
-	default:
-		return "found nothing in an incomplete answer"
-	}
 }
