@@ -22,7 +22,7 @@ type desk struct {
 	owner *pgxpool.Pool
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	db := storetest.New(t)
 	owner, err := store.Connect(t.Context(), db.URL, "test", 4)
 	if err != nil {

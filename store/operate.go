@@ -151,12 +151,12 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 	if f.Newest {
 		order = "id DESC"
 	}
-	return s.statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY %s LIMIT $%d`, where, order, len(args)), args...)
+	return s.Statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY %s LIMIT $%d`, where, order, len(args)), args...)
 }
 
 // Recent returns the invoices that changed last, the latest first.
 func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
-	return s.statuses(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
+	return s.Statuses(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
 }
 
 // Count says how many invoices the filter selects, and their sum of amounts by currency.

@@ -15,8 +15,8 @@ import (
 // ReasonUnreadable stands in a status in place of what could not be read.
 const ReasonUnreadable = "UNREADABLE"
 
-// statuses reads rows of chorus.invoice_status; when one of them cannot be read, each by itself, with a mark in its place.
-func (s *Store) statuses(ctx context.Context, sql string, args ...any) ([]Status, error) {
+// Statuses runs a query whose columns are those of chorus.invoice_status; when one of them cannot be read, each by itself, with a mark in its place.
+func (s *Store) Statuses(ctx context.Context, sql string, args ...any) ([]Status, error) {
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

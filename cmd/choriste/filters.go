@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -117,13 +117,13 @@ func among(what, value string, known []string) error {
 		return fmt.Errorf("there is no %s %s, and no other", what, value)
 	}
 	if len(known) > mostListed {
-		return fmt.Errorf("there is no %s %s: the nearest is %s (docs/states.md and docs/rules.md have all)", what, value, nearest(value, known))
+		return fmt.Errorf("there is no %s %s: the nearest is %s (docs/states.md and docs/rules.md have all)", what, value, operate.Nearest(cutText(value, 40), known))
 	}
 	return fmt.Errorf("there is no %s %s: there are %s", what, value, strings.Join(known, ", "))
 }
 
 // reasonCodes are those of the dictionary and those of rules, sorted.
-var reasonCodes = slices.Sorted(slices.Values(append(answers.Codes(answers.Reason), ruleCodes()...)))
+var reasonCodes = operate.ReasonCodes()
 
 // mostRows is as much as one command lists or acts on.
 const mostRows = 1_000_000

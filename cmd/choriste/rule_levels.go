@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/choriste/choriste/invoice/rules"
+	"github.com/choriste/choriste/operate"
 )
 
 // Which rules stop an invoice is a setting: CHORISTE_RULES for every account, and `rules` of an account in CHORISTE_ACCOUNTS_FILE over it.
@@ -56,7 +57,7 @@ func (l levels) set(code, level string) error {
 		return fmt.Errorf("names the rule %s twice", code)
 	}
 	if _, found := slices.BinarySearch(known, code); !found {
-		return fmt.Errorf("names a rule that there is not, %q: the nearest is %s (docs/rules.md has all)", cutText(code, 40), nearest(code, known))
+		return fmt.Errorf("names a rule that there is not, %q: the nearest is %s (docs/rules.md has all)", cutText(code, 40), operate.Nearest(cutText(code, 40), known))
 	}
 	if rules.Fixed(code) {
 		return fmt.Errorf("names %s, which no setting changes: such an invoice cannot be read, or is not this account's to send", code)
@@ -78,32 +79,6 @@ func ruleCodes() []string {
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes)
-}
-
-// nearest is the code that takes the fewest changes of a character to become.
-func nearest(code string, known []string) string {
-	code = strings.ToUpper(cutText(code, 40))
-	return slices.MinFunc(known, func(a, b string) int { return changes(code, a) - changes(code, b) })
-}
-
-// changes is the distance of Levenshtein.
-func changes(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 func cutText(s string, most int) string {

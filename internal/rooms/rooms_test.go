@@ -27,7 +27,7 @@ var arrows = map[string]string{
 	"fleet":                 "",
 	"webhook":               "",
 	"store":                 "crash",
-	"operate":               "",
+	"operate":               "chorus/answers internal/visible invoice/rules store",
 	"migrations":            "crash store",
 	"jobs":                  "chorus chorus/answers crash fleet invoice invoice/rules store webhook",
 	"jobs/model":            "",
