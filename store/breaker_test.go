@@ -246,6 +246,27 @@ func TestALaterAnswerOutweighsAnEarlierFailure(t *testing.T) {
 	}
 }
 
+// A deposit on trial is one that was never sent, while there is one: an outage that lost an invoice twice would leave it to a person.
+func TestATrialIsOneThatWasNeverSent(t *testing.T) {
+	b := newWeather(t)
+	lost, other := b.ready(t, "default"), b.ready(t, "default")
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		_, err := b.owner.Exec(t.Context(), statement, args...)
+		must(t, err)
+	}
+	exec(`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`) // its attempt was proven absent
+	exec(`UPDATE chorus.invoices SET attempt_no = 1 WHERE id = $1`, lost)
+	exec(`UPDATE chorus.breakers SET state = 'trial', since = clock_timestamp(), trial_at = clock_timestamp() WHERE key = $1`, portal)
+	if claims := b.claim(t, store.StepSubmit, "default"); len(claims) != 1 || claims[other] == 0 {
+		t.Errorf("on trial: %v, want the row %d", claims, other)
+	}
+	exec(`UPDATE chorus.invoices SET due_at = 'infinity' WHERE id = $1`, other)
+	if claims := b.claim(t, store.StepSubmit, "default"); len(claims) != 1 || claims[lost] == 0 {
+		t.Errorf("on trial with no other: %v, want the row %d", claims, lost)
+	}
+}
+
 // A trial whose worker has died, or that hangs, does not keep the next one away for ever; each such makes them rarer.
 func TestATrialThatSaysNothing(t *testing.T) {
 	b := newWeather(t)

@@ -24,17 +24,28 @@ const (
 // comes back by the end of its lease, or by Sweep.
 
 // due holds, for each step, which rows it may take, from when on, in which order, and how many of an account at once ($1 is as many as the step has). An
-// index in the schema serves each.
-var due = map[Step]struct{ where, at, order, room string }{
-	StepValidate: {`state = 'received'`, `due_at`, `priority DESC, id`, `$1`},
-	StepSubmit:   {`state = 'ready' AND cancel_requested_at IS NULL`, `due_at`, `priority DESC, id`, weather},
-	StepResolve:  {`state = 'in_doubt'`, `due_at`, `due_at`, reads},
-	StepReport:   {`state = 'deposited'`, `due_at`, `due_at`, reads},
-	StepHistory:  {`reason_due_at IS NOT NULL`, `reason_due_at`, `reason_due_at`, reads},
+// index in the schema serves each. first is what a row must be while there are others.
+var due = map[Step]struct{ where, at, order, room, first string }{
+	StepValidate: {`state = 'received'`, `due_at`, `priority DESC, id`, `$1`, `true`},
+	StepSubmit:   {ready, `due_at`, `priority DESC, id`, weather, untried},
+	StepResolve:  {`state = 'in_doubt'`, `due_at`, `due_at`, reads, `true`},
+	StepReport:   {`state = 'deposited'`, `due_at`, `due_at`, reads, `true`},
+	StepHistory:  {`reason_due_at IS NOT NULL`, `reason_due_at`, `reason_due_at`, reads, `true`},
 }
 
 const (
 	reads = `CASE WHEN acc.paused_at IS NULL AND chorus.reachable(acc.name) THEN $1 ELSE 0 END`
+
+	ready = `state = 'ready' AND cancel_requested_at IS NULL`
+
+	// A deposit on trial meets the outage, likely as not. It is one that was never sent: one that an outage has lost twice waits for a person (BUDGET).
+	untried = `(attempt_no = 0
+	    OR NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (acc.behind) AND b.state = 'trial')
+	    OR NOT EXISTS (
+	        SELECT
+	        FROM chorus.invoices u
+	        WHERE u.state = 'ready' AND u.cancel_requested_at IS NULL AND u.account = a.name AND u.attempt_no = 0 AND u.due_at <= clock_timestamp()
+	    ))`
 
 	// As many deposits as the account's breakers let through; T1 asks them again.
 	weather = `CASE WHEN acc.paused_at IS NULL AND acc.compare_since IS NULL AND chorus.reachable(acc.name) THEN (
@@ -90,6 +101,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		              AND account = a.name
 		              AND `+rule.at+` <= clock_timestamp()
 		              AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+		              AND `+rule.first+`
 		            ORDER BY `+rule.order+`
 		            LIMIT (SELECT least(free.n, room.n) FROM free)
 		            FOR UPDATE SKIP LOCKED

@@ -112,7 +112,7 @@ func settings(o Options) []string {
 	set := map[string]string{
 		"listen_addresses":        "127.0.0.1",
 		"unix_socket_directories": "", // a temporary directory's path may be too long for a socket's
-		"max_connections":         "500",
+		"max_connections":         "800",
 		"shared_buffers":          "64MB",
 		"jit":                     "off",
 		"logging_collector":       "off",

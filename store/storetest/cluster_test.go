@@ -58,7 +58,7 @@ func TestADefaultClusterIsFastAndPrivate(t *testing.T) {
 	c := startCluster(t, Options{})
 	checkSettings(t, c, map[string]string{
 		"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "listen_addresses": "127.0.0.1",
-		"server_encoding": "UTF8", "max_connections": "500", "unix_socket_directories": "",
+		"server_encoding": "UTF8", "max_connections": "800", "unix_socket_directories": "",
 	})
 	for _, stranger := range []*url.Userinfo{url.User("postgres"), url.UserPassword("postgres", "postgres")} {
 		u, err := url.Parse(c.URL(""))
