@@ -126,14 +126,19 @@ END $$;
 -- +goose StatementEnd
 
 -- Takes away an endpoint that is configured no more, and its place. Configured again, it begins with the next event. While a worker is configured with it, its
--- deliveries would stop, and what happens until the worker's next start would be told to nobody: that is refused.
+-- deliveries would stop, and what happens until the worker's next start would be told to nobody: that is refused. So it is while all workers are stopped and
+-- the last one was configured with it.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.forget_webhook(p_name text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    at bigint;
+    at   bigint;
+    seen CONSTANT timestamptz := (SELECT seen_at FROM chorus.configured WHERE kind = 'webhook' AND key = p_name);
 BEGIN
-    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '30 seconds') THEN
+    IF seen > clock_timestamp() - interval '30 seconds' THEN
         RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 30 seconds later it can be forgotten', p_name
+            USING ERRCODE = 'CH022';
+    ELSIF seen > (SELECT max(seen_at) FROM chorus.configured) - interval '30 seconds' THEN
+        RAISE EXCEPTION 'no worker runs, and the last one was configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE and start one; 30 seconds later it can be forgotten', p_name
             USING ERRCODE = 'CH022';
     END IF;
     DELETE FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) RETURNING cursor INTO at;

@@ -1845,10 +1845,14 @@ CREATE OR REPLACE FUNCTION chorus.forget_webhook(p_name text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    at bigint;
+    at   bigint;
+    seen CONSTANT timestamptz := (SELECT seen_at FROM chorus.configured WHERE kind = 'webhook' AND key = p_name);
 BEGIN
-    IF EXISTS (SELECT FROM chorus.configured WHERE kind = 'webhook' AND key = p_name AND seen_at > clock_timestamp() - interval '30 seconds') THEN
+    IF seen > clock_timestamp() - interval '30 seconds' THEN
         RAISE EXCEPTION 'a worker is configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE first; 30 seconds later it can be forgotten', p_name
+            USING ERRCODE = 'CH022';
+    ELSIF seen > (SELECT max(seen_at) FROM chorus.configured) - interval '30 seconds' THEN
+        RAISE EXCEPTION 'no worker runs, and the last one was configured with the webhook %: take it out of every worker''s CHORISTE_WEBHOOKS_FILE and start one; 30 seconds later it can be forgotten', p_name
             USING ERRCODE = 'CH022';
     END IF;
     DELETE FROM chorus.webhooks WHERE name = p_name AND chorus.sees(account) RETURNING cursor INTO at;
@@ -3315,16 +3319,16 @@ GRANT SELECT ON chorus.transitions TO chorus_worker;
 GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
-GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
+GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;

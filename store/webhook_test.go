@@ -178,6 +178,37 @@ func TestWhoMayDoWhatToWebhooks(t *testing.T) {
 	}
 }
 
+// TestForget: an endpoint is forgotten once no worker is configured with it; that all workers are stopped does not make it so.
+func TestForget(t *testing.T) {
+	db := storetest.New(t)
+	st := claimed(t, db, store.WebhookConfig{Name: "w"})
+	owner := as(t, db.URL)
+	for _, c := range []struct {
+		what, webhook, worker string // when a worker said so last
+		state                 string
+	}{
+		{"a worker lives and is configured with it", "1 second", "1 second", "CH022"},
+		{"it was taken out just now", "20 seconds", "1 second", "CH022"},
+		{"all workers are stopped, and the last one was configured with it", "1 day", "1 day", "CH022"},
+		{"it was taken out, and then all workers were stopped", "2 days", "1 day", ""},
+	} {
+		if _, err := owner.Exec(t.Context(), `DELETE FROM chorus.configured`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := owner.Exec(t.Context(), `
+			INSERT INTO chorus.configured (kind, key, seen_at)
+			VALUES ('webhook', 'w', clock_timestamp() - $1::text::interval), ('account', 'default', clock_timestamp() - $2::text::interval)`, c.webhook, c.worker); err != nil {
+			t.Fatal(err)
+		}
+		if err := st.ForgetWebhook(t.Context(), "w"); store.SQLState(err) != "42501" {
+			t.Errorf("a worker's login: %v", err)
+		}
+		if err := store.New(as(t, db.OperatorURL)).ForgetWebhook(t.Context(), "w"); store.SQLState(err) != c.state || c.state == "" && err != nil {
+			t.Errorf("%s: %v, want %q", c.what, err, c.state)
+		}
+	}
+}
+
 // What an event is called, for each kind.
 func TestEventTypes(t *testing.T) {
 	pool := as(t, storetest.New(t).AppURL)

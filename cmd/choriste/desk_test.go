@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,12 +24,20 @@ import (
 	"github.com/choriste/choriste/worker"
 )
 
-// said runs a command as a login and expects a status and one line of error, or words on the output, without PostgreSQL's own.
+// moments are times as people read them, and what follows: their zone.
+var moments = regexp.MustCompile(`\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}([.]\d+)?)?( ?[+-]\d{2}:\d{2}|Z)?`)
+
+// said runs a command as a login and expects a status and one line of error, or words on the output, without PostgreSQL's own, and no time without its zone.
 func said(t *testing.T, url string, status int, want string, args ...string) string {
 	t.Helper()
 	got, out, errOut := command(t, map[string]string{"DATABASE_URL": url}, args...)
 	if got != status || !strings.Contains(out+errOut, want) {
 		t.Errorf("choriste %s: status %d, want %d with %q\nout: %s\nerr: %s", strings.Join(args, " "), got, status, want, out, errOut)
+	}
+	for _, m := range moments.FindAllStringSubmatch(out+errOut, -1) {
+		if m[3] == "" {
+			t.Errorf("choriste %s: a time without its zone: %s", strings.Join(args, " "), m[0])
+		}
 	}
 	for _, raw := range []string{"PostgreSQL refused", "permission denied", "duplicate key", "does not exist"} {
 		if strings.Contains(errOut, raw) {
@@ -263,6 +272,20 @@ func TestDatesAndTimesAsPrinted(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(said(t, db.OperatorURL, 0, "", "show", "1", "--json")), &row); err != nil || row.DateDepot != "2026-11-20" || row.StatutCourantDate.UTC().Hour() != 8 {
 		t.Errorf("%+v, %v", row, err)
+	}
+	for _, sql := range []string{
+		`SET session_replication_role = replica`,
+		`UPDATE chorus.invoices SET state = 'in_doubt', in_doubt_since = now(), reason_code = 'AMBIGUOUS'`,
+		`INSERT INTO chorus.maintenance VALUES (now() - interval '1 minute', now() + interval '1 hour', 'running')`,
+		`SELECT chorus.pause('default', 'holiday')`,
+		`RESET session_replication_role`,
+	} {
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"list"}, {"events", "1"}, {"todo"}, {"todo", "--lang", "fr"}, {"stats"}, {"webhooks"}, {"migrate", "status"}} {
+		said(t, db.OperatorURL, 0, "", args...) // every time with its zone
 	}
 	text := said(t, db.OperatorURL, 0, "2026-11-20", "show", "1")
 	for _, line := range strings.Split(text, "\n") {

@@ -31,3 +31,6 @@ func reason(i store.Status, most int) string {
 }
 
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000-07:00") }
+
+// minute is stamp, where seconds do not matter.
+func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04 -07:00") }

@@ -105,7 +105,7 @@ func (a *app) todo(list []operate.Todo, counts []operate.TodoCount, lang string)
 		}
 		since := "-"
 		if t.Since != nil {
-			since = t.Since.Local().Format("2006-01-02 15:04")
+			since = minute(*t.Since)
 		}
 		w.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.Kind, invoice, or(t.Numero, "-"), or(t.Account, "-"), since, cell(worth(t.Amount, t.Devise, "")), t.Who, t.Next)
 	}
@@ -138,9 +138,9 @@ func until(t *time.Time, lang string) string {
 	case t == nil:
 		return ""
 	case lang == "fr":
-		return " (rien à faire avant le " + t.Local().Format("2006-01-02 15:04") + ")"
+		return " (rien à faire avant le " + minute(*t) + ")"
 	}
-	return " (nothing to do before " + t.Local().Format("2006-01-02 15:04") + ")"
+	return " (nothing to do before " + minute(*t) + ")"
 }
 
 func worth(amount decimal.NullDecimal, devise *string, before string) string {
