@@ -50,29 +50,8 @@ type Document struct {
 
 	header map[string][]Value // what stands at each term of the header
 	tree   *tree.Tree
+	syntax *syntax
 }
-
-// Payment is a means of payment.
-type Payment struct {
-	Code    Value // BT-81
-	Account Value // BT-84
-	at      *tree.Element
-}
-
-// Where is the group's path and line.
-func (p Payment) Where() string { return p.at.Place() }
-
-// Attachment is a supporting document within the invoice.
-type Attachment struct {
-	Reference string // BT-122
-	Name      string // BT-125, its file's name
-	MIME      string
-	Bytes     int // about: three for each four characters of base64; 0: it is empty, or no base64
-	where     string
-}
-
-// Where is its path and line.
-func (a Attachment) Where() string { return a.where }
 
 // Tree is the document as XML, for Factur-X that of the attached invoice, for fields a tree of their names.
 func (d *Document) Tree() *tree.Tree { return d.tree }
@@ -90,6 +69,18 @@ func (d *Document) PaymentCode() Value {
 
 // All are the values of a term of the header, also where the syntax allows only one.
 func (d *Document) All(term string) []Value { return d.header[term] }
+
+// Sum adds up all the amounts of a term; ok is false when one of them is no number. Of UBL and CII only.
+func (d *Document) Sum(term string) (total decimal.Decimal, ok bool) {
+	ok = true
+	d.syntax.each(d.tree, term, func(v Value) bool {
+		var n decimal.Decimal
+		n, ok = tree.Decimal(v.Text)
+		total = total.Add(n)
+		return ok
+	})
+	return total, ok
+}
 
 // SIREN is the first nine digits of the supplier's SIRET, or "" when there is none. Chorus Pro's uniqueness is
 // SIREN + issue year + number (docs/chorus-pro.md §10).

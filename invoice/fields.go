@@ -43,16 +43,20 @@ func (l LigneTVA) Where() string { return l.where }
 const mostLignesTVA = 100
 
 // fieldsForm says where fields have what choriste needs to know (docs/sql.md, "A PDF without XML"). The names are those of the columns of chorus.invoices where there is one.
-var fieldsForm = &syntax{
-	name: SyntaxePDF,
-	terms: map[string][]string{
-		"BT-1": {"numero_facture"}, "BT-2": {"date_facture"}, "BT-3": {"type_facture"}, "BT-5": {"devise"}, "BT-8": {"type_tva"}, "BT-12": {"numero_marche"},
-		"BT-13": {"numero_engagement"}, "BT-22": {"commentaire"}, "BT-23": {"cadre_facturation"}, "BT-25": {"facture_origine"}, "BT-81": {"mode_paiement"},
-		"BT-109": {"montant_ht"}, "BT-110": {"montant_tva"}, "BT-112": {"montant_ttc"}, "BT-115": {"montant_a_payer"}, "BT-120": {"motif_exoneration"},
-	},
-	service: []place{{"BT-10", "code_service"}},
-	seller:  partyPaths{identifiers: []place{{"BT-30", "fournisseur_siret"}}},
-	buyer:   partyPaths{name: []string{"destinataire_nom"}, identifiers: []place{{"BT-47", "destinataire_siret"}}},
+var fieldsForm = fieldsSyntax(map[string]string{
+	"BT-1": "numero_facture", "BT-2": "date_facture", "BT-3": "type_facture", "BT-5": "devise", "BT-8": "type_tva", "BT-10": "code_service", "BT-12": "numero_marche",
+	"BT-13": "numero_engagement", "BT-22": "commentaire", "BT-23": "cadre_facturation", "BT-25": "facture_origine", "BT-30": "fournisseur_siret", "BT-44": "destinataire_nom",
+	"BT-47": "destinataire_siret", "BT-81": "mode_paiement", "BT-109": "montant_ht", "BT-110": "montant_tva", "BT-112": "montant_ttc", "BT-115": "montant_a_payer",
+	"BT-120": "motif_exoneration",
+})
+
+func fieldsSyntax(names map[string]string) *syntax {
+	s := &syntax{name: SyntaxePDF, terms: map[string][]location{}}
+	for term, name := range names {
+		s.terms[term] = locations(name, nil)
+		s.header = append(s.header, term)
+	}
+	return s
 }
 
 // fieldNames are the names of fields, as they are said to whoever writes another one.
@@ -210,4 +214,26 @@ func fieldsDocument(t *tree.Tree) *Document {
 	}
 	d.Fields = f
 	return d
+}
+
+// fieldsContent is what fields say of an invoice.
+func (d *Document) fieldsContent(c *Content) {
+	f := d.Fields
+	*c = Content{
+		Number: d.Numero, IssueDate: Date{d.Date}, Type: d.Type, Currency: d.Devise, TaxPointCode: f.TypeTVA, BuyerReference: d.At("BT-10").Trimmed(), Contract: f.NumeroMarche,
+		Order: d.At("BT-13").Trimmed(), Process: d.Cadre, Seller: d.Seller, Buyer: d.Buyer,
+		Totals: Totals{WithoutVAT: d.MontantHT, VAT: d.MontantTVA, WithVAT: d.MontantTTC, Due: d.MontantAPayer},
+	}
+	if f.Commentaire != "" {
+		c.Notes = []Note{{Text: f.Commentaire}}
+	}
+	if d.FactureOrigine != "" {
+		c.Preceding = []PrecedingInvoice{{Number: d.FactureOrigine}}
+	}
+	if f.ModePaiement != "" {
+		c.Payments = []Payment{{Code: Value{Text: f.ModePaiement, Term: "BT-81"}}}
+	}
+	for _, l := range f.LignesTVA {
+		c.VAT = append(c.VAT, VAT{Base: l.Base, Tax: l.TVA, Rate: l.Taux, Reason: f.MotifExoneration})
+	}
 }

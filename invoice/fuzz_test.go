@@ -1,6 +1,7 @@
 package invoice_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -34,6 +35,9 @@ func FuzzRead(f *testing.F) {
 		if err == nil {
 			if d.Syntaxe == "" {
 				t.Error("no syntaxe")
+			}
+			if said, err := json.Marshal(d.Content()); err != nil || !utf8.Valid(said) {
+				t.Errorf("the content is no JSON: %v", err)
 			}
 			return
 		}

@@ -8,17 +8,29 @@ import (
 	"github.com/choriste/choriste/invoice/tree"
 )
 
-// Party is a seller or a buyer.
+// Party is a seller, a buyer, a payee or a tax representative.
 type Party struct {
-	Name        string  // BT-27 or BT-44, its line breaks taken out
-	NameAt      Value   // where it stands
-	Country     string  // BT-40 or BT-55
-	Identifiers []Value // every one, the legal registration first
+	Name        string  `bt:"BT-27,BT-44,BT-62,,BT-59" ubl:"cac:PartyLegalEntity/cbc:RegistrationName|cac:PartyName/cbc:Name" cii:"ram:Name" json:"name,omitzero"` // line breaks taken out
+	TradingName string  `bt:"BT-28,BT-45" ubl:"cac:PartyName/cbc:Name" cii:"ram:SpecifiedLegalOrganization/ram:TradingBusinessName" json:"trading_name,omitzero"`  // where it is another one
+	IDs         []ID    `bt:"BT-29,BT-46,,,BT-60" ubl:"cac:PartyIdentification/cbc:ID[@schemeID!=SEPA]|../cbc:CustomerAssignedAccountID" cii:"ram:GlobalID|ram:ID" json:"ids,omitzero"`
+	LegalID     ID      `bt:"BT-30,BT-47,,,BT-61" ubl:"cac:PartyLegalEntity/cbc:CompanyID" cii:"ram:SpecifiedLegalOrganization/ram:ID" json:"legal_id,omitzero"`
+	VATID       string  `bt:"BT-31,BT-48,BT-63" ubl:"cac:PartyTaxScheme[cac:TaxScheme/cbc:ID=VAT]/cbc:CompanyID" cii:"ram:SpecifiedTaxRegistration/ram:ID[@schemeID=VA]" json:"vat_id,omitzero"`
+	TaxID       string  `bt:"BT-32" ubl:"cac:PartyTaxScheme[cac:TaxScheme/cbc:ID!=VAT]/cbc:CompanyID" cii:"ram:SpecifiedTaxRegistration/ram:ID[@schemeID=FC]" json:"tax_id,omitzero"`
+	LegalInfo   string  `bt:"BT-33" ubl:"cac:PartyLegalEntity/cbc:CompanyLegalForm" cii:"ram:Description" json:"legal_info,omitzero"`
+	Endpoint    ID      `bt:"BT-34,BT-49" ubl:"cbc:EndpointID" cii:"ram:URIUniversalCommunication/ram:URIID" json:"endpoint,omitzero"` // the electronic address
+	Address     Address `ubl:"cac:PostalAddress" cii:"ram:PostalTradeAddress" json:"address,omitzero"`
+	Contact     Contact `ubl:"cac:Contact" cii:"ram:DefinedTradeContact" json:"contact,omitzero"`
+
+	// What follows is found for the seller and the buyer only.
+
 	// ID is the identifier that counts: the SIRET, else what comes nearest.
-	ID Value
+	ID          ID     `json:"identified_by,omitzero"`
+	NameAt      Value  `json:"-"` // where the name stands
+	Country     string `json:"-"` // BT-40 or BT-55, in capitals
+	Identifiers []ID   `json:"-"` // every one, the legal registration first
 	// Kind is Chorus Pro's typeIdentifiantStructure when a scheme says that the party is identified by something else than a SIRET: UE_HORS_FRANCE,
 	// HORS_UE, RIDET, TAHITI, PARTICULIER; else "".
-	Kind string
+	Kind string `json:"kind,omitzero"`
 
 	siret string
 }
@@ -44,30 +56,39 @@ var kinds = map[string]string{
 // routingAddress is the electronic address under which every public body is reached: it names the portal, not a recipient.
 const routingAddress = "11000201100044"
 
-// newParty takes a party out of the document. Nothing is repaired: Chorus Pro refuses a SIRET with a blank in it.
-func newParty(t *tree.Tree, paths partyPaths, recipient bool) Party {
-	var p Party
-	p.NameAt = filled(values(t, map[bool]string{false: "BT-27", true: "BT-44"}[recipient], paths.name...))
+// partyTerms are the terms by which a party is known: its identifiers in the order in which they are listed.
+type partyTerms struct {
+	name, country string
+	identifiers   []string
+}
+
+var (
+	sellerTerms = partyTerms{"BT-27", "BT-40", []string{"BT-30", "BT-29", "BT-34"}}
+	buyerTerms  = partyTerms{"BT-44", "BT-55", []string{"BT-47", "BT-46", "BT-49"}}
+)
+
+// identify finds the identifier that counts. Nothing is repaired: Chorus Pro refuses a SIRET with a blank in it.
+func (p *Party) identify(s *syntax, t *tree.Tree, terms partyTerms, recipient bool) {
+	p.NameAt = filled(s.values(t, terms.name))
 	p.Name = strings.Join(strings.FieldsFunc(p.NameAt.Text, isBlank), " ")
-	p.Country = strings.ToUpper(filled(values(t, "", paths.country)).Trimmed())
-	for _, place := range paths.identifiers {
-		for _, v := range values(t, place.term, place.path) {
+	p.Country = strings.ToUpper(filled(s.values(t, terms.country)).Trimmed())
+	for _, term := range terms.identifiers {
+		for _, v := range s.values(t, term) {
 			if v.Text != "" {
-				p.Identifiers = append(p.Identifiers, v)
+				p.Identifiers = append(p.Identifiers, ID{v})
 			}
 		}
 	}
 	best := 0
-	others := slices.ContainsFunc(p.Identifiers, func(v Value) bool { return !isAddress(v) })
+	others := slices.ContainsFunc(p.Identifiers, func(v ID) bool { return !isAddress(v.Value) })
 	for _, v := range p.Identifiers {
-		if r := rank(v, recipient, others); r > best {
+		if r := rank(v.Value, recipient, others); r > best {
 			best, p.ID = r, v
 		}
 	}
 	if p.Kind = kinds[strings.ToUpper(p.ID.Scheme)]; p.Kind == "" && best >= rankSIRET {
 		p.siret = p.ID.Text
 	}
-	return p
 }
 
 func isBlank(r rune) bool { return strings.ContainsRune(blanks, r) }

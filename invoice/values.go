@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,27 @@ type Value struct {
 	Currency string // currencyID
 	at       *tree.Element
 }
+
+// MarshalJSON is the text alone.
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Trimmed()) }
+
+// ID is an identifier, which means something within its scheme only.
+type ID struct{ Value }
+
+// MarshalJSON is the identifier, its scheme and its term.
+func (i ID) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Value  string `json:"value"`
+		Scheme string `json:"scheme,omitzero"`
+		Term   string `json:"term,omitzero"`
+	}{i.Trimmed(), i.Scheme, i.Term})
+}
+
+// Date is a civil date, midnight UTC.
+type Date struct{ time.Time }
+
+// MarshalJSON is the date as 2026-01-31.
+func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.Format(time.DateOnly)) }
 
 // Trimmed is the text without white space around it.
 func (v Value) Trimmed() string { return strings.Trim(v.Text, blanks) }
@@ -53,18 +75,6 @@ func cut(s string) string {
 	return strings.Clone(strings.ToValidUTF8(s[:tree.MaxText], "")) // not the rest of it, kept alive behind
 }
 
-// values are all the elements at some paths, in order of preference and then of the document.
-func values(t *tree.Tree, term string, paths ...string) []Value {
-	var all []Value
-	for _, path := range paths {
-		t.Root.Each(path, func(e *tree.Element) bool {
-			all = append(all, newValue(e, term))
-			return len(all) < maxValues
-		})
-	}
-	return all
-}
-
 // maxValues is how many of one repeated element are kept.
 const maxValues = 100
 
@@ -81,12 +91,9 @@ func filled(all []Value) Value {
 
 // newDocument turns what was found into facts.
 func newDocument(s *syntax, t *tree.Tree) *Document {
-	d := &Document{Syntaxe: s.name, tree: t, header: make(map[string][]Value, len(s.terms)+1)}
-	for term, paths := range s.terms {
-		d.header[term] = values(t, term, paths...)
-	}
-	for _, p := range s.service {
-		d.header[p.term] = append(d.header[p.term], values(t, p.term, p.path)...)
+	d := &Document{Syntaxe: s.name, syntax: s, tree: t, header: make(map[string][]Value, len(s.header))}
+	for _, term := range s.header {
+		d.header[term] = s.values(t, term)
 	}
 	text := func(term string) string { return d.At(term).Trimmed() }
 
@@ -99,22 +106,27 @@ func newDocument(s *syntax, t *tree.Tree) *Document {
 	d.Profil = text("BT-24")
 	d.FactureOrigine = text("BT-25")
 
-	d.Seller, d.Buyer = newParty(t, s.seller, false), newParty(t, s.buyer, true)
+	r := reader{currency: d.Devise}
+	s.fill("Seller", t, &d.Seller, r)
+	s.fill("Buyer", t, &d.Buyer, r)
+	d.Seller.identify(s, t, sellerTerms, false)
+	d.Buyer.identify(s, t, buyerTerms, true)
 	d.FournisseurSIRET, d.FournisseurNom = d.Seller.SIRET(), d.Seller.Name
 	d.DestinataireSIRET, d.DestinataireNom = d.Buyer.SIRET(), d.Buyer.Name
 
-	d.Date, _ = d.date()
+	d.Date, _ = s.date(d.At("BT-2"))
 	d.MontantHT = d.amount("BT-109")
 	d.MontantTVA = d.amount("BT-110")
 	d.MontantTTC = d.amount("BT-112")
 	d.MontantPaye = d.amount("BT-113")
 	d.MontantAPayer = d.amount("BT-115")
 
-	d.Payments = payments(t, s.payment)
+	s.fill("Payments", t, &d.Payments, r)
 	if len(d.Payments) > 0 {
 		d.Paiement = d.Payments[0].Code.Trimmed()
 	}
-	d.Attachments = attachments(t, s.attachment)
+	s.fill("Attachments", t, &d.Attachments, r)
+	d.Attachments = slices.DeleteFunc(d.Attachments, func(a Attachment) bool { return a.File.at == nil })
 	return d
 }
 
@@ -177,77 +189,43 @@ func parseAmount(s string) (decimal.Decimal, bool) {
 	return d, err == nil
 }
 
+// base64Form is what the part of it that is kept looks like.
+var base64Form = regexp.MustCompile(`^[A-Za-z0-9+/=\s]*$`)
+
+// newFile describes a file within the invoice.
+func newFile(e *tree.Element) File {
+	f := File{Bytes: e.Size / 4 * 3, at: e}
+	if !base64Form.MatchString(e.Text) {
+		f.Bytes = 0
+	}
+	f.Name, _ = e.Attr("filename")
+	f.MIME, _ = e.Attr("mimeCode")
+	return f
+}
+
 // The form of a date in each syntax: UBL and fields have xs:date, whose time zone does not move the civil date; CII has format 102.
 var (
 	ublDate = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?$`)
 	ciiDate = regexp.MustCompile(`^[0-9]{8}$`)
 )
 
-// date reads BT-2 in the form of the syntax, and in no other.
-func (d *Document) date() (time.Time, bool) {
-	v := d.At("BT-2")
-	if d.Syntaxe != SyntaxeCII {
-		m := ublDate.FindStringSubmatch(v.Trimmed())
+// date reads a date in the form of the syntax, and in no other.
+func (s *syntax) date(v Value) (day time.Time, ok bool) {
+	text := v.Trimmed()
+	if s != cii {
+		m := ublDate.FindStringSubmatch(text)
 		if m == nil {
-			return time.Time{}, false
+			return day, false
 		}
-		day, err := time.Parse("2006-01-02", m[1])
+		day, err := time.Parse(time.DateOnly, m[1])
 		return day, err == nil
 	}
-	if v.at == nil || !ciiDate.MatchString(v.Trimmed()) {
-		return time.Time{}, false
+	if v.at == nil || !ciiDate.MatchString(text) {
+		return day, false
 	}
 	if format, _ := v.at.Attr("format"); format != "102" {
-		return time.Time{}, false
+		return day, false
 	}
-	day, err := time.Parse("20060102", v.Trimmed())
+	day, err := time.Parse("20060102", text)
 	return day, err == nil
 }
-
-// payments are the means of payment.
-func payments(t *tree.Tree, p paymentPaths) []Payment {
-	var all []Payment
-	t.Root.Each(p.group, func(e *tree.Element) bool {
-		m := Payment{at: e}
-		if c := e.One(p.code); c != nil {
-			m.Code = newValue(c, "BT-81")
-		}
-		for _, path := range p.accounts {
-			if a := e.One(path); a != nil && m.Account.Trimmed() == "" {
-				m.Account = newValue(a, "BT-84")
-			}
-		}
-		all = append(all, m)
-		return len(all) < maxValues
-	})
-	return all
-}
-
-// attachments are the supporting documents that are in the document itself.
-func attachments(t *tree.Tree, p attachmentPaths) []Attachment {
-	var all []Attachment
-	t.Root.Each(p.group, func(e *tree.Element) bool {
-		b := e.One(p.binary)
-		if b == nil {
-			return true
-		}
-		a := Attachment{Bytes: b.Size / 4 * 3, where: b.Place()}
-		if !base64Form.MatchString(b.Text) {
-			a.Bytes = 0
-		}
-		a.Name, _ = b.Attr("filename")
-		a.MIME, _ = b.Attr("mimeCode")
-		if r := e.One(p.reference); r != nil {
-			a.Reference = r.Norm()
-		}
-		all = append(all, a)
-		return len(all) < maxAttachments
-	})
-	return all
-}
-
-// base64Form is what the part of it that is kept looks like.
-var base64Form = regexp.MustCompile(`^[A-Za-z0-9+/=\s]*$`)
-
-// maxAttachments is how many supporting documents are looked at.
-const maxAttachments = 1000

@@ -26,6 +26,7 @@ type checkCmd struct {
 	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
 	Lang        string   `help:"en or fr." enum:"en,fr" default:"en"`
 	Summary     bool     `help:"Only how often each rule is broken."`
+	Content     bool     `help:"With --json: what the file says too, its parties, lines, VAT and totals, in EN 16931's terms (docs/documents.md)."`
 }
 
 // checked is what is said of one file.
@@ -35,6 +36,8 @@ type checked struct {
 	OK       bool            `json:"ok"`
 	Findings []rules.Finding `json:"findings"`
 	Error    string          `json:"error,omitempty"` // it could not be read, or was not inserted
+
+	Content *invoice.Content `json:"content,omitempty"` // where it is asked for
 }
 
 // unread is what is said of a file that could not be read.
@@ -49,6 +52,9 @@ func (c checkCmd) Run(a *app) error {
 	}
 	if !known {
 		return fmt.Errorf("account %s is not in CHORISTE_ACCOUNTS_FILE: name another one, or leave --account out", c.Account)
+	}
+	if c.Content && (!a.json || c.Summary) {
+		return usageError{errors.New("--content is for --json: add it")}
 	}
 	var fields []byte
 	if c.Fields != "" {
@@ -128,7 +134,7 @@ func (c checkCmd) judge(ctx context.Context, fields []byte, o rules.Options) <-c
 			}
 			g.Go(func() error {
 				defer room.Release(n)
-				result <- checkFile(name, size, fields, o)
+				result <- checkFile(name, size, fields, o, c.Content)
 				return nil
 			})
 			return nil
@@ -178,7 +184,7 @@ func eachFile(names []string, do func(name string, size int64, err error) error)
 }
 
 // checkFile reads and judges one file.
-func checkFile(name string, size int64, fields []byte, o rules.Options) checked {
+func checkFile(name string, size int64, fields []byte, o rules.Options, content bool) checked {
 	if found := rules.TooLarge(int(size)); found != nil {
 		return checked{File: name, Findings: found}
 	}
@@ -186,11 +192,11 @@ func checkFile(name string, size int64, fields []byte, o rules.Options) checked 
 	if err != nil {
 		return unread(name, err)
 	}
-	return judgeFile(name, doc, fields, o)
+	return judgeFile(name, doc, fields, o, content)
 }
 
-// judgeFile says what the rules say of a document, and of the fields beside it.
-func judgeFile(name string, doc, fields []byte, o rules.Options) (r checked) {
+// judgeFile says what the rules say of a document, and of the fields beside it; and what it says itself, where that is asked for.
+func judgeFile(name string, doc, fields []byte, o rules.Options, content bool) (r checked) {
 	defer func() {
 		if broke := recover(); broke != nil { // its value could quote the document
 			r = unread(name, errors.New("this file breaks the program that reads it: please report it to the makers of choriste"))
@@ -205,6 +211,9 @@ func judgeFile(name string, doc, fields []byte, o rules.Options) (r checked) {
 	r = checked{File: name, OK: report.OK(), Findings: append([]rules.Finding{}, report.Findings...)}
 	if report.Document != nil {
 		r.Syntax = report.Document.Syntaxe
+		if content {
+			r.Content = report.Document.Content()
+		}
 	}
 	return r
 }

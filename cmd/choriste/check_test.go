@@ -88,6 +88,45 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
+// With --content, what the file says comes along.
+func TestCheckContent(t *testing.T) {
+	exit, out, errOut := checkFiles(t, map[string][]byte{"good.xml": invoicetest.Invoice{}.CII(), "none.xml": []byte("<a/>")}, nil,
+		"--json", "check", "--content", "%DIR/good.xml", "%DIR/none.xml")
+	if exit != 1 || errOut != "choriste: 1 of 2 files would not be sent\n" {
+		t.Errorf("exit status %d, %s", exit, errOut)
+	}
+	good, none, _ := strings.Cut(out, "\n")
+	if strings.Contains(none, "content") {
+		t.Errorf("content of what is no invoice: %s", none)
+	}
+	var said struct {
+		Content struct {
+			Number    string
+			IssueDate string `json:"issue_date"`
+			Seller    struct {
+				By struct{ Value, Scheme, Term string } `json:"identified_by"`
+			}
+			Totals map[string]string
+			VAT    []map[string]any
+			Lines  []struct {
+				Net   string
+				Price map[string]string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(good), &said); err != nil {
+		t.Fatal(err)
+	}
+	c := said.Content
+	if c.Number != "F-2026-0001" || c.IssueDate != "2026-01-15" || c.Seller.By.Value != "99999999800012" || c.Seller.By.Term != "BT-30" || c.Totals["with_vat"] != "1500" ||
+		len(c.VAT) != 1 || c.VAT[0]["rate"] != "20" || len(c.Lines) != 1 || c.Lines[0].Net != "1250" || c.Lines[0].Price["net"] != "1250" {
+		t.Errorf("%+v", c)
+	}
+	if exit, _, errOut := checkFiles(t, nil, nil, "check", "--content", "%DIR"); exit != 2 || !strings.Contains(errOut, "--json") {
+		t.Errorf("exit status %d, %s", exit, errOut)
+	}
+}
+
 // A file that cannot be read is a line of its own, too.
 func TestCheckJSONOfWhatCannotBeRead(t *testing.T) {
 	exit, out, errOut := checkFiles(t, map[string][]byte{"good.xml": invoicetest.Invoice{}.CII(), "empty.xml": {}}, nil,

@@ -117,7 +117,7 @@ func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, o ru
 		return 0, r, err
 	}
 	if !c.NoCheck {
-		if r = judgeFile(name, doc, fields, o); r.Error != "" {
+		if r = judgeFile(name, doc, fields, o, false); r.Error != "" {
 			return 0, r, errors.New(r.Error)
 		}
 		if !r.OK {

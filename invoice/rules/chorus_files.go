@@ -24,7 +24,7 @@ func eachAttachment(wrong func(a invoice.Attachment) bool) func(*invoice.Documen
 	return func(d *invoice.Document) (hits []hit) {
 		for _, a := range d.Attachments {
 			if wrong(a) {
-				hits = append(hits, hit{value: a.Name, where: a.Where()})
+				hits = append(hits, hit{value: a.File.Name, where: a.Where()})
 			}
 		}
 		return hits
@@ -38,7 +38,9 @@ var attachmentRules = []chorusRule{
 			Text: "the name of an attachment has more than 50 characters, or no extension", TextFR: "le nom d'une pièce jointe a plus de 50 caractères, ou pas d'extension",
 			Remedy: "Give it a name of 50 characters at most, that ends in .pdf or as its type demands.", RemedyFR: "Donnez-lui un nom de 50 caractères au plus, terminé par .pdf ou l'extension de son type.",
 		},
-		find: eachAttachment(func(a invoice.Attachment) bool { return longer(a.Name, maxFileName) || extension(a.Name) == "" }),
+		find: eachAttachment(func(a invoice.Attachment) bool {
+			return longer(a.File.Name, maxFileName) || extension(a.File.Name) == ""
+		}),
 	},
 	{
 		Rule: Rule{
@@ -46,7 +48,7 @@ var attachmentRules = []chorusRule{
 			Text: "the name of an attachment is a path, or holds a sign such as $ & / \\ : # @", TextFR: "le nom d'une pièce jointe est un chemin, ou contient un signe comme $ & / \\ : # @",
 			Remedy: "Give it a plain name: letters, digits, - and _.", RemedyFR: "Donnez-lui un nom simple : lettres, chiffres, - et _.",
 		},
-		find: eachAttachment(func(a invoice.Attachment) bool { return strings.ContainsAny(a.Name, `%$!&/\:;«»#@`) }),
+		find: eachAttachment(func(a invoice.Attachment) bool { return strings.ContainsAny(a.File.Name, `%$!&/\:;«»#@`) }),
 	},
 	{
 		Rule: Rule{
@@ -55,7 +57,7 @@ var attachmentRules = []chorusRule{
 			Remedy: "Attach it as PDF.", RemedyFR: "Joignez-la en PDF.",
 		},
 		find: eachAttachment(func(a invoice.Attachment) bool {
-			return extension(a.Name) != "" && !contains(attachmentTypes, extension(a.Name))
+			return extension(a.File.Name) != "" && !contains(attachmentTypes, extension(a.File.Name))
 		}),
 	},
 	{
@@ -64,7 +66,7 @@ var attachmentRules = []chorusRule{
 			Text: "an attachment is empty or unreadable", TextFR: "une pièce jointe est vide ou illisible",
 			Remedy: "Attach the file, or leave it out.", RemedyFR: "Joignez le fichier, ou supprimez-la.",
 		},
-		find: eachAttachment(func(a invoice.Attachment) bool { return a.Bytes == 0 }),
+		find: eachAttachment(func(a invoice.Attachment) bool { return a.File.Bytes == 0 }),
 	},
 }
 

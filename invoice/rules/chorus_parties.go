@@ -12,7 +12,7 @@ import (
 // siretHit explains what stands where a SIRET should.
 func siretHit(p invoice.Party, term, en, fr string) []hit {
 	seen := p.ID.Text
-	h := at(p.ID)
+	h := at(p.ID.Value)
 	if h.term == "" {
 		h.term = term
 	}
@@ -59,7 +59,7 @@ var partyRules = []chorusRule{
 			if kind == "" {
 				return nil
 			}
-			h := at(d.Seller.ID)
+			h := at(d.Seller.ID.Value)
 			return saying(h, h.term+" (supplier's identifier) is "+quote(cut(h.value))+", of a supplier without a SIRET ("+kind+")",
 				h.term+" (identifiant du fournisseur) vaut "+quote(cut(h.value))+", celui d'un fournisseur sans SIRET ("+kind+")")
 		},
@@ -86,7 +86,7 @@ var partyRules = []chorusRule{
 			Remedy: "Write it in BT-30 or BT-29 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-30 ou BT-29, avec le référentiel 0009.",
 		},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.Seller.ID, d.FournisseurSIRET != "" && d.Seller.ID.Term == "BT-34")
+			return onlyIf(d.Seller.ID.Value, d.FournisseurSIRET != "" && d.Seller.ID.Term == "BT-34")
 		},
 	},
 	{
@@ -111,7 +111,7 @@ var partyRules = []chorusRule{
 			Remedy: "Write it in BT-47 or BT-46 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-47 ou BT-46, avec le référentiel 0009.",
 		},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.Buyer.ID, d.DestinataireSIRET != "" && d.Buyer.ID.Term == "BT-49")
+			return onlyIf(d.Buyer.ID.Value, d.DestinataireSIRET != "" && d.Buyer.ID.Term == "BT-49")
 		},
 	},
 	{
@@ -121,7 +121,7 @@ var partyRules = []chorusRule{
 			Remedy: "Write the recipient's own SIRET.", RemedyFR: "Écrivez le SIRET du destinataire.",
 		},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.Buyer.ID, d.DestinataireSIRET != "" && d.DestinataireSIRET == d.FournisseurSIRET)
+			return onlyIf(d.Buyer.ID.Value, d.DestinataireSIRET != "" && d.DestinataireSIRET == d.FournisseurSIRET)
 		},
 	},
 	{
@@ -133,7 +133,7 @@ var partyRules = []chorusRule{
 		find: func(d *invoice.Document) (hits []hit) {
 			for _, p := range []invoice.Party{d.Seller, d.Buyer} {
 				if s := p.SIRET(); s != "" && !luhn(s) {
-					hits = append(hits, at(p.ID))
+					hits = append(hits, at(p.ID.Value))
 				}
 			}
 			return hits
@@ -157,7 +157,7 @@ var partyRules = []chorusRule{
 // withoutSIRET says by what a supplier without a SIRET is identified, or of what country it is; "" for others.
 func withoutSIRET(d *invoice.Document) string {
 	p := d.Seller
-	if p.Kind == "" && p.SIRET() == "" && p.ID.Trimmed() != "" && p.Country != "" && !contains(withSIRET, p.Country) && !siretLike(p.ID) {
+	if p.Kind == "" && p.SIRET() == "" && p.ID.Trimmed() != "" && p.Country != "" && !contains(withSIRET, p.Country) && !siretLike(p.ID.Value) {
 		return p.Country
 	}
 	return p.Kind
