@@ -163,18 +163,18 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 		return err
 	}
 	switch {
+	case c.First:
 	case j.Memory.Vouched():
 		j.Log.Warn("the account may not search: that the database was not taken back rests on what this worker has kept outside of it", "account", acct.Name)
-	case c.First:
-	default:
+	case c.Vouched:
+		j.Log.Warn("the account may not search: that the database was not taken back rests on the word of who resumed it", "account", acct.Name)
+	default: // when it is resumed, it is compared again
 		j.Log.Error("the account may not search, and no worker was alive: nobody can tell whether the database was taken back", "account", acct.Name)
-		err := j.Store.SetPaused(ctx, acct.Name, true, notVouched)
-		if err != nil {
-			return err
-		}
+		return j.Store.SetPaused(ctx, acct.Name, true, notVouched)
 	}
 	return j.Store.Compared(ctx, acct.Name, c)
 }
 
-const notVouched = "no worker was alive, and the account may not search: nobody can tell whether the database was restored from a backup. " +
-	"If it was not, resume the account; if it was, look at the portal first"
+const notVouched = store.NotVouched + "no worker was alive, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
+	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +
+	"nothing was restored; if something was, look at the portal first, and cancel what it holds already"

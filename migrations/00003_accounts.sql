@@ -58,6 +58,7 @@ CREATE TABLE chorus.accounts (
     compare_since       timestamptz,
     compare_asked_at    timestamptz,
     compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
+    compare_vouched_at  timestamptz, -- when a person let an account go on that cannot be compared, because it may not search
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.
     refused             bytea[] NOT NULL DEFAULT '{}',
@@ -238,7 +239,9 @@ BEGIN
     p_reason := left(p_reason, 1000);
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
-        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
+        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
+        compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
+        compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';

@@ -148,15 +148,18 @@ SELECT CASE WHEN i.remedy IS NULL THEN 'statut' ELSE 'remedy' END, i.id, i.numer
 FROM waiting i
 JOIN chorus.statuts s ON s.code = i.statut_courant
 UNION ALL
--- A doubt settles itself within the horizon and a day, or is parked.
+-- A doubt settles itself within the horizon and a day, or is parked. Where the account may not search, nothing settles it.
 SELECT 'in_doubt', i.id, i.numero_facture, i.account, i.in_doubt_since, i.montant_ttc, i.devise,
-       concat_ws(': ', i.reason_code, coalesce(rtrim(h.text, '.'), 'it may have arrived, and is looked for')),
-       concat_ws(' : ', i.reason_code, coalesce(rtrim(h.text_fr, '.'), 'peut-être arrivée : recherche en cours')),
-       CASE WHEN x.until > now THEN 'nobody' ELSE 'operator' END,
+       concat_ws(': ', i.reason_code, CASE WHEN x.blind THEN 'it may have arrived, and Chorus Pro does not let this account look for it'
+           ELSE coalesce(rtrim(h.text, '.'), 'it may have arrived, and is looked for') END),
+       concat_ws(' : ', i.reason_code, CASE WHEN x.blind THEN 'peut-être arrivée, et Chorus Pro ne laisse pas ce compte la rechercher'
+           ELSE coalesce(rtrim(h.text_fr, '.'), 'peut-être arrivée : recherche en cours') END),
+       CASE WHEN x.blind THEN 'supplier' WHEN x.until > now THEN 'nobody' ELSE 'operator' END,
        'choriste show ' || i.id,
-       CASE WHEN x.until > now THEN x.until END
+       CASE WHEN x.until > now AND NOT x.blind THEN x.until END
 FROM mine, clock, fleet, chorus.invoices i
-CROSS JOIN LATERAL (SELECT i.in_doubt_since + coalesce(fleet.horizon, interval '5 hours') + interval '1 day' AS until) x
+LEFT JOIN chorus.accounts a ON a.name = i.account
+CROSS JOIN LATERAL (SELECT i.in_doubt_since + coalesce(fleet.horizon, interval '5 hours') + interval '1 day' AS until, a.can_search IS FALSE AS blind) x
 LEFT JOIN chorus.answers h ON h.kind = 'reason' AND h.code = i.reason_code
 WHERE i.state = 'in_doubt' AND i.account = ANY (mine.accounts)
 UNION ALL
@@ -170,7 +173,12 @@ WHERE f.state = 'open' AND f.account = ANY (mine.accounts)
 UNION ALL
 SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
        'the account is paused: ' || left(a.pause_reason, 500),
-       'le compte est en pause : ' || left(a.pause_reason, 500),
+       'le compte est en pause : ' || CASE
+           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: %' THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été '
+               'restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, '
+               'le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'
+           ELSE left(a.pause_reason, 500)
+       END,
        'operator', 'choriste resume ' || a.name, NULL
 FROM mine, chorus.accounts a
 WHERE a.paused_at IS NOT NULL AND a.name = ANY (mine.accounts)

@@ -11,6 +11,7 @@ CREATE TABLE chorus.accounts (
     compare_since timestamp with time zone,
     compare_asked_at timestamp with time zone,
     compare_next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    compare_vouched_at timestamp with time zone,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
     accepted_at timestamp with time zone,
@@ -1126,22 +1127,33 @@ UNION ALL
     i.in_doubt_since AS since,
     i.montant_ttc AS amount,
     i.devise,
-    concat_ws(': '::text, i.reason_code, COALESCE(rtrim(h.text, '.'::text), 'it may have arrived, and is looked for'::text)) AS cause,
-    concat_ws(' : '::text, i.reason_code, COALESCE(rtrim(h.text_fr, '.'::text), 'peut-être arrivée : recherche en cours'::text)) AS cause_fr,
+    concat_ws(': '::text, i.reason_code,
         CASE
+            WHEN x.blind THEN 'it may have arrived, and Chorus Pro does not let this account look for it'::text
+            ELSE COALESCE(rtrim(h.text, '.'::text), 'it may have arrived, and is looked for'::text)
+        END) AS cause,
+    concat_ws(' : '::text, i.reason_code,
+        CASE
+            WHEN x.blind THEN 'peut-être arrivée, et Chorus Pro ne laisse pas ce compte la rechercher'::text
+            ELSE COALESCE(rtrim(h.text_fr, '.'::text), 'peut-être arrivée : recherche en cours'::text)
+        END) AS cause_fr,
+        CASE
+            WHEN x.blind THEN 'supplier'::text
             WHEN (x.until > clock.now) THEN 'nobody'::text
             ELSE 'operator'::text
         END AS who,
     ('choriste show '::text || i.id) AS next,
         CASE
-            WHEN (x.until > clock.now) THEN x.until
+            WHEN ((x.until > clock.now) AND (NOT x.blind)) THEN x.until
             ELSE NULL::timestamp with time zone
         END AS until
    FROM mine,
     clock,
     fleet,
-    ((chorus.invoices i
-     CROSS JOIN LATERAL ( SELECT ((i.in_doubt_since + COALESCE(fleet.horizon, '05:00:00'::interval)) + '1 day'::interval) AS until) x)
+    (((chorus.invoices i
+     LEFT JOIN chorus.accounts a ON ((a.name = i.account)))
+     CROSS JOIN LATERAL ( SELECT ((i.in_doubt_since + COALESCE(fleet.horizon, '05:00:00'::interval)) + '1 day'::interval) AS until,
+            (a.can_search IS FALSE) AS blind) x)
      LEFT JOIN chorus.answers h ON (((h.kind = 'reason'::text) AND (h.code = i.reason_code))))
   WHERE ((i.state = 'in_doubt'::text) AND (i.account = ANY (mine.accounts)))
 UNION ALL
@@ -1170,7 +1182,11 @@ UNION ALL
     NULL::numeric AS amount,
     NULL::text AS devise,
     ('the account is paused: '::text || "left"(a.pause_reason, 500)) AS cause,
-    ('le compte est en pause : '::text || "left"(a.pause_reason, 500)) AS cause_fr,
+    ('le compte est en pause : '::text ||
+        CASE
+            WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: %'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'::text
+            ELSE "left"(a.pause_reason, 500)
+        END) AS cause_fr,
     'operator'::text AS who,
     ('choriste resume '::text || a.name) AS next,
     NULL::timestamp with time zone AS until
@@ -2386,7 +2402,9 @@ BEGIN
     p_reason := left(p_reason, 1000);
     UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
-        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END
+        refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
+        compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
+        compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';

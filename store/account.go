@@ -237,7 +237,7 @@ func (a AccountView) Text() string {
 			text += " (" + *a.PauseReason + ")"
 		}
 	}
-	if a.ComparingSince != nil {
+	if a.ComparingSince != nil && a.PausedAt == nil {
 		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case the database was restored (the log says what it answers)"
 	}
 	switch d := a.PasswordDays; {

@@ -101,6 +101,7 @@ type Comparison struct {
 	Now     time.Time
 	Unread  bool          // documents wait to be read: their numbers are not known yet
 	First   bool          // no worker has ever sent anything with this database
+	Vouched bool          // a person has let the account go on since, though it may not search
 	Waiting time.Duration // for how long it has been asked for
 }
 
@@ -112,9 +113,10 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
 		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
+		       coalesce(compare_vouched_at > compare_asked_at, false),
 		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Vouched, &waiting)
 	c.Waiting = seconds(waiting)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone
@@ -122,16 +124,28 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 	return c, err
 }
 
-// Waiting is what of the comparison is not done yet.
+// NotVouched begins the reason of a pause that the worker made: no worker was alive, and the account may not search. A person answers for it by resuming it.
+const NotVouched = "NOT_VOUCHED: "
+
+// Waiting is what of the comparison is not done yet. An account that is paused for another reason waits for that.
 type Waiting struct {
-	Accounts  []string
-	Since     time.Time     // the first that waits
-	Reachable time.Duration // how long one waits that is not paused and whose portal is not known to be down
+	Accounts  []string      // that Chorus Pro is asked about
+	Since     time.Time     // the first of them waits
+	Reachable time.Duration // how long one waits whose portal is not known to be down
+	Asking    []string      // that wait for a person (NotVouched)
 }
 
 // Text is it in one line.
 func (w *Waiting) Text() string {
-	return "deposits of " + strings.Join(w.Accounts, ", ") + " wait since " + Stamp(w.Since) + " for Chorus Pro to list what it holds: no worker was alive before"
+	var parts []string
+	if len(w.Accounts) > 0 {
+		parts = append(parts, "deposits of "+strings.Join(w.Accounts, ", ")+" wait since "+Stamp(w.Since)+" for Chorus Pro to list what it holds: no worker was alive before")
+	}
+	if len(w.Asking) > 0 {
+		parts = append(parts, "deposits of "+strings.Join(w.Asking, ", ")+
+			" wait: a person must say whether the database was restored, because Chorus Pro does not let the account search (choriste todo)")
+	}
+	return strings.Join(parts, "; ")
 }
 
 // WaitingToCompare tells which of the accounts wait to be compared; nil: none does.
@@ -139,14 +153,17 @@ func (s *Store) WaitingToCompare(ctx context.Context, accounts []string) (*Waiti
 	var w Waiting
 	var since *time.Time
 	err := s.pool.QueryRow(ctx, `
-		SELECT coalesce(array_agg(name ORDER BY name), '{}'), min(compare_asked_at),
-		       coalesce(max(clock_timestamp() - compare_asked_at) FILTER (WHERE paused_at IS NULL AND chorus.reachable(name)), '0')
+		SELECT coalesce(array_agg(name ORDER BY name) FILTER (WHERE paused_at IS NULL), '{}'), min(compare_asked_at) FILTER (WHERE paused_at IS NULL),
+		       coalesce(max(clock_timestamp() - compare_asked_at) FILTER (WHERE paused_at IS NULL AND chorus.reachable(name)), '0'),
+		       coalesce(array_agg(name ORDER BY name) FILTER (WHERE paused_at IS NOT NULL AND starts_with(pause_reason, $2)), '{}')
 		FROM chorus.accounts
-		WHERE compare_since IS NOT NULL AND name = ANY ($1)`, accounts).Scan(&w.Accounts, &since, &w.Reachable)
-	if err != nil || since == nil {
+		WHERE compare_since IS NOT NULL AND name = ANY ($1)`, accounts, NotVouched).Scan(&w.Accounts, &since, &w.Reachable, &w.Asking)
+	if err != nil || since == nil && len(w.Asking) == 0 {
 		return nil, err
 	}
-	w.Since = *since
+	if since != nil {
+		w.Since = *since
+	}
 	return &w, nil
 }
 

@@ -49,6 +49,9 @@ func TestADoubtThatNobodyMayLookInto(t *testing.T) {
 	id := h.insert(invoicetest.Invoice{Numero: "BLIND-1"}.UBL())
 	h.until("it is said that nobody can look, and who grants it", `
 		SELECT state = 'in_doubt' AND reason LIKE '%may not look for it%' AND reason LIKE '%administers the supplier''s structure%Factures émises%' FROM chorus.invoices WHERE id = $1`, id)
+	h.until("todo says so, too, to whom it concerns", `
+		SELECT cause LIKE '%does not let this account look for it' AND cause_fr LIKE '%ne laisse pas ce compte la rechercher' AND who = 'supplier' AND until IS NULL
+		FROM chorus.todo WHERE kind = 'in_doubt' AND invoice = $1`, id)
 	sees()
 	h.until("it is looked for again", `SELECT state <> 'in_doubt' FROM chorus.invoices WHERE id = $1`, id)
 	h.await(id, store.Integrated, store.Settled)
