@@ -1,103 +1,154 @@
-// Package console is what an operator sees in a browser. For now it is one page that only reads: what needs a person, how many
-// invoices are in each state, and the ones that changed last. It shows no document and changes nothing.
+// Package console is what an operator sees in a browser: what needs a person, the invoices and the history of each, what differs from the portal, and how the
+// fleet fares. Its pages show what the commands print, from the same functions, in English and French. They need no JavaScript, and show no document.
 package console
 
 import (
-	"embed"
-	"html/template"
+	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
-	"github.com/choriste/choriste/chorus/answers"
-	"github.com/choriste/choriste/operate"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/choriste/choriste/store"
 )
 
-//go:embed page.html
-var files embed.FS
+const (
+	// pageWithin is how long one page may take, the wait for its turn included.
+	pageWithin = 20 * time.Second
+	// mostAtOnce is how many pages are made at once: a worker's connections are for its work.
+	mostAtOnce = 3
+)
 
-var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"text": func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	},
-	"help": func(i store.Status) []answers.Help {
-		return answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
-	},
-	"more":   func(i store.Status, shown []store.RuleFinding) int { return max(0, i.Findings-len(shown)) },
-	"clock":  store.Stamp,
-	"minute": func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") },
-	"age": func(d time.Duration) string {
-		if d < time.Second {
-			return ""
-		}
-		return d.Round(time.Second).String()
-	},
-}).ParseFS(files, "page.html"))
-
-// mostTodo is how many lines of what needs a person the page holds; the counts are of all.
-const mostTodo = 50
-
-// Handler serves the page at /. It has no sign-in: serve it to this machine alone, or behind something that has one.
-func Handler(s *store.Store) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		stats, err := s.Stats(r.Context())
-		var accounts []store.AccountView
-		if err == nil {
-			accounts, err = s.Accounts(r.Context())
-		}
-		var breakers []store.Breaker
-		if err == nil {
-			breakers, err = s.Breakers(r.Context())
-		}
-		var closure *store.Window
-		if err == nil {
-			closure, err = s.Closure(r.Context())
-		}
-		var todo []operate.Todo
-		if err == nil {
-			todo, err = operate.Todos(r.Context(), s.Pool(), operate.TodoFilter{Limit: mostTodo})
-		}
-		var counts []operate.TodoCount
-		if err == nil {
-			counts, err = operate.TodoCounts(r.Context(), s.Pool(), operate.TodoFilter{})
-		}
-		if err == nil {
-			var list []store.Status
-			var found map[int64][]store.RuleFinding
-			if list, err = s.Recent(r.Context(), 100); err == nil {
-				found, err = s.RuleFindingsOf(r.Context(), withFindings(list), mostShown)
-			}
-			if err == nil {
-				h := w.Header()
-				h.Set("Content-Type", "text/html; charset=utf-8")
-				h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-				h.Set("Cache-Control", "no-store")
-				h.Set("X-Content-Type-Options", "nosniff")
-				h.Set("Referrer-Policy", "no-referrer")
-				err = page.Execute(w, map[string]any{"Stats": stats, "Accounts": accounts, "Breakers": breakers, "Closure": closure, "Invoices": list, "Findings": found, "Todo": todo, "Counts": counts, "Now": time.Now()})
-			}
-		}
-		if err != nil {
-			http.Error(w, store.Message(err), http.StatusServiceUnavailable)
-		}
-	})
-	return mux
+// console is what the pages share.
+type console struct {
+	store *store.Store
+	turn  chan struct{}
 }
 
-// mostShown is how many findings of an invoice the page shows.
-const mostShown = 10
+// view is a request for one page, in the language of its reader.
+type view struct {
+	*http.Request
+	lang string
+}
 
-// withFindings are the invoices of whose documents the rules say something.
-func withFindings(list []store.Status) []int64 {
-	ids := []int64{}
-	for _, i := range list {
-		if i.Findings > 0 {
-			ids = append(ids, i.ID)
-		}
+// t chooses the text of the reader's language.
+func (v view) t(en, fr string) string {
+	if v.lang == "fr" {
+		return fr
 	}
-	return ids
+	return en
 }
+
+// content is what a page shows: the template of its name fills the frame.
+type content struct {
+	page   string // its template
+	title  string
+	data   any
+	status int    // 0 = 200
+	to     string // another address, which the browser is sent to instead
+}
+
+// maker makes one page.
+type maker func(context.Context, view) (content, error)
+
+// notFound is the error of a page about something that there is not.
+var notFound = errors.New("there is no such page")
+
+// Handler serves the pages. It has no sign-in: serve it to this machine alone, or behind something that has one.
+func Handler(s *store.Store) http.Handler {
+	c := &console{store: s, turn: make(chan struct{}, mostAtOnce)}
+	mux := http.NewServeMux()
+	for path, build := range map[string]maker{
+		"/{$}":           c.overview,
+		"/invoices":      c.invoices,
+		"/invoices/{id}": c.invoice,
+		"/findings":      c.findings,
+		"/recipients":    c.recipients,
+		"/accounts":      c.accounts,
+		"/webhooks":      c.webhooks,
+		"/find":          c.find,
+		"/":              func(context.Context, view) (content, error) { return content{}, notFound },
+	} {
+		mux.HandleFunc("GET "+path, c.page(build))
+	}
+	mux.HandleFunc("GET /icon.svg", icon)
+	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
+	mux.HandleFunc("GET /style.css", stylesheet)
+	return secure(mux)
+}
+
+// secure has browsers load nothing from elsewhere, run nothing, and keep nothing.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// enter waits for a turn. The context that it returns ends when the page has taken too long; leave gives the turn back.
+func (c *console) enter(r *http.Request) (ctx context.Context, leave func(), err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), pageWithin)
+	select {
+	case c.turn <- struct{}{}:
+		return ctx, func() { <-c.turn; cancel() }, nil
+	case <-ctx.Done():
+		cancel()
+		return nil, nil, errors.New("too many pages are asked for at once")
+	}
+}
+
+// page serves one page, or says in its frame why it cannot.
+func (c *console) page(build maker) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		lang, chosen := languageChosen(w, r)
+		if chosen {
+			return
+		}
+		v := view{r, lang}
+		var body content
+		ctx, leave, err := c.enter(r)
+		if err == nil {
+			body, err = build(ctx, v)
+			leave()
+		}
+		status := max(body.status, http.StatusOK)
+		if err != nil {
+			status, body = failed(v, err)
+		}
+		if body.to != "" {
+			http.Redirect(w, r, body.to, http.StatusSeeOther)
+			return
+		}
+		render(w, v, status, body)
+	}
+}
+
+// failed is the page of an error. Errors of the database are said as the commands say them, without values.
+func failed(v view, err error) (int, content) {
+	body := content{page: "error", title: v.t("This page cannot be shown", "Cette page ne peut pas être affichée")}
+	var wrong wrongInput
+	switch {
+	case errors.Is(err, notFound), errors.Is(err, pgx.ErrNoRows):
+		body.title = v.t("There is nothing here", "Il n'y a rien ici")
+		body.data = v.t("No page or invoice has this address.", "Aucune page ni facture n'a cette adresse.")
+		return http.StatusNotFound, body
+	case errors.As(err, &wrong):
+		body.data = wrong.Error()
+		return http.StatusBadRequest, body
+	}
+	body.data = strings.ToUpper(store.Message(err)[:1]) + store.Message(err)[1:] + "."
+	return http.StatusServiceUnavailable, body
+}
+
+// wrongInput is an error of whoever wrote the address.
+type wrongInput string
+
+func (e wrongInput) Error() string { return string(e) }

@@ -1,83 +1,217 @@
 package console_test
 
 import (
+	"encoding/csv"
+	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/store"
-	"github.com/choriste/choriste/store/storetest"
 )
 
-// What keeps the fleet from sending is on the page, and nothing of it when all is well.
-func TestThePageTellsOfOutagesAndClosures(t *testing.T) {
-	db := storetest.New(t)
-	pool, err := store.Connect(t.Context(), db.WorkerURL, "test", 4)
-	if err != nil {
-		t.Fatal(err)
+// TestPages: every page is there in both languages, small, with the headers that keep a browser from running what others wrote, and links only to pages that are there.
+func TestPages(t *testing.T) {
+	d := newDesk(t)
+	for _, path := range []string{"/", "/invoices", "/findings", "/recipients", "/accounts", "/webhooks"} {
+		d.see("en", path) // with nothing in the database
 	}
-	t.Cleanup(pool.Close)
-	st := store.New(pool)
-	breaker := store.Breaker{Key: "portal/1", Scope: store.ScopePortal, Name: "api.example"}
-	if err := st.EnsureBreakers(t.Context(), []store.Breaker{breaker}, map[string][]string{"default": {breaker.Key}}); err != nil {
-		t.Fatal(err)
-	}
-	page := func() string {
-		rec := httptest.NewRecorder()
-		console.Handler(st).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-		if rec.Code != http.StatusOK {
-			t.Fatalf("%d %s", rec.Code, rec.Body)
-		}
-		return rec.Body.String()
-	}
-	if p := page(); strings.Contains(p, "api.example") || strings.Contains(p, "closed, as announced") {
-		t.Errorf("all is well, and the page says:\n%s", p)
-	}
-	if _, err := st.ProbeFailed(t.Context(), breaker.Key, "network", time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if err := st.SetMaintenance(t.Context(), []store.Window{{From: time.Now().Add(-time.Minute), Until: time.Now().Add(time.Hour)}}); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"The portal api.example fails since", "(network): deposits wait", "Chorus Pro is closed, as announced, until"} {
-		if p := page(); !strings.Contains(p, want) {
-			t.Errorf("no %q in\n%s", want, p)
+	d.everyday()
+	d.hostility()
+	for _, lang := range []string{"en", "fr"} {
+		for _, path := range append(pages, "/invoices/7") {
+			rec := d.get(lang, path)
+			body := rec.Body.String()
+			if rec.Code != http.StatusOK || !strings.Contains(body, `<html lang="`+lang+`">`) || !strings.Contains(body, "</html>") {
+				t.Errorf("%s (%s): %d %s", path, lang, rec.Code, body)
+			}
+			if rec.Body.Len() > 200_000 {
+				t.Errorf("%s has %d bytes", path, rec.Body.Len())
+			}
+			for _, bad := range []string{"<script", "<img", "ZgotmplZ", "&lt;no value", "<nil>", "%!", "\u202e", "\x1b", " style="} {
+				if strings.Contains(body, bad) {
+					t.Errorf("%s (%s) has %q:\n%s", path, lang, bad, body)
+				}
+			}
+			for name, want := range map[string]string{
+				"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+				"Cache-Control":           "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Type": "text/html; charset=utf-8",
+			} {
+				if got := rec.Header().Get(name); got != want {
+					t.Errorf("%s: %s is %q", path, name, got)
+				}
+			}
 		}
 	}
 }
 
-// A row says who acts and what to do, in both languages.
-func TestThePageExplains(t *testing.T) {
-	db := storetest.New(t)
-	owner, err := store.Connect(t.Context(), db.URL, "test", 2)
-	if err != nil {
+// What needs a person comes first, with its way; the fleet and what keeps it from sending below.
+func TestOverview(t *testing.T) {
+	d := newDesk(t)
+	d.see("en", "/", "Nothing needs a person.", "Workers alive:</b> 0")
+	d.everyday()
+	d.see("en", "/", `<a href="/invoices/1">F-1</a>`, "waits for the supplier", "choriste complete 1", `<a href="/invoices/3">F-3</a>`, "choriste resolve 3", "1,234,567.50\u00a0EUR",
+		"Nothing to do before", "The portal api.example fails since", "Workers alive:</b> 1", "client secret in use for 90 days", "days left of its password: 12", `href="/invoices?q=state:parked"`)
+	d.see("fr", "/", "Ce qui attend quelqu", "attend le fournisseur", "1\u202f234\u202f567,50\u00a0EUR", "Le portail api.example est en panne depuis", "jours restants du mot de passe : 12")
+	if p := d.see("en", "/?kind=parked", "F-3"); strings.Contains(p, `">F-1</a>`) {
+		t.Error("a line of another kind is shown")
+	}
+	if err := d.store.SetMaintenance(t.Context(), []store.Window{{From: time.Now().Add(-time.Minute), Until: time.Now().Add(time.Hour)}}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(owner.Close)
-	for _, sql := range []string{
-		`INSERT INTO chorus.invoices (document) VALUES ('x')`,
-		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
-		`UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', reason = 'L''element (CreditNote.DocumentCurrencyCode.value) est obligatoire'`,
-		`UPDATE chorus.invoices SET findings = 12`,
-		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
-		`INSERT INTO chorus.invoice_findings (invoice_id, n, code, severity, term, value, "where", message, message_fr, remedy, remedy_fr)
-		 SELECT 1, n, 'CH-IBAN', 'warning', 'BT-84', '<b>' || n, 'place' || n, 'wrong', 'faux', 'write it', 'écrivez-le' FROM generate_series(1, 12) n`,
-	} {
-		if _, err := owner.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
+	d.see("en", "/", "Chorus Pro is closed, as announced, until")
+}
+
+// One invoice: what it means, who acts, what the rules say, what differs, and its history in words.
+func TestInvoice(t *testing.T) {
+	d := newDesk(t)
+	d.everyday()
+	d.see("en", "/invoices/4", "ELEMENT_MISSING <small>BT-5</small>", "An element that Chorus Pro demands is missing", "Who acts: the supplier")
+	d.see("fr", "/invoices/4", "Un élément exigé par Chorus Pro manque", "Que faire :")
+	d.see("en", "/invoices/6", "BT-84", "FR76 12", "place 12", "the IBAN is wrong", "write it")
+	d.see("fr", "/invoices/6", "IBAN est faux", "écrivez-le")
+	d.see("en", "/invoices/3", "What differs from Chorus Pro", `<tr class="differs"><th scope="row">amount with VAT</th><td>120.00</td><td>100.00</td></tr>`,
+		"choriste resolve 3 lookup --reason", "Attempt 1 is committed to", "no certain answer", "Gateway Timeout", "found nothing, 1m0s after it was sent", "+1 s")
+	d.see("fr", "/invoices/3", "Ce qui diffère de Chorus Pro", "montant TTC", "Tentative 1 engagée", "le portail a dit", "rien trouvé, 1m0s après")
+	for _, path := range []string{"/invoices/99", "/invoices/x", "/invoices/0", "/invoices/99999999999999999999", "/nothing"} {
+		if rec := d.get("fr", path); rec.Code != http.StatusNotFound || !strings.Contains(rec.Body.String(), "ici") {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
 	}
-	rec := httptest.NewRecorder()
-	console.Handler(store.New(owner)).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	for _, want := range []string{
-		"ELEMENT_MISSING: who acts: supplier (BT-5)", "An element that Chorus Pro demands is missing", `<span lang="fr">Un élément exigé par Chorus Pro manque`,
-		"warning CH-IBAN BT-84 “&lt;b&gt;10”", "<span>place10</span>", "wrong. write it", `<span lang="fr">faux. écrivez-le`, "and 2 more findings",
+}
+
+// A long history is cut, and the page stays small.
+func TestLongHistory(t *testing.T) {
+	d := newDesk(t)
+	id := d.invoice("F-1", "integrated", "")
+	d.sql(fmt.Sprintf(`INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+		SELECT %d, 'a', 'integrated', 'integrated', 'STATUT', jsonb_build_object('statut_courant', 'SUSPENDUE', 'statut_commentaire', repeat('x', 2000)) FROM generate_series(1, 500)`, id))
+	if p := d.see("en", fmt.Sprintf("/invoices/%d", id), "Earlier steps that are not shown: 381"); len(p) > 200_000 {
+		t.Errorf("the page has %d bytes", len(p))
+	}
+}
+
+// The list is selected by its address, and read page by page without a gap.
+func TestList(t *testing.T) {
+	d := newDesk(t)
+	d.everyday()
+	if p := d.see("en", "/invoices?q=state:parked,rejected", "F-3", "F-4"); strings.Contains(p, ">F-5<") {
+		t.Error("an invoice of another state is listed")
+	}
+	d.see("fr", "/invoices?q=is:unpaid&sum=1", "F-1", "Total de cette sélection", "1\u202f234\u202f567,50")
+	if p := d.see("en", "/invoices?q=inserted:<=2020-01-01", "No invoice is selected."); strings.Contains(p, ">F-1<") {
+		t.Error("an invoice of a later day is listed")
+	}
+	for bad, want := range map[string]string{
+		"q=state:nothing": "state", "q=recipient:12": "recipient", "q=older:30": "older", "after=x": "liste", "sort=x": "trient", "q=nothing:x": "cl", "q=%00": "UTF-8",
+		"q=" + strings.Repeat("x", 2000): "1000", "fields=1&number=%22&q=%22": "guillemet", "q=account:nobody": "nobody",
 	} {
-		if !strings.Contains(rec.Body.String(), want) {
-			t.Errorf("no %q in\n%s", want, rec.Body)
+		if rec := d.get("fr", "/invoices?"+bad); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("%s: %d %s", bad, rec.Code, rec.Body)
 		}
+	}
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, numero_facture) SELECT 'n' || n, 'x', 'x', 1, 'N-' || n FROM generate_series(1, 120) n`)
+	for _, order := range []string{"", "inserted", "-number", "amount"} {
+		seen := map[string]bool{}
+		for path := "/invoices?q=state:received&sort=" + order; path != ""; {
+			p := d.see("en", path)
+			for _, part := range strings.Split(p, `">N-`)[1:] {
+				n, _, _ := strings.Cut(part, "<")
+				if seen[n] {
+					t.Fatalf("%s is listed twice", n)
+				}
+				seen[n] = true
+			}
+			_, next, found := strings.Cut(p, `class="pages"><a href="`)
+			path, _, _ = strings.Cut(strings.ReplaceAll(next, "&amp;", "&"), `"`)
+			if !found {
+				path = ""
+			}
+		}
+		if len(seen) != 120 {
+			t.Errorf("%q: %d invoices of 120 are listed", order, len(seen))
+		}
+	}
+}
+
+// The form's fields become terms of the query, and the other way round.
+func TestFields(t *testing.T) {
+	d := newDesk(t)
+	for form, want := range map[string]string{
+		"state=parked&state=invalid":                        "state:parked,invalid",
+		"q=state:ready+amount:>5&state=parked&sort=-amount": "amount:>5 state:parked",
+		"q=state:ready&number=F-*&recipient=00000000007654": "number:F-* recipient:00000000007654",
+		"from=2026-11-01&to=2026-11-30&older=30d":           "older:30d inserted:2026-11-01..2026-11-30",
+		"from=2026-11-01":                                   "inserted:>=2026-11-01",
+		"number=" + url.QueryEscape(`a "b" state:x`):        `number:"a \"b\" state:x"`,
+		"q=statut:SUSPENDUE,A_RECYCLER":                     "statut:SUSPENDUE,A_RECYCLER",
+	} {
+		rec := d.get("en", "/invoices?fields=1&"+form)
+		to, err := url.Parse(rec.Header().Get("Location"))
+		if err != nil || rec.Code != http.StatusSeeOther || to.Query().Get("q") != want {
+			t.Errorf("%s: %d %q, not %q", form, rec.Code, to.Query().Get("q"), want)
+		}
+	}
+	d.see("en", "/invoices?q=state:parked+inserted:2026-11-01..2026-11-30+number:F-*", `value="parked" checked`, `name="from" type="date" value="2026-11-01"`, `name="to" type="date" value="2026-11-30"`,
+		`name="number" maxlength="200" value="F-*"`)
+}
+
+// The CSV opens in a French Excel: byte-order mark, semicolons, decimal commas, no formula.
+func TestCSV(t *testing.T) {
+	d := newDesk(t)
+	d.everyday()
+	d.invoice("F-7", "parked", `external_ref = '=cmd()'`)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes) SELECT 'n' || n, 'x', 'x', 1 FROM generate_series(1, 2500) n`)
+	rec := d.get("fr", "/invoices.csv")
+	body, marked := strings.CutPrefix(rec.Body.String(), "\ufeff")
+	r := csv.NewReader(strings.NewReader(body))
+	r.Comma = ';'
+	lines, err := r.ReadAll()
+	if err != nil || !marked || len(lines) != 2508 {
+		t.Fatalf("%d lines, mark %t, %v", len(lines), marked, err)
+	}
+	if h := rec.Header(); h.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.Contains(h.Get("Content-Disposition"), "factures-") {
+		t.Errorf("headers: %v", h)
+	}
+	if rec := d.get("fr", "/invoices.csv?q=state:parked"); !strings.Contains(rec.Body.String(), ";1234567,50;EUR;") || !strings.Contains(rec.Body.String(), ";'=cmd();") || strings.Count(rec.Body.String(), "\r\n") != 3 {
+		t.Errorf("%s", rec.Body)
+	}
+}
+
+// What is typed leads to the one invoice that is meant, or to a choice.
+func TestFind(t *testing.T) {
+	d := newDesk(t)
+	d.everyday()
+	for text, want := range map[string]string{"F-3": "/invoices/3", "CPP0001": "/invoices/5", "+4+": "/invoices/4"} {
+		if rec := d.get("en", "/find?q="+text); rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != want {
+			t.Errorf("%s: %d %s", text, rec.Code, rec.Header().Get("Location"))
+		}
+	}
+	d.invoice("F-3", "cancelled", "")
+	d.see("en", "/find?q=F-3", `<a href="/invoices/3">`, `<a href="/invoices/7">`)
+	d.see("fr", "/find?q=nothing", "Aucune facture n&#39;a cet id")
+}
+
+// The browser's language, and one switch that stays.
+func TestLanguage(t *testing.T) {
+	d := newDesk(t)
+	for header, want := range map[string]string{"fr-FR,fr;q=0.9,en;q=0.8": "fr", "de,fr;q=0.5": "fr", "de": "en", "": "en", "en-GB": "en", ";;;": "en", "*": "en"} {
+		if p := d.get(header, "/").Body.String(); !strings.Contains(p, `<html lang="`+want+`">`) {
+			t.Errorf("%q is not answered in %s", header, want)
+		}
+	}
+	d.see("fr", "/invoices?q=state:parked", `href="/invoices?lang=en&amp;q=state%3Aparked"`)
+	rec := d.get("en", "/invoices?q=state:parked&lang=fr")
+	if rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/invoices?q=state%3Aparked" {
+		t.Fatalf("%d %v", rec.Code, rec.Header())
+	}
+	cookie := rec.Result().Cookies()[0]
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
+		t.Errorf("the cookie: %v", cookie)
+	}
+	if rec := d.get("en", "//evil.example/?lang=fr"); strings.HasPrefix(rec.Header().Get("Location"), "//") {
+		t.Errorf("the switch leads to %s", rec.Header().Get("Location"))
 	}
 }

@@ -94,13 +94,15 @@ type FindingView struct {
 	Portal                *Side     `json:"portal"`
 }
 
+const findingView = `
+	SELECT f.id, f.last_reconciliation_id, f.code, f.state, f.account, r.siret, f.invoice_id, f.identifiant_facture_cpp, f.numero_facture, f.deposit_day, f.text,
+	       f.first_found_at, f.last_found_at, f.resolved_by, f.resolution, f.here, f.portal
+	FROM chorus.findings f
+	JOIN chorus.reconciliations r ON r.id = f.last_reconciliation_id`
+
 // Findings lists what these runs found last, and, without runs, all that is open or accepted.
 func (s *Store) Findings(ctx context.Context, runs []int64, account, siret string) ([]FindingView, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT f.id, f.last_reconciliation_id, f.code, f.state, f.account, r.siret, f.invoice_id, f.identifiant_facture_cpp, f.numero_facture, f.deposit_day, f.text,
-		       f.first_found_at, f.last_found_at, f.resolved_by, f.resolution, f.here, f.portal
-		FROM chorus.findings f
-		JOIN chorus.reconciliations r ON r.id = f.last_reconciliation_id
+	rows, err := s.pool.Query(ctx, findingView+`
 		WHERE f.state <> 'closed' AND ($1::bigint[] IS NULL OR f.last_reconciliation_id = ANY ($1)) AND ($2 = '' OR f.account = $2) AND ($3 = '' OR r.siret = $3)
 		ORDER BY r.siret, f.code, f.id`, runs, account, siret)
 	if err != nil {

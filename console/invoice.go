@@ -1,0 +1,130 @@
+package console
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/store"
+)
+
+const (
+	// mostFindings is how many findings of an invoice the page shows.
+	mostFindings = 20
+	// mostHelp is how many explanations; a report of the portal may have many messages.
+	mostHelp = 12
+)
+
+// invoice is everything that is known of one.
+type invoice struct {
+	store.Status
+	Meta        []pair
+	Help        []answers.Help
+	Rules       []store.RuleFinding
+	MoreRules   int
+	Differences []difference
+	Replaces    int64
+	ReplacedBy  int64
+	Remedies    []store.RemedyView
+	Fluxes      []store.KnownFlux
+	Actions     []store.PossibleAction
+	Timeline    []step
+	Earlier     int // steps that are not shown
+}
+
+// difference is a finding of a reconciliation, with what the two sides say and do not say alike.
+type difference struct {
+	store.FindingView
+	Lines []sideLine
+}
+
+type sideLine struct {
+	Label        word
+	Here, Portal string
+	Differs      bool
+}
+
+func (c *console) invoice(ctx context.Context, v view) (content, error) {
+	id, err := strconv.ParseInt(v.PathValue("id"), 10, 64)
+	if err != nil || id < 1 || id == math.MaxInt64 {
+		return content{}, notFound
+	}
+	i, attempts, err := c.store.Show(ctx, id)
+	if err != nil {
+		return content{}, err
+	}
+	p := invoice{Status: i, Meta: v.pairs(i.Metadata)}
+	if p.Help = answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire); len(p.Help) > mostHelp {
+		p.Help = p.Help[:mostHelp]
+	}
+	if err := c.said(ctx, &p); err != nil {
+		return content{}, err
+	}
+	events, err := c.store.Events(ctx, id)
+	if err != nil {
+		return content{}, err
+	}
+	p.Timeline, p.Earlier = v.timeline(events, attempts)
+	title := v.t("Invoice ", "Facture ") + strconv.FormatInt(id, 10)
+	if i.NumeroFacture != nil {
+		title = v.t("Invoice ", "Facture ") + shown(*i.NumeroFacture)
+	}
+	return content{page: "invoice", title: title, data: p}, nil
+}
+
+// said fills in what rules and reconciliations say of the invoice, and what was done and can be done about it.
+func (c *console) said(ctx context.Context, p *invoice) (err error) {
+	if p.Rules, err = c.store.RuleFindings(ctx, p.ID); err != nil {
+		return err
+	}
+	if len(p.Rules) > mostFindings {
+		p.Rules = p.Rules[:mostFindings]
+	}
+	p.MoreRules = max(0, p.Status.Findings-len(p.Rules))
+	found, err := c.store.FindingPage(ctx, store.FindingFilter{Invoice: p.ID, Limit: mostFindings})
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		p.Differences = append(p.Differences, difference{f, sides(f)})
+	}
+	if p.Remedies, p.Replaces, p.ReplacedBy, err = c.store.Remedies(ctx, p.ID); err != nil {
+		return err
+	}
+	if p.State == store.Parked {
+		p.Fluxes, p.Actions, err = c.store.Resolutions(ctx, p.ID)
+	}
+	return err
+}
+
+// sides lays side by side what both say.
+func sides(f store.FindingView) []sideLine {
+	var here, portal store.Side
+	if f.Here != nil {
+		here = *f.Here
+	}
+	if f.Portal != nil {
+		portal = *f.Portal
+	}
+	var lines []sideLine
+	for _, l := range []sideLine{
+		{word{"state", "état"}, string(here.State), "", false},
+		{word{"number (BT-1)", "numéro (BT-1)"}, here.NumeroFacture, portal.NumeroFacture, true},
+		{word{"date (BT-2)", "date (BT-2)"}, here.DateFacture, portal.DateFacture, true},
+		{word{"supplier", "fournisseur"}, here.FournisseurSIRET, portal.FournisseurSIRET, true},
+		{word{"recipient", "destinataire"}, here.DestinataireSIRET, portal.DestinataireSIRET, true},
+		{word{"amount with VAT", "montant TTC"}, here.MontantTTC, portal.MontantTTC, true},
+		{word{"currency", "devise"}, here.Devise, portal.Devise, true},
+		{word{"flux", "flux"}, here.NumeroFluxDepot, portal.NumeroFluxDepot, true},
+		{word{"deposited", "déposée le"}, here.DateDepot, portal.DateDepot, true},
+		{word{"status", "statut"}, here.Statut, portal.Statut, true},
+		{word{"how deposited", "mode de dépôt"}, "", portal.ModeDepot, false},
+	} {
+		l.Differs = l.Differs && l.Here != l.Portal && f.Here != nil && f.Portal != nil
+		if l.Here+l.Portal != "" {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// mostTodo is how many lines of what needs a person the page holds; the counts are of all.
+const mostTodo = 50
+
+// overview is the first page: what needs a person, and how everything fares.
+type overview struct {
+	Todo     []todoLine
+	Counts   []todoCount
+	More     int // lines that are not shown
+	Kind     string
+	States   []store.StateCount
+	Closure  *store.Window
+	Breakers []store.Breaker // those that are not simply closed
+	Accounts []store.AccountView
+	Alive    int
+	Workers  []store.WorkerView
+	Secrets  []credential
+}
+
+// todoLine is a line with its way to the page about it.
+type todoLine struct {
+	operate.Todo
+	Text, Link string
+}
+
+type todoCount struct {
+	operate.TodoCount
+	Link string
+}
+
+// credential says how old what is used is.
+type credential struct {
+	store.CredentialView
+	SecretDays int
+	Old        bool // the client secret: PISTE's last a year at most, and are better changed earlier
+}
+
+// secretOld is the age from which a client secret is shown as old, in days: the history says so at 80 (Remind).
+const secretOld = 80
+
+func (c *console) overview(ctx context.Context, v view) (content, error) {
+	o := overview{Kind: v.URL.Query().Get("kind")}
+	if o.Kind != "" {
+		if _, known := kinds[o.Kind]; !known {
+			return content{}, wrongInput(v.t("There is no such kind of line.", "Ce genre de ligne n'existe pas."))
+		}
+	}
+	if err := c.todo(ctx, v, &o); err != nil {
+		return content{}, err
+	}
+	if err := c.fleet(ctx, &o); err != nil {
+		return content{}, err
+	}
+	return content{page: "overview", title: v.t("Overview", "Vue d'ensemble"), data: o}, nil
+}
+
+// todo fills in what needs a person.
+func (c *console) todo(ctx context.Context, v view, o *overview) error {
+	list, err := operate.Todos(ctx, c.store.Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
+	if err != nil {
+		return err
+	}
+	for _, t := range list {
+		o.Todo = append(o.Todo, todoLine{t, t.Text(v.lang), todoLink(t)})
+	}
+	counts, err := operate.TodoCounts(ctx, c.store.Pool(), operate.TodoFilter{})
+	if err != nil {
+		return err
+	}
+	for _, n := range counts {
+		o.Counts = append(o.Counts, todoCount{n, "/?kind=" + url.QueryEscape(n.Kind)})
+		if o.Kind == "" || o.Kind == n.Kind {
+			o.More += n.Count
+		}
+	}
+	o.More = max(0, o.More-len(list))
+	return nil
+}
+
+// todoLink leads to the page on which the line is dealt with.
+func todoLink(t operate.Todo) string {
+	switch {
+	case t.Kind == "finding":
+		return "/findings"
+	case t.Invoice != nil:
+		return fmt.Sprintf("/invoices/%d", *t.Invoice)
+	case t.Kind == "webhook":
+		return "/webhooks"
+	case t.Account != nil:
+		return "/accounts"
+	}
+	return ""
+}
+
+// fleet fills in the states, the accounts, and what is between them and the portal.
+func (c *console) fleet(ctx context.Context, o *overview) (err error) {
+	if o.States, err = c.store.Stats(ctx); err != nil {
+		return err
+	}
+	if o.Closure, err = c.store.Closure(ctx); err != nil {
+		return err
+	}
+	breakers, err := c.store.Breakers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range breakers {
+		if b.State != "closed" || b.Ramping {
+			o.Breakers = append(o.Breakers, b)
+		}
+	}
+	if o.Accounts, err = c.store.Accounts(ctx); err != nil {
+		return err
+	}
+	if o.Workers, err = c.store.Workers(ctx); err != nil {
+		return err
+	}
+	for _, w := range o.Workers {
+		if w.Alive {
+			o.Alive++
+		}
+	}
+	list, err := c.store.Credentials(ctx)
+	for _, s := range list {
+		days := 0
+		if s.SecretSince != nil {
+			days = int(time.Since(*s.SecretSince).Hours() / 24)
+		}
+		o.Secrets = append(o.Secrets, credential{s, days, days >= secretOld})
+	}
+	return err
+}

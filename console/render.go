@@ -1,0 +1,137 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/store"
+)
+
+//go:embed *.html style.css icon.svg
+var files embed.FS
+
+// templates are the pages by language and name. A template writes both languages side by side, {{t "English" "français"}}, and each set shows one.
+var templates = func() map[string]map[string]*template.Template {
+	sets := map[string]map[string]*template.Template{}
+	for _, lang := range []string{"en", "fr"} {
+		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
+		sets[lang] = map[string]*template.Template{}
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "accounts", "webhooks", "error"} {
+			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
+		}
+	}
+	return sets
+}()
+
+// functions are what templates call.
+func functions(lang string) template.FuncMap {
+	v := view{lang: lang}
+	return template.FuncMap{
+		"t": v.t, "lang": func() string { return lang },
+		"text": shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
+		"clock": clock, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
+		"money": v.money, "count": v.count,
+		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
+		"style": func() string { return stylePath },
+		"nav": func(now, page, href, text string) map[string]any {
+			return map[string]any{"Here": now == page, "Href": href, "Text": text}
+		},
+	}
+}
+
+// frame is what the layout shows around a page.
+type frame struct {
+	Title  string
+	Page   string
+	Switch string // the same page in the other language
+	Now    time.Time
+	Data   any
+}
+
+// render writes a page. It is made whole before the first byte leaves, so that an error is never half a page.
+func render(w http.ResponseWriter, v view, status int, body content) {
+	other := "fr"
+	if v.lang == "fr" {
+		other = "en"
+	}
+	q := v.URL.Query()
+	q.Set("lang", other)
+	var page bytes.Buffer
+	err := templates[v.lang][body.page].Execute(&page, frame{
+		Title: body.title, Page: section(body.page), Switch: v.URL.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data,
+	})
+	if err != nil {
+		http.Error(w, "This page cannot be shown: its template broke, which is a fault of choriste.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", v.lang)
+	w.Header().Set("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes())
+}
+
+// section is the entry of the navigation that a page belongs to.
+func section(page string) string {
+	if page == "invoice" || page == "found" {
+		return "invoices"
+	}
+	return page
+}
+
+// style is the one stylesheet. Its address changes with it, so that it may be kept for ever.
+var style = func() []byte {
+	b, err := files.ReadFile("style.css")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return b
+}()
+
+var stylePath = func() string {
+	sum := sha256.Sum256(style)
+	return "/style.css?" + hex.EncodeToString(sum[:6])
+}()
+
+func stylesheet(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(style)
+}
+
+func icon(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "public, max-age=86400")
+	b, _ := files.ReadFile("icon.svg") // it is embedded
+	_, _ = w.Write(b)
+}
+
+// shown is a text that others wrote, with its control and direction characters visible. A nil pointer is nothing.
+func shown(s any) string {
+	switch s := s.(type) {
+	case string:
+		return visible.Text(s)
+	case *string:
+		if s != nil {
+			return visible.Text(*s)
+		}
+	case store.State:
+		return string(s)
+	}
+	return ""
+}
+
+// cutAt leaves n characters of a text.
+func cutAt(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return strings.TrimRight(string(r[:n-1]), " ") + "…"
+	}
+	return s
+}
