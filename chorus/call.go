@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/choriste/choriste/chorus/answers"
@@ -113,6 +114,11 @@ func (c *Client) callWith(ctx context.Context, op operation, lane Lane, b body) 
 	if op.kind == change { // a connection that the other side is just closing would leave it open whether it was done
 		hc, timeout = c.deposits, c.depositTimeout
 	}
+	return c.exchange(ctx, op, lane, b, hc, timeout, nil)
+}
+
+// exchange is callWith over this connection, within this time, and with the file in the answer taken out of it, if it is asked for.
+func (c *Client) exchange(ctx context.Context, op operation, lane Lane, b body, hc *http.Client, timeout time.Duration, file *lift) (verdict, error) {
 	for first := true; ; first = false {
 		token, err := c.token(ctx)
 		if err != nil {
@@ -133,7 +139,7 @@ func (c *Client) callWith(ctx context.Context, op operation, lane Lane, b body) 
 			return verdict{}, err
 		}
 		// A verdict that is returned with an error has no answer to be read any more.
-		v := c.weigh(read(op, send(ctx, hc, req, s, c.depart, timeout, maxRead), c.private.with(token.Value.Reveal())), token)
+		v := c.weigh(read(op, send(ctx, hc, req, s, c.depart, timeout, maxRead, file), c.private.with(token.Value.Reveal())), token)
 		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)

@@ -66,9 +66,12 @@ var (
 	opServices   = operation{"structures/rechercher/services", http.MethodPost, "/cpro/structures/v1/rechercher/services", search, ""}
 	opService    = operation{"structures/consulter/service", http.MethodPost, "/cpro/structures/v1/consulter/service", other, ""}
 	opEngagement = operation{"engagementsJuridiques/rechercher", http.MethodPost, "/cpro/engagementsJuridiques/v1/rechercher", search, ""}
-	opAjouter    = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change, ""}
-	opCompleter  = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change, ""}
-	opRecycler   = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change, ""}
+	opAnnuaire   = operation{
+		"transverses/telecharger/annuaire/destinataire", http.MethodPost, "/cpro/transverses/v1/telecharger/annuaire/destinataire", other, "",
+	}
+	opAjouter   = operation{"transverses/ajouter/fichier", http.MethodPost, "/cpro/transverses/v1/ajouter/fichier", change, ""}
+	opCompleter = operation{"factures/completer", http.MethodPost, "/cpro/factures/v1/completer", change, ""}
+	opRecycler  = operation{"factures/recycler", http.MethodPost, "/cpro/factures/v1/recycler", change, ""}
 )
 
 type rule struct {

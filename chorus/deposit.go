@@ -129,7 +129,7 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 		leave(FaultLocal, false)
 		return Receipt{}, before(ctx, d.op.name, FaultLocal, errLate.Error(), nil)
 	}
-	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer)
+	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer, nil)
 	v := c.weigh(read(d.op, r, c.private.with(d.token.Value.Reveal())), *d.token)
 	defer v.free()
 	leave(v.fault, v.detail == unclear401)

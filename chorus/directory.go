@@ -1,6 +1,12 @@
 package chorus
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/choriste/choriste/chorus/annuaire"
+)
 
 // Found is a structure as a search by SIRET shows it.
 type Found struct {
@@ -132,4 +138,21 @@ func (c *Client) ServiceNeedsEngagement(ctx context.Context, lane Lane, idStruct
 		return false, unusable(opService, v, "a service without content")
 	}
 	return demands.boolean("numeroEngagement"), nil
+}
+
+// downloadTimeout is for the file of all recipients: some tens of megabytes.
+const downloadTimeout = 5 * time.Minute
+
+// Annuaire downloads the file of all public recipients, a zip of annuaire.MostPacked bytes at most (docs/chorus-pro.md §5.3a).
+func (c *Client) Annuaire(ctx context.Context, lane Lane) ([]byte, error) {
+	file := &lift{field: "fichierResultat", most: annuaire.MostPacked}
+	v, err := c.exchange(ctx, opAnnuaire, lane, bytesBody{bytes.NewReader([]byte("{}"))}, c.reads, downloadTimeout, file)
+	v.free()
+	if err != nil {
+		return nil, err
+	}
+	if len(file.file) == 0 {
+		return nil, unusable(opAnnuaire, v, "success without fichierResultat")
+	}
+	return file.file, nil
 }

@@ -179,8 +179,9 @@ type reply struct {
 	free   func() // gives back the body's room; nil when it is small
 }
 
-// send makes one round trip within timeout, dialling and reading included. depart is asked when there is a connection, before anything is written to it.
-func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depart func(context.Context) (func(), error), timeout time.Duration, limit int) (r reply) {
+// send makes one round trip within timeout, dialling and reading included. depart is asked when there is a connection, before anything is written to it. file, where
+// it is not nil, is taken out of the answer, and counts neither for limit nor for what is said of the answer.
+func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depart func(context.Context) (func(), error), timeout time.Duration, limit int, file *lift) (r reply) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	trace := tracer{stop: cancel, depart: func() (func(), error) { return depart(limited) }, sent: s}
@@ -205,7 +206,11 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depa
 	r.Status, r.header = resp.StatusCode, resp.Header
 	err = crash.Point(crash.BeforeRead)
 	if err == nil {
-		r.body, r.free, err = readAnswer(limited, resp.Body, limit)
+		var body io.Reader = resp.Body
+		if file != nil {
+			body = file.reader(body)
+		}
+		r.body, r.free, err = readAnswer(limited, body, limit)
 	}
 	if err == nil {
 		err = crash.Point(crash.MidRead)
@@ -285,6 +290,8 @@ func failure(err error) (string, Fault) {
 	switch {
 	case errors.Is(err, errLate):
 		return errLate.Error(), FaultLocal
+	case errors.Is(err, errFile):
+		return errFile.Error(), FaultPortal
 	case errors.Is(err, errNotPublic):
 		return errNotPublic.Error(), FaultConfiguration
 	case errors.As(err, &dns):

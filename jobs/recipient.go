@@ -105,15 +105,15 @@ func (j *Jobs) recipientFailed(ctx context.Context, acct *Account, r store.Recip
 	return j.Store.RecipientLater(ctx, r.ID, about(RecipientHold))
 }
 
-// demands says what an invoice lacks that its recipient demands, as far as the directory knows. wait: what it says would stop the invoice and is not fresh, so the
-// portal is being asked, and the invoice is to be looked at again a little later. Where it cannot be asked in time, what is old is a warning.
+// demands says what an invoice lacks that its recipient demands, as far as the directory knows. wait: what it says would stop the invoice and is not fresh, or only the
+// annuaire says so, so the portal is being asked, and the invoice is to be looked at again a little later. Where it cannot be asked in time, what is old is a warning.
 func (j *Jobs) demands(ctx context.Context, acct *Account, facts store.Facts) (found []rules.Finding, wait bool, err error) {
 	r, err := j.Store.NoteRecipient(ctx, acct.Name, facts.DestinataireSIRET, facts.CodeService)
 	if err != nil || !r.Checked {
 		return nil, false, err
 	}
 	asked := rules.Recipient{
-		SIRET: r.SIRET, Name: r.Name, Known: r.Structure != 0, Active: r.Active,
+		SIRET: r.SIRET, Name: r.Name, Known: r.Structure != 0 || r.Listed, Active: r.Active,
 		ServiceRequired: r.ServiceRequired, EngagementRequired: r.EngagementRequired, EitherRequired: r.EitherRequired, ServicesListed: r.ServicesListed,
 		Service: facts.CodeService, Engagement: facts.Engagement, CheckedAt: time.Now().Add(-r.Age),
 	}
@@ -121,7 +121,7 @@ func (j *Jobs) demands(ctx context.Context, acct *Account, facts store.Facts) (f
 		asked.ServiceKnown, asked.ServiceActive, asked.ServiceEngagement = true, s.Active, s.EngagementRequired != nil && *s.EngagementRequired
 	}
 	found = rules.JudgeRecipient(asked, acct.Rules)
-	if r.Age <= directoryFresh || !rules.Stops(found) {
+	if r.Age <= directoryFresh && !r.Listed || !rules.Stops(found) {
 		return found, false, nil
 	}
 	forgotten := j.Settings.directoryForgotten()

@@ -214,20 +214,34 @@ CREATE TABLE chorus.recipients (
     either_required       boolean, -- a service or a commitment
     services_listed       boolean NOT NULL DEFAULT false, -- all of its services are in recipient_services
     checked_at            timestamptz,
+    listed_at             timestamptz, -- what is said is from the annuaire, the file of all recipients, begun to be read then; null: the portal was asked itself
     asked_at              timestamptz, -- since when an invoice waits for a fresh answer
-    due_at                timestamptz NOT NULL DEFAULT '-infinity'
+    due_at                timestamptz NOT NULL DEFAULT '-infinity' -- infinity: no invoice has named it
 );
+CREATE INDEX recipients_due ON chorus.recipients (due_at) WHERE due_at < 'infinity';
 
 CREATE TABLE chorus.recipient_services (
     siret               text NOT NULL REFERENCES chorus.recipients,
     code                text NOT NULL,
-    id_service          bigint NOT NULL,
+    id_service          bigint,  -- null: from the annuaire
     name                text,
     active              boolean NOT NULL,
     named               boolean NOT NULL DEFAULT false, -- by an invoice: only of these is the next asked for
     engagement_required boolean, -- null: not known
+    listed_at           timestamptz, -- as of recipients
     PRIMARY KEY (siret, code)
 );
+
+-- One row: the file of all public recipients (docs/chorus-pro.md §5.3a), fetched once a day where a worker is told to.
+CREATE TABLE chorus.annuaire (
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+    due_at     timestamptz NOT NULL DEFAULT '-infinity',
+    read_at    timestamptz, -- when a file was last read to its end
+    recipients integer,     -- in it
+    services   integer,
+    said       text         -- why there is no newer one; null: there is
+);
+INSERT INTO chorus.annuaire DEFAULT VALUES;
 
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
 -- +goose StatementBegin

@@ -15,7 +15,7 @@ GRANT SELECT ON chorus.invoice_status, chorus.invoice_findings, chorus.events, c
     chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 
 -- Not which account asked.
-GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at)
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at)
     ON chorus.recipients TO chorus_app, chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.recipient_services TO chorus_app, chorus_operator, chorus_reader;
 
@@ -83,6 +83,8 @@ GRANT SELECT, INSERT, UPDATE ON chorus.locks TO chorus_worker;
 GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects,
     chorus.recipient_services TO chorus_worker;
 GRANT UPDATE ON chorus.installation TO chorus_worker;
+GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
+GRANT SELECT ON chorus.annuaire TO chorus_operator, chorus_reader;
 GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;

@@ -27,6 +27,17 @@ ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.annuaire (
+    one boolean DEFAULT true NOT NULL,
+    due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    recipients integer,
+    services integer,
+    said text,
+    CONSTRAINT annuaire_one_check CHECK (one),
+    CONSTRAINT annuaire_pkey PRIMARY KEY (one)
+);
+
 CREATE TABLE chorus.answers (
     kind text NOT NULL,
     code text NOT NULL,
@@ -499,11 +510,12 @@ CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH R
 CREATE TABLE chorus.recipient_services (
     siret text NOT NULL,
     code text NOT NULL,
-    id_service bigint NOT NULL,
+    id_service bigint,
     name text,
     active boolean NOT NULL,
     named boolean DEFAULT false NOT NULL,
     engagement_required boolean,
+    listed_at timestamp with time zone,
     CONSTRAINT recipient_services_pkey PRIMARY KEY (siret, code),
     CONSTRAINT recipient_services_siret_fkey FOREIGN KEY (siret) REFERENCES chorus.recipients(siret)
 );
@@ -525,11 +537,13 @@ CREATE TABLE chorus.recipients (
     either_required boolean,
     services_listed boolean DEFAULT false NOT NULL,
     checked_at timestamp with time zone,
+    listed_at timestamp with time zone,
     asked_at timestamp with time zone,
     due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT recipients_id_key UNIQUE (id),
     CONSTRAINT recipients_pkey PRIMARY KEY (siret)
 );
+CREATE INDEX recipients_due ON chorus.recipients USING btree (due_at) WHERE (due_at < 'infinity'::timestamp with time zone);
 ALTER TABLE chorus.recipients ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.recipients FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR chorus.sees_recipient(siret));
 CREATE POLICY worker ON chorus.recipients FOR ALL TO chorus_worker USING true;
@@ -3231,6 +3245,9 @@ GRANT USAGE ON SCHEMA river TO chorus_worker;
 GRANT SELECT ON chorus.accounts TO chorus_operator;
 GRANT SELECT ON chorus.accounts TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.accounts TO chorus_worker;
+GRANT SELECT ON chorus.annuaire TO chorus_operator;
+GRANT SELECT ON chorus.annuaire TO chorus_reader;
+GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
 GRANT SELECT ON chorus.answers TO chorus_app;
 GRANT SELECT ON chorus.answers TO chorus_operator;
 GRANT SELECT ON chorus.answers TO chorus_reader;
@@ -3349,9 +3366,9 @@ GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before,
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
-GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_app;
-GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_operator;
-GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at) ON chorus.recipients TO chorus_reader;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_operator;
+GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_reader;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_reader;

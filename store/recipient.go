@@ -19,7 +19,8 @@ type Recipient struct {
 	NeverReportsPayment                                 bool
 	ServiceRequired, EngagementRequired, EitherRequired bool
 
-	Checked        bool          // the portal has been asked
+	Checked        bool          // the portal has been asked, or the annuaire has it
+	Listed         bool          // it is the annuaire alone that says so
 	Age            time.Duration // since then
 	Waited         time.Duration // since an invoice asked for a fresh answer; 0: none does
 	ServicesListed bool          // all of its services are known
@@ -55,7 +56,7 @@ func (s *Store) NoteRecipient(ctx context.Context, account, siret, service strin
 	var svc RecipientService
 	var asked *bool
 	err := s.pool.QueryRow(ctx, `
-		SELECT r.id, coalesce(r.id_structure_cpp, 0), coalesce(r.name, ''), coalesce(r.active, false),
+		SELECT r.id, r.listed_at IS NOT NULL, coalesce(r.id_structure_cpp, 0), coalesce(r.name, ''), coalesce(r.active, false),
 		       coalesce(r.never_reports_payment, false), coalesce(r.service_required, false), coalesce(r.engagement_required, false),
 		       coalesce(r.either_required, false), r.services_listed,
 		       extract(epoch FROM clock_timestamp() - r.checked_at)::float8,
@@ -65,7 +66,7 @@ func (s *Store) NoteRecipient(ctx context.Context, account, siret, service strin
 		FROM chorus.recipients r
 		LEFT JOIN chorus.recipient_services s ON s.siret = r.siret AND s.code = $2
 		WHERE r.siret = $1`, siret, service).
-		Scan(&r.ID, &r.Structure, &r.Name, &r.Active, &r.NeverReportsPayment, &r.ServiceRequired, &r.EngagementRequired, &r.EitherRequired, &r.ServicesListed,
+		Scan(&r.ID, &r.Listed, &r.Structure, &r.Name, &r.Active, &r.NeverReportsPayment, &r.ServiceRequired, &r.EngagementRequired, &r.EitherRequired, &r.ServicesListed,
 			&age, &waited, &named, &code, &svc.Name, &svc.ID, &svc.Active, &svc.EngagementRequired, &asked)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return r, err
@@ -95,7 +96,7 @@ func (s *Store) named(ctx context.Context, account, siret, service string) error
 		VALUES ($1, $2)
 		ON CONFLICT (siret) DO UPDATE
 		SET account = excluded.account, named_at = clock_timestamp(),
-		    due_at = CASE WHEN EXISTS (SELECT FROM service WHERE engagement_required IS NULL) THEN clock_timestamp() ELSE r.due_at END`, siret, account, service)
+		    due_at = CASE WHEN r.due_at = 'infinity' OR EXISTS (SELECT FROM service WHERE engagement_required IS NULL) THEN clock_timestamp() ELSE r.due_at END`, siret, account, service)
 	return err
 }
 
@@ -118,7 +119,7 @@ func (s *Store) DueRecipients(ctx context.Context, tx pgx.Tx, limit int, hold ti
 		FROM (
 		    SELECT r.id
 		    FROM chorus.recipients r
-		    WHERE r.due_at <= clock_timestamp()
+		    WHERE r.due_at < 'infinity' AND r.due_at <= clock_timestamp()
 		      AND r.account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($3) AND paused_at IS NULL AND chorus.reachable(name))
 		      AND (r.named_at > clock_timestamp() - $4::interval
 		           OR EXISTS (SELECT FROM chorus.invoices i WHERE i.state = 'integrated' AND i.destinataire_siret = r.siret))
@@ -142,13 +143,13 @@ func (s *Store) Recipient(ctx context.Context, id int64) (Recipient, error) {
 }
 
 // RecipientChecked stores what the portal said, until it is asked again after every. Services replace the ones that were known; where they are not all of the
-// recipient's (r.ServicesListed), the others stay.
+// recipient's (r.ServicesListed), the others stay, but for those of the annuaire.
 func (s *Store) RecipientChecked(ctx context.Context, r Recipient, services []RecipientService, every time.Duration) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE chorus.recipients
 			SET id_structure_cpp = nullif($2, 0::bigint), name = nullif($3, ''), active = CASE WHEN $2 <> 0 THEN $4::boolean END,
-			    checked_at = clock_timestamp(), asked_at = NULL, due_at = clock_timestamp() + $10::interval,
+			    checked_at = clock_timestamp(), listed_at = NULL, asked_at = NULL, due_at = clock_timestamp() + $10::interval,
 			    never_reports_payment = CASE WHEN $2 <> 0 THEN $5::boolean END,
 			    service_required = CASE WHEN $2 <> 0 THEN $6::boolean END,
 			    engagement_required = CASE WHEN $2 <> 0 THEN $7::boolean END,
@@ -168,12 +169,13 @@ func (s *Store) RecipientChecked(ctx context.Context, r Recipient, services []Re
 			SELECT DISTINCT ON (code) $1, code, nullif(name, ''), id, active
 			FROM unnest($2::text[], $3::text[], $4::bigint[], $5::boolean[]) AS x (code, name, id, active)
 			ORDER BY code, active DESC
-			ON CONFLICT (siret, code) DO UPDATE SET name = excluded.name, id_service = excluded.id_service, active = excluded.active`,
+			ON CONFLICT (siret, code) DO UPDATE SET name = excluded.name, id_service = excluded.id_service, active = excluded.active, listed_at = NULL`,
 			r.SIRET, codes, names, ids, actives)
-		if err != nil || !r.ServicesListed {
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM chorus.recipient_services WHERE siret = $1 AND code <> ALL ($2)`, r.SIRET, codes)
+		_, err = tx.Exec(ctx, `
+			DELETE FROM chorus.recipient_services WHERE siret = $1 AND code <> ALL ($2) AND ($3 OR listed_at IS NOT NULL)`, r.SIRET, codes, r.ServicesListed)
 		return err
 	})
 }
@@ -183,7 +185,7 @@ func (s *Store) NamedServices(ctx context.Context, siret string) ([]RecipientSer
 	rows, err := s.pool.Query(ctx, `
 		SELECT code, coalesce(name, ''), id_service, active, engagement_required
 		FROM chorus.recipient_services
-		WHERE siret = $1 AND named AND active
+		WHERE siret = $1 AND named AND active AND id_service IS NOT NULL
 		ORDER BY code
 		LIMIT 100`, siret)
 	if err != nil {

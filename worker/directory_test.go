@@ -1,12 +1,15 @@
 package worker_test
 
 import (
+	"crypto/rand"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
 )
 
 // What a recipient demands is known before an invoice is sent, once the portal has been asked about it: what lacks it is refused here, in words.
@@ -91,4 +94,60 @@ func TestAnOldAnswerStopsNothing(t *testing.T) {
 	h.await(h.insert(invoicetest.Invoice{Numero: "NEWER-AGAIN", DestinataireSIRET: siret, CodeService: "NEWER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
 	h.until("the portal was asked again, and the question is done with", `
 		SELECT asked_at IS NULL AND EXISTS (SELECT FROM chorus.recipient_services WHERE code = 'NEWER') FROM chorus.recipients WHERE siret = $1`, siret)
+}
+
+// The annuaire tells of recipients to whom nobody has written yet: what it says has the portal asked, before the first invoice goes.
+func TestTheAnnuaireTellsOfRecipientsThatNobodyHasNamed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start(func(c *worker.Config) { c.Annuaire = true })
+	h.until("the annuaire is read", `SELECT read_at IS NOT NULL AND said IS NULL AND recipients >= 7 AND due_at > clock_timestamp() + interval '20 hours' FROM chorus.annuaire`)
+	got := h.await(h.insert(invoicetest.Invoice{Numero: "FIRST", DestinataireSIRET: "12345678200028"}.UBL()), store.Invalid, store.Deposited, store.Integrated, store.Settled)
+	if got.State != store.Invalid || *got.ReasonCode != "CH-SERVICE-REQUIRED" || len(h.sim.Deposits("FIRST")) != 0 {
+		t.Errorf("%s %v", got.State, got.ReasonCode)
+	}
+	h.until("the portal itself was asked", `SELECT listed_at IS NULL AND id_structure_cpp IS NOT NULL AND checked_at IS NOT NULL FROM chorus.recipients WHERE siret = '12345678200028'`)
+	h.until("the others are not asked about", `SELECT count(*) >= 6 AND bool_and(due_at = 'infinity') FROM chorus.recipients WHERE listed_at IS NOT NULL`)
+
+	// Where the portal does not tell, the invoice goes all the same, with a warning.
+	h.sim.Faults(chorustest.Fault{Op: "structures/rechercher", Kind: "not_entitled", Times: 1000})
+	id := h.insert(invoicetest.Invoice{Numero: "UNASKED", DestinataireSIRET: "12345678200036"}.UBL())
+	h.await(id, store.Rejected, store.Integrated, store.Settled) // the portal refuses it
+	h.until("the warning is there", `SELECT count(*) = 1 FROM chorus.invoice_findings WHERE invoice_id = $1 AND code = 'CH-ENGAGEMENT-REQUIRED' AND severity = 'warning'`, id)
+}
+
+// A file that cannot be had, or read, is said once, and changes nothing.
+func TestTheAnnuaireMayBeMissing(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		file  []byte
+		fault string
+		said  string
+		later string
+	}{
+		"not subscribed": {nil, "403", "subscription", "20 hours"},
+		"not entitled":   {nil, "not_entitled", "rights", "20 hours"},
+		"away":           {nil, "503", "portal", "50 minutes"},
+		"no zip":         {[]byte("<html>"), "", "not taken: it is not a whole zip file", "20 hours"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log lockedBuffer
+			h := newHouse(t, nil)
+			h.sim.SetAnnuaire(x.file)
+			if x.fault != "" {
+				h.sim.Faults(chorustest.Fault{Op: "telecharger/annuaire/destinataire", Kind: x.fault, Times: 1000})
+			}
+			for range 2 {
+				stop := h.run(func(c *worker.Config) { c.Annuaire, c.Log = true, slog.New(slog.NewTextHandler(&log, nil)) })
+				h.until("it is said", `SELECT position($1 IN said) > 0 AND read_at IS NULL AND due_at > clock_timestamp() + $2::interval FROM chorus.annuaire`, x.said, x.later)
+				h.await(h.insert(invoicetest.Invoice{Numero: "GOES-" + rand.Text()[:6]}.UBL()), store.Deposited, store.Integrated, store.Settled)
+				stop()
+				h.exec(`UPDATE chorus.annuaire SET due_at = '-infinity'`)
+			}
+			if n := strings.Count(log.String(), "the annuaire is not read"); n != 1 {
+				t.Errorf("said %d times", n)
+			}
+		})
+	}
 }

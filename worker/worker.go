@@ -41,6 +41,7 @@ type Config struct {
 	Reap        time.Duration
 	Sweep       time.Duration
 	Drain       time.Duration
+	Annuaire    bool                  // the file of all public recipients is read once a day
 	Maintenance []store.Window        // announced closures of the portal
 	StateDir    string                // where to keep what is known to have been committed, outside the database; "": nowhere
 	Poll        time.Duration         // between two looks for what is due when nobody wakes us
@@ -252,7 +253,11 @@ func (w *Worker) duties(life context.Context) []*loop {
 	cfg := w.cfg
 	slow := 3 * cfg.Round // more rows than others, or more statements
 	listener := &listener{w: w}
-	return []*loop{
+	var asked []*loop // for by a setting
+	if cfg.Annuaire {
+		asked = append(asked, &loop{name: "annuaire", every: cfg.Sweep, within: jobs.AnnuaireWithin + time.Minute, round: w.jobs.Annuaire})
+	}
+	return append(asked, []*loop{
 		{name: "dispatch", every: cfg.Poll, wake: w.poke, round: w.dispatch},
 		{name: "follow", every: cfg.Poll, within: slow, round: w.follow},
 		{name: "database", every: examineEvery, urgent: true, round: w.examine},
@@ -270,7 +275,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 		{name: "nightly", every: nightlyEvery, within: slow, round: w.nightly},
 		{name: "announce", every: announceEvery, round: w.announce},
 		{name: "jobs", every: cfg.Round / 5, round: w.moves},
-	}
+	}...)
 }
 
 // announceEvery is how often events are numbered: listeners hear of them ten times a second at most.

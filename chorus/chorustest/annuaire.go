@@ -4,12 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 )
 
@@ -27,31 +26,76 @@ func (s *Sim) rechercherEngagements(c *call) answer {
 	return s.list(c, "listeEngagementJuridique", rows, paging{1, defaultPage}, len(rows))
 }
 
-// POST transverses/v1/telecharger/annuaire/destinataire: a zip of the public structures. What the real file looks like inside is not known [G].
+// POST transverses/v1/telecharger/annuaire/destinataire: a zip of the public structures, as XML with the names of the public directory's tables. What the real file has
+// inside is not known [G].
 func (s *Sim) telechargerAnnuaire(*call) answer {
-	var file bytes.Buffer
-	z := zip.NewWriter(&file)
-	w, err := z.Create("annuaire.csv")
-	if err != nil {
-		return plain(http.StatusInternalServerError)
-	}
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"identifiant", "raisonSociale", "statut", "codeServiceObligatoire", "engagementObligatoire", "codeService", "serviceActif"})
-	yes := func(b bool) string { return map[bool]string{true: "OUI", false: "NON"}[b] }
-	for _, st := range s.sorted(func(st *Structure) bool { return st.Publique }) {
-		head := []string{st.SIRET, st.Designation, map[bool]string{true: "INACTIVE", false: "ACTIVE"}[st.Inactive], yes(st.CodeServiceDoitEtreRenseigne), yes(st.NumeroEJDoitEtreRenseigne)}
-		_ = out.Write(append(slices.Clone(head), "", ""))
-		for _, sv := range st.Services {
-			_ = out.Write(append(slices.Clone(head), sv.Code, yes(!sv.Inactif)))
+	file := s.annuaire
+	if file == nil {
+		var err error
+		if file, err = packAnnuaire(s.sorted(func(st *Structure) bool { return st.Publique })); err != nil {
+			return plain(http.StatusInternalServerError)
 		}
 	}
-	out.Flush()
-	if z.Close() != nil || out.Error() != nil {
-		return plain(http.StatusInternalServerError)
-	}
-	a := ok(object{"fichierResultat": base64.StdEncoding.EncodeToString(file.Bytes())})
+	a := ok(object{"fichierResultat": base64.StdEncoding.EncodeToString(file)})
 	a.body["libelle"] = "GCU_MSG_01_000"
 	return a
+}
+
+// SetAnnuaire has these bytes given as the file of all recipients; nil: the simulator's own.
+func (s *Sim) SetAnnuaire(file []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.annuaire = file
+}
+
+type (
+	annuaireXML struct {
+		XMLName    xml.Name         `xml:"Annuaire"`
+		Structures []annuaireEntity `xml:"Structures>Structure"`
+	}
+	annuaireEntity struct {
+		TypeIdentifiant             int
+		Identifiant, RaisonSociale  string
+		GestionStatutMiseEnPaiement bool
+		GestionEngagement           bool
+		GestionService              bool
+		GestionServiceEngagement    bool
+		StructureActive             bool
+		Services                    []annuaireService `xml:"Services>Service"`
+	}
+	annuaireService struct {
+		Code, Nom                 string
+		GestionEGMT, ServiceActif bool
+	}
+)
+
+func packAnnuaire(all []*Structure) ([]byte, error) {
+	var content annuaireXML
+	for _, st := range all {
+		e := annuaireEntity{
+			TypeIdentifiant: 1, Identifiant: st.SIRET, RaisonSociale: st.Designation, GestionStatutMiseEnPaiement: !st.StatutMiseEnPaiementNestPasRemonte,
+			GestionEngagement: st.NumeroEJDoitEtreRenseigne, GestionService: st.CodeServiceDoitEtreRenseigne, GestionServiceEngagement: st.GestionNumeroEJOuCodeService,
+			StructureActive: !st.Inactive,
+		}
+		for _, sv := range st.Services {
+			e.Services = append(e.Services, annuaireService{sv.Code, sv.Libelle, sv.NumeroEngagement, !sv.Inactif})
+		}
+		content.Structures = append(content.Structures, e)
+	}
+	var file bytes.Buffer
+	z := zip.NewWriter(&file)
+	w, err := z.Create("annuaire.xml")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return nil, err
+	}
+	if err := xml.NewEncoder(w).Encode(content); err != nil {
+		return nil, err
+	}
+	err = z.Close()
+	return file.Bytes(), err
 }
 
 // POST /structures/{siret} {"publique":true,"codeServiceDoitEtreRenseigne":true,"services":[{"code":"S-1"}],"engagements":["E-1"]}: what is named changes, the

@@ -74,7 +74,7 @@ func TestRecipientsAreSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, _ := io.ReadAll(f); !strings.Contains(string(text), mairie+",MAIRIE,ACTIVE,OUI,NON,S-3,OUI") {
+		if text, _ := io.ReadAll(f); !strings.Contains(string(text), "<Identifiant>"+mairie+"</Identifiant><RaisonSociale>MAIRIE<") || !strings.Contains(string(text), "<Code>S-3</Code>") {
 			t.Errorf("%s", text)
 		}
 	}

@@ -141,6 +141,7 @@ type Sim struct {
 	taken          map[string]bool // keys that are integrated or will be
 	structures     map[string]*Structure
 	structuresByID map[int64]*Structure
+	annuaire       []byte // the file of all recipients; nil: made of the structures
 	pieces         map[int64]piece
 	scripts        map[string][]Move
 	tokens         map[string]*token

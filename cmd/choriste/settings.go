@@ -28,6 +28,7 @@ type settings struct {
 	Password        chorus.Secret
 	Quota           float64
 	Rules           levels
+	Annuaire        bool // CHORISTE_ANNUAIRE=daily
 	Listen          string
 	HTTPTimeout     time.Duration
 	SendWithin      time.Duration

@@ -30,6 +30,13 @@ var table = []setting{
 		s.Rules, err = readLevels(v)
 		return err
 	}},
+	{name: "CHORISTE_ANNUAIRE", def: "never", about: "never or daily: read Chorus Pro's file of all public recipients once a day, so that the first invoice to one is checked against what it demands.", set: func(s *settings, v string) error {
+		if v != "never" && v != "daily" {
+			return errors.New("must be never or daily")
+		}
+		s.Annuaire = v == "daily"
+		return nil
+	}},
 	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: quota},
 	{name: "CHORISTE_LISTEN", def: "127.0.0.1:8080", about: "Where /healthz, /readyz, /metrics and the console are served.", set: text(func(s *settings) *string { return &s.Listen }, listen)},
 	{name: "CHORISTE_HOSTS", about: "Names by which a browser or Prometheus asks for the console and /metrics, separated by commas. IP addresses and localhost need no name.", set: hostNames},

@@ -124,7 +124,7 @@ func (s settings) worker() worker.Config {
 		},
 		Environment: s.Env,
 		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
-		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Maintenance: s.Maintenance, StateDir: s.StateDir,
+		Reap: s.ReapEvery, Sweep: s.SweepEvery, Drain: s.ShutdownTimeout, Annuaire: s.Annuaire, Maintenance: s.Maintenance, StateDir: s.StateDir,
 	}
 }
 

@@ -18,7 +18,8 @@ const module = "github.com/choriste/choriste/"
 // arrows says for each room which others it may import. cmd/* may import every room.
 var arrows = map[string]string{
 	"crash":                 "",
-	"chorus":                "chorus/answers crash",
+	"chorus":                "chorus/annuaire chorus/answers crash",
+	"chorus/annuaire":       "",
 	"chorus/answers":        "",
 	"invoice":               "invoice/tree",
 	"invoice/tree":          "",
@@ -29,7 +30,7 @@ var arrows = map[string]string{
 	"store":                 "crash",
 	"operate":               "chorus/answers internal/visible invoice/rules store",
 	"migrations":            "crash store",
-	"jobs":                  "chorus chorus/answers crash fleet invoice invoice/rules store webhook",
+	"jobs":                  "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
 	"jobs/model":            "",
 	"worker":                "chorus crash fleet invoice/rules jobs migrations operate store",
 	"console":               "chorus/answers operate store",
