@@ -102,8 +102,8 @@ func (d *desk) everyday() {
 		`INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome, evidence)
 		 SELECT gen_random_uuid(), id, 1, 'host-1/4711', 'F' || id || '.xml', 'x', 'e', now() - interval '2 minutes', now() - interval '110 seconds', now() - interval '119 seconds',
 		        CASE id WHEN 5 THEN 'ACCEPTED' ELSE 'AMBIGUOUS' END,
-		        '{"status": 504, "libelle": "Gateway Timeout", "took_ms": 1000, "wrote": true,
-		          "lookups": [{"at": "2026-11-29T05:00:00Z", "age_ns": 60000000000, "complete": true, "absent": true}]}'
+		        '{"status": 504, "libelle": "Gateway Timeout", "took_ms": 1000, "wrote": true}'::jsonb || jsonb_build_object('lookups',
+		            jsonb_build_array(jsonb_build_object('at', now() - interval '1 minute', 'age_ns', 60000000000, 'complete', true, 'absent', true)))
 		 FROM generate_series(2, 5) id WHERE id <> 4`,
 		`INSERT INTO chorus.reconciliations (account, id_structure_cpp, siret, period, requested_by, state, finished_at)
 		 VALUES ('default', 1, '99999999800012', '[2026-11-01,2026-11-08)', 'nightly', 'done', now())`,

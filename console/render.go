@@ -36,7 +36,7 @@ func functions(lang string) template.FuncMap {
 	return template.FuncMap{
 		"t": v.t, "lang": func() string { return lang },
 		"text": shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
-		"clock": clock, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
+		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
 		"money": v.money, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
 		"style": func() string { return stylePath },

@@ -91,7 +91,14 @@ func (v view) yesno(b *bool) string {
 }
 
 // clock is a moment with its zone, and for programs and pointers in UTC.
-func clock(at any) template.HTML {
+func clock(at any) template.HTML { return moment(at, store.Stamp) }
+
+// minute is a moment to the minute, for tables.
+func minute(at any) template.HTML {
+	return moment(at, func(t time.Time) string { return t.Local().Format("2006-01-02 15:04") })
+}
+
+func moment(at any, format func(time.Time) string) template.HTML {
 	t, ok := at.(time.Time)
 	if p, pointer := at.(*time.Time); pointer && p != nil {
 		t, ok = *p, true
@@ -100,7 +107,7 @@ func clock(at any) template.HTML {
 		return ""
 	}
 	utc := t.UTC().Format("2006-01-02T15:04:05.000Z")
-	return template.HTML(`<time datetime="` + utc + `" title="` + utc + `">` + store.Stamp(t) + `</time>`) //nolint:gosec // figures alone
+	return template.HTML(`<time datetime="` + utc + `" title="` + utc + `">` + format(t) + `</time>`) //nolint:gosec // figures alone
 }
 
 func day(d *store.Day) string {
