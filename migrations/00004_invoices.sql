@@ -55,6 +55,10 @@ CREATE TABLE chorus.invoices (
     statut_courant      text,
     statut_courant_date timestamptz,
     statut_commentaire  text,
+    -- The legal clock of payment (00016_money.sql), in days of Paris: when the recipient was told of the invoice; when it first suspended it; when it went on.
+    available_on        date,
+    suspended_on        date,
+    completed_on        date,
     deposited_at        timestamptz,
     visible_at          timestamptz,
     in_doubt_since      timestamptz,

@@ -265,6 +265,14 @@ CREATE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
         ORDER BY h.k
         RETURNING 1
+    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last
+        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')) AS at
+        FROM unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+    ), started AS (
+        UPDATE chorus.invoices i
+        SET available_on = (told.at AT TIME ZONE 'Europe/Paris')::date
+        FROM told
+        WHERE i.id = p_id AND i.claim = p_claim AND (told.at AT TIME ZONE 'Europe/Paris')::date < i.available_on
     )
     SELECT count(*) FROM added
 $$;

@@ -85,7 +85,7 @@ func TestRights(t *testing.T) {
 // TestRowsOfAccountsHaveRules: every table that an application, an operator or a reader can read has rules of rows, unless it belongs to no account.
 func TestRowsOfAccountsHaveRules(t *testing.T) {
 	shared := []string{
-		"states", "transitions", "statuts", "finding_codes", "answers", // words
+		"states", "transitions", "statuts", "finding_codes", "answers", "ecb_rates", // words and figures of the world
 		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", // the fleet's
 		"goose_db_version", // the schema's
 	}

@@ -219,6 +219,14 @@ CREATE POLICY mine ON chorus.dismissals FOR ALL TO chorus_operator, chorus_reade
    FROM chorus.invoices i
   WHERE (i.id = dismissals.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
+CREATE TABLE chorus.ecb_rates (
+    semester date NOT NULL,
+    rate numeric NOT NULL,
+    CONSTRAINT ecb_rates_pkey PRIMARY KEY (semester),
+    CONSTRAINT ecb_rates_rate_check CHECK (((rate >= ('-5'::integer)::numeric) AND (rate <= (50)::numeric))),
+    CONSTRAINT ecb_rates_semester_check CHECK (((EXTRACT(day FROM semester) = (1)::numeric) AND (EXTRACT(month FROM semester) = ANY (ARRAY[(1)::numeric, (7)::numeric]))))
+);
+
 CREATE TABLE chorus.events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     seq bigint,
@@ -417,6 +425,9 @@ CREATE TABLE chorus.invoices (
     statut_courant text,
     statut_courant_date timestamp with time zone,
     statut_commentaire text,
+    available_on date,
+    suspended_on date,
+    completed_on date,
     deposited_at timestamp with time zone,
     visible_at timestamp with time zone,
     in_doubt_since timestamp with time zone,
@@ -444,6 +455,8 @@ CREATE INDEX invoices_deposit_day ON chorus.invoices USING btree (account, fourn
 CREATE INDEX invoices_deposited ON chorus.invoices USING btree (account, due_at) WHERE (state = 'deposited'::text);
 CREATE INDEX invoices_deposited_at ON chorus.invoices USING btree (account, deposited_at) WHERE (deposited_at IS NOT NULL);
 CREATE INDEX invoices_in_doubt ON chorus.invoices USING btree (account, due_at) WHERE (state = 'in_doubt'::text);
+CREATE INDEX invoices_money_open ON chorus.invoices USING btree (account, destinataire_siret) INCLUDE (devise, montant_ttc, type_facture, available_on, suspended_on, completed_on) WHERE (state = ANY (ARRAY['deposited'::text, 'integrated'::text]));
+CREATE INDEX invoices_money_settled ON chorus.invoices USING btree ((((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date)) INCLUDE (account, destinataire_siret, devise, montant_ttc, type_facture, statut_courant, statut_courant_date, reason_code, available_on, suspended_on, completed_on) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
 CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
@@ -461,6 +474,7 @@ CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR E
 CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
 CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
 CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
+CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS DISTINCT FROM old.statut_courant)) EXECUTE FUNCTION chorus.invoices_clock();
 CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
 CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
@@ -506,6 +520,14 @@ CREATE TABLE chorus.maintenance (
     CONSTRAINT maintenance_state_check CHECK ((state = ANY (ARRAY['ahead'::text, 'running'::text, 'over'::text])))
 );
 CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION chorus.maintenance_history();
+
+CREATE TABLE chorus.payment_delays (
+    siren text NOT NULL,
+    days integer NOT NULL,
+    CONSTRAINT payment_delays_days_check CHECK (((days >= 1) AND (days <= 365))),
+    CONSTRAINT payment_delays_pkey PRIMARY KEY (siren),
+    CONSTRAINT payment_delays_siren_check CHECK ((siren ~ '^[0-9]{9}$'::text))
+);
 
 CREATE TABLE chorus.recipient_services (
     siret text NOT NULL,
@@ -879,6 +901,138 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
+CREATE VIEW chorus.money WITH (security_barrier=true) AS
+ SELECT m.invoice,
+    m.numero_facture,
+    m.date_facture,
+    m.account,
+    m.fournisseur_siret,
+    m.destinataire_siret,
+    m.destinataire_nom,
+    m.amount,
+    m.devise,
+    m.open,
+    m.settled,
+    m.statut_courant,
+    m.settled_on,
+    m.available_on,
+    m.suspended_on,
+    m.completed_on,
+    m.due_on,
+        CASE
+            WHEN (NOT m.open) THEN NULL::text
+            WHEN (m.days > 90) THEN 'late_more'::text
+            WHEN (m.days > 60) THEN 'late_90'::text
+            WHEN (m.days > 30) THEN 'late_60'::text
+            WHEN (m.days > 0) THEN 'late_30'::text
+            WHEN (m.days >= '-15'::integer) THEN 'due_soon'::text
+            WHEN (m.days IS NOT NULL) THEN 'in_time'::text
+            WHEN (m.available_on IS NULL) THEN 'not_started'::text
+            ELSE 'stopped'::text
+        END AS stage,
+        CASE
+            WHEN (m.days > 0) THEN m.days
+            ELSE 0
+        END AS days_late,
+        CASE
+            WHEN (m.days > 0) THEN (m.rates[GREATEST(1, width_bucket((m.due_on + 1), m.semesters))] + (8)::numeric)
+            ELSE NULL::numeric
+        END AS rate,
+        CASE
+            WHEN ((m.days > 0) AND (m.amount > (0)::numeric)) THEN chorus.late_interest(m.amount, m.days, (m.rates[GREATEST(1, width_bucket((m.due_on + 1), m.semesters))] + (8)::numeric))
+            ELSE NULL::numeric
+        END AS interest,
+        CASE
+            WHEN ((m.days > 0) AND (m.amount > (0)::numeric)) THEN 40
+            ELSE NULL::integer
+        END AS indemnity
+   FROM ( SELECT i.invoice,
+            i.numero_facture,
+            i.date_facture,
+            i.account,
+            i.fournisseur_siret,
+            i.destinataire_siret,
+            i.destinataire_nom,
+            i.montant_ttc,
+            i.type_facture,
+            i.devise,
+            i.statut_courant,
+            i.available_on,
+            i.suspended_on,
+            i.completed_on,
+            i.open,
+            i.settled,
+            i.settled_on,
+            i.until,
+            x.amount,
+            x.due_on,
+            (i.until - x.due_on) AS days,
+            ( SELECT array_agg(ecb_rates.semester ORDER BY ecb_rates.semester) AS array_agg
+                   FROM chorus.ecb_rates) AS semesters,
+            ( SELECT array_agg(ecb_rates.rate ORDER BY ecb_rates.semester) AS array_agg
+                   FROM chorus.ecb_rates) AS rates
+           FROM ((( SELECT id AS invoice,
+                    numero_facture,
+                    date_facture,
+                    account,
+                    fournisseur_siret,
+                    destinataire_siret,
+                    destinataire_nom,
+                    montant_ttc,
+                    type_facture,
+                    devise,
+                    statut_courant,
+                    available_on,
+                    suspended_on,
+                    completed_on,
+                    true AS open,
+                    'open'::text AS settled,
+                    NULL::date AS settled_on,
+                    ( SELECT ((clock_timestamp() AT TIME ZONE 'Europe/Paris'::text))::date AS timezone) AS until
+                   FROM chorus.invoices
+                  WHERE ((state = ANY (ARRAY['deposited'::text, 'integrated'::text])) AND (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])))
+                UNION ALL
+                 SELECT id,
+                    numero_facture,
+                    date_facture,
+                    account,
+                    fournisseur_siret,
+                    destinataire_siret,
+                    destinataire_nom,
+                    montant_ttc,
+                    type_facture,
+                    devise,
+                    statut_courant,
+                    available_on,
+                    suspended_on,
+                    completed_on,
+                    false,
+                        CASE
+                            WHEN (reason_code = 'QUIET'::text) THEN 'quiet'::text
+                            WHEN (statut_courant = 'MISE_EN_PAIEMENT'::text) THEN 'paid'::text
+                            WHEN (statut_courant = 'ABANDONNEE'::text) THEN 'given_up'::text
+                            WHEN (statut_courant = 'SUPPRIMEE'::text) THEN 'deleted'::text
+                            ELSE 'other'::text
+                        END AS "case",
+                    ((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date AS timezone,
+                        CASE
+                            WHEN ((reason_code IS DISTINCT FROM 'QUIET'::text) AND (statut_courant = 'MISE_EN_PAIEMENT'::text)) THEN ((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date
+                            ELSE NULL::date
+                        END AS "case"
+                   FROM chorus.invoices
+                  WHERE ((state = 'settled'::text) AND (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])))) i
+             LEFT JOIN chorus.payment_delays d ON ((d.siren = "left"(i.destinataire_siret, 9))))
+             CROSS JOIN LATERAL ( SELECT
+                        CASE
+                            WHEN (i.type_facture = ANY (ARRAY['AVOIR'::text, '81'::text, '83'::text, '261'::text, '262'::text, '296'::text, '308'::text, '381'::text, '396'::text, '420'::text, '458'::text, '502'::text, '503'::text, '532'::text])) THEN (- i.montant_ttc)
+                            ELSE i.montant_ttc
+                        END AS amount,
+                        CASE
+                            WHEN (i.suspended_on IS NULL) THEN (i.available_on + COALESCE(d.days, 30))
+                            ELSE (i.completed_on + GREATEST(30, (COALESCE(d.days, 30) - (i.suspended_on - i.available_on))))
+                        END AS due_on
+                 OFFSET 0) x)) m;
+
 CREATE VIEW chorus.todo WITH (security_barrier=true) AS
  WITH mine AS (
          SELECT chorus.my_accounts() AS accounts
@@ -938,6 +1092,9 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             i.statut_courant,
             i.statut_courant_date,
             i.statut_commentaire,
+            i.available_on,
+            i.suspended_on,
+            i.completed_on,
             i.deposited_at,
             i.visible_at,
             i.in_doubt_since,
@@ -1007,6 +1164,9 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             i.statut_courant,
             i.statut_courant_date,
             i.statut_commentaire,
+            i.available_on,
+            i.suspended_on,
+            i.completed_on,
             i.deposited_at,
             i.visible_at,
             i.in_doubt_since,
@@ -1690,6 +1850,14 @@ AS $function$
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
         ORDER BY h.k
         RETURNING 1
+    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last
+        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')) AS at
+        FROM unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+    ), started AS (
+        UPDATE chorus.invoices i
+        SET available_on = (told.at AT TIME ZONE 'Europe/Paris')::date
+        FROM told
+        WHERE i.id = p_id AND i.claim = p_claim AND (told.at AT TIME ZONE 'Europe/Paris')::date < i.available_on
     )
     SELECT count(*) FROM added
 $function$
@@ -2038,6 +2206,32 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.invoices_clock()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    today CONSTANT date := (coalesce(NEW.statut_courant_date, clock_timestamp()) AT TIME ZONE 'Europe/Paris')::date;
+BEGIN
+    IF NEW.statut_courant = 'A_RECYCLER' THEN
+        NEW.available_on := NULL;
+        NEW.suspended_on := NULL;
+        NEW.completed_on := NULL;
+    ELSIF NEW.available_on IS NULL AND (NEW.statut_courant IN ('SUSPENDUE', 'COMPLETEE')
+        OR EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.stage BETWEEN 4 AND 9)) THEN
+        NEW.available_on := today;
+    END IF;
+    IF NEW.statut_courant = 'SUSPENDUE' THEN
+        NEW.suspended_on := coalesce(NEW.suspended_on, today);
+    ELSIF OLD.statut_courant = 'SUSPENDUE' AND NEW.suspended_on IS NOT NULL THEN
+        NEW.completed_on := coalesce(NEW.completed_on, today);
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2297,6 +2491,15 @@ AS $function$
       AND EXISTS (SELECT FROM chorus.invoices i WHERE i.id = p_id AND chorus.sees(i.account))
     GROUP BY k.flux
     ORDER BY min(k.rank), k.flux
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.late_interest(p_amount numeric, p_days integer, p_rate numeric)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT round(p_amount * p_days * p_rate / 36500, 2)
 $function$
 ;
 
@@ -3269,6 +3472,8 @@ GRANT SELECT ON chorus.configured TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.configured TO chorus_worker;
 GRANT SELECT ON chorus.dismissals TO chorus_operator;
 GRANT SELECT ON chorus.dismissals TO chorus_reader;
+GRANT SELECT ON chorus.ecb_rates TO chorus_operator;
+GRANT SELECT ON chorus.ecb_rates TO chorus_reader;
 GRANT SELECT ON chorus.events TO chorus_app;
 GRANT SELECT ON chorus.events TO chorus_operator;
 GRANT SELECT ON chorus.events TO chorus_reader;
@@ -3310,6 +3515,8 @@ GRANT SELECT ON chorus.logins TO chorus_reader;
 GRANT SELECT ON chorus.maintenance TO chorus_operator;
 GRANT SELECT ON chorus.maintenance TO chorus_reader;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.maintenance TO chorus_worker;
+GRANT SELECT ON chorus.money TO chorus_operator;
+GRANT SELECT ON chorus.money TO chorus_reader;
 GRANT SELECT ON chorus.recipient_services TO chorus_app;
 GRANT SELECT ON chorus.recipient_services TO chorus_operator;
 GRANT SELECT ON chorus.recipient_services TO chorus_reader;
@@ -3363,8 +3570,8 @@ GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before,
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_operator;
@@ -3407,6 +3614,8 @@ GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric,integer,numeric) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric,integer,numeric) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_reader;

@@ -15,29 +15,30 @@ type InvoicesCSV struct{ w *csv.Writer }
 
 // NewInvoicesCSV writes the head line.
 func NewInvoicesCSV(out io.Writer) *InvoicesCSV {
-	_, _ = io.WriteString(out, "\ufeff")
-	c := &InvoicesCSV{csv.NewWriter(out)}
-	c.w.Comma, c.w.UseCRLF = ';', true
-	_ = c.w.Write([]string{
-		"id", "external_ref", "account", "state", "reason_code", "reason", "numero_facture", "date_facture", "fournisseur_siret", "destinataire_siret",
+	return &InvoicesCSV{newCSV(
+		out, "id", "external_ref", "account", "state", "reason_code", "reason", "numero_facture", "date_facture", "fournisseur_siret", "destinataire_siret",
 		"montant_ttc", "devise", "numero_flux_depot", "date_depot", "identifiant_facture_cpp", "statut_courant", "statut_commentaire",
-	})
-	return c
+	)}
+}
+
+func newCSV(out io.Writer, heads ...string) *csv.Writer {
+	_, _ = io.WriteString(out, "\ufeff")
+	w := csv.NewWriter(out)
+	w.Comma, w.UseCRLF = ';', true
+	_ = w.Write(heads)
+	return w
 }
 
 // Write adds lines. It returns the first error of out.
 func (c *InvoicesCSV) Write(list []store.Status) error {
 	for _, i := range list {
-		amount, number := "", ""
-		if i.MontantTTC.Valid {
-			amount = strings.Replace(i.MontantTTC.Decimal.StringFixed(2), ".", ",", 1)
-		}
+		number := ""
 		if i.IdentifiantFactureCPP != nil {
 			number = strconv.FormatInt(*i.IdentifiantFactureCPP, 10)
 		}
 		_ = c.w.Write([]string{
 			strconv.FormatInt(i.ID, 10), csvText(&i.ExternalRef), csvText(&i.Account), string(i.State), csvText(i.ReasonCode), csvText(i.Reason),
-			csvText(i.NumeroFacture), csvDay(i.DateFacture), csvText(i.FournisseurSIRET), csvText(i.DestinataireSIRET), amount, csvText(i.Devise),
+			csvText(i.NumeroFacture), csvDay(i.DateFacture), csvText(i.FournisseurSIRET), csvText(i.DestinataireSIRET), csvAmount(i.MontantTTC), csvText(i.Devise),
 			csvText(i.NumeroFluxDepot), csvDay(i.DateDepot), number, csvText(i.StatutCourant), csvText(i.StatutCommentaire),
 		})
 	}

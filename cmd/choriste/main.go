@@ -40,6 +40,7 @@ type cli struct {
 	Show     showCmd     `cmd:"" help:"Show one invoice and every request made for it."`
 	Events   eventsCmd   `cmd:"" help:"Show the history of one invoice."`
 	Stats    statsCmd    `cmd:"" help:"Count invoices by state, with the age of the oldest."`
+	Money    moneyCmd    `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
 	Retry    retryCmd    `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
 	Resolve  resolveCmd  `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
 	Complete completeCmd `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`

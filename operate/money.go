@@ -1,0 +1,161 @@
+package operate
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
+
+	"github.com/choriste/choriste/store"
+)
+
+// MoneyFilter selects lines of chorus.money; zero values select all.
+type MoneyFilter struct {
+	Account   string
+	Recipient string              // SIRET or SIREN
+	Since     time.Time           // what was settled on this day of Paris or later; zero: in the last 30 days
+	Until     time.Time           // and no later than this day; zero: today
+	ECBRate   decimal.NullDecimal // percent a year, instead of those in chorus.ecb_rates
+}
+
+func (f MoneyFilter) args(limit int) pgx.NamedArgs {
+	day := func(t time.Time) *string {
+		if t.IsZero() {
+			return nil
+		}
+		s := t.Format(time.DateOnly)
+		return &s
+	}
+	return pgx.NamedArgs{"account": f.Account, "recipient": f.Recipient, "since": day(f.Since), "until": day(f.Until), "rate": f.ECBRate, "limit": limit}
+}
+
+// The parts of the statements below. Interest is computed anew where another rate is asked for.
+const (
+	moneyOf      = ` (@account = '' OR account = @account) AND (@recipient = '' OR destinataire_siret LIKE @recipient || '%') `
+	moneyOpen    = moneyOf + `AND open `
+	moneySettled = moneyOf + `AND NOT open AND settled_on
+	    BETWEEN (SELECT coalesce(@since::text::date, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date - 30))
+	    AND (SELECT coalesce(@until::text::date, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date)) `
+	moneyInterest = ` CASE WHEN @rate::numeric IS NULL THEN interest WHEN interest IS NOT NULL THEN chorus.late_interest(amount, days_late, @rate::numeric + 8) END `
+	moneySums     = ` devise, count(*), coalesce(sum(amount), 0), count(indemnity), coalesce(sum(` + moneyInterest + `), 0), coalesce(sum(indemnity), 0) `
+)
+
+// Money is a sum in one currency, with VAT; credit notes are subtracted. What late payment costs is Interest, in that currency, and Indemnity, in EUR.
+type Money struct {
+	Devise    *string         `json:"devise"`
+	Invoices  int             `json:"invoices"`
+	Amount    decimal.Decimal `json:"amount"`
+	Late      int             `json:"late"` // of the invoices
+	Interest  decimal.Decimal `json:"interest"`
+	Indemnity decimal.Decimal `json:"indemnity"`
+}
+
+// MoneyOpen is what Chorus Pro holds and nobody has paid, of one stage of the legal clock.
+type MoneyOpen struct {
+	Stage  string     `json:"stage"`
+	Oldest *store.Day `json:"oldest"` // the first day on which the clock of one of them began
+	Money
+}
+
+// OpenByAge adds up what is open, by stage of the legal clock and currency.
+func OpenByAge(ctx context.Context, db *pgxpool.Pool, f MoneyFilter) ([]MoneyOpen, error) {
+	return money[MoneyOpen](ctx, db, f, 0, `
+		SELECT stage, min(available_on),`+moneySums+`
+		FROM chorus.money
+		WHERE`+moneyOpen+`
+		GROUP BY stage, devise
+		ORDER BY array_position('{not_started,stopped,in_time,due_soon,late_30,late_60,late_90,late_more}', stage), devise`)
+}
+
+// MoneyRecipient is what one recipient owes.
+type MoneyRecipient struct {
+	SIRET  *string    `json:"destinataire_siret"`
+	Oldest *store.Day `json:"oldest"`
+	Money
+}
+
+// OpenByRecipient adds up what is open, by recipient and currency, the largest sums first.
+func OpenByRecipient(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyRecipient, error) {
+	return money[MoneyRecipient](ctx, db, f, limit, `
+		SELECT destinataire_siret, min(available_on),`+moneySums+`
+		FROM chorus.money
+		WHERE`+moneyOpen+`
+		GROUP BY destinataire_siret, devise
+		ORDER BY sum(amount) DESC NULLS LAST, destinataire_siret
+		LIMIT @limit`)
+}
+
+// MoneySettled is what was settled in a period, and how: paid, quiet, given_up, deleted or other. Days is how long payment took by the legal clock, on average.
+type MoneySettled struct {
+	Settled string              `json:"settled"`
+	Days    decimal.NullDecimal `json:"days"`
+	Money
+}
+
+// Settled adds up what was settled in the period, by how, and currency.
+func Settled(ctx context.Context, db *pgxpool.Pool, f MoneyFilter) ([]MoneySettled, error) {
+	return money[MoneySettled](ctx, db, f, 0, `
+		SELECT settled, round(avg(settled_on - available_on) FILTER (WHERE settled = 'paid'), 1),`+moneySums+`
+		FROM chorus.money
+		WHERE`+moneySettled+`
+		GROUP BY settled, devise
+		ORDER BY array_position('{paid,quiet,given_up,deleted,other}', settled), devise`)
+}
+
+// MoneyLine is one invoice.
+type MoneyLine struct {
+	Invoice     int64               `json:"invoice"`
+	Numero      *string             `json:"numero_facture"`
+	Date        *store.Day          `json:"date_facture"`
+	Account     string              `json:"account"`
+	Fournisseur *string             `json:"fournisseur_siret"`
+	Recipient   *string             `json:"destinataire_siret"`
+	Name        *string             `json:"destinataire_nom"`
+	Amount      decimal.NullDecimal `json:"amount"`
+	Devise      *string             `json:"devise"`
+	Settled     string              `json:"settled"`
+	Statut      *string             `json:"statut_courant"`
+	SettledOn   *store.Day          `json:"settled_on"`
+	AvailableOn *store.Day          `json:"available_on"`
+	SuspendedOn *store.Day          `json:"suspended_on"`
+	CompletedOn *store.Day          `json:"completed_on"`
+	DueOn       *store.Day          `json:"due_on"`
+	Stage       *string             `json:"stage"`
+	DaysLate    int                 `json:"days_late"`
+	Rate        decimal.NullDecimal `json:"rate"`
+	Interest    decimal.NullDecimal `json:"interest"`
+	Indemnity   decimal.NullDecimal `json:"indemnity"`
+}
+
+// MoneyLines lists what is open, and what was settled in the period, the first that is due first.
+func MoneyLines(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyLine, error) {
+	return money[MoneyLine](ctx, db, f, limit, `
+		SELECT invoice, numero_facture, date_facture, account, fournisseur_siret, destinataire_siret, destinataire_nom, amount, devise, settled, statut_courant,
+		       settled_on, available_on, suspended_on, completed_on, due_on, stage, days_late, CASE WHEN days_late > 0 THEN coalesce(@rate::numeric + 8, rate) END,`+moneyInterest+`, indemnity
+		FROM chorus.money
+		WHERE`+moneyOpen+`OR`+moneySettled+`
+		ORDER BY NOT open, due_on, invoice
+		LIMIT @limit`)
+}
+
+// Rate is the last one that is known of the European Central Bank's, in percent, and since when.
+type Rate struct {
+	Since store.Day       `json:"ecb_rate_since"`
+	Rate  decimal.Decimal `json:"ecb_rate"`
+}
+
+// LatestRate reads it.
+func LatestRate(ctx context.Context, db *pgxpool.Pool) (r Rate, err error) {
+	err = db.QueryRow(ctx, `SELECT semester, rate FROM chorus.ecb_rates ORDER BY semester DESC LIMIT 1`).Scan(&r.Since, &r.Rate)
+	return r, err
+}
+
+func money[T any](ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int, sql string) ([]T, error) {
+	rows, err := db.Query(ctx, sql, f.args(limit))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
