@@ -135,7 +135,9 @@ func Status(ctx context.Context, databaseURL string) (list []Migration, lacks []
 		if lack, err := Rights(ctx, pool); lack != nil || err != nil {
 			return nil, nil, cmp.Or[error](err, lack)
 		}
-		return nil, nil, store.NotMember(h.login, "chorus_operator", "chorus_worker", "chorus_reader")
+		if outsider, err := store.Member(ctx, pool, lookers...); outsider != nil || err != nil {
+			return nil, nil, cmp.Or[error](err, outsider)
+		}
 	}
 	if err != nil {
 		return nil, nil, explain(err, h)

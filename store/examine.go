@@ -33,31 +33,40 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*Fault, error) {
 	return nil, nil
 }
 
-// Member returns a fault when the pool's login does not have the rights of role, with the statement that gives them.
-func Member(ctx context.Context, pool *pgxpool.Pool, role string) (*Fault, error) {
-	var login, acts string
-	var member, inherits, grants bool
+// Member returns a fault when the pool's login has the rights of none of these roles, with the statement that gives it those of one: of one that it is a member of
+// already, though it inherits nothing by itself or by a role between, else of the first.
+func Member(ctx context.Context, pool *pgxpool.Pool, roles ...string) (*Fault, error) {
+	var login, acts, role string
+	var member, direct, inherits, wide, grants bool
 	err := pool.QueryRow(ctx, `
-		SELECT session_user, current_user,
-		       coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false),
-		       coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = $1), false),
-		       current_setting('server_version_num')::int >= 160000`, role).Scan(&login, &acts, &member, &inherits, &grants)
-	switch {
-	case err != nil || inherits:
+		SELECT session_user, current_user, r.name, m.member, m.direct, m.inherits, u.rolinherit, current_setting('server_version_num')::int >= 160000
+		FROM pg_roles u
+		CROSS JOIN unnest($1::text[]) WITH ORDINALITY AS r (name, n)
+		CROSS JOIN LATERAL (
+		    SELECT coalesce(bool_or(pg_has_role(u.oid, p.oid, 'MEMBER')), false) AS member,
+		           coalesce(bool_or(EXISTS (SELECT FROM pg_auth_members WHERE roleid = p.oid AND member = u.oid)), false) AS direct,
+		           coalesce(bool_or(pg_has_role(u.oid, p.oid, 'USAGE')), false) AS inherits
+		    FROM pg_roles p
+		    WHERE p.rolname = r.name
+		) m
+		WHERE u.rolname = current_user
+		ORDER BY m.inherits DESC, m.member DESC, r.n
+		LIMIT 1`, roles).Scan(&login, &acts, &role, &member, &direct, &inherits, &wide, &grants)
+	if err != nil || inherits {
 		return nil, err
-	case login != acts: // ALTER ROLE … SET role
-		return fault("DATABASE_ROLE", login, role, "ALTER ROLE "+plain(login)+" RESET role"), nil
-	case member && grants: // since PostgreSQL 16, inheriting is the membership's
-		return fault("DATABASE_ROLE", login, role, "GRANT "+role+" TO "+plain(login)+" WITH INHERIT TRUE"), nil
-	case member:
-		return fault("DATABASE_ROLE", login, role, "ALTER ROLE "+plain(login)+" INHERIT"), nil
 	}
-	return NotMember(login, role), nil
-}
-
-// NotMember is the fault of a login that needs one of these roles, and the statement that gives it the first.
-func NotMember(login string, roles ...string) *Fault {
-	return fault("DATABASE_ROLE", login, strings.Join(roles, " or "), "GRANT "+roles[0]+" TO "+plain(login))
+	statement := "GRANT " + role + " TO " + plain(login)
+	switch {
+	case login != acts: // ALTER ROLE … SET role
+		statement = "ALTER ROLE " + plain(login) + " RESET role"
+	case grants && (member || !wide): // since PostgreSQL 16, inheriting is the membership's
+		statement += " WITH INHERIT TRUE"
+	case !wide && direct:
+		statement = "ALTER ROLE " + plain(login) + " INHERIT"
+	case !wide:
+		statement = "ALTER ROLE " + plain(login) + " INHERIT; " + statement
+	}
+	return fault("DATABASE_ROLE", login, strings.Join(roles, " or "), statement), nil
 }
 
 // plain is a name as a statement has it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/choriste/choriste/store/storetest"
@@ -64,9 +65,10 @@ func TestTheStatementThatIsSaidGivesTheRights(t *testing.T) {
 		options  string
 		settings []string
 	}{
-		"no member":        {``, nil},
-		"inherits nothing": {`NOINHERIT IN ROLE chorus_worker`, nil},
-		"another role":     {`IN ROLE chorus_worker, chorus_app`, []string{`role = chorus_app`}},
+		"no member":                   {``, nil},
+		"inherits nothing":            {`NOINHERIT IN ROLE chorus_worker`, nil},
+		"another role":                {`IN ROLE chorus_worker, chorus_app`, []string{`role = chorus_app`}},
+		"no member, inherits nothing": {`NOINHERIT`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClinic(t, storetest.New(t), nil)
@@ -88,6 +90,56 @@ func TestTheStatementThatIsSaidGivesTheRights(t *testing.T) {
 			}
 			if exit, said := c.command("doctor", address); exit != 0 {
 				t.Errorf("doctor afterwards: exit status %d\n%s", exit, said)
+			}
+		})
+	}
+}
+
+// An operator's login that is a member of chorus_operator, and has not its rights, is told the statement that gives them, by every command in one line.
+func TestAnOperatorWhoInheritsNothing(t *testing.T) {
+	statement := regexp.MustCompile(`^choriste: The login \S+ does not have the rights of .*chorus_operator.*\. This statement gives them: (.+?)\.\s.*\n$`)
+	for name, x := range map[string]struct{ own, between string }{
+		"by itself":                      {own: `NOINHERIT IN ROLE chorus_operator`},
+		"a role between does not":        {between: `NOINHERIT`},
+		"neither it nor the one between": {own: `NOINHERIT`, between: `NOINHERIT`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t, storetest.New(t), nil)
+			owner := admin(c, c.db.URL)
+			exec := func(sql string) {
+				t.Helper()
+				if _, err := owner.Exec(t.Context(), sql); err != nil {
+					t.Fatal(sql, err)
+				}
+			}
+			if x.between != "" {
+				staff := owner.Config().ConnConfig.Database + "_staff"
+				exec(fmt.Sprintf(`CREATE ROLE %s %s IN ROLE chorus_operator`, staff, x.between))
+				t.Cleanup(func() {
+					if _, err := admin(c, c.db.URL).Exec(context.WithoutCancel(t.Context()), `DROP ROLE `+staff); err != nil {
+						t.Error(err)
+					}
+				})
+				x.own += ` IN ROLE ` + staff
+			}
+			address := c.login(x.own, nil)
+			said := ""
+			for _, command := range []string{"todo", "list", "stats"} {
+				exit, text := c.command(command, address)
+				found := statement.FindStringSubmatch(text)
+				if exit != 1 || found == nil || said != "" && said != found[1] {
+					t.Fatalf("%s: exit status %d, %q, before %q", command, exit, text, said)
+				}
+				said = found[1]
+			}
+			if exit, text := c.command("doctor", address); exit == 0 || strings.Contains(text, "permission denied") || !strings.Contains(text, "chorus_worker") {
+				t.Errorf("doctor: exit status %d\n%s", exit, text)
+			}
+			exec(said)
+			for _, command := range []string{"todo", "list", "stats"} {
+				if exit, text := c.command(command, address); exit != 0 {
+					t.Errorf("%s after %q: exit status %d, %s", command, said, exit, text)
+				}
 			}
 		})
 	}
