@@ -74,6 +74,9 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 // readPages reads a long listing, page by page, until all is read or use has enough. A page that fails or does not add up is asked for again, and not all that came
 // before: where a tenth of all answers is bad, a long listing would hardly ever be read in one go. Pages may be used more than once.
 func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query, use func(chorus.Page) (enough bool, err error)) (read chorus.Read, err error) {
+	if query.DepotDu.After(query.DepotAu) { // a clock was wrong: nothing can be in it, and that shows nothing
+		return read, &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultIncomplete, RetryAfter: -1, Detail: "the period ends before it begins"}
+	}
 	for again, anew := 0, 0; ; {
 		before := read.Page
 		for p, failed := range acct.Client.SearchPagesAfter(ctx, chorus.LaneResolve, query, read) {

@@ -294,6 +294,26 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Until when somebody vouches for what had been sent: the last heartbeat. An event that was written after it and says an earlier time shows that the clock was
+-- ahead, and counts instead. A moment that is still to come was written by such a clock, too, and is none: an older heartbeat counts, else the latest event that is
+-- not to come, else the day on which the database was made, or all of the last year.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(
+        (SELECT least(h.beat_at, (SELECT min(e.at) FROM chorus.events e WHERE e.id > coalesce(h.event_id, 0)))
+         FROM chorus.heartbeats h
+         WHERE h.beat_at <= p_now
+         ORDER BY h.beat_at DESC
+         LIMIT 1),
+        (SELECT e.at FROM chorus.events e
+         WHERE e.at <= p_now AND EXISTS (SELECT FROM chorus.heartbeats)
+         ORDER BY e.id DESC
+         LIMIT 1),
+        (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),
+        p_now - interval '1 year')
+$$;
+-- +goose StatementEnd
+
 -- The database has forgotten something: a standby was promoted, or a backup was brought back. What may have been sent in the forgotten history, after
 -- p_since, is looked up before anything is sent: p_kind failover: sending rows and the first p_head ready ones; restore: every row that is not final,
 -- what is inserted within p_window, and, whenever it is inserted, what is dated no later than tomorrow. Rows that are to be looked up get an attempt that stands for the one which may be forgotten. Where only some tables were
@@ -320,7 +340,9 @@ BEGIN
     END IF;
     quarantines := p_seen + 1;
     at := clock_timestamp();
-    since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
+    -- What a worker remembers was told by the same clock: where the history goes on earlier, that was ahead.
+    since := CASE WHEN p_since <= at THEN least(p_since, (SELECT e.at FROM chorus.events e ORDER BY e.id DESC LIMIT 1)) ELSE chorus.vouched_until(at) END;
+    DELETE FROM chorus.heartbeats WHERE beat_at > at;
     IF p_tables THEN
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
             chorus.unknown_to_rows('-infinity'));

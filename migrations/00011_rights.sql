@@ -101,6 +101,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.identity(),
     chorus.shown(text, text, date),
     chorus.unknown_to_rows(timestamptz),
+    chorus.vouched_until(timestamptz),
     chorus.quarantine(text, integer, jsonb, timestamptz, boolean, interval, integer),
     chorus.pause_webhook(text, text),
     chorus.forget_gone()

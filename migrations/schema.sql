@@ -2681,7 +2681,9 @@ BEGIN
     END IF;
     quarantines := p_seen + 1;
     at := clock_timestamp();
-    since := coalesce(p_since, (SELECT max(beat_at) FROM chorus.heartbeats), inst.created_at);
+    -- What a worker remembers was told by the same clock: where the history goes on earlier, that was ahead.
+    since := CASE WHEN p_since <= at THEN least(p_since, (SELECT e.at FROM chorus.events e ORDER BY e.id DESC LIMIT 1)) ELSE chorus.vouched_until(at) END;
+    DELETE FROM chorus.heartbeats WHERE beat_at > at;
     IF p_tables THEN
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
             chorus.unknown_to_rows('-infinity'));
@@ -3384,6 +3386,27 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.vouched_until(p_now timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce(
+        (SELECT least(h.beat_at, (SELECT min(e.at) FROM chorus.events e WHERE e.id > coalesce(h.event_id, 0)))
+         FROM chorus.heartbeats h
+         WHERE h.beat_at <= p_now
+         ORDER BY h.beat_at DESC
+         LIMIT 1),
+        (SELECT e.at FROM chorus.events e
+         WHERE e.at <= p_now AND EXISTS (SELECT FROM chorus.heartbeats)
+         ORDER BY e.id DESC
+         LIMIT 1),
+        (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),
+        p_now - interval '1 year')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.why_not_resolve(p_id bigint, p_action text, p_flux text, p_override boolean)
  RETURNS text
  LANGUAGE plpgsql
@@ -3667,3 +3690,4 @@ GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.unknown_to_rows(timestamp with time zone) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.vouched_until(timestamp with time zone) TO chorus_worker;

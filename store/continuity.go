@@ -72,7 +72,7 @@ func (s *Store) AskComparison(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.accounts a
 		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity'
-		FROM (SELECT coalesce((SELECT max(beat_at) FROM chorus.heartbeats), created_at) AS since FROM chorus.installation) s`)
+		FROM (SELECT chorus.vouched_until(clock_timestamp()) AS since) s`)
 	return err
 }
 

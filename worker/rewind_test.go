@@ -192,6 +192,19 @@ var rewinds = []rewind{
 		name: "a standby that lags behind, while a worker runs", running: true, witness: store.WitnessWorker, prepare: copied,
 		happens: func(s *site) { s.must(s.cluster.PutBack(s.t.Context(), s.backup(), storetest.Promote)) },
 	},
+	{
+		// The clock was ahead while a worker beat, and was put right. What its heartbeat vouches for is still to come.
+		name: "pg_restore of a heartbeat that is to come", witness: store.WitnessIdentity,
+		prepare: func(s *site) {
+			s.exec(s.db.URL, `
+				INSERT INTO chorus.heartbeats (worker, beat_at, event_id, event_at)
+				SELECT 'gone', clock_timestamp() + interval '2 days', max(id), max(at) FROM chorus.events`)
+			dumped(s)
+		},
+		happens: func(s *site) {
+			s.must(storetest.Restore(s.t.Context(), s.db.URL, s.backup(), "--clean", "--if-exists"))
+		},
+	},
 }
 
 // invoicesBySQL takes back the rows of one table, as a person does with a copy of it: the numbers that were given since are not given again, so nothing but
