@@ -59,6 +59,8 @@ type Account struct {
 	Suppliers []string                  // SIRETs that it may send for; empty = any
 	Rules     map[string]rules.Severity // raised, lowered or off, by code
 
+	Engagements bool // the State is asked whether it knows the commitment that an invoice bears
+
 	Portal, Application string // the keys of the breakers that it is behind
 }
 
@@ -79,9 +81,10 @@ type Jobs struct {
 	accounts atomic.Pointer[map[string]*Account]
 	webhooks atomic.Pointer[map[string]Webhook]
 
-	listingOf listingCache
-	refusals  refusals
-	motives   texts // unknown ones that were counted
+	listingOf  listingCache
+	engagement engagements
+	refusals   refusals
+	motives    texts // unknown ones that were counted
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.

@@ -14,7 +14,8 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// validate reads the document of a received invoice, fills its columns, and lets it on or says why it cannot be sent. Nothing leaves this machine.
+// validate reads the document of a received invoice, fills its columns, and lets it on or says why it cannot be sent. Nothing
+// of it leaves this machine; where it is asked for, its commitment number does (engagement.go).
 func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	inv, err := j.Store.Take(ctx, id, claim, store.Received, j.Settings.lease())
 	if err != nil {
@@ -65,6 +66,9 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 			return j.Store.Release(ctx, inv, about(j.Settings.ResolveAfter/6))
 		}
 		found = append(found, demanded...)
+	}
+	if !rules.Stops(found) {
+		found = append(found, j.unknownEngagement(ctx, acct, facts)...)
 	}
 	errorsFirst(found)
 	facts.Findings = stored(found)

@@ -31,6 +31,8 @@ type Account struct {
 	Suppliers   []string      // SIRETs that it may send for; empty = any
 
 	Rules map[string]rules.Severity // raised, lowered or off, by code
+
+	Engagements bool // the State is asked whether it knows the commitment that an invoice bears
 }
 
 // application is what all accounts of one PISTE application share.
@@ -146,7 +148,7 @@ func sameApplication(a, b chorus.Config) bool {
 // account makes the account for the jobs. Its client and gate stay the ones it has unless something of theirs has changed.
 func (w *Worker) account(a Account, app *application) (*jobs.Account, error) {
 	built := &jobs.Account{
-		Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers, Rules: a.Rules,
+		Name: a.Name, Budget: app.budget, Weight: cmp.Or(a.Weight, 1), Suppliers: a.Suppliers, Rules: a.Rules, Engagements: a.Engagements,
 		Portal: portalKey(a.Chorus), Application: applicationKey(a.Chorus),
 	}
 	if old, ours := w.jobs.Accounts()[a.Name]; ours {

@@ -24,6 +24,7 @@ type accountsFile struct {
 	yamlFile
 	applications map[string]piste
 	accounts     []worker.Account
+	engagements  map[string]bool // of accounts that say whether they are checked
 }
 
 // piste is one PISTE application.
@@ -36,7 +37,7 @@ type piste struct {
 
 // configure finds the accounts, of the environment variables and of the file.
 func (s *settings) configure(getenv func(string) string) []error {
-	f := accountsFile{yamlFile: yamlFile{path: getenv("CHORISTE_ACCOUNTS_FILE"), getenv: getenv}, applications: map[string]piste{}}
+	f := accountsFile{yamlFile: yamlFile{path: getenv("CHORISTE_ACCOUNTS_FILE"), getenv: getenv}, applications: map[string]piste{}, engagements: map[string]bool{}}
 	for _, name := range []string{"CHORISTE_ACCOUNTS_FILE", "PISTE_CLIENT_SECRET_FILE", "CHORUS_PASSWORD_FILE"} {
 		if v := getenv(name); v != "" {
 			f.files = append(f.files, watch(v))
@@ -71,7 +72,10 @@ func (s *settings) configure(getenv func(string) string) []error {
 		c := a.Chorus
 		c.APIURL, c.TokenURL, c.TokenMargin = s.APIURL, s.TokenURL, s.TokenMargin
 		c.ClientID, c.ClientSecret, c.Scope = app.clientID, app.secret, app.scope
-		a.Chorus, a.Quota, a.Rules = c, app.quota, s.Rules.over(a.Rules)
+		a.Chorus, a.Quota, a.Rules, a.Engagements = c, app.quota, s.Rules.over(a.Rules), s.Engagements
+		if own, says := f.engagements[a.Name]; says {
+			a.Engagements = own
+		}
 		s.Accounts = append(s.Accounts, a)
 	}
 	s.files = append(s.files, f.files...)
@@ -139,6 +143,7 @@ var siretForm = regexp.MustCompile(`^\d{14}$`)
 
 func (f *accountsFile) account(n *yaml.Node) {
 	a := worker.Account{Weight: 1}
+	engagements, says := false, slices.ContainsFunc(n.Content, func(key *yaml.Node) bool { return key.Value == "engagements" })
 	before := len(f.problems)
 	f.fields(n, "an account", map[string]func(*yaml.Node){
 		"name":          f.text("name", &a.Name),
@@ -147,6 +152,7 @@ func (f *accountsFile) account(n *yaml.Node) {
 		"password_file": f.secret("password_file", &a.Chorus.Password),
 		"weight":        f.number("weight", &a.Weight, 0.01, 1000),
 		"rules":         f.levels("rules", (*levels)(&a.Rules)),
+		"engagements":   f.truth("engagements", &engagements),
 		"cpro_account": func(n *yaml.Node) {
 			given := true
 			f.truth("cpro_account", &given)(n)
@@ -178,4 +184,7 @@ func (f *accountsFile) account(n *yaml.Node) {
 		}
 	}
 	f.accounts = append(f.accounts, a)
+	if says {
+		f.engagements[a.Name] = engagements
+	}
 }

@@ -83,11 +83,16 @@ func TestAccountsFile(t *testing.T) {
 func TestAccountsOfBothKinds(t *testing.T) {
 	_, getenv := files(t, `
 accounts:
-  - {name: north, application: default, login: TECH_1@cpro.fr, password_file: north}
-`, map[string]string{"PISTE_CLIENT_ID": "id", "PISTE_CLIENT_SECRET": "secret", "CHORUS_LOGIN": "TECH_0@cpro.fr", "CHORUS_PASSWORD": "password"})
+  - {name: north, application: default, login: TECH_1@cpro.fr, password_file: north, engagements: false}
+`, map[string]string{
+		"PISTE_CLIENT_ID": "id", "PISTE_CLIENT_SECRET": "secret", "CHORUS_LOGIN": "TECH_0@cpro.fr", "CHORUS_PASSWORD": "password", "CHORISTE_ENGAGEMENTS": "check",
+	})
 	s, err := load(getenv)
 	if err != nil || len(s.Accounts) != 2 || s.Accounts[0].Name != "default" || s.Accounts[1].Chorus.ClientSecret.Reveal() != "secret" || s.Accounts[1].Quota != 20 {
 		t.Errorf("%+v, %v", s.Accounts, err)
+	}
+	if !s.Accounts[0].Engagements || s.Accounts[1].Engagements {
+		t.Errorf("commitments are asked for by %+v", s.Accounts)
 	}
 }
 

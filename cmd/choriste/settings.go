@@ -29,6 +29,7 @@ type settings struct {
 	Quota           float64
 	Rules           levels
 	Annuaire        bool // CHORISTE_ANNUAIRE=daily
+	Engagements     bool // CHORISTE_ENGAGEMENTS=check
 	Listen          string
 	HTTPTimeout     time.Duration
 	SendWithin      time.Duration

@@ -37,6 +37,13 @@ var table = []setting{
 		s.Annuaire = v == "daily"
 		return nil
 	}},
+	{name: "CHORISTE_ENGAGEMENTS", def: "never", about: "never or check: before an invoice to the State is sent, Chorus Pro is asked whether it knows its commitment number (BT-13). An account of the file may say otherwise (engagements).", set: func(s *settings, v string) error {
+		if v != "never" && v != "check" {
+			return errors.New("must be never or check")
+		}
+		s.Engagements = v == "check"
+		return nil
+	}},
 	{name: "CHORISTE_QUOTA", def: "20", about: "Requests per second that PISTE grants this application; the fleet spends 95 % of it.", set: quota},
 	{name: "CHORISTE_LISTEN", def: "127.0.0.1:8080", about: "Where /healthz, /readyz, /metrics and the console are served.", set: text(func(s *settings) *string { return &s.Listen }, listen)},
 	{name: "CHORISTE_HOSTS", about: "Names by which a browser or Prometheus asks for the console and /metrics, separated by commas. IP addresses and localhost need no name.", set: hostNames},

@@ -20,11 +20,12 @@ type Recipient struct {
 	ServiceActive     bool
 	ServiceEngagement bool // this service demands a commitment number
 	Engagement        string
+	EngagementUnknown bool // the portal was asked for it, and does not know it
 
 	CheckedAt time.Time // when the portal was asked
 }
 
-// recipientRule is one demand of a recipient. Its texts may hold %r (the recipient), %s (the service) and %d (the day of the answer).
+// recipientRule is one demand of a recipient. Its texts may hold %r (the recipient), %s (the service) and %e (the commitment).
 type recipientRule struct {
 	Rule
 	broken func(r Recipient) bool
@@ -86,6 +87,12 @@ var recipientRules = []recipientRule{
 	}, func(r Recipient) bool {
 		return r.EitherRequired && r.Service == "" && r.Engagement == "" && !r.ServiceRequired && !r.EngagementRequired
 	}},
+	{Rule{
+		Code: "CH-ENGAGEMENT-UNKNOWN", Severity: Warning, Term: "BT-13", Source: "docs/chorus-pro.md §5.4: as OCA asks; that the portal refuses such an invoice is a guess", Weight: "G",
+		Text: "Chorus Pro knows no commitment %e (BT-13) of the recipient %r", TextFR: "Chorus Pro ne connaît pas d'engagement %e (BT-13) du destinataire %r",
+		Remedy:   "Compare the number with the order: a letter O for a zero, a space, the number of another body.",
+		RemedyFR: "Comparez le numéro avec le bon de commande : un O pour un zéro, une espace, le numéro d'un autre organisme.",
+	}, func(r Recipient) bool { return r.EngagementUnknown }},
 }
 
 // JudgeRecipient says what an invoice lacks that its recipient demands. Of one that Chorus Pro does not know, or that is not active, nothing else is said.
@@ -114,7 +121,7 @@ func (rule recipientRule) finding(r Recipient, severity Severity) Finding {
 	if r.Name != "" {
 		name += " (" + cut(r.Name) + ")"
 	}
-	fill := strings.NewReplacer("%r", name, "%s", cut(r.Service)).Replace
+	fill := strings.NewReplacer("%r", name, "%s", cut(r.Service), "%e", cut(r.Engagement)).Replace
 	f := Finding{
 		Code: rule.Code, Severity: severity, Term: rule.Term,
 		Message: fill(rule.Text), MessageFR: fill(rule.TextFR), Remedy: rule.Remedy, RemedyFR: rule.RemedyFR,
