@@ -43,6 +43,9 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 		return j.Store.CompareLater(ctx, account, min(200*time.Millisecond, j.Settings.readWithin()/4))
 	}
 	defer j.Poke()
+	if !c.Listed {
+		return j.Store.CompareLater(ctx, account, min(200*time.Millisecond, j.Settings.readWithin()/4))
+	}
 	pages, rows, forgot, err := j.comparePages(ctx, acct, c)
 	switch {
 	case err != nil:
@@ -63,12 +66,41 @@ const mostAgain, mostAnew = 5, 3
 
 // comparePages reads what the portal has got. It ends at the first invoice that shows that the database was taken back.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
+	shown := []string{}
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
+		for _, f := range p.Factures {
+			shown = append(shown, f.CodeFournisseur)
+		}
 		forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
 		return forgot != nil, err
 	})
+	if err == nil && forgot == nil {
+		err = j.mayList(ctx, acct, c, shown)
+	}
 	return read.Page, len(read.IDs), forgot, err
+}
+
+// mayList makes sure that the listing would have shown what it did not: it leaves out, without a word, the suppliers whose invoices the account may not search. Each
+// supplier for which something waits, and of which it has shown nothing, is asked for by itself.
+func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, shown []string) error {
+	structures, err := j.Store.WaitingStructures(ctx, acct.Name, shown)
+	if err != nil {
+		return err
+	}
+	for _, id := range structures {
+		if id == 0 {
+			return &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultRights, RetryAfter: -1, Detail: "the account is not attached to a supplier whose invoices wait"}
+		}
+		query := chorus.Query{DepotDu: chorus.StartOfDay(c.Now), DepotAu: c.Now, IDFournisseur: id, PageSize: 1}
+		for _, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
+			if err != nil && chorus.FaultOf(err) != chorus.FaultIncomplete {
+				return err
+			}
+			break // the right is all that is asked
+		}
+	}
+	return nil
 }
 
 // readPages reads a long listing, page by page, until all is read or use has enough. A page that fails or does not add up is asked for again, and not all that came

@@ -25,26 +25,28 @@ type listing struct {
 	err      error
 }
 
-// listingCache is the latest listing of each account, shared by all jobs that it is good for.
+// listingCache is the latest listing of each supplier structure, shared by all jobs that it is good for. Each is listed by itself: where the account may not
+// search one of several, a listing of all leaves it out without a word.
 type listingCache struct {
 	mu sync.Mutex
-	of map[string]*listing
+	of map[store.StructureKey]*listing
 }
 
 // listed returns a listing of all from since to until that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
 // each of the rows that wait for it.
-func (j *Jobs) listed(ctx context.Context, acct *Account, since, until time.Time, stale time.Duration) (*listing, error) {
+func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since, until time.Time, stale time.Duration) (*listing, error) {
+	key := store.StructureKey{Account: acct.Name, ID: structure}
 	j.listingOf.mu.Lock()
-	l := j.listingOf.of[acct.Name]
+	l := j.listingOf.of[key]
 	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
 	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
 		l = &listing{since: since, until: until, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
 		if j.listingOf.of == nil {
-			j.listingOf.of = map[string]*listing{}
+			j.listingOf.of = map[store.StructureKey]*listing{}
 		}
-		j.listingOf.of[acct.Name] = l
+		j.listingOf.of[key] = l
 		j.listingOf.mu.Unlock()
-		j.list1(ctx, acct, l)
+		j.list1(ctx, acct, structure, l)
 		return l, l.err
 	}
 	j.listingOf.mu.Unlock()
@@ -65,10 +67,10 @@ func (l *listing) failedWithin(d time.Duration) bool {
 	}
 }
 
-func (j *Jobs) list1(ctx context.Context, acct *Account, l *listing) {
+func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *listing) {
 	defer close(l.done)
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
-	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, PageSize: most, MayGrow: true}
+	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, IDFournisseur: structure, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
 		for _, f := range p.Factures {
 			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
@@ -95,7 +97,11 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	if n := len(last.Lookups); n > 0 { // each look-up is a listing of its own, or they would prove nothing together
 		stale = min(stale, last.Age-last.Lookups[n-1].Age-10*time.Millisecond)
 	}
-	l, err := j.listed(ctx, acct, last.Since, time.Now().Add(j.Settings.Horizon()-last.Age), stale)
+	structure, err := j.Store.StructureOf(ctx, inv.Account, inv.FournisseurSIRET)
+	if err != nil {
+		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
+	}
+	l, err := j.listed(ctx, acct, structure, last.Since, time.Now().Add(j.Settings.Horizon()-last.Age), stale)
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
@@ -108,6 +114,7 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	last.Age -= stale
 	f := search{complete: l.complete}
 	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)
+	f.later = f.later || structure == 0 // as in lookUp
 	return f, store.Seen{}, store.Lookup{Age: last.Age, Pages: l.pages}, err
 }
 

@@ -122,6 +122,9 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	if err != nil {
 		return search{}, store.Seen{}, lookup, err
 	}
+	if structure == 0 { // Chorus Pro shows nothing of a supplier that the account is not attached to: only what it does show proves that it would
+		f.later = true
+	}
 	// All deposits of the number, however old: a refusal as duplicate, or a forgotten deposit, may be about one from long before our first attempt.
 	listing, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: inv.NumeroFacture, IDFournisseur: structure})
 	lookup.Pages = listing.Pages

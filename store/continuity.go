@@ -101,6 +101,7 @@ type Comparison struct {
 	Now     time.Time
 	Unread  bool          // documents wait to be read: their numbers are not known yet
 	First   bool          // no worker has ever sent anything with this database
+	Listed  bool          // the account's supplier structures are known
 	Vouched bool          // a person has let the account go on since, though it may not search
 	Waiting time.Duration // for how long it has been asked for
 }
@@ -113,10 +114,10 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
 		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
-		       coalesce(compare_vouched_at > compare_asked_at, false),
+		       structures_at IS NOT NULL, coalesce(compare_vouched_at > compare_asked_at, false),
 		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Vouched, &waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Listed, &c.Vouched, &waiting)
 	c.Waiting = seconds(waiting)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone
@@ -178,6 +179,23 @@ func (s *Store) CompareLater(ctx context.Context, account string, wait time.Dura
 func (s *Store) Compared(ctx context.Context, account string, c Comparison) error {
 	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET compare_since = NULL WHERE name = $1 AND compare_asked_at = $2`, account, c.Asked)
 	return err
+}
+
+// WaitingStructures lists the portal's numbers of the supplier structures for which something of the account waits to be sent, but for suppliers that were shown
+// (by SIRET); 0 stands for a supplier that the account is not attached to.
+func (s *Store) WaitingStructures(ctx context.Context, account string, shown []string) ([]int64, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT DISTINCT coalesce((
+		    SELECT id_structure_cpp FROM chorus.structures
+		    WHERE account = $1 AND left(identifiant, 9) = left(w.siret, 9)
+		    ORDER BY identifiant = w.siret DESC, id_structure_cpp
+		    LIMIT 1), 0)
+		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w
+		WHERE siret <> ALL ($2)`, account, shown)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
 // Unsent lists which of the portal's invoices came to it by a deposit that this database knows nothing of, though a row of the account has their number: by their

@@ -147,6 +147,44 @@ func TestAQuarantineOfAnAccountThatMayNotSearch(t *testing.T) {
 	s.once("FORGOTTEN")
 }
 
+// An account that is not attached to the supplier any more is shown nothing of it, without a word. That proves nothing: neither that the database was not taken
+// back, nor that what is in doubt is not there.
+func TestWhatAnAccountIsNotShownIsNotAbsent(t *testing.T) {
+	for name, r := range map[string]rewind{"noticed by the database": rewinds[0], "noticed by nobody": rewinds[3]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+			sees := func(structures ...string) {
+				s.must(s.sim.SetAccount(chorustest.DefaultAccount.Login, func(a *chorustest.Account) { a.Structures = structures }))
+			}
+			stop := s.run()
+			s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+			stop()
+			id := s.insert(invoicetest.Invoice{Numero: "FORGOTTEN"}.UBL())
+			r.prepare(s)
+			s.db.Pool.Reset()
+			stop = s.run()
+			s.await(id, store.Deposited, store.Integrated, store.Settled)
+			stop()
+			r.happens(s)
+			s.db.Pool.Reset()
+			s.exec(s.db.URL, `UPDATE chorus.accounts SET next_at = '-infinity'`) // the structures are listed anew
+			sees("11111111100011")
+			s.start()
+			s.until("it waits for a person, or is long past the horizon, or was sent again", `
+				SELECT state IN ('deposited', 'integrated', 'settled') OR (SELECT coalesce(pause_reason LIKE 'NOT_VOUCHED: %', false) FROM chorus.accounts) OR in_doubt_since < clock_timestamp() - interval '8 seconds'
+				FROM chorus.invoices WHERE id = $1`, id)
+			s.once("FORGOTTEN")
+			sees()
+			s.exec(s.db.URL, `UPDATE chorus.accounts SET next_at = '-infinity'`)
+			s.until("it is attached again", `SELECT count(*) > 1 FROM chorus.structures`)
+			s.must(store.New(s.db.Pool).SetPaused(t.Context(), "default", false, ""))
+			s.await(id, store.Deposited, store.Integrated, store.Settled)
+			s.once("FORGOTTEN")
+		})
+	}
+}
+
 // says checks that /readyz, stats and todo say what the default account waits for.
 func (s *site) says(w *worker.Worker, what string) {
 	s.t.Helper()
