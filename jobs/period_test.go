@@ -17,7 +17,7 @@ func TestAPeriodThatEndsBeforeItBeginsIsNeverComplete(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	l := &listing{since: now.AddDate(0, 0, 3), until: now, done: make(chan struct{})}
-	j.list1(t.Context(), &Account{}, l)
+	j.list1(t.Context(), &Account{}, 0, l)
 	if l.complete || l.err != nil {
 		t.Errorf("the listing is %+v", l)
 	}
