@@ -37,6 +37,7 @@ type Document struct {
 	Devise            string              // BT-5, ISO 4217
 	Cadre             string              // BT-23
 	CodeService       string              // BT-10, or where Chorus Pro's own UBL has it
+	ServiceFiller     string              // what stands there instead and says that there is none, as "NA"
 	Engagement        string              // BT-13
 	Profil            string              // BT-24
 	Paiement          string              // BT-81, UNTDID 4461: the first one

@@ -100,7 +100,9 @@ func newDocument(s *syntax, t *tree.Tree) *Document {
 	d.Numero = d.At("BT-1").Text
 	d.Type = text("BT-3")
 	d.Devise = text("BT-5")
-	d.CodeService = unlessFiller(text("BT-10"))
+	if d.CodeService = text("BT-10"); isFiller(d.CodeService) {
+		d.CodeService, d.ServiceFiller = "", d.CodeService
+	}
 	d.Engagement = unlessFiller(text("BT-13"))
 	d.Cadre = text("BT-23")
 	d.Profil = text("BT-24")

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -108,14 +109,15 @@ func (j *Jobs) recipientFailed(ctx context.Context, acct *Account, r store.Recip
 // demands says what an invoice lacks that its recipient demands, as far as the directory knows. wait: what it says would stop the invoice and is not fresh, or only the
 // annuaire says so, so the portal is being asked, and the invoice is to be looked at again a little later. Where it cannot be asked in time, what is old is a warning.
 func (j *Jobs) demands(ctx context.Context, acct *Account, facts store.Facts) (found []rules.Finding, wait bool, err error) {
-	r, err := j.Store.NoteRecipient(ctx, acct.Name, facts.DestinataireSIRET, facts.CodeService)
+	service := cmp.Or(facts.CodeService, facts.ServiceFiller)
+	r, err := j.Store.NoteRecipient(ctx, acct.Name, facts.DestinataireSIRET, service)
 	if err != nil || !r.Checked {
 		return nil, false, err
 	}
 	asked := rules.Recipient{
 		SIRET: r.SIRET, Name: r.Name, Known: r.Structure != 0 || r.Listed, Active: r.Active,
 		ServiceRequired: r.ServiceRequired, EngagementRequired: r.EngagementRequired, EitherRequired: r.EitherRequired, ServicesListed: r.ServicesListed,
-		Service: facts.CodeService, Engagement: facts.Engagement, CheckedAt: time.Now().Add(-r.Age),
+		Service: service, ServiceFiller: facts.CodeService == "" && service != "", Engagement: facts.Engagement, CheckedAt: time.Now().Add(-r.Age),
 	}
 	if s := r.Service; s != nil {
 		asked.ServiceKnown, asked.ServiceActive, asked.ServiceEngagement = true, s.Active, s.EngagementRequired != nil && *s.EngagementRequired

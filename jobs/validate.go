@@ -184,6 +184,7 @@ func read(doc, fields []byte, o rules.Options) (store.Facts, []rules.Finding) {
 		Devise:            printable(d.Devise),
 		Cadre:             printable(d.Cadre),
 		CodeService:       printable(d.CodeService),
+		ServiceFiller:     printable(d.ServiceFiller),
 		Engagement:        printable(d.Engagement),
 	}
 	return facts, report.Findings

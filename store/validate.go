@@ -24,6 +24,7 @@ type Facts struct {
 	MontantTTC, MontantAPayer        decimal.NullDecimal
 	Devise, Cadre                    string
 	CodeService, Engagement          string
+	ServiceFiller                    string // in BT-10, what says that there is no service ("NA"); it is in no column
 
 	Findings []RuleFinding `json:"-"` // what the rules say of the document, errors first
 }

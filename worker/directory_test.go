@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -25,29 +26,33 @@ func TestTheRecipientsDemandsAreKnownBeforeSending(t *testing.T) {
 		"99999999700023": {Numero: "SERVICE-EJ", CodeService: "SERV_EJ", Engagement: "EJ-1"},
 		"99999999700049": {Numero: "INACTIVE"},
 		"99999999700056": {Numero: "UNKNOWN"},
+		"12345678200051": {Numero: "NOTHING-WANTED"},
 	}
 	for siret, inv := range known {
 		inv.DestinataireSIRET = siret
 		h.insert(inv.UBL())
 	}
-	h.until("all recipients are known", `SELECT count(*) = 6 AND bool_and(checked_at IS NOT NULL) FROM chorus.recipients`)
+	h.until("all recipients are known", `SELECT count(*) = 7 AND bool_and(checked_at IS NOT NULL) FROM chorus.recipients`)
 	// The service that an invoice names is asked about once it has been named of a recipient that is known.
 	h.insert(invoicetest.Invoice{Numero: "SERVICE-EJ-2", DestinataireSIRET: "99999999700023", CodeService: "SERV_EJ", Engagement: "EJ-1"}.UBL())
 	h.until("the service is known", `SELECT engagement_required FROM chorus.recipient_services WHERE code = 'SERV_EJ'`)
 
-	for code, inv := range map[string]invoicetest.Invoice{
-		"CH-SERVICE-REQUIRED":      {DestinataireSIRET: "12345678200028"},
-		"CH-SERVICE-UNKNOWN":       {DestinataireSIRET: "12345678200028", CodeService: "NOT-THERE"},
-		"CH-ENGAGEMENT-REQUIRED":   {DestinataireSIRET: "12345678200036"},
-		"CH-SERVICE-OR-ENGAGEMENT": {DestinataireSIRET: "99999999700031"},
-		"CH-SERVICE-ENGAGEMENT":    {DestinataireSIRET: "99999999700023", CodeService: "SERV_EJ"},
-		"CH-RECIPIENT-INACTIVE":    {DestinataireSIRET: "99999999700049"},
-		"CH-RECIPIENT-UNKNOWN":     {DestinataireSIRET: "99999999700056"},
+	for n, broken := range []struct {
+		code string
+		invoicetest.Invoice
+	}{
+		{"CH-SERVICE-REQUIRED", invoicetest.Invoice{DestinataireSIRET: "12345678200028"}},
+		{"CH-SERVICE-REQUIRED", invoicetest.Invoice{DestinataireSIRET: "12345678200028", CodeService: "NA"}},
+		{"CH-SERVICE-UNKNOWN", invoicetest.Invoice{DestinataireSIRET: "12345678200028", CodeService: "NOT-THERE"}},
+		{"CH-SERVICE-UNKNOWN", invoicetest.Invoice{DestinataireSIRET: "12345678200051", CodeService: "N/A"}}, // it demands none, and this is none of its own
+		{"CH-ENGAGEMENT-REQUIRED", invoicetest.Invoice{DestinataireSIRET: "12345678200036"}},
+		{"CH-SERVICE-OR-ENGAGEMENT", invoicetest.Invoice{DestinataireSIRET: "99999999700031"}},
+		{"CH-SERVICE-ENGAGEMENT", invoicetest.Invoice{DestinataireSIRET: "99999999700023", CodeService: "SERV_EJ"}},
+		{"CH-RECIPIENT-INACTIVE", invoicetest.Invoice{DestinataireSIRET: "99999999700049"}},
+		{"CH-RECIPIENT-UNKNOWN", invoicetest.Invoice{DestinataireSIRET: "99999999700056"}},
 	} {
-		inv.Numero = "B-" + strings.TrimPrefix(code, "CH-")
-		if len(inv.Numero) > 20 {
-			inv.Numero = inv.Numero[:20]
-		}
+		code, inv := broken.code, broken.Invoice
+		inv.Numero = fmt.Sprintf("B-%d", n)
 		got := h.await(h.insert(inv.UBL()), store.Invalid, store.Deposited, store.Rejected, store.Integrated, store.Settled)
 		if got.State != store.Invalid || *got.ReasonCode != code {
 			t.Errorf("%s: %s %v", code, got.State, got.ReasonCode)
@@ -56,6 +61,15 @@ func TestTheRecipientsDemandsAreKnownBeforeSending(t *testing.T) {
 		if n := len(h.sim.Deposits(inv.Numero)); n != 0 {
 			t.Errorf("%s: deposited %d times", code, n)
 		}
+	}
+	// A service may be called as others say that there is none.
+	h.sim.SetStructure("12345678200044", func(s *chorustest.Structure) {
+		s.Services = append(s.Services, chorustest.Service{ID: 9, Code: "000", Libelle: "Service central"})
+	})
+	central := invoicetest.Invoice{DestinataireSIRET: "12345678200044", CodeService: "000", Engagement: "EJ-1"}
+	for _, central.Numero = range []string{"CENTRAL", "CENTRAL-2"} {
+		h.await(h.insert(central.UBL()), store.Integrated, store.Settled)
+		h.until("the recipient is known", `SELECT checked_at IS NOT NULL FROM chorus.recipients WHERE siret = '12345678200044'`)
 	}
 	good := h.insert(invoicetest.Invoice{Numero: "GOOD", DestinataireSIRET: "12345678200028", CodeService: "SERVICE_DEST_SERV_OBL"}.UBL())
 	h.await(good, store.Integrated, store.Settled)

@@ -174,8 +174,8 @@ var headerRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SERVICE-NONE", Severity: Warning, Term: "BT-10", Source: "fillers of Peppol and of ERPs", Weight: "G",
-			Text: "BT-10 (service code) holds a word that says that there is none", TextFR: "BT-10 (code service) contient un mot qui dit qu'il n'y en a pas",
+			Code: "CH-SERVICE-NONE", Severity: Warning, Term: "BT-10", Source: "fillers of Peppol and of ERPs; docs/documents.md", Weight: "G",
+			Text: "BT-10 (service code) holds a word that says that there is none: the portal looks for a service of that name", TextFR: "BT-10 (code service) contient un mot qui dit qu'il n'y en a pas : le portail cherche un service de ce nom",
 			Remedy: "Leave it out, or write the service code.", RemedyFR: "Supprimez-le, ou écrivez le code service.",
 		},
 		find: func(d *invoice.Document) []hit {

@@ -80,7 +80,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-SELLER-ADDRESS", Severity: Warning, Term: "BT-34", Source: "others' clients", Weight: "G",
+			Code: "CH-SELLER-ADDRESS", Severity: Error, Term: "BT-34", Source: "docs/documents.md", Weight: "S",
 			Text:   "the supplier's SIRET stands in the electronic address (BT-34) only, where Chorus Pro does not look",
 			TextFR: "le SIRET du fournisseur ne figure que dans l'adresse électronique (BT-34), que Chorus Pro ne lit pas",
 			Remedy: "Write it in BT-30 or BT-29 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-30 ou BT-29, avec le référentiel 0009.",
@@ -105,7 +105,7 @@ var partyRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
-			Code: "CH-BUYER-ADDRESS", Severity: Warning, Term: "BT-49", Source: "others' clients", Weight: "G",
+			Code: "CH-BUYER-ADDRESS", Severity: Error, Term: "BT-49", Source: "docs/documents.md", Weight: "S",
 			Text:   "the recipient's SIRET stands in the electronic address (BT-49) only, where Chorus Pro does not look",
 			TextFR: "le SIRET du destinataire ne figure que dans l'adresse électronique (BT-49), que Chorus Pro ne lit pas",
 			Remedy: "Write it in BT-47 or BT-46 too, with the scheme 0009.", RemedyFR: "Écrivez-le aussi dans BT-47 ou BT-46, avec le référentiel 0009.",

@@ -15,7 +15,8 @@ type Recipient struct {
 	EitherRequired     bool // one of the two at least
 	ServicesListed     bool // all its services are known: one that is not among them does not exist
 
-	Service           string // that the invoice names; "" when it names none
+	Service           string // that the invoice names, as it stands there; "" when it names none
+	ServiceFiller     bool   // what stands there says that there is none ("NA"), unless the recipient has a service of that code
 	ServiceKnown      bool
 	ServiceActive     bool
 	ServiceEngagement bool // this service demands a commitment number
@@ -24,6 +25,9 @@ type Recipient struct {
 
 	CheckedAt time.Time // when the portal was asked
 }
+
+// named tells an invoice that names a service.
+func (r Recipient) named() bool { return r.Service != "" && (!r.ServiceFiller || r.ServiceKnown) }
 
 // recipientRule is one demand of a recipient. Its texts may hold %r (the recipient), %s (the service) and %e (the commitment).
 type recipientRule struct {
@@ -49,13 +53,15 @@ var recipientRules = []recipientRule{
 		Text: "the recipient %r demands a service code (BT-10) and there is none", TextFR: "le destinataire %r exige un code service (BT-10) et il n'y en a pas",
 		Remedy:   "Write the service code that the order names.",
 		RemedyFR: "Renseignez le code service indiqué par la commande.",
-	}, func(r Recipient) bool { return r.ServiceRequired && r.Service == "" }},
+	}, func(r Recipient) bool { return r.ServiceRequired && !r.named() }},
 	{Rule{
 		Code: "CH-SERVICE-UNKNOWN", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
 		Text: "the recipient %r has no service %s", TextFR: "le destinataire %r n'a pas de service %s",
 		Remedy:   "Write a service code of this recipient, as the order names it, or leave it out where none is demanded.",
 		RemedyFR: "Renseignez un code service de ce destinataire, celui de la commande, ou supprimez-le s'il n'est pas exigé.",
-	}, func(r Recipient) bool { return r.Service != "" && r.ServicesListed && !r.ServiceKnown }},
+	}, func(r Recipient) bool {
+		return r.Service != "" && r.ServicesListed && !r.ServiceKnown && (r.named() || !r.ServiceRequired)
+	}},
 	{Rule{
 		Code: "CH-SERVICE-INACTIVE", Severity: Error, Term: "BT-10", Source: "docs/chorus-pro.md §5.3", Weight: "S",
 		Text: "the service %s of the recipient %r is not active any more", TextFR: "le service %s du destinataire %r n'est plus actif",
@@ -85,7 +91,7 @@ var recipientRules = []recipientRule{
 		Remedy:   "Write the one that the order names.",
 		RemedyFR: "Renseignez celui qu'indique la commande.",
 	}, func(r Recipient) bool {
-		return r.EitherRequired && r.Service == "" && r.Engagement == "" && !r.ServiceRequired && !r.EngagementRequired
+		return r.EitherRequired && !r.named() && r.Engagement == "" && !r.ServiceRequired && !r.EngagementRequired
 	}},
 	{Rule{
 		Code: "CH-ENGAGEMENT-UNKNOWN", Severity: Warning, Term: "BT-13", Source: "docs/chorus-pro.md §5.4: as OCA asks; that the portal refuses such an invoice is a guess", Weight: "G",
