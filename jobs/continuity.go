@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,16 +65,22 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 // mostAgain is how often a page that could not be had is asked for again, and mostAnew how often all of them, before the rest is left for later.
 const mostAgain, mostAnew = 5, 3
 
-// comparePages reads what the portal has got. It ends at the first invoice that shows that the database was taken back.
+// comparePages reads what the portal has got. An invoice may show that the database was taken back, or that its clock is behind: a quarantine
+// that began by such a clock would hold too little, so that comes first.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
 	shown := []string{}
-	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now, PageSize: most, MayGrow: true}
+	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now.Add(far), PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
+		if day := toCome(p.Factures, c.Now); day != "" {
+			return true, &store.Lag{Day: day, Now: c.Now}
+		}
 		for _, f := range p.Factures {
 			shown = append(shown, f.CodeFournisseur)
 		}
-		forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
-		return forgot != nil, err
+		if forgot == nil {
+			forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
+		}
+		return false, err
 	})
 	if err == nil && forgot == nil {
 		err = j.mayList(ctx, acct, c, shown)
@@ -101,6 +108,23 @@ func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, s
 		}
 	}
 	return nil
+}
+
+// A database that came back with a copy of its machine may live in the past for a while. So deposits are asked for far beyond its now; and one of a day that it
+// has not come to yet shows that its clock is behind: whatever is counted by it proves nothing, until it has been put right.
+const (
+	far    = 365 * 24 * time.Hour
+	oneDay = 24 * time.Hour // the portal tells days, and somewhere it is tomorrow
+)
+
+// toCome is the day of a deposit that is still to come by our clock, "" when there is none.
+func toCome(page []chorus.Facture, now time.Time) string {
+	for _, f := range page {
+		if f.DateDepot.Time.After(now.Add(oneDay)) {
+			return f.DateDepot.Day()
+		}
+	}
+	return ""
 }
 
 // readPages reads a long listing, page by page, until all is read or use has enough. A page that fails or does not add up is asked for again, and not all that came
@@ -187,6 +211,10 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if ctx.Err() != nil || store.SQLState(err) != "" {
 		return err
 	}
+	if lag := (*store.Lag)(nil); errors.As(err, &lag) {
+		j.Log.Error(behind, "account", acct.Name, "error", lag)
+		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
+	}
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
@@ -209,6 +237,9 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	return j.Store.Compared(ctx, acct.Name, c)
 }
+
+// behind is what the log says when the portal tells of a day that is still to come.
+const behind = "PostgreSQL's clock is behind: nothing is sent for this account, and nothing counts as absent, until it has been put right (chrony, systemd-timesyncd)"
 
 const notVouched = store.NotVouched + "no worker was alive, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
 	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type listing struct {
 	since    time.Time
 	until    time.Time // the last moment of a day
+	now      time.Time // by the database's clock, at most, when it began
 	began    time.Time
 	done     chan struct{} // closed when what follows is known
 	complete bool
@@ -34,13 +36,13 @@ type listingCache struct {
 
 // listed returns a listing of all from since to until that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
 // each of the rows that wait for it.
-func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since, until time.Time, stale time.Duration) (*listing, error) {
+func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since, until, now time.Time, stale time.Duration) (*listing, error) {
 	key := store.StructureKey{Account: acct.Name, ID: structure}
 	j.listingOf.mu.Lock()
 	l := j.listingOf.of[key]
 	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
 	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
-		l = &listing{since: since, until: until, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
+		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
 		if j.listingOf.of == nil {
 			j.listingOf.of = map[store.StructureKey]*listing{}
 		}
@@ -72,6 +74,9 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
 	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, IDFournisseur: structure, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
+		if day := toCome(p.Factures, l.now); day != "" {
+			return true, &store.Lag{Day: day, Now: l.now}
+		}
 		for _, f := range p.Factures {
 			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
 				chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
@@ -79,7 +84,11 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 		return false, nil
 	})
 	l.pages = read.Page
+	var lag *store.Lag
 	switch {
+	case errors.As(err, &lag):
+		j.Log.Error(behind, "account", acct.Name, "error", lag)
+		return
 	case chorus.FaultOf(err) == chorus.FaultIncomplete:
 		return
 	case err != nil:
@@ -101,7 +110,11 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
-	l, err := j.listed(ctx, acct, structure, last.Since, time.Now().Add(j.Settings.Horizon()-last.Age), stale)
+	until := last.Now.Add(j.Settings.Horizon() - last.Age).Add(2 * oneDay)
+	if last.Age < 2*oneDay { // later a wrong clock would long have shown, and a bound spares pages
+		until = last.Now.Add(far)
+	}
+	l, err := j.listed(ctx, acct, structure, last.Since, until, last.Now, stale)
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}

@@ -125,6 +125,16 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 	return c, err
 }
 
+// Lag is the error that says that the database's clock is behind: Chorus Pro has got a deposit of a day that is still to come.
+type Lag struct {
+	Day string    // of that deposit, in Paris
+	Now time.Time // by the database's clock
+}
+
+func (l *Lag) Error() string {
+	return "Chorus Pro has got a deposit of " + l.Day + ", and by PostgreSQL's clock it is " + Stamp(l.Now)
+}
+
 // NotVouched begins the reason of a pause that the worker made: no worker was alive, and the account may not search. A person answers for it by resuming it.
 const NotVouched = "NOT_VOUCHED: "
 

@@ -31,7 +31,7 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
 		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at))::float8, evidence -> 'lookups',
-		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz
+		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz, clock_timestamp()
 		FROM chorus.attempts, chorus.installation
 		WHERE invoice_id = $1
 		ORDER BY n`, invoice)
@@ -43,7 +43,7 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 		var age float64
 		var lookups []byte
 		var quarantined, since *time.Time
-		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined, &since); err != nil {
+		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined, &since, &a.Now); err != nil {
 			return a, err
 		}
 		a.Age = seconds(age)

@@ -65,6 +65,7 @@ type Attempt struct {
 	ClaimedAt  time.Time
 	Older      bool          // than the last quarantine: a later one may be forgotten
 	Age        time.Duration // since it was claimed, or since that quarantine, by the database's clock
+	Now        time.Time     // by the same clock, when Age was read
 	Lookups    []Lookup
 	Tried      bool // a breaker was not simply closed when it began: what becomes of it matters to that
 }
