@@ -25,6 +25,20 @@ const (
 type console struct {
 	store *store.Store
 	turn  chan struct{}
+
+	users    func() []User // nil: nobody is asked who he is
+	secure   bool
+	sessions *sessions
+	hashing  chan struct{}
+}
+
+// Config is what the pages are served with.
+type Config struct {
+	Store *store.Store
+	// Users are those who may sign in, asked for at each request. Nil: nobody is asked; serve the pages to this machine alone then, or behind something that asks.
+	Users func() []User
+	// Secure says that browsers come by TLS: then they give the session's cookie to nobody else.
+	Secure bool
 }
 
 // view is a request for one page, in the language of its reader.
@@ -56,9 +70,12 @@ type maker func(context.Context, view) (content, error)
 // notFound is the error of a page about something that there is not.
 var notFound = errors.New("there is no such page")
 
-// Handler serves the pages. It has no sign-in: serve it to this machine alone, or behind something that has one.
-func Handler(s *store.Store) http.Handler {
-	c := &console{store: s, turn: make(chan struct{}, mostAtOnce)}
+// Handler serves the pages.
+func Handler(cfg Config) http.Handler {
+	c := &console{
+		store: cfg.Store, turn: make(chan struct{}, mostAtOnce),
+		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1),
+	}
 	mux := http.NewServeMux()
 	for path, build := range map[string]maker{
 		"/{$}":           c.overview,
@@ -68,6 +85,7 @@ func Handler(s *store.Store) http.Handler {
 		"/recipients":    c.recipients,
 		"/accounts":      c.accounts,
 		"/webhooks":      c.webhooks,
+		"/signin":        c.signinPage,
 		"/find":          c.find,
 		"/":              func(context.Context, view) (content, error) { return content{}, notFound },
 	} {
@@ -76,7 +94,9 @@ func Handler(s *store.Store) http.Handler {
 	mux.HandleFunc("GET /icon.svg", icon)
 	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
 	mux.HandleFunc("GET /style.css", stylesheet)
-	return secure(mux)
+	mux.HandleFunc("POST /signin", c.signIn)
+	mux.HandleFunc("POST /signout", c.signOut)
+	return secure(c.guard(mux))
 }
 
 // secure has browsers load nothing from elsewhere, run nothing, and keep nothing.
@@ -86,7 +106,7 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		next.ServeHTTP(w, r)

@@ -37,7 +37,7 @@ func newDesk(t testing.TB) *desk {
 		return pool
 	}
 	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL))}
-	d.Handler = console.Handler(d.store)
+	d.Handler = console.Handler(console.Config{Store: d.store})
 	return d
 }
 

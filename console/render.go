@@ -23,7 +23,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "accounts", "webhooks", "error"} {
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "accounts", "webhooks", "signin", "error"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -52,6 +52,8 @@ type frame struct {
 	Page   string
 	Switch string // the same page in the other language
 	Now    time.Time
+	Person person
+	Form   string // what the forms of this session carry
 	Data   any
 }
 
@@ -66,6 +68,7 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 	var page bytes.Buffer
 	err := templates[v.lang][body.page].Execute(&page, frame{
 		Title: body.title, Page: section(body.page), Switch: v.URL.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data,
+		Person: personOf(v.Request), Form: personOf(v.Request).form,
 	})
 	if err != nil {
 		http.Error(w, "This page cannot be shown: its template broke, which is a fault of choriste.", http.StatusInternalServerError)

@@ -51,6 +51,7 @@ type cli struct {
 	Resume   resumeCmd   `cmd:"" help:"Go on with a paused account."`
 	Explain  explainCmd  `cmd:"" help:"Say what an answer of Chorus Pro, PISTE or choriste means, who must act, and what to do."`
 	Webhooks webhooksCmd `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
+	Password passwordCmd `cmd:"" help:"Make what stands for a password in the file of those who may sign in to the console."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`
 

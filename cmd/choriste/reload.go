@@ -59,13 +59,13 @@ func reload(ctx context.Context, getenv func(string) string, files []watched, hu
 			err = set(s)
 		}
 		if err != nil {
-			log.Error("the accounts and webhooks were not reloaded: the ones from before stay", "error", err)
+			log.Error("the accounts, webhooks and users were not reloaded: the ones from before stay", "error", err)
 			for _, f := range s.files { // what was named before is watched on: the mistake may be a name
 				now = slices.DeleteFunc(now, func(w watched) bool { return w.name == f.name })
 			}
 			files = append(now, s.files...)
 		} else {
-			log.Info("accounts reloaded", "accounts", len(s.Accounts), "webhooks", len(s.Webhooks))
+			log.Info("accounts reloaded", "accounts", len(s.Accounts), "webhooks", len(s.Webhooks), "users", len(s.Users))
 			files = s.files
 		}
 		before = files

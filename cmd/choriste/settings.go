@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
@@ -52,6 +54,12 @@ type settings struct {
 	Log             string
 	ForeignHosts    bool     // CHORISTE_FOREIGN_HOSTS=allow
 	Hosts           []string // by which the console is asked for, beside addresses and localhost
+
+	Console     string // auto, proxied, open or off
+	TLSCert     string
+	TLSKey      chorus.Secret
+	Certificate *tls.Certificate // of the two above
+	Users       []console.User   // of CHORISTE_USERS_FILE
 
 	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
 	Webhooks []jobs.Webhook   // of CHORISTE_WEBHOOKS_FILE
@@ -104,6 +112,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		problems = append(problems, s.relations()...)
 		problems = append(problems, s.configure(getenv)...)
 		problems = append(problems, s.configureWebhooks(getenv)...)
+		problems = append(problems, s.configureConsole(getenv)...)
 	}
 	if len(problems) > 0 {
 		texts := make([]string, len(problems))

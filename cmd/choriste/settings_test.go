@@ -87,7 +87,7 @@ func TestListenIsAHostAndAPort(t *testing.T) {
 		wrong(t, map[string]string{"CHORISTE_LISTEN": v}, "CHORISTE_LISTEN must be HOST:PORT, as 127.0.0.1:8080")
 	}
 	for _, v := range []string{":8080", "0.0.0.0:1", "[::1]:8080", "[::]:0", "localhost:65535", "[fe80::1%eth0]:80"} {
-		right(t, map[string]string{"CHORISTE_LISTEN": v})
+		right(t, map[string]string{"CHORISTE_LISTEN": v, "CHORISTE_CONSOLE": "off"})
 	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestListenIsAHostAndAPort(t *testing.T) {
 	for _, v := range []string{"evil.example:80", "a b", "*", "http://x", "a,,b", "-x"} {
 		wrong(t, map[string]string{"CHORISTE_HOSTS": v}, "CHORISTE_HOSTS must be names")
 	}
-	if s := right(t, map[string]string{"CHORISTE_HOSTS": "A.example, b", "CHORISTE_LISTEN": "Gate.example:80"}); fmt.Sprint(s.names()) != "[gate.example a.example b]" {
+	if s := right(t, map[string]string{"CHORISTE_HOSTS": "A.example, b", "CHORISTE_LISTEN": "Gate.example:80", "CHORISTE_CONSOLE": "open"}); fmt.Sprint(s.names()) != "[gate.example a.example b]" {
 		t.Errorf("%q", s.names())
 	}
 }

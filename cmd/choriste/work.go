@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/term"
 
-	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
@@ -85,22 +84,13 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", console.Handler(st))
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		mux.Handle("GET "+path, w.Handler(registry))
-	}
-	server := &http.Server{
-		Handler:           console.CheckHost(s.names(), mux),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	web := newWeb(s, st, w.Handler(registry), log)
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the HTTP server ended", "error", err)
 		}
 	}()
-	defer func() { _ = server.Close() }()
+	defer func() { _ = web.server.Close() }()
 	log.Info("listening", "address", listener.Addr().String(), "environment", s.Env, "api", hostOf(s.APIURL), "token", hostOf(s.TokenURL))
 
 	go reload(a.ctx, a.getenv, s.files, hup, reloadEvery, log, func(s settings) error {
@@ -108,6 +98,7 @@ func (workCmd) Run(a *app) error {
 			return err
 		}
 		w.SetWebhooks(s.Webhooks)
+		web.set(s)
 		return nil
 	})
 	return w.Run(a.ctx)

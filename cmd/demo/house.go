@@ -215,7 +215,7 @@ func (h *house) startWorker(ctx context.Context, url string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", console.Handler(store.New(pool)))
+	mux.Handle("/", console.Handler(console.Config{Store: store.New(pool)}))
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle("GET "+path, w.Handler(registry))
 	}

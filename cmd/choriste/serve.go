@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/store"
+)
+
+// web is what a worker serves over HTTP. Users and certificate are those of the settings that were read last.
+type web struct {
+	settings atomic.Pointer[settings]
+	server   *http.Server
+	asks     bool // who somebody is
+}
+
+// newWeb serves the console, if it is wanted, and probes beside it, which ask nobody who he is.
+func newWeb(s settings, st *store.Store, probes http.Handler, log *slog.Logger) *web {
+	w := &web{asks: len(s.Users) > 0}
+	w.settings.Store(&s)
+	mux := http.NewServeMux()
+	if s.Console != consoleOff {
+		cfg := console.Config{Store: st, Secure: s.Certificate != nil || s.Console == consoleProxied}
+		if w.asks {
+			cfg.Users = func() []console.User { return w.settings.Load().Users }
+		}
+		mux.Handle("/", console.Handler(cfg))
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, probes)
+	}
+	w.server = &http.Server{
+		Handler:           console.CheckHost(s.names(), mux),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if s.Console == consoleOpen && !loopback(s.Listen) {
+		log.Warn("whoever reaches this address sees every page of the console, as CHORISTE_CONSOLE says", "address", s.Listen)
+	}
+	return w
+}
+
+// serve answers until the server is closed; by TLS where there is a certificate.
+func (w *web) serve(l net.Listener) error {
+	if w.settings.Load().Certificate == nil {
+		return w.server.Serve(l)
+	}
+	w.server.TLSConfig = &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return w.settings.Load().Certificate, nil },
+	}
+	return w.server.ServeTLS(l, "", "")
+}
+
+// set takes over who may sign in, and the certificate. What was not set at the start is not added later, and what was is not taken away: that would open what was closed.
+func (w *web) set(s settings) {
+	now := *w.settings.Load()
+	if w.asks {
+		now.Users = s.Users
+	}
+	if now.Certificate != nil && s.Certificate != nil {
+		now.Certificate = s.Certificate
+	}
+	w.settings.Store(&now)
+}

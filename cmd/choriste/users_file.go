@@ -1,0 +1,149 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/console"
+)
+
+// Who may reach the console (docs/console.md): the file of CHORISTE_USERS_FILE, the certificate, and what an address that others reach asks for.
+
+// mostUsers is how many people a file has at most.
+const mostUsers = 1000
+
+// The values of CHORISTE_CONSOLE.
+const (
+	consoleAuto    = "auto"    // without sign-in on this machine, with sign-in and TLS elsewhere
+	consoleProxied = "proxied" // with sign-in; TLS ends before it
+	consoleOpen    = "open"    // whoever reaches the address sees every page
+	consoleOff     = "off"     // probes and metrics alone
+)
+
+// usersFile is the reading of the file of users.
+type usersFile struct {
+	yamlFile
+	users []console.User
+}
+
+// configureConsole reads who may sign in, and refuses an address that others reach and that nothing protects.
+func (s *settings) configureConsole(getenv func(string) string) []error {
+	f := usersFile{yamlFile: yamlFile{path: getenv("CHORISTE_USERS_FILE"), getenv: getenv}}
+	if f.path != "" {
+		f.files = append(f.files, watch(f.path))
+		f.read()
+		s.Users = f.users
+	}
+	problems := f.problems
+	for _, name := range []string{"CHORISTE_TLS_CERT", "CHORISTE_TLS_KEY_FILE"} {
+		if v := getenv(name); v != "" {
+			f.files = append(f.files, watch(v))
+		}
+	}
+	s.files = append(s.files, f.files...)
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		problems = append(problems, errors.New("CHORISTE_TLS_CERT and CHORISTE_TLS_KEY go together: set both or neither"))
+	} else if s.TLSCert != "" {
+		pair, err := readPair(s.TLSCert, s.TLSKey)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		s.Certificate = pair
+	}
+	switch {
+	case s.Console == consoleProxied && f.path == "":
+		problems = append(problems, errors.New("CHORISTE_CONSOLE is proxied, and CHORISTE_USERS_FILE is not set: nobody would be asked who he is"))
+	case (s.Console == consoleAuto || s.Console == "") && s.Listen != "" && !loopback(s.Listen) && (f.path == "" || s.TLSCert == ""):
+		problems = append(problems, fmt.Errorf("CHORISTE_LISTEN %s can be reached from other machines: set CHORISTE_USERS_FILE, CHORISTE_TLS_CERT and CHORISTE_TLS_KEY, or CHORISTE_CONSOLE to "+
+			"proxied (sign-in here, TLS ends before it), off (probes and metrics alone) or open (whoever reaches it sees every page)", s.Listen))
+	}
+	return problems
+}
+
+// loopback tells that an address leads to this machine alone.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback() || host == "localhost"
+}
+
+// mostCertificate is more than any chain of certificates has, in bytes.
+const mostCertificate = 1 << 20
+
+func readPair(file string, key chorus.Secret) (*tls.Certificate, error) {
+	in, info, err := openRegular(file)
+	if err != nil {
+		return nil, fmt.Errorf("CHORISTE_TLS_CERT: %w", err)
+	}
+	_ = in.Close()
+	if info.Size() > mostCertificate {
+		return nil, fmt.Errorf("CHORISTE_TLS_CERT: the file is larger than %d bytes", mostCertificate)
+	}
+	cert, err := os.ReadFile(file)
+	if err != nil {
+		return nil, errors.New("CHORISTE_TLS_CERT: the file cannot be read")
+	}
+	pair, err := tls.X509KeyPair(cert, []byte(key.Reveal()))
+	if err != nil { // its text may quote the key
+		return nil, errors.New("CHORISTE_TLS_CERT and CHORISTE_TLS_KEY are no certificate in PEM and its key")
+	}
+	return &pair, nil
+}
+
+func (f *usersFile) read() {
+	if _, info, err := openRegular(f.path); err == nil && info.Mode().Perm()&^mostMode(f.getenv, f.path) != 0 {
+		f.problems = append(f.problems, fmt.Errorf("CHORISTE_USERS_FILE: others may read the file (mode %04o): chmod 600 it", info.Mode().Perm()))
+		return
+	}
+	f.document("CHORISTE_USERS_FILE", map[string]func(*yaml.Node){
+		"users": func(n *yaml.Node) {
+			list := f.list(n, "users")
+			if len(list) > mostUsers {
+				f.wrong(n, "there are %d users: at most %d are taken", len(list), mostUsers)
+				return
+			}
+			for _, item := range list {
+				f.user(item)
+			}
+		},
+	})
+	if len(f.users) == 0 && len(f.problems) == 0 {
+		f.problems = append(f.problems, fmt.Errorf("%s: there is no user", f.path))
+	}
+}
+
+func (f *usersFile) user(n *yaml.Node) {
+	var name, role, hash string
+	before := len(f.problems)
+	f.fields(n, "a user", map[string]func(*yaml.Node){
+		"name": f.text("name", &name),
+		"role": f.text("role", &role),
+		"hash": f.formed("hash", &hash, console.CheckHash),
+	})
+	if len(f.problems) > before {
+		return
+	}
+	switch {
+	case !accountName.MatchString(name):
+		f.wrong(n, "a user needs a name, of letters, digits, _ . -")
+	case slices.ContainsFunc(f.users, func(u console.User) bool { return u.Name == name }):
+		f.wrong(n, "there is a user %s already", name)
+	case !slices.Contains(console.Roles, console.Role(role)):
+		f.wrong(n, "user %s needs a role: reader, operator or administrator", name)
+	case hash == "":
+		f.wrong(n, "user %s needs a hash: choriste password makes it", name)
+	default:
+		f.users = append(f.users, console.User{Name: name, Role: console.Role(role), Hash: hash})
+	}
+}

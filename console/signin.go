@@ -1,0 +1,185 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Who may see the pages. Without users nobody is asked: then the address must lead to this machine alone, or something before it asks.
+
+// person is who asks for a page; the zero value is somebody who was not asked who he is.
+type person struct {
+	Name string
+	Role Role
+	form string
+}
+
+type personKey struct{}
+
+// personOf is who asks.
+func personOf(r *http.Request) person {
+	p, _ := r.Context().Value(personKey{}).(person)
+	return p
+}
+
+// open are the paths that everybody may ask for.
+var open = []string{"/signin", "/style.css", "/icon.svg"}
+
+// guard lets in who has signed in, and no form that another site's page sends.
+func (c *console) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !ownForm(r) {
+			http.Error(w, "This was sent by another site's page, or by no page at all: it is refused.", http.StatusForbidden)
+			return
+		}
+		if c.users == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p, signed := c.signedIn(r)
+		switch {
+		case signed:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, p)))
+		case slices.Contains(open, r.URL.Path):
+			next.ServeHTTP(w, r)
+		case r.Method == http.MethodGet:
+			http.Redirect(w, r, "/signin?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+		default:
+			http.Error(w, "Sign in first: the session is over.", http.StatusForbidden)
+		}
+	})
+}
+
+// ownForm tells that a request comes from a page of this address. A browser says so in Origin, and newer ones in Sec-Fetch-Site; one that says nothing is refused.
+func ownForm(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return false
+	}
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return err == nil && (origin.Scheme == "http" || origin.Scheme == "https") && origin.Host == r.Host && r.Host != ""
+}
+
+// cookieName is that of the session. __Host- has the browser take it from this host alone, and by TLS alone.
+func (c *console) cookieName() string {
+	if c.secure {
+		return "__Host-choriste"
+	}
+	return "choriste"
+}
+
+// signedIn finds who has signed in. Somebody who is no longer in the file, or has another password since, has not.
+func (c *console) signedIn(r *http.Request) (person, bool) {
+	cookie, err := r.Cookie(c.cookieName())
+	if err != nil {
+		return person{}, false
+	}
+	s := c.sessions.find(cookie.Value, time.Now())
+	if s == nil {
+		return person{}, false
+	}
+	u, known := c.user(s.user)
+	if !known || !same(u.Hash, s.hash) {
+		return person{}, false
+	}
+	return person{u.Name, u.Role, s.form}, true
+}
+
+func (c *console) user(name string) (User, bool) {
+	list := c.users()
+	k := slices.IndexFunc(list, func(u User) bool { return u.Name == name })
+	if k < 0 {
+		return User{}, false
+	}
+	return list[k], true
+}
+
+// signin is what the form shows.
+type signin struct {
+	To    string
+	Name  string
+	Wrong string
+}
+
+// ownPath is where a reader is led to after signing in: a path of these pages, and nothing else.
+func ownPath(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(to, `\`) {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+func (c *console) signinPage(_ context.Context, v view) (content, error) {
+	if c.users == nil {
+		return content{to: "/"}, nil
+	}
+	return content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{To: ownPath(v.URL.Query().Get("to"))}}, nil
+}
+
+// mostForm is how many bytes a form has at most.
+const mostForm = 16 << 10
+
+// signIn takes a name and a password. What is wrong with them is not said, and takes as long whatever it is.
+func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
+	v := view{r, languageOf(r)}
+	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+	if c.users == nil || r.ParseForm() != nil {
+		http.Error(w, "There is nothing to sign in to.", http.StatusBadRequest)
+		return
+	}
+	s := signin{To: ownPath(r.PostForm.Get("to")), Name: cutAt(shown(r.PostForm.Get("name")), 60)}
+	refuse := func(status int, en, fr string) {
+		s.Wrong = v.t(en, fr)
+		render(w, v, status, content{page: "signin", title: v.t("Sign in", "Connexion"), data: s})
+	}
+	name, password := r.PostForm.Get("name"), r.PostForm.Get("password")
+	if len(name) > 100 || len(password) > MostPassword {
+		name, password = "", ""
+	}
+	if !c.sessions.may(name, time.Now()) {
+		w.Header().Set("Retry-After", "60")
+		refuse(http.StatusTooManyRequests, "Too many tries: wait a minute.", "Trop d'essais : attendez une minute.")
+		return
+	}
+	u, known := c.user(name)
+	if !known {
+		u.Hash = nobody
+	}
+	select { // one at a time: each takes memory
+	case c.hashing <- struct{}{}:
+	case <-r.Context().Done():
+		return
+	}
+	hash, err := readHash(u.Hash)
+	right := err == nil && hash.matches(password) && known
+	<-c.hashing
+	if !right {
+		refuse(http.StatusUnauthorized, "The name or the password is wrong.", "Le nom ou le mot de passe est faux.")
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: c.cookieName(), Value: c.sessions.begin(u, time.Now()), Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
+	})
+	http.Redirect(w, r, s.To, http.StatusSeeOther)
+}
+
+// nobody is the hash of no password: it is compared with where there is no such name, so that this takes as long.
+var nobody = argon{hashMemory, hashPasses, hashLanes, make([]byte, saltLength), make([]byte, keyLength)}.String()
+
+// signOut ends the session. Its form carries the session's own text.
+func (c *console) signOut(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+	if p := personOf(r); r.ParseForm() != nil || !same(r.PostForm.Get("form"), p.form) {
+		http.Error(w, "This form is not of this session: open the page again.", http.StatusForbidden)
+		return
+	}
+	if cookie, err := r.Cookie(c.cookieName()); err == nil {
+		c.sessions.end(cookie.Value)
+	}
+	http.SetCookie(w, &http.Cookie{Name: c.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode})
+	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+}
