@@ -73,10 +73,14 @@ func (s *Store) CheckLater(ctx context.Context, c Check, wait time.Duration) err
 	return err
 }
 
-// ForgetChecks deletes checks that were asked for longer ago than after, answered or not.
+// ForgetChecks deletes all checks that were asked for longer ago than after, answered or not, a thousand at a time.
 func (s *Store) ForgetChecks(ctx context.Context, after time.Duration) error {
-	_, err := s.pool.Exec(ctx, `
-		DELETE FROM chorus.checks
-		WHERE id IN (SELECT id FROM chorus.checks WHERE created_at < clock_timestamp() - $1::interval ORDER BY created_at LIMIT 1000)`, after)
-	return err
+	for {
+		tag, err := s.pool.Exec(ctx, `
+			DELETE FROM chorus.checks
+			WHERE id IN (SELECT id FROM chorus.checks WHERE created_at < clock_timestamp() - $1::interval ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)`, after)
+		if err != nil || tag.RowsAffected() < 1000 {
+			return err
+		}
+	}
 }

@@ -27,6 +27,9 @@ func (w *Worker) answerChecks(ctx context.Context) error {
 	if err != nil || time.Since(w.forgot) < time.Minute {
 		return err
 	}
+	if err := w.store.ForgetChecks(ctx, jobs.CheckFor); err != nil {
+		return err
+	}
 	w.forgot = time.Now()
-	return w.store.ForgetChecks(ctx, jobs.CheckFor)
+	return nil
 }

@@ -87,4 +87,15 @@ func TestChecksThatWaitAreBounded(t *testing.T) {
 	if store.SQLState(err) != "CH018" {
 		t.Errorf("one too many: %v", err)
 	}
+	// Whoever asks faster than a thousand times a minute leaves no more behind than others do.
+	h.exec(`UPDATE chorus.checks SET done_at = now(), ok = true, created_at = now() - interval '2 hours'`)
+	h.exec(`INSERT INTO chorus.checks (document) SELECT 'x' FROM generate_series(1, 1000)`)
+	h.exec(`UPDATE chorus.checks SET done_at = now(), ok = true, created_at = now() - interval '2 hours'`)
+	h.exec(`INSERT INTO chorus.checks (document) SELECT 'x' FROM generate_series(1, 10)`)
+	if err := store.New(h.db.Pool).ForgetChecks(t.Context(), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.count(`SELECT count(*) FROM chorus.checks`); n != 10 {
+		t.Errorf("%d are left", n)
+	}
 }

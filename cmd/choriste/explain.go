@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,10 +30,14 @@ func (c explainCmd) Run(a *app) error {
 	}
 	var found []answers.Help
 	head, _, _ := strings.Cut(what, " ") // of a reason as it stands in a row, the code
-	if r, known := rules.About(strings.ToUpper(strings.TrimRight(head, ":"))); known {
+	if r, known := rules.About(strings.ToUpper(strings.Trim(head, ":;,.\"'()"))); known {
 		found = append(found, operate.AboutRule(r))
 	}
-	for _, m := range answers.Explain(what) {
+	matches := answers.Explain(what)
+	if len(matches) == 0 && len(found) == 0 {
+		matches = answers.Explain(spoken(what))
+	}
+	for _, m := range matches {
 		found = append(found, m.Help())
 	}
 	if messages := answers.Messages(what); len(found) > 0 && len(messages) > 1 {
@@ -47,6 +52,10 @@ func (c explainCmd) Run(a *app) error {
 			if err := a.print(answers.Unknown(answers.Error, what)); err != nil {
 				return err
 			}
+		}
+		if c.Lang == "fr" {
+			return errors.New("non classé : le dictionnaire (docs/answers.md) ne connaît pas ceci. choriste conserve une telle réponse telle quelle (reason, statut_commentaire, " +
+				"les preuves de la requête), la compte (choriste_unknown_values_total) et ne renvoie rien à cause d'elle. Signalez le texte aux auteurs de choriste")
 		}
 		return errors.New("unclassified: the dictionary (docs/answers.md) does not know this. choriste keeps such an answer as it came (reason, statut_commentaire, " +
 			"the evidence of the request), counts it (choriste_unknown_values_total) and sends nothing again because of it. Report the text to the makers of choriste")
@@ -64,6 +73,20 @@ func (c explainCmd) Run(a *app) error {
 		c.show(a, h)
 	}
 	return nil
+}
+
+var (
+	saidBefore = regexp.MustCompile(`^(?i:code ?retour|statut|motif|etat|code)[ :=]+`)
+	notInCodes = regexp.MustCompile(`[^A-Za-z0-9]+`)
+)
+
+// spoken makes a code of one as people say or copy it: "Mise en paiement", "« rejetée »", "codeRetour=20001".
+func spoken(what string) string {
+	if len(what) > 100 {
+		return ""
+	}
+	s := saidBefore.ReplaceAllString(strings.TrimSpace(answers.Fold(what)), "")
+	return strings.ToUpper(strings.Trim(notInCodes.ReplaceAllString(s, "_"), "_"))
 }
 
 // explainWords are the labels, and what the words for programs mean to people.

@@ -26,15 +26,41 @@ func TestExplain(t *testing.T) {
 		{"explain FichierXml.ExchangedDocument.ID.value est obligatoire", 0, []string{"error INVOICE_NUMBER_FORM", "BT-1, chorus.invoices.numero_facture"}, ""},
 		{"explain L'engagement juridique 42 n'existe pas.|Un texte nouveau", 0, []string{"engagement   42", "error UNCLASSIFIED", "Un texte nouveau"}, ""},
 		{"explain Un texte nouveau", 1, nil, "means"},
+		{"explain  20001 ", 0, []string{"codeRetour 20001"}, ""},
+		{"explain codeRetour=20001", 0, []string{"codeRetour 20001"}, ""},
+		{"explain codeRetour : 20001", 0, []string{"codeRetour 20001"}, ""},
+		{"explain poq_msg_01_003", 0, []string{"POQ_MSG_01.003"}, ""},
+		{"explain http 503", 0, []string{"gateway HTTP 503"}, ""},
+		{"explain rejetée", 0, []string{"statut REJETEE"}, ""},
+		{"explain « REJETÉE »", 0, []string{"statut REJETEE"}, ""},
+		{"explain Mise  en paiement.", 0, []string{"statut MISE_EN_PAIEMENT"}, ""},
+		{"explain statut : à recycler", 0, []string{"statut A_RECYCLER"}, ""},
+		{"explain in integre", 0, []string{"etat_flux IN_INTEGRE"}, ""},
+		{"explain double fact", 0, []string{"motif DOUBLE_FACT"}, ""},
+		{"explain \x1b[31mDOUBLE_FACT\x1b[0m", 0, []string{"motif DOUBLE_FACT"}, "\x1b"},
+		{"explain \"IN_REJETE\"", 0, []string{"etat_flux IN_REJETE"}, ""},
+		{"explain (br-co-10),", 0, []string{"rule BR-CO-10"}, ""},
+		{"explain absent", 0, []string{"reason ABSENT"}, ""},
+		{"explain " + strings.Repeat("x", 100_000), 1, nil, "means"},
+		{"explain " + strings.Repeat("_", 100), 1, nil, "means"},
+		{"explain \xff\xfe\x00", 1, nil, "means"},
+		{"explain %s%n'; DROP TABLE x", 1, nil, "means"},
+		{"explain 99999", 1, nil, "means"},
+		{"explain -5", 1, nil, "means"},
+		{"explain --lang fr tout_autre_chose", 1, nil, "means"},
+		{"explain   ", 2, nil, "means"},
 		{"explain", 2, nil, "means"},
 		{"explain --lang de 20001", 2, nil, "means"},
 	} {
 		args := strings.Fields(c.args)
 		if rest, isText := strings.CutPrefix(c.args, "explain "); isText && !strings.HasPrefix(rest, "--") {
-			args = []string{"explain", rest}
+			args = []string{"explain", "--", rest}
 		}
 		var out, errOut bytes.Buffer
 		exit := run(t.Context(), args, func(string) string { return "" }, &out, &errOut)
+		if c.exit == 1 && strings.Contains(c.args, "--lang fr") != strings.Contains(errOut.String(), "non classé") {
+			t.Errorf("%.40s in another language: %s", c.args, errOut.String())
+		}
 		if exit != c.exit || c.exit != 0 && strings.Count(errOut.String(), "\n") != 1 {
 			t.Errorf("%s: exit status %d, %s", c.args, exit, errOut.String())
 		}
