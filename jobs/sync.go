@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -103,11 +104,29 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 		j.Log.Info("synchronised", "account", key.Account, "structure", key.ID, "changed", f.sum.Changed, "doubts", f.sum.Doubts)
 		j.Poke()
 	}
+	if len(f.sum.Held) > 0 {
+		f.sayHeld(ctx)
+	}
 	if f.sum.Doubles > 0 {
 		j.Metrics.Doubles.Add(float64(f.sum.Doubles))
 		j.Log.Error("the portal holds invoices twice: they are parked", "account", key.Account, "structure", key.ID, "count", f.sum.Doubles)
 	}
 	return j.Store.CanSearch(ctx, key.Account, true)
+}
+
+// sayHeld names who keeps news from being written down. They are read again, and the others go on. Our own sessions hold rows for moments only.
+func (f *feed) sayHeld(ctx context.Context) {
+	const moments = 5 // readings
+	holders, err := f.Store.RowHolders(ctx, f.sum.Held)
+	if err != nil {
+		f.Log.Warn("who has locked rows cannot be told", "error", store.Message(err))
+	}
+	holders = slices.DeleteFunc(holders, func(h store.LockHolder) bool { return h.Application == store.Application })
+	if len(holders) == 0 && f.st.Now.Sub(f.sum.Since) < moments*f.Settings.SyncEvery {
+		return
+	}
+	f.Log.Warn("another session has locked rows that the change feed has news of: they wait until its transaction ends",
+		"account", f.st.Account, "structure", f.st.ID, "rows", len(f.sum.Held), "first", f.sum.Held[0], "holder", store.HoldersText(holders))
 }
 
 // run reads the feed, in the way that the portal's filter allows. Where the portal shows what was not asked for, the filter is tried; if it is as it was

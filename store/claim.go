@@ -132,7 +132,8 @@ func (s *Store) SetClaims(ctx context.Context, tx pgx.Tx, ids, jobs []int64) err
 const notTaken = 10 * time.Second
 
 // Sweep gives back the rows whose job is gone before it took them over: deleted, cancelled, finished without doing its work, or fetched by a process that
-// died. It looks River's jobs up by number. This is what makes the table river_job disposable.
+// died. It looks River's jobs up by number. This is what makes the table river_job disposable. A row that another session has locked is left for the next
+// time.
 func (s *Store) Sweep(ctx context.Context) (int64, error) {
 	const lost = `
 		NOT EXISTS (
@@ -142,15 +143,14 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 		      AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
 		           OR j.state = 'running' AND j.attempted_at > clock_timestamp() - $1::interval)
 		)`
-	tag, err := s.pool.Exec(ctx, `
-		UPDATE chorus.invoices SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
-	if err != nil {
-		return 0, err
-	}
-	n := tag.RowsAffected()
-	for _, table := range []string{"structures", "remedies", "webhooks", "reconciliations"} {
-		tag, err = s.pool.Exec(ctx, `
-			UPDATE chorus.`+table+` SET claim = NULL, claimed_until = NULL WHERE claimed_until = 'infinity' AND `+lost, notTaken)
+	var n int64
+	for _, table := range []string{"invoices", "structures", "remedies", "webhooks", "reconciliations"} {
+		tag, err := s.pool.Exec(ctx, `
+			UPDATE chorus.`+table+`
+			SET claim = NULL, claimed_until = NULL
+			WHERE ctid = ANY (ARRAY(
+			    SELECT ctid FROM chorus.`+table+` WHERE claimed_until = 'infinity' AND `+lost+` FOR NO KEY UPDATE SKIP LOCKED
+			))`, notTaken)
 		if err != nil {
 			return n, err
 		}
@@ -225,8 +225,12 @@ func (s *Store) DueAccounts(ctx context.Context, tx pgx.Tx, lease time.Duration,
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// CancelRequested cancels the rows whose cancellation was asked for while a deposit was in the air that turned out not to have left.
+// CancelRequested cancels the rows whose cancellation was asked for while a deposit was in the air that turned out not to have left. A row that another
+// session has locked is left for the next time.
 func (s *Store) CancelRequested(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `UPDATE chorus.invoices SET state = 'cancelled' WHERE state = 'ready' AND cancel_requested_at IS NOT NULL`)
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.invoices
+		SET state = 'cancelled'
+		WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'ready' AND cancel_requested_at IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED)`)
 	return err
 }

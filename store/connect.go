@@ -47,6 +47,9 @@ var sessionSettings = map[string]string{
 // triggersOff is the one setting that only a superuser may change and that must be right: with replica, none of our rules hold.
 const triggersOff = "session_replication_role"
 
+// Application is the application_name of our connections.
+const Application = "choriste"
+
 // How long a connection may take: to be made, to each host, and to answer its first question.
 const (
 	connectWithin = 10 * time.Second
@@ -92,7 +95,7 @@ func PoolConfig(databaseURL string, also map[string]string) (*pgxpool.Config, er
 		}
 	}
 	// These two are startup parameters that PgBouncer knows. The encoding is one because it holds for the settings themselves.
-	conn.RuntimeParams["application_name"] = "choriste"
+	conn.RuntimeParams["application_name"] = Application
 	conn.RuntimeParams["client_encoding"] = "UTF8"
 	wanted, err := json.Marshal(settings)
 	if err != nil {

@@ -70,6 +70,12 @@ func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 	if u := mark.Before.Unsure; !u.IsZero() && u.After(mark.Was.Watermark) && mark.Read.Watermark.Sub(u) < mark.Unsure {
 		mark.Read.Watermark = u // and asked for again, in the hope of a better date
 	}
+	if at := mark.Before.Since; !at.IsZero() {
+		if mark.Read.Watermark.After(at) && mark.Read.Watermark.Sub(at) < mark.MostLate {
+			mark.Read.Watermark = at // and read again; what is locked for longer is found when changes are counted
+		}
+		mark.Read.WideFrom, mark.Read.WideAt = time.Time{}, time.Time{} // what is followed later was not late
+	}
 	late := max(mark.Before.Late, mark.missed(mark.Before))
 	if late > mark.Grace && mark.Learn > 0 {
 		mark.Read.Learning = mark.Now.Add(mark.Learn)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +51,8 @@ type Followed struct {
 	Doubts  int             // rows in doubt that were woken up, or ready ones that the portal turns out to hold
 	Unknown int             // invoices that no row of ours stands for
 	Doubles int             // rows parked because the portal holds another invoice of their number
+	Held    []int64         // rows that another session has locked: the lines about them wait
+	Since   time.Time       // the change of the earliest of these lines; zero: none
 	Unsure  time.Time       // of the earliest line whose date is too vague to tell whether it is newer than a final row; zero: none
 	Late    time.Duration   // how late the latest news was, as far as is known
 	Waits   []time.Duration // from the acknowledgement of a deposit to now, when its invoice was shown
@@ -64,9 +68,21 @@ func (f *Followed) Add(page Followed) {
 	f.Doubts += page.Doubts
 	f.Unknown += page.Unknown
 	f.Doubles += page.Doubles
+	f.Held = append(f.Held, page.Held...)
+	f.Since = earliest(f.Since, page.Since)
 	f.Unsure = earliest(f.Unsure, page.Unsure)
 	f.Late = max(f.Late, page.Late)
 	f.Waits = append(f.Waits, page.Waits...)
+}
+
+// hold keeps a line that could not be followed, because the row is locked. The feed is read again from it on (endOfFeed).
+func (f *Followed) hold(row int64, seen Seen, mark FeedMark) {
+	at := seen.StatutDate
+	if at.IsZero() {
+		at = mark.Was.Watermark
+	}
+	f.Held = append(f.Held, row)
+	f.Since = earliest(f.Since, at)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -77,8 +93,8 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // Follow stores what the portal shows: rows of ours take the statut and move on with it; rows in doubt that may be meant are looked up at once; what no
-// row stands for is kept as a stranger, and a row whose number the portal turns out to hold twice is parked. It returns ErrGone, and stores nothing, when
-// another job reads the feed by now.
+// row stands for is kept as a stranger, and a row whose number the portal turns out to hold twice is parked. A line about a row that another session has
+// locked waits, and keeps no other one waiting. It returns ErrGone, and stores nothing, when another job reads the feed by now.
 func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followed, error) {
 	var did Followed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -115,7 +131,7 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 			did.Settled++
 		}
 	}
-	hits, err := lockHits(ctx, tx, mark.Account, page)
+	hits, held, err := lockHits(ctx, tx, mark.Account, page)
 	if err != nil {
 		return err
 	}
@@ -124,6 +140,12 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		moves []following
 		taken []int64 // what rows of ours stand for
 	)
+	for id, lines := range held {
+		for _, k := range lines {
+			ours[k] = true
+			did.hold(id, page[k], mark)
+		}
+	}
 	for _, h := range hits {
 		ours[h.k] = true
 		seen := page[h.k]
@@ -177,7 +199,13 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 	for k, seen := range page {
 		numbers[k] = seen.NumeroFacture
 	}
-	did.Doubles, err = doubles(ctx, tx, mark.Account, numbers)
+	found, waiting, err := doubles(ctx, tx, mark.Account, numbers, true)
+	did.Doubles = found
+	for _, seen := range page {
+		if row, waits := waiting[seen.IdentifiantFactureCPP]; waits {
+			did.hold(row, seen, mark)
+		}
+	}
 	return err
 }
 
@@ -235,17 +263,18 @@ type hit struct {
 }
 
 // lockHits finds the rows that a page is about: by the portal's own identifier; by flux where that is not known yet; by business key for rows in doubt,
-// and for rows about to be sent, which must not be. Rows are locked in the order of their id.
-func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) ([]hit, error) {
+// and for rows about to be sent, which must not be. Rows are locked in the order of their id. held are the rows that another session has locked, and
+// the lines about them: an application may lock its rows for as long as it likes.
+func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits []hit, held map[int64][]int, err error) {
 	var (
-		ids    = make([]int64, len(page))
+		cpps   = make([]int64, len(page))
 		fluxes = make([]string, len(page))
 		nums   = make([]string, len(page))
 		sirens = make([]string, len(page))
 		years  = make([]int, len(page))
 	)
 	for k, f := range page {
-		ids[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren(), f.DateFacture.Year()
+		cpps[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren(), f.DateFacture.Year()
 	}
 	rows, err := tx.Query(ctx, `
 		WITH seen AS (
@@ -259,21 +288,39 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) ([]hi
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_facture = seen.numero
 		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
 		)
-		SELECT `+invoiceColumns+`, hit.k::int - 1
+		SELECT i.id, hit.k::int - 1
 		FROM hit
 		JOIN chorus.invoices i ON i.id = hit.id
-		WHERE i.account = $1
-		ORDER BY i.id
-		FOR UPDATE OF i`, account, ids, fluxes, nums, sirens, years)
+		WHERE i.account = $1`, account, cpps, fluxes, nums, sirens, years)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (hit, error) {
-		var h hit
-		var err error
-		h.Invoice, err = scanInvoice(row, &h.k)
-		return h, err
-	})
+	held = map[int64][]int{} // until they are locked
+	var id int64
+	var k int
+	if _, err = pgx.ForEachRow(rows, []any{&id, &k}, func() error {
+		held[id] = append(held[id], k)
+		return nil
+	}); err != nil || len(held) == 0 {
+		return nil, nil, err
+	}
+	rows, err = tx.Query(ctx, `
+		SELECT `+invoiceColumns+`
+		FROM chorus.invoices i
+		WHERE i.id = ANY ($1)
+		ORDER BY i.id
+		FOR UPDATE SKIP LOCKED`, slices.Collect(maps.Keys(held)))
+	if err != nil {
+		return nil, nil, err
+	}
+	locked, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row) })
+	for _, i := range locked {
+		for _, k := range held[i.ID] {
+			hits = append(hits, hit{i, k})
+		}
+		delete(held, i.ID)
+	}
+	return hits, held, err
 }
 
 // news tells whether the portal shows something that the row does not say yet. The latest statut by the portal's own date counts; of two with the same

@@ -9,7 +9,7 @@ import (
 
 // Quiet settles integrated rows that have had no news for so long since the last statut that was to be expected (docs/states.md, "When an invoice is
 // settled"): the payment has been ordered; or the recipient never reports payments and the invoice is with it or its accountant, where nobody waits for
-// the supplier.
+// the supplier. A row that another session has locked is left for the next time.
 func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.invoices i
@@ -18,12 +18,18 @@ func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) 
 		    reason = CASE WHEN t.awaits_payment THEN 'payment was ordered and nothing more has been reported for the quiet period'
 		                  ELSE 'this recipient never reports payments, and nothing has been reported for the quiet period' END
 		FROM chorus.statuts t
-		WHERE i.state = 'integrated'
-		  AND i.statut_courant_date < clock_timestamp() - $1::interval
-		  AND t.code = i.statut_courant
-		  AND (t.awaits_payment
-		       OR t.next_actor IN ('recipient', 'accountant')
-		          AND EXISTS (SELECT FROM chorus.recipients r WHERE r.siret = i.destinataire_siret AND r.never_reports_payment))`, period)
+		WHERE t.code = i.statut_courant
+		  AND i.id IN (
+		      SELECT q.id
+		      FROM chorus.invoices q
+		      JOIN chorus.statuts t ON t.code = q.statut_courant
+		      WHERE q.state = 'integrated'
+		        AND q.statut_courant_date < clock_timestamp() - $1::interval
+		        AND (t.awaits_payment
+		             OR t.next_actor IN ('recipient', 'accountant')
+		                AND EXISTS (SELECT FROM chorus.recipients r WHERE r.siret = q.destinataire_siret AND r.never_reports_payment))
+		      FOR NO KEY UPDATE OF q SKIP LOCKED
+		  )`, period)
 	return tag.RowsAffected(), err
 }
 

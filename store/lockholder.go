@@ -64,6 +64,26 @@ func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) 
 	})
 }
 
+// RowHolders finds the sessions that have locked one of these invoices. A row that several have locked together tells of none.
+func (s *Store) RowHolders(ctx context.Context, ids []int64) ([]LockHolder, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, ''), a.xact_start
+		FROM (SELECT DISTINCT xmax AS locker FROM chorus.invoices WHERE id = ANY ($1)) i
+		JOIN pg_catalog.pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = i.locker
+		JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+		WHERE EXISTS (SELECT FROM pg_catalog.pg_locks t WHERE t.pid = l.pid AND t.granted AND t.relation = 'chorus.invoices'::regclass)
+		ORDER BY a.xact_start
+		LIMIT 5`, ids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h LockHolder, err error) {
+		h.On = []string{"chorus.invoices"}
+		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since)
+		return h, err
+	})
+}
+
 // Text names the holder in one line; its login only where not everybody reads it.
 func (h LockHolder) Text(login bool) string {
 	if h.PID == 0 {

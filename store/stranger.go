@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,7 +70,7 @@ func takeOver(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 	if err := strangers(ctx, tx, StructureKey{Account: i.Account}, nil, []int64{seen.IdentifiantFactureCPP}); err != nil {
 		return err
 	}
-	_, err := doubles(ctx, tx, i.Account, []string{i.NumeroFacture})
+	_, _, err := doubles(ctx, tx, i.Account, []string{i.NumeroFacture}, false)
 	return err
 }
 
@@ -79,8 +81,76 @@ func takeOver(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 // these is needed to explain the row's own flux, if no attempt knows it. A row that has no invoice at the portal (its flux was rejected, or it was judged
 // absent) stands for nothing: there only one of our own contradicts it. What somebody else sent and the recipient refused harms nobody.
 // When an absence was believed in that our own contradicts, nothing is sent again by itself any more.
-func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string) (int, error) {
-	rows, err := tx.Query(ctx, `
+//
+// A row that another session has locked is waited for; or, with skip, passed over: held are the
+// strangers that wait for it, with the row.
+func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string, skip bool) (n int, held map[int64]int64, err error) {
+	find := func(lock string) ([]double, error) {
+		rows, err := tx.Query(ctx, doublesSQL+lock, account, numbers)
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[double])
+	}
+	found, err := find(``) // mostly there is none
+	if err != nil || len(found) == 0 {
+		return 0, nil, err
+	}
+	lock := ` FOR NO KEY UPDATE OF i`
+	if skip {
+		lock += ` SKIP LOCKED`
+		held = map[int64]int64{}
+		for _, d := range found {
+			held[d.CPP] = d.ID
+		}
+	}
+	if found, err = find(lock); err != nil {
+		return 0, nil, err
+	}
+	for _, d := range found {
+		delete(held, d.CPP)
+	}
+	if len(held) > 0 { // what is known is looked at again after an hour (withoutKnown); these lines, when they are read next
+		if _, err := tx.Exec(ctx, `
+			UPDATE chorus.strangers SET last_seen_at = last_seen_at - interval '1 hour' WHERE account = $1 AND identifiant_facture_cpp = ANY ($2)`,
+			account, slices.Collect(maps.Keys(held))); err != nil {
+			return 0, nil, err
+		}
+	}
+	for _, d := range found {
+		reason := "Chorus Pro holds another invoice of this number beside the one that this row stands for"
+		if d.Own {
+			reason = "Chorus Pro holds an invoice of this number that one of our own deposits made and that was believed not to exist"
+		}
+		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+			_, err := savepoint.Exec(ctx, `
+				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`, d.ID, ParkContradiction, reason)
+			return err
+		})
+		if err != nil && SQLState(err) != "23505" { // it was rejected, and another row has its number since
+			return 0, nil, err
+		}
+		_, err = tx.Exec(ctx, `UPDATE chorus.strangers SET double_of = $3 WHERE account = $1 AND identifiant_facture_cpp = $2`, account, d.CPP, d.ID)
+		if err != nil {
+			return 0, nil, err
+		}
+		if d.Own && !d.Refused {
+			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	return len(found), held, nil
+}
+
+// double is a row that stands for one invoice of the portal, and the stranger that is another one of its number.
+type double struct {
+	ID, CPP      int64
+	State        State
+	Refused, Own bool
+}
+
+const doublesSQL = `
 		SELECT i.id, s.identifiant_facture_cpp, i.state, i.identifiant_facture_cpp IS NULL AND i.state = 'rejected',
 		       s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0
 		FROM chorus.strangers s
@@ -99,42 +169,4 @@ func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string) (
 		  AND (i.state IN ('integrated', 'settled') OR i.state = 'rejected' OR i.state = 'parked' AND i.reason_code IN ('ABSENT', 'BUDGET'))
 		  AND (s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0
 		       OR i.state IN ('integrated', 'settled') AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE'))
-		ORDER BY i.id
-		FOR UPDATE OF i`, account, numbers)
-	if err != nil {
-		return 0, err
-	}
-	type double struct {
-		ID, CPP      int64
-		State        State
-		Refused, Own bool
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[double])
-	if err != nil {
-		return 0, err
-	}
-	for _, d := range found {
-		reason := "Chorus Pro holds another invoice of this number beside the one that this row stands for"
-		if d.Own {
-			reason = "Chorus Pro holds an invoice of this number that one of our own deposits made and that was believed not to exist"
-		}
-		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-			_, err := savepoint.Exec(ctx, `
-				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`, d.ID, ParkContradiction, reason)
-			return err
-		})
-		if err != nil && SQLState(err) != "23505" { // it was rejected, and another row has its number since
-			return 0, err
-		}
-		_, err = tx.Exec(ctx, `UPDATE chorus.strangers SET double_of = $3 WHERE account = $1 AND identifiant_facture_cpp = $2`, account, d.CPP, d.ID)
-		if err != nil {
-			return 0, err
-		}
-		if d.Own && !d.Refused {
-			if _, err := tx.Exec(ctx, `UPDATE chorus.installation SET assumption_broken_at = clock_timestamp() WHERE assumption_broken_at IS NULL`); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return len(found), nil
-}
+		ORDER BY i.id`

@@ -58,9 +58,13 @@ type work struct {
 	running map[int64]running
 	begun   map[string]time.Time // the last job of each queue
 	idle    time.Time            // since when jobs wait in some queue where none is begun; zero: in none
-	failing time.Time            // every job since then has failed; zero when the last one did not
-	failed  time.Time            // the last one that did
-	err     error
+	failing map[string]failing   // kinds of which the last job failed
+}
+
+// failing is a kind of job of which every one has failed for a while.
+type failing struct {
+	since, last time.Time // the first and the last that did
+	err         error
 }
 
 type running struct {
@@ -69,7 +73,7 @@ type running struct {
 }
 
 func newWork(queues map[string]river.QueueConfig, longest time.Duration) *work {
-	k := &work{queues: queues, longest: longest, running: map[int64]running{}, begun: map[string]time.Time{}}
+	k := &work{queues: queues, longest: longest, running: map[int64]running{}, begun: map[string]time.Time{}, failing: map[string]failing{}}
 	for queue := range queues {
 		k.begun[queue] = time.Now() // a start finds jobs that have waited for it
 	}
@@ -90,12 +94,13 @@ func (k *work) around(ctx context.Context, job *rivertype.JobRow, do func(contex
 		delete(k.running, job.ID)
 		switch {
 		case err == nil:
-			k.failing, k.err = time.Time{}, nil
+			delete(k.failing, job.Kind)
 		case strings.HasPrefix(err.Error(), "SQLSTATE "): // what the portal does not answer is no standstill of ours
-			k.failed, k.err = time.Now(), err
-			if k.failing.IsZero() {
-				k.failing = k.failed
+			f := failing{since: time.Now(), last: time.Now(), err: err}
+			if before, fails := k.failing[job.Kind]; fails {
+				f.since = before.since
 			}
+			k.failing[job.Kind] = f
 		}
 	}()
 	err = do(ctx)
@@ -151,9 +156,12 @@ func (k *work) judge(oldest map[string]time.Duration, within time.Duration) erro
 	case k.idle.IsZero():
 		k.idle = time.Now()
 	}
-	// Rows that could not be worked come again within seconds: where no job has failed for a while, none wants to be done.
-	if !k.failing.IsZero() && k.failed.Sub(k.failing) > within && time.Since(k.failed) < 3*within {
-		faults = append(faults, fmt.Sprintf("every job has failed for %s: %s", k.failed.Sub(k.failing).Round(time.Second), k.err))
+	// Rows that could not be worked come again within seconds, feeds when their lease is over: where no job of a kind has failed for a while, none wants to
+	// be done. That others succeed does not help it.
+	for kind, f := range k.failing {
+		if f.last.Sub(f.since) > within && time.Since(f.last) < 5*within {
+			faults = append(faults, fmt.Sprintf("every job %s has failed for %s: %s", kind, f.last.Sub(f.since).Round(time.Second), f.err))
+		}
 	}
 	if len(faults) == 0 {
 		return nil
