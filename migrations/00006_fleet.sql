@@ -402,3 +402,30 @@ END $$;
 
 -- The database is known from the beginning, so that a dump of one that nobody has worked on yet is noticed when it is restored, too.
 UPDATE chorus.installation SET db_epoch = chorus.identity();
+
+-- The sequences that give numbers which their tables hold already, as a copy by logical replication leaves them: each with the statement that mends it.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.sequences_behind() RETURNS SETOF text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s   record;
+    top bigint;
+BEGIN
+    FOR s IN
+        SELECT q.seqrelid, q.seqstart, format('%I.%I', n.nspname, c.relname) AS name, format('%I.%I', tn.nspname, t.relname) AS of_table, a.attname
+        FROM pg_sequence q
+        JOIN pg_class c ON c.oid = q.seqrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+        JOIN pg_class t ON t.oid = d.refobjid
+        JOIN pg_namespace tn ON tn.oid = t.relnamespace
+        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+        WHERE tn.nspname IN ('chorus', 'river')
+        ORDER BY name
+    LOOP
+        EXECUTE format('SELECT max(%I) FROM %s', s.attname, s.of_table) INTO top;
+        IF top >= coalesce(pg_sequence_last_value(s.seqrelid) + 1, s.seqstart) THEN -- asked after the table: nothing that is inserted meanwhile is behind
+            RETURN NEXT format('SELECT setval(%L, (SELECT max(%I) FROM %s))', s.name, s.attname, s.of_table);
+        END IF;
+    END LOOP;
+END $$;
+-- +goose StatementEnd

@@ -46,7 +46,7 @@ GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budg
 GRANT SELECT ON chorus.logins TO chorus_operator, chorus_reader;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator, chorus_reader;
-GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint) TO chorus_operator, chorus_reader, chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint), chorus.sequences_behind() TO chorus_operator, chorus_reader, chorus_worker;
 
 GRANT SELECT (key, generation, rejected, expires_at, refreshed_at, refreshed_by, failures, failure, retry_at) ON chorus.tokens TO chorus_operator;
 GRANT EXECUTE ON FUNCTION

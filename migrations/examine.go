@@ -2,7 +2,9 @@ package migrations
 
 import (
 	"context"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/choriste/choriste/store"
@@ -46,6 +48,19 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 		return torn, err
 	}
 	return Rights(ctx, pool)
+}
+
+// Sequences returns a fault when a sequence is behind its table. It reads the tables themselves, and so waits for who has locked one: not for every look.
+func Sequences(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
+	rows, err := pool.Query(ctx, `SELECT * FROM chorus.sequences_behind()`)
+	if err != nil {
+		return nil, err
+	}
+	statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(statements) == 0 {
+		return nil, err
+	}
+	return store.NewFault("SEQUENCE_BEHIND", strings.Join(statements, "; ")), nil
 }
 
 // holdings are what the two schemas hold.

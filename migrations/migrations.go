@@ -66,7 +66,7 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 		return err
 	}
 	if h.version == latest() { // nothing is to be done, and what others undid is not done again
-		for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){whole, Rights} {
+		for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){whole, Rights, Sequences} {
 			switch fault, err := examine(ctx, pool); {
 			case err != nil:
 				return err

@@ -3257,6 +3257,36 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.sequences_behind()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s   record;
+    top bigint;
+BEGIN
+    FOR s IN
+        SELECT q.seqrelid, q.seqstart, format('%I.%I', n.nspname, c.relname) AS name, format('%I.%I', tn.nspname, t.relname) AS of_table, a.attname
+        FROM pg_sequence q
+        JOIN pg_class c ON c.oid = q.seqrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+        JOIN pg_class t ON t.oid = d.refobjid
+        JOIN pg_namespace tn ON tn.oid = t.relnamespace
+        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+        WHERE tn.nspname IN ('chorus', 'river')
+        ORDER BY name
+    LOOP
+        EXECUTE format('SELECT max(%I) FROM %s', s.attname, s.of_table) INTO top;
+        IF top >= coalesce(pg_sequence_last_value(s.seqrelid) + 1, s.seqstart) THEN -- asked after the table: nothing that is inserted meanwhile is behind
+            RETURN NEXT format('SELECT setval(%L, (SELECT max(%I) FROM %s))', s.name, s.attname, s.of_table);
+        END IF;
+    END LOOP;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3686,6 +3716,9 @@ GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;

@@ -161,8 +161,7 @@ type Ending struct {
 // A crash before it leaves the attempt without an outcome, which the reaper turns into OWNER_LOST and doubt.
 func (s *Store) Finish(ctx context.Context, a Attempt, e Ending) error {
 	err := s.finish(ctx, a, e)
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == "23505" {
+	if isTaken(err) {
 		// The portal gave a number that another row holds. The number goes to the evidence, the row to a person.
 		evidence := map[string]any{"numero_flux_depot_taken": e.NumeroFlux, "identifiant_facture_cpp_taken": e.Facture, "answer": e.Evidence}
 		return s.finish(ctx, a, Ending{
@@ -171,6 +170,20 @@ func (s *Store) Finish(ctx context.Context, a Attempt, e Ending) error {
 		})
 	}
 	return err
+}
+
+// isTaken tells that a row may not have what another row holds: its invoice's number, or one of the portal's. A collision of our own numbers (a sequence
+// behind its table, SEQUENCE_BEHIND) says nothing of invoices.
+func isTaken(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Code != "23505" {
+		return false
+	}
+	switch pgErr.ConstraintName {
+	case "invoices_business_key", "invoices_replaces_key", "invoices_numero_flux_depot_key", "invoices_identifiant_facture_cpp_key", "attempts_numero_flux_depot_key":
+		return true
+	}
+	return false
 }
 
 func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
@@ -252,7 +265,7 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 					a.InvoiceID, ParkContradiction, "a deposit that had been judged absent was accepted after all: the assumptions on delays do not hold")
 				return err
 			})
-			if SQLState(err) == "23505" {
+			if isTaken(err) {
 				return nil // it was rejected or cancelled, and another row has its number since: the evidence is all that can be kept
 			}
 			return err

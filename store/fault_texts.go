@@ -192,6 +192,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"The schema chorus is not whole: missing, switched off or not valid are: %s. The rules that keep invoices safe do not hold. A restore that broke off leaves it so.", "Switched off by pg_restore --disable-triggers: as the owner, ALTER TABLE chorus.… ENABLE TRIGGER ALL for each table. Missing: restore the backup again with --exit-on-error, or make it as migrations/schema.sql of this version has it."},
 		French:  FaultWords{"Le schéma chorus n'est pas entier ; absents, désactivés ou invalides : %s. Les règles qui protègent les factures ne tiennent plus. Une restauration interrompue le laisse ainsi.", "Désactivés par pg_restore --disable-triggers : en tant que propriétaire, ALTER TABLE chorus.… ENABLE TRIGGER ALL pour chaque table. Absents : restaurer de nouveau la sauvegarde avec --exit-on-error, ou les créer comme dans migrations/schema.sql de cette version."},
 	},
+	"SEQUENCE_BEHIND": {
+		Layer:   layerMigration,
+		English: FaultWords{"Sequences are behind their tables, so that inserts are refused (duplicate key): a copy by logical replication leaves them so. These statements mend it: %s.", "Have the owner of the schema chorus run them, once nothing is copied any more."},
+		French:  FaultWords{"Des séquences sont en retard sur leurs tables, et les insertions sont refusées (clé en double) : une copie par réplication logique les laisse ainsi. Les instructions qui y remédient : %s.", "Les faire exécuter par le propriétaire du schéma chorus, une fois la copie terminée."},
+	},
 	"RIGHTS_MISSING": {
 		Layer:   layerMigration,
 		English: FaultWords{"Rights that the migrations granted were taken away, or left out by a restore (--no-privileges). These statements give them back: %s.", "Have the owner of the schema chorus run them; with the owner's login, `choriste migrate status` prints all that are needed."},

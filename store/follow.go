@@ -359,11 +359,11 @@ func followAll(ctx context.Context, tx pgx.Tx, list []following) error {
 		return nil
 	}
 	err := try(list)
-	if SQLState(err) != "23505" {
+	if !isTaken(err) {
 		return err
 	}
 	for _, f := range list {
-		if err := try([]following{f}); err != nil && SQLState(err) != "23505" {
+		if err := try([]following{f}); err != nil && !isTaken(err) {
 			return err
 		}
 	}

@@ -127,7 +127,7 @@ func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string, s
 				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`, d.ID, ParkContradiction, reason)
 			return err
 		})
-		if err != nil && SQLState(err) != "23505" { // it was rejected, and another row has its number since
+		if err != nil && !isTaken(err) { // it was rejected, and another row has its number since
 			return 0, nil, err
 		}
 		_, err = tx.Exec(ctx, `UPDATE chorus.strangers SET double_of = $3 WHERE account = $1 AND identifiant_facture_cpp = $2`, account, d.CPP, d.ID)

@@ -144,6 +144,7 @@ var databases = []oddDatabase{
 		return worker, owner
 	}},
 	{name: "River moved on", code: "RIVER_VERSION", but: "migrate", address: changed(`INSERT INTO river.river_migration (line, version) VALUES ('main', 99) -- %I`)},
+	{name: "a copy by logical replication", code: "SEQUENCE_BEHIND", address: changed(`INSERT INTO chorus.events (id, actor) OVERRIDING SYSTEM VALUE VALUES (1000000, 'copy') -- %I`)},
 	{name: "a newer schema", code: "MIGRATION_NEWER", address: changed(`INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true) -- %I`)},
 	{name: "no schema", code: "MIGRATION_PENDING", but: "migrate", address: made(``)},
 	{name: "an application's login", code: "DATABASE_ROLE", but: "migrate", address: func(c *clinic) (string, string) { return c.db.AppURL, c.db.URL }},
@@ -193,7 +194,7 @@ func refusedAlike(c *clinic, s oddDatabase) {
 	}
 	before := shape(c, owner)
 	for _, command := range []string{"work", "migrate", "doctor", "list"} {
-		if command == s.but || command == "list" && (s.code == "DATABASE_ROLE" || s.code == "RIVER_VERSION") {
+		if command == s.but || command == "list" && (s.code == "DATABASE_ROLE" || s.code == "RIVER_VERSION" || s.code == "SEQUENCE_BEHIND") {
 			continue
 		}
 		exit, said := c.command(command, map[bool]string{true: owner, false: worker}[command == "migrate"])

@@ -219,11 +219,13 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, s settings) (kn
 	default:
 		d.ok(layerRole, "")
 	}
-	switch unfit, err := migrations.Examine(ctx, pool); {
-	case err != nil:
-		return stop(locked(ctx, pool, err), lines[1:])
-	case unfit != nil:
-		return stop(faulty(unfit), lines[2:])
+	for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){migrations.Examine, migrations.Sequences} {
+		switch unfit, err := examine(ctx, pool); {
+		case err != nil:
+			return stop(locked(ctx, pool, err), lines[1:])
+		case unfit != nil:
+			return stop(faulty(unfit), lines[2:])
+		}
 	}
 	switch others, err := migrations.RightsOfOthers(ctx, pool); {
 	case err != nil:

@@ -171,6 +171,12 @@ func fit(ctx context.Context, pool *pgxpool.Pool, conns int, log *slog.Logger) e
 	if unfit != nil {
 		return unfit
 	}
+	switch behind, err := migrations.Sequences(ctx, pool); {
+	case err != nil && store.SQLState(err) != "55P03": // who has locked a table is said while the worker runs
+		return err
+	case behind != nil:
+		return behind
+	}
 	if tight, err := store.Room(ctx, pool, conns); err == nil && tight != nil {
 		log.Warn(tight.Error())
 	}
