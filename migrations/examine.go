@@ -41,6 +41,8 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 		return store.NewFault("MIGRATION_PENDING", h.version, need), nil
 	case h.version > need:
 		return store.NewFault("MIGRATION_NEWER", h.version, need), nil
+	case h.river == "":
+		return store.NewFault("RIVER_MISSING"), nil
 	case h.riverVersion != riverVersion:
 		return store.NewFault("RIVER_VERSION", h.riverVersion, riverVersion), nil
 	}
@@ -70,7 +72,7 @@ type holdings struct {
 	counted      bool   // and goose's table
 	thing        string // a table, function or type of chorus, or ""
 	marked       bool   // river bears our mark
-	river        string // and of river
+	river        string // and of river: "" where the schema is missing or empty
 	version      int64  // of our schema; 0: none
 	riverVersion int    // of River's, as far as this login may know
 }

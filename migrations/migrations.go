@@ -65,7 +65,12 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	if h.version == latest() { // nothing is to be done, and what others undid is not done again
+	if h.version == latest() && h.river == "" {
+		if err := remakeRiver(ctx, pool, say, h); err != nil {
+			return err
+		}
+	}
+	if h.version == latest() { // nothing else is to be done, and what others undid is not done again
 		for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){whole, Rights, Sequences} {
 			switch fault, err := examine(ctx, pool); {
 			case err != nil:
@@ -269,14 +274,16 @@ func createSchemas(ctx context.Context, pool *pgxpool.Pool) error {
 // transaction, so it runs outside of goose's, on the pool, while goose holds the lock. Each of its versions is a transaction, and those that are there are
 // passed over when it is called again.
 func riverTo(pool *pgxpool.Pool, version int64, to int) *goose.Migration {
-	return goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
-		m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: RiverSchema, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			return err
-		}
-		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
+	return goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return riverUp(ctx, pool, to) }}, nil)
+}
+
+func riverUp(ctx context.Context, pool *pgxpool.Pool, to int) error {
+	m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: RiverSchema, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
 		return err
-	}}, nil)
+	}
+	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
+	return err
 }
 
 func name(s *goose.Source) string {

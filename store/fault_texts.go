@@ -207,6 +207,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"Another role's rights are not those that the migrations granted: its users will be refused something, or may do too much. These statements mend it: %s.", "Have the owner of the schema chorus run them, unless it is meant; `choriste migrate status` prints all."},
 		French:  FaultWords{"Les droits d'un autre rôle ne sont pas ceux des migrations : quelque chose lui sera refusé, ou trop permis. Les instructions qui y remédient : %s.", "Les faire exécuter par le propriétaire du schéma chorus, sauf si c'est voulu ; « choriste migrate status » les affiche toutes."},
 	},
+	"RIVER_MISSING": {
+		Layer:   layerMigration,
+		English: FaultWords{"The schema river is missing or empty: it was dropped, or a dump was made without it. Nothing is lost: it holds only what the invoices say anyway.", "Run `choriste migrate up` with the login that owns the database: it makes the schema anew."},
+		French:  FaultWords{"Le schéma river est absent ou vide : supprimé, ou omis d'une sauvegarde. Rien n'est perdu : il ne contient que ce que disent déjà les factures.", "Lancer « choriste migrate up » avec l'utilisateur propriétaire de la base : le schéma est recréé."},
+	},
 	"RIVER_FOREIGN": {
 		Layer:   layerMigration,
 		English: FaultWords{"The schema river of this database belongs to another application: it holds %s, and choriste did not make it. Nothing was changed.", "Give choriste a database of its own (createdb -E UTF8 -T template0 NAME), or move the other application's: ALTER SCHEMA river RENAME TO …, and its setting with it."},

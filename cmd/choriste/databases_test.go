@@ -143,6 +143,7 @@ var databases = []oddDatabase{
 		}
 		return worker, owner
 	}},
+	{name: "no River", code: "RIVER_MISSING", but: "migrate", address: changed(`DROP SCHEMA river CASCADE -- %I`)},
 	{name: "River moved on", code: "RIVER_VERSION", but: "migrate", address: changed(`INSERT INTO river.river_migration (line, version) VALUES ('main', 99) -- %I`)},
 	{name: "a copy by logical replication", code: "SEQUENCE_BEHIND", address: changed(`INSERT INTO chorus.events (id, actor) OVERRIDING SYSTEM VALUE VALUES (1000000, 'copy') -- %I`)},
 	{name: "a newer schema", code: "MIGRATION_NEWER", address: changed(`INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true) -- %I`)},
