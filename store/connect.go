@@ -38,6 +38,7 @@ var sessionSettings = map[string]string{
 	"standard_conforming_strings": "on",
 	"array_nulls":                 "on",
 	"transform_null_equals":       "off",
+	"quote_all_identifiers":       "off", // names of the catalogue are compared as they are printed
 
 	"row_security":    "on", // off turns a filter into an error
 	"jit":             "off",
