@@ -101,6 +101,10 @@ func refused(e *pgconn.PgError, config *pgconn.Config, address string, conns int
 		return fault("DATABASE_PARAMETER", said)
 	case has("query_wait_timeout"):
 		return fault("DATABASE_SILENT", "the pooler's query_wait_timeout")
+	case e.Code == "53300" && (e.Routine == "InitializeSessionUserId" || has("for role")): // whatever the server's language
+		return fault("DATABASE_ROLE_FULL", user, conns)
+	case e.Code == "53300" && (e.Routine == "CheckMyDatabase" || has("for database")):
+		return fault("DATABASE_LIMIT", database, conns)
 	case e.Code == "53300", has("no more connections allowed"):
 		return fault("DATABASE_FULL", address, conns)
 	case e.Code == "3D000", has("no such database"):

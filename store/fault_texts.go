@@ -44,8 +44,18 @@ var Faults = map[string]FaultText{
 	},
 	"DATABASE_FULL": {
 		Layer: layerDatabase, names: true, passes: true,
-		English: FaultWords{"PostgreSQL at %s is full: it gives this login no further connection, and %d are needed.", "Close other connections, or raise max_connections, the CONNECTION LIMIT of the role or database, or the pooler's max_client_conn."},
-		French:  FaultWords{"PostgreSQL (%s) est plein : plus aucune connexion pour cet utilisateur, et il en faut %d.", "Fermer d'autres connexions, ou augmenter max_connections, CONNECTION LIMIT du rôle ou de la base, ou max_client_conn du pooler."},
+		English: FaultWords{"PostgreSQL at %s is full: it gives this login no further connection, and %d are needed.", "Close other connections, or raise max_connections, or the pooler's max_client_conn."},
+		French:  FaultWords{"PostgreSQL (%s) est plein : plus aucune connexion pour cet utilisateur, et il en faut %d.", "Fermer d'autres connexions, ou augmenter max_connections, ou max_client_conn du pooler."},
+	},
+	"DATABASE_ROLE_FULL": {
+		Layer: layerDatabase, names: true, passes: true,
+		English: FaultWords{"The login %s has all the connections that its role may have (CONNECTION LIMIT), and %d are needed; the server itself is not full.", "Close other connections of this login, lower CHORISTE_WORKERS, or raise the limit: ALTER ROLE … CONNECTION LIMIT …."},
+		French:  FaultWords{"L'utilisateur %s a toutes les connexions permises à son rôle (CONNECTION LIMIT), et il en faut %d ; le serveur lui-même n'est pas plein.", "Fermer d'autres connexions de cet utilisateur, baisser CHORISTE_WORKERS, ou relever la limite : ALTER ROLE … CONNECTION LIMIT …."},
+	},
+	"DATABASE_LIMIT": {
+		Layer: layerDatabase, names: true, passes: true,
+		English: FaultWords{"The database %s has all the connections that it may have (CONNECTION LIMIT), and %d are needed; the server itself is not full.", "Close other connections to this database, lower CHORISTE_WORKERS, or raise the limit: ALTER DATABASE … CONNECTION LIMIT …."},
+		French:  FaultWords{"La base %s a toutes les connexions qui lui sont permises (CONNECTION LIMIT), et il en faut %d ; le serveur lui-même n'est pas plein.", "Fermer d'autres connexions à cette base, baisser CHORISTE_WORKERS, ou relever la limite : ALTER DATABASE … CONNECTION LIMIT …."},
 	},
 	"DATABASE_ROOM": {
 		Layer: layerDatabase, Warns: true,

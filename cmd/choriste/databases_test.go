@@ -161,9 +161,12 @@ var databases = []oddDatabase{
 		changed(`REVOKE CONNECT ON DATABASE %I FROM PUBLIC`)(c)
 		return c.db.WorkerURL, ""
 	}},
-	{name: "full", code: "DATABASE_FULL", address: func(c *clinic) (string, string) {
+	{name: "the database is full", code: "DATABASE_LIMIT", address: func(c *clinic) (string, string) {
 		changed(`ALTER DATABASE %I CONNECTION LIMIT 0`)(c)
 		return c.db.WorkerURL, ""
+	}},
+	{name: "the role is full", code: "DATABASE_ROLE_FULL", address: func(c *clinic) (string, string) {
+		return c.login(`CONNECTION LIMIT 0 IN ROLE chorus_worker`, nil), ""
 	}},
 	{name: "TLS wanted and not there", code: "DATABASE_TLS_REFUSED", address: the(func(a string) string { return parameters(a, "sslmode", "require") })},
 	{name: "a standby wanted", code: "DATABASE_STANDBY_WANTED", address: the(func(a string) string { return parameters(a, "target_session_attrs", "standby") })},
