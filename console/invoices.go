@@ -34,7 +34,7 @@ type invoiceList struct {
 	First    string // of the first one, when this is another
 	CSV      string
 	SumLink  string
-	Sums     []store.Sum // when asked for
+	Sums     []operate.Sum // when asked for
 	Summed   bool
 }
 

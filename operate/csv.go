@@ -3,7 +3,6 @@ package operate
 import (
 	"encoding/csv"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/choriste/choriste/internal/visible"
@@ -11,14 +10,21 @@ import (
 )
 
 // InvoicesCSV writes invoices for a French Excel: semicolons, decimal commas, a byte-order mark, and no cell that it would take for a formula.
-type InvoicesCSV struct{ w *csv.Writer }
+type InvoicesCSV struct {
+	w       *csv.Writer
+	columns []Column
+}
 
-// NewInvoicesCSV writes the head line.
-func NewInvoicesCSV(out io.Writer) *InvoicesCSV {
-	return &InvoicesCSV{newCSV(
-		out, "id", "external_ref", "account", "state", "reason_code", "reason", "numero_facture", "date_facture", "fournisseur_siret", "destinataire_siret",
-		"montant_ttc", "devise", "numero_flux_depot", "date_depot", "identifiant_facture_cpp", "statut_courant", "statut_commentaire",
-	)}
+// NewInvoicesCSV writes the head line: the names of the columns, or of those that a CSV usually has.
+func NewInvoicesCSV(out io.Writer, columns ...Column) *InvoicesCSV {
+	if len(columns) == 0 {
+		columns = csvColumns
+	}
+	var heads []string
+	for _, column := range columns {
+		heads = append(heads, column.Name)
+	}
+	return &InvoicesCSV{newCSV(out, heads...), columns}
 }
 
 func newCSV(out io.Writer, heads ...string) *csv.Writer {
@@ -32,35 +38,29 @@ func newCSV(out io.Writer, heads ...string) *csv.Writer {
 // Write adds lines. It returns the first error of out.
 func (c *InvoicesCSV) Write(list []store.Status) error {
 	for _, i := range list {
-		number := ""
-		if i.IdentifiantFactureCPP != nil {
-			number = strconv.FormatInt(*i.IdentifiantFactureCPP, 10)
+		var line []string
+		for _, column := range c.columns {
+			write := column.Text
+			if column.csv != nil {
+				write = column.csv
+			}
+			line = append(line, csvCell(write(i)))
 		}
-		_ = c.w.Write([]string{
-			strconv.FormatInt(i.ID, 10), csvText(&i.ExternalRef), csvText(&i.Account), string(i.State), csvText(i.ReasonCode), csvText(i.Reason),
-			csvText(i.NumeroFacture), csvDay(i.DateFacture), csvText(i.FournisseurSIRET), csvText(i.DestinataireSIRET), csvAmount(i.MontantTTC), csvText(i.Devise),
-			csvText(i.NumeroFluxDepot), csvDay(i.DateDepot), number, csvText(i.StatutCourant), csvText(i.StatutCommentaire),
-		})
+		_ = c.w.Write(line)
 	}
 	c.w.Flush()
 	return c.w.Error()
 }
 
-// csvText keeps a spreadsheet from taking what others wrote for a formula.
-func csvText(s *string) string {
-	if s == nil {
-		return ""
-	}
-	v := visible.Text(*s)
-	if strings.IndexAny(v, "=+-@") == 0 {
+// csvCell keeps a spreadsheet from taking what others wrote for a formula. An amount below zero is none.
+func csvCell(s string) string {
+	v := visible.Text(s)
+	if strings.IndexAny(v, "=+-@") == 0 && strings.Trim(v, "-0123456789,") != "" {
 		return "'" + v
 	}
 	return v
 }
 
-func csvDay(d *store.Day) string {
-	if d == nil {
-		return ""
-	}
-	return d.String()
-}
+func csvText(s *string) string { return csvCell(text(s)) }
+
+func csvDay(d *store.Day) string { return dayText(d) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
 
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
@@ -59,15 +60,19 @@ func SortKeys() []string {
 	return keys
 }
 
-// ParseSort reads a key of SortKeys: the least first, or with a minus before it the greatest. What is empty means the newest first. The error is a *QueryError.
+// ParseSort reads a key of SortKeys, or another name of one: the least first, or with a minus before it the greatest. What is empty means the newest first. The error is a *QueryError.
 func ParseSort(text string) (Sort, error) {
-	key := strings.TrimPrefix(text, "-")
+	name := strings.TrimPrefix(text, "-")
+	key := name
+	if k := keyNamed(name); k != nil && k.name != name && slices.Contains(SortKeys(), k.name) {
+		key = k.name
+	}
 	if text != "" && !slices.Contains(SortKeys(), key) {
 		keys := strings.Join(SortKeys(), ", ")
 		return Sort{}, queryErrorf("invoices are not sorted by %[1]s: there are %[2]s; a minus before it turns the order around",
 			"les factures ne se trient pas par %[1]s : il y a %[2]s ; un moins devant inverse l'ordre", visible.Short(text), keys)
 	}
-	return Sort{Key: key, Ascending: text != "" && key == text}, nil
+	return Sort{Key: key, Ascending: text != "" && name == text}, nil
 }
 
 // String is what ParseSort reads.
@@ -123,8 +128,16 @@ func Invoices(ctx context.Context, st *store.Store, l Listing) ([]store.Status, 
 	return st.Statuses(ctx, "SELECT * FROM chorus.invoice_status WHERE "+where+" ORDER BY "+l.Sort.order()+" LIMIT $"+strconv.Itoa(len(args)), args...)
 }
 
+// Sum is what the invoices of one state and currency are worth.
+type Sum struct {
+	State  store.State         `json:"state"`
+	Count  int                 `json:"count"`
+	Amount decimal.NullDecimal `json:"amount"`
+	Devise *string             `json:"devise"`
+}
+
 // Sums adds up what a query selects, by state and currency.
-func Sums(ctx context.Context, st *store.Store, q Query) ([]store.Sum, error) {
+func Sums(ctx context.Context, st *store.Store, q Query) ([]Sum, error) {
 	where, args := q.Where(nil)
 	rows, err := st.Pool().Query(ctx, `
 		SELECT state, count(*), sum(montant_ttc), devise
@@ -135,7 +148,7 @@ func Sums(ctx context.Context, st *store.Store, q Query) ([]store.Sum, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[store.Sum])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Sum])
 }
 
 // Check refuses, with a *QueryError, the name of an account, a status or a reason code that no invoice can have: an empty list would look like good news.
@@ -162,7 +175,7 @@ func (q Query) Check(ctx context.Context, st *store.Store) error {
 			case err != nil:
 				return err
 			case len(some) == 0:
-				return among(t.key.name, v.text(), known[t.key.name])
+				return among(t.key, v.text(), known[t.key.name])
 			}
 		}
 	}
@@ -172,16 +185,18 @@ func (q Query) Check(ctx context.Context, st *store.Store) error {
 // mostNamed is how many values an error lists.
 const mostNamed = 100
 
-func among(key, text string, known []string) *QueryError {
-	text = visible.Short(text)
+func among(key *queryKey, text string, known []string) *QueryError {
+	what := map[string][2]string{"account": {"account", "compte"}, "statut": {"status", "statut"}, "reason": {"reason code", "code de motif"}}[key.name]
+	e := queryErrorf("there is no %[1]s %[3]s", "il n'y a pas de %[2]s %[3]s", what[0], what[1], visible.Short(text))
 	switch {
 	case len(known) == 0:
-		return queryErrorf("%s: there is no %s, and no other", "%s : il n'y a pas de %s, ni d'autre", key, text)
+		return e.and(", and no other", ", ni d'autre")
 	case len(known) > mostNamed:
-		return queryErrorf("%s: there is no %s: the nearest is %s (docs/states.md and docs/rules.md have all)",
-			"%s : il n'y a pas de %s : le plus proche est %s (docs/states.md et docs/rules.md les ont tous)", key, text, Nearest(text, known))
+		near := Nearest(visible.Short(text), known)
+		return e.and(": the nearest is "+near+" (docs/states.md and docs/rules.md have all)", " : le plus proche est "+near+" (docs/states.md et docs/rules.md les ont tous)")
 	}
-	return queryErrorf("%s: there is no %s: there are %s", "%s : il n'y a pas de %s : il y a %s", key, text, strings.Join(known, ", "))
+	list := strings.Join(known, ", ")
+	return e.and(": there are "+list, " : il y a "+list)
 }
 
 // ReasonCodes are those of the dictionary and those of the rules, sorted.

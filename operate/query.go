@@ -54,6 +54,8 @@ func (e *QueryError) Text(lang string) string {
 	return e.En
 }
 
+func (e *QueryError) and(en, fr string) *QueryError { return &QueryError{e.En + en, e.Fr + fr} }
+
 func queryErrorf(en, fr string, args ...any) *QueryError {
 	return &QueryError{En: fmt.Sprintf(en, args...), Fr: fmt.Sprintf(fr, args...)}
 }
@@ -168,10 +170,7 @@ func parseValue(key *queryKey, letters []letter) (value, error) {
 		letters = letters[star+1:]
 	}
 	v.parts = append(v.parts, textOf(letters))
-	switch {
-	case v.text() == "":
-		return v, key.wrong(v)
-	case len(v.parts) > maxStars+1:
+	if len(v.parts) > maxStars+1 {
 		return v, queryErrorf("%s: at most %d stars", "%s : au plus %d étoiles", key.name, maxStars)
 	}
 	return key.read(v)
@@ -235,12 +234,23 @@ func (q Query) Set(name, text string) (Query, error) {
 	if text == "" {
 		return out, nil
 	}
-	v, err := key.read(value{parts: []string{text}})
-	if err != nil {
-		return q, err
+	return out.Add(name, text)
+}
+
+// Add returns the query narrowed down by a key that has one of these values, in which nothing stands for anything else. It is for flags and forms.
+func (q Query) Add(name string, texts ...string) (Query, error) {
+	t := term{key: keyNamed(name)}
+	if t.key == nil {
+		return q, noKey(name)
 	}
-	out.terms = append(out.terms, term{key: key, values: []value{v}})
-	return out, nil
+	for _, text := range texts {
+		v, err := t.key.read(value{parts: []string{text}})
+		if err != nil {
+			return q, err
+		}
+		t.values = append(t.values, v)
+	}
+	return Query{terms: append(slices.Clone(q.terms), t)}, nil
 }
 
 // And returns the query narrowed down by another one.

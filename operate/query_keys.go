@@ -146,7 +146,7 @@ func (k *queryKey) read(v value) (value, error) {
 	ok := !v.pattern() || k.kind == kindName
 	switch k.kind {
 	case kindName:
-		ok = utf8.RuneCountInString(text) <= maxText
+		ok = text != "" && utf8.RuneCountInString(text) <= maxText
 	case kindOneOf:
 		ok = ok && slices.Contains(k.values, text)
 	case kindSIRET:

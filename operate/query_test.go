@@ -156,9 +156,9 @@ func TestQueryErrors(t *testing.T) {
 		{"a\x00", "without controls", "caractère de contrôle"},
 		{"\xff", "UTF-8", "UTF-8"},
 		{`""`, `name: "" is not`, "n'est pas"},
-		{"account:nobody", "there is no nobody", "il n'y a pas de nobody"},
+		{"account:nobody", "there is no account nobody: there are default", "il n'y a pas de compte nobody : il y a default"},
 		{"statut:PAYEE", "MISE_EN_PAIEMENT", "MISE_EN_PAIEMENT"},
-		{"reason:FLUX_REJECT", "the nearest is FLUX_REJECTED", "le plus proche est FLUX_REJECTED"},
+		{"reason:FLUX_REJECT", "no reason code FLUX_REJECT: the nearest is FLUX_REJECTED", "le plus proche est FLUX_REJECTED"},
 	} {
 		q, err := operate.ParseQuery(x.query)
 		if err == nil {

@@ -33,9 +33,15 @@ func fault(code string, args ...any) *Fault {
 func NewFault(code string, args ...any) *Fault { return fault(code, args...) }
 
 // Error is one line: what is wrong, and what to do.
-func (f *Fault) Error() string {
-	t := Faults[f.Code]
-	return fmt.Sprintf(t.English.Means, f.Args...) + " " + t.English.Next
+func (f *Fault) Error() string { return f.Text("en") }
+
+// Text is Error in a language, en or fr.
+func (f *Fault) Text(lang string) string {
+	words := Faults[f.Code].English
+	if lang == "fr" {
+		words = Faults[f.Code].French
+	}
+	return fmt.Sprintf(words.Means, f.Args...) + " " + words.Next
 }
 
 // Brief is Error for everybody to read: without logins and addresses.

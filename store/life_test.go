@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
@@ -76,7 +77,11 @@ func TestUnusualMovesAreSaid(t *testing.T) {
 	if err != nil || fmt.Sprint(counts) != "[{UNKNOWN_STATUT 3 3} {BACKWARDS 4 4}]" {
 		t.Errorf("counted %v, %v", counts, err)
 	}
-	list, err := st.List(t.Context(), store.Filter{Unusual: true})
+	q, err := operate.ParseQuery("is:unusual")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := operate.Invoices(t.Context(), st, operate.Listing{Query: q})
 	if err != nil || len(list) != len(unusual) {
 		t.Errorf("%d listed, %d are unusual, %v", len(list), len(unusual), err)
 	}

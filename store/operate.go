@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,28 +61,16 @@ func (d *Day) Scan(v any) error {
 // Stamp is a moment as people read it here, with its zone.
 func Stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
-// Filter selects invoices; zero values select all.
+// Filter selects invoices by what the database alone knows of them; what people ask for is a query (operate). Zero values select all.
 type Filter struct {
-	IDs        []int64
-	States     []State
-	Account    string
-	ReasonCode string
-	Numero     string
-	Ref        string
-	Statut     string
-	Recipient  string // SIRET or SIREN
-	Supplier   string
-	Since      time.Time     // inserted on this day of Paris or later
-	OlderThan  time.Duration // inserted longer ago
-	Newest     bool          // the latest first, instead of the oldest
-	After      int64         // id: for paging
-	Unusual    bool          // only those whose statut at the portal was unknown or went back, now or earlier
-	Retriable  bool          // only what Retry takes: invalid ones, and those whose flux was rejected
-	Limit      int           // 0 = 100
+	IDs       []int64
+	States    []State
+	Retriable bool // only what Retry takes: invalid ones, and those whose flux was rejected
+	Limit     int  // 0 = 100
 }
 
 func (f Filter) where() (string, []any) {
-	var clauses []string
+	clauses := []string{"true"}
 	var args []any
 	add := func(clause string, arg any) {
 		args = append(args, arg)
@@ -95,51 +82,13 @@ func (f Filter) where() (string, []any) {
 	if len(f.States) > 0 {
 		add("state = ANY ($%d)", f.States)
 	}
-	if f.Account != "" {
-		add("account = $%d", f.Account)
-	}
-	if f.ReasonCode != "" {
-		add("reason_code = $%d", f.ReasonCode)
-	}
-	if f.Numero != "" {
-		add("numero_facture = $%d", f.Numero)
-	}
-	if f.Ref != "" {
-		add("external_ref = $%d", f.Ref)
-	}
-	if f.Statut != "" {
-		add("statut_courant = $%d", f.Statut)
-	}
-	if f.Recipient != "" {
-		add("destinataire_siret LIKE $%d || '%%'", f.Recipient)
-	}
-	if f.Supplier != "" {
-		add("fournisseur_siret LIKE $%d || '%%'", f.Supplier)
-	}
-	if !f.Since.IsZero() {
-		add("created_at >= ($%d::text::timestamp AT TIME ZONE 'Europe/Paris')", f.Since.Format(time.DateOnly))
-	}
-	if f.OlderThan > 0 {
-		add("created_at < clock_timestamp() - $%d::interval", f.OlderThan)
-	}
-	if f.Unusual {
-		clauses = append(clauses, "id IN (SELECT invoice_id FROM chorus.events WHERE reason_code IN "+unusual+")")
-	}
 	if f.Retriable {
 		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)")
-	}
-	if f.After > 0 && f.Newest {
-		add("id < $%d", f.After)
-	} else if f.After > 0 {
-		add("id > $%d", f.After)
-	}
-	if len(clauses) == 0 {
-		return "true", args
 	}
 	return strings.Join(clauses, " AND "), args
 }
 
-// List returns the selected invoices, oldest first or newest first.
+// List returns the selected invoices, oldest first.
 func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 	where, args := f.where()
 	limit := f.Limit
@@ -147,11 +96,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 		limit = 100
 	}
 	args = append(args, limit)
-	order := "id"
-	if f.Newest {
-		order = "id DESC"
-	}
-	return s.Statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY %s LIMIT $%d`, where, order, len(args)), args...)
+	return s.Statuses(ctx, fmt.Sprintf(`SELECT * FROM chorus.invoice_status WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
 }
 
 // Recent returns the invoices that changed last, the latest first.
@@ -177,29 +122,6 @@ func (s *Store) Count(ctx context.Context, f Filter) (int, map[string]decimal.De
 		return nil
 	})
 	return total, sums, err
-}
-
-// Sum is what the invoices of one state and currency are worth.
-type Sum struct {
-	State  State               `json:"state"`
-	Count  int                 `json:"count"`
-	Amount decimal.NullDecimal `json:"amount"`
-	Devise *string             `json:"devise"`
-}
-
-// Sums adds the selected invoices up by state and currency.
-func (s *Store) Sums(ctx context.Context, f Filter) ([]Sum, error) {
-	where, args := f.where()
-	rows, err := s.pool.Query(ctx, `
-		SELECT state, count(*), sum(montant_ttc), devise
-		FROM chorus.invoice_status
-		WHERE `+where+`
-		GROUP BY state, devise
-		ORDER BY array_position($`+strconv.Itoa(len(args)+1)+`::text[], state), devise`, append(args, States)...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Sum])
 }
 
 // AttemptView is an attempt as an operator reads it.

@@ -24,7 +24,6 @@ type checkCmd struct {
 	Account     string   `help:"By the rules of this account, as CHORISTE_ACCOUNTS_FILE has them." default:"default"`
 	SyntaxeFlux string   `name:"syntaxe" help:"The syntaxeFlux that is to be declared; by itself it is recognised."`
 	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
-	Lang        string   `help:"en or fr." enum:"en,fr" default:"en"`
 	Summary     bool     `help:"Only how often each rule is broken."`
 	Content     bool     `help:"With --json: what the file says too, its parties, lines, VAT and totals, in EN 16931's terms (docs/documents.md)."`
 }
@@ -80,7 +79,7 @@ func (c checkCmd) Run(a *app) error {
 			a.warnf("choriste: %s: %s\n", r.File, r.Error)
 		case c.Summary:
 		default:
-			a.show(r, c.Lang)
+			a.show(r, a.lang)
 		}
 		if err != nil {
 			return err
@@ -94,7 +93,7 @@ func (c checkCmd) Run(a *app) error {
 		return errors.New("there is no file to check: of a directory, .pdf and .xml files are read")
 	}
 	if c.Summary || s.files > 1 && !a.json {
-		if err := s.print(a, c.Lang); err != nil {
+		if err := s.print(a, a.lang); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store/storetest"
 	"github.com/choriste/choriste/worker"
 )
@@ -464,8 +465,8 @@ func TestReasonCodesOfFilters(t *testing.T) {
 	page := manualPage(t, "states.md")
 	other, _, _ := strings.Cut(section(t, page, "## Other reasons"), "Usual texts")
 	documented := slices.Concat(codes(section(t, page, "## `invalid`: what is wrong with the document"), 0), codes(section(t, page, "## `parked`: a person must decide"), 0), codes(other, 0))
-	same(t, "--reason-code", append(documented, ruleCodes()...), reasonCodes)
-	if !slices.IsSorted(reasonCodes) {
+	same(t, "--reason-code", append(documented, ruleCodes()...), operate.ReasonCodes())
+	if !slices.IsSorted(operate.ReasonCodes()) {
 		t.Error("the reason codes are not in order")
 	}
 }

@@ -14,9 +14,7 @@ import (
 
 // doctorCmd looks for the layer of a set-up that is broken. It writes nothing to the database, deposits nothing, and asks the portal little enough to
 // run beside working workers: docs/doctor.md.
-type doctorCmd struct {
-	Lang string `enum:"en,fr" default:"en" help:"Language of the report: en or fr. JSON holds both."`
-}
+type doctorCmd struct{}
 
 func (c doctorCmd) Run(a *app) error {
 	var failing error
@@ -25,7 +23,7 @@ func (c doctorCmd) Run(a *app) error {
 			failing = cmp.Or(failing, a.print(r))
 			return
 		}
-		_, _ = io.WriteString(a.out, r.text(c.Lang))
+		_, _ = io.WriteString(a.out, r.text(a.lang))
 	}}
 	d.examine()
 	if a.ctx.Err() != nil {
@@ -38,7 +36,7 @@ func (c doctorCmd) Run(a *app) error {
 	if failing != nil || end.Healthy {
 		return failing
 	}
-	return brokenError{end.Exit, fmt.Sprintf(says[c.Lang].broken, strings.Join(end.Codes, ", "))}
+	return brokenError{end.Exit, fmt.Sprintf(says[a.lang].broken, strings.Join(end.Codes, ", "))}
 }
 
 // brokenError ends the program with the exit status of the lowest layer that is broken.

@@ -206,7 +206,7 @@ func TestDoctor(t *testing.T) {
 				if exit != want || least != want || end.Exit != want || end.Healthy != (want == 0) {
 					t.Errorf("exit status %d, %d, %+v instead of %d", exit, least, end, want)
 				}
-				if len(lines) < 10 || exit != 0 && !strings.Contains(written, "choriste: the set-up is broken: "+first) {
+				if len(lines) < 10 || exit != 0 && !strings.Contains(written, `"error":"the set-up is broken: `+first) {
 					t.Errorf("too little said:\n%s", written)
 				}
 				c.harmless(before, written)

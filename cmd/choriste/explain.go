@@ -16,7 +16,6 @@ import (
 
 type explainCmd struct {
 	What         []string `arg:"" optional:"" name:"code|text" help:"A codeRetour, a message code, a state of a flux, a status, a motive, a reason code, the id of a rule, or a message as the portal wrote it."`
-	Lang         string   `help:"en or fr." enum:"en,fr" default:"en"`
 	Unclassified bool     `help:"List what Chorus Pro and recipients said, in this database and within a year, that the dictionary does not know."`
 }
 
@@ -53,7 +52,7 @@ func (c explainCmd) Run(a *app) error {
 				return err
 			}
 		}
-		if c.Lang == "fr" {
+		if a.lang == "fr" {
 			return errors.New("non classé : le dictionnaire (docs/answers.md) ne connaît pas ceci. choriste conserve une telle réponse telle quelle (reason, statut_commentaire, " +
 				"les preuves de la requête), la compte (choriste_unknown_values_total) et ne renvoie rien à cause d'elle. Signalez le texte aux auteurs de choriste")
 		}
@@ -106,9 +105,9 @@ var explainWords = map[string]map[string]string{
 }
 
 func (c explainCmd) show(a *app, h answers.Help) {
-	words := explainWords[c.Lang]
+	words := explainWords[a.lang]
 	means, do := h.Text, h.Remedy
-	if c.Lang == "fr" {
+	if a.lang == "fr" {
 		means, do = h.TextFR, h.RemedyFR
 	}
 	line := func(label, text string) {

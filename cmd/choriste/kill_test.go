@@ -266,7 +266,7 @@ func TestCommands(t *testing.T) {
 		{"help env --json", 0, `{"name":"CHORUS_ENV","default":"sandbox","required":false,"file":false,"about":"`, ""},
 		{"reconcile --list --limit 0", 2, "", "--limit must be from 1 to "},
 		{"reconcile --list --limit 1000001", 2, "", "--limit must be from 1 to "},
-		{"help nothing", 2, "", "help on env only"},
+		{"help nothing", 2, "", "unexpected argument nothing"},
 		{"", 0, "Nothing needs a person.", ""},
 		{"--help", 0, "Usage: choriste", ""},
 		{"nonsense", 2, "", "nonsense"},

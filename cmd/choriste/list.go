@@ -3,64 +3,134 @@ package main
 import (
 	"errors"
 
-	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
 )
 
 type listCmd struct {
 	selection
-	Unusual bool  `help:"Only those whose status at Chorus Pro was unknown or went back, now or earlier."`
-	Oldest  bool  `help:"The oldest first, instead of the newest."`
-	After   int64 `help:"Only invoices beyond this id: the next page."`
-	Limit   int   `help:"At most so many." default:"100"`
-	Sum     bool  `help:"Only add up what is selected, by state."`
-	CSV     bool  `name:"csv" help:"Print CSV, as a French Excel opens it: semicolons, decimal commas."`
+	Unusual bool     `help:"Only those whose status at Chorus Pro was unknown or went back, now or earlier."`
+	Oldest  bool     `help:"The oldest first, instead of the newest." xor:"order"`
+	Sort    string   `help:"Sort by this, the greatest first with a minus before it, as -amount: ${sorts}." xor:"order" placeholder:"KEY"`
+	After   int64    `help:"Only invoices beyond this id: the next page."`
+	Limit   int      `help:"At most so many." default:"100"`
+	Sum     bool     `help:"Only add up what is selected, by state."`
+	Output  string   `short:"o" help:"How: table, wide (more columns), csv (as a French Excel opens it: semicolons, decimal commas), json (one object a line)." enum:"table,wide,csv,json" default:"table"`
+	Columns []string `help:"These columns, by their names in chorus.invoice_status or in a query." placeholder:"NAME,…"`
+	CSV     bool     `name:"csv" help:"The same as -o csv."`
 }
 
 // Validate is called by kong.
 func (c listCmd) Validate() error { return within(c.Limit) }
 
+// mostReason is how many characters of a reason a table shows.
+const mostReason = 60
+
 func (c listCmd) Run(a *app) error {
+	if c.CSV {
+		if c.Output != "table" {
+			return usageError{errors.New("choose one of --csv and -o")}
+		}
+		c.Output = "csv"
+	}
+	if c.Sum && (c.Output == "csv" || len(c.Columns) > 0) || c.Output == "csv" && a.json {
+		return usageError{errors.New("choose one of --sum, --csv and --json; --sum goes with --json")}
+	}
+	if c.Output == "json" {
+		a.asJSON()
+	}
+	sort, err := operate.ParseSort(c.Sort)
+	if err != nil {
+		return usageError{err}
+	}
+	if c.Oldest {
+		sort = operate.Sort{Key: "id", Ascending: true}
+	}
+	columns, err := operate.ParseColumns(c.Columns)
+	if err != nil {
+		return usageError{err}
+	}
 	st, err := a.store()
 	if err != nil {
 		return err
 	}
-	f, err := c.filter(a.ctx, st)
+	q, err := c.read(a, st)
 	if err != nil {
 		return err
 	}
-	if c.Sum && c.CSV || c.CSV && a.json {
-		return usageError{errors.New("choose one of --sum, --csv and --json; --sum goes with --json")}
-	}
-	f.Unusual, f.After, f.Limit, f.Newest = c.Unusual, c.After, c.Limit, !c.Oldest
-	if c.Sum {
-		return a.sums(st, f)
-	}
-	list, err := st.List(a.ctx, f)
-	if err != nil {
-		return err
-	}
-	if c.CSV {
-		return operate.NewInvoicesCSV(a.raw).Write(list)
-	}
-	if a.json {
-		for _, i := range list {
-			if err := a.print(i); err != nil {
-				return err
-			}
+	if c.Unusual {
+		if q, err = q.Add("is", "unusual"); err != nil {
+			return err
 		}
-		return nil
 	}
-	w := visible.NewTable(a.out)
-	w.Printf("ID\tSTATE\tNUMBER\tTTC\tSTATUS\tFINDINGS\tREASON\n")
-	for _, i := range list {
-		w.Printf("%d\t%s\t%s\t%s\t%s\t%d\t%s\n", i.ID, i.State, or(i.NumeroFacture, "-"), amount(i), or(i.StatutCourant, "-"), i.Findings, reason(i, 60))
+	if c.Sum {
+		return a.sums(st, q)
 	}
-	if err := w.Flush(); err != nil {
+	list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: sort, After: c.After, Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Output == "csv":
+		return operate.NewInvoicesCSV(a.raw, columns...).Write(list)
+	case a.json:
+		return a.printInvoices(list, columns)
+	}
+	if err := a.invoices(list, columns, c.Output == "wide"); err != nil {
 		return err
 	}
 	if len(list) == c.Limit {
 		a.printf("(more: --after %d)\n", list[len(list)-1].ID)
 	}
 	return nil
+}
+
+// printInvoices prints invoices as JSON: whole, or some columns of each.
+func (a *app) printInvoices(list []store.Status, columns []operate.Column) error {
+	for _, i := range list {
+		var line any = i
+		if len(columns) > 0 {
+			line = operate.Some(i, columns)
+		}
+		if err := a.print(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invoices prints a table. A wide one, and one of columns that somebody chose, leaves nothing out.
+func (a *app) invoices(list []store.Status, columns []operate.Column, wide bool) error {
+	whole := wide || len(columns) > 0
+	switch {
+	case len(columns) > 0:
+	case wide:
+		columns = operate.WideColumns
+	default:
+		columns = operate.TableColumns
+	}
+	w := a.table(whole)
+	for n, c := range columns {
+		w.Printf("%s"+between(n, columns), c.Head(a.lang))
+	}
+	for _, i := range list {
+		for n, c := range columns {
+			text := c.Text(i)
+			if !whole && c.Name == "reason" {
+				text = cutText(text, mostReason)
+			} else {
+				text = cell(text)
+			}
+			w.Printf("%s"+between(n, columns), text)
+		}
+	}
+	return w.Flush()
+}
+
+// between is what follows the nth cell of a line.
+func between[T any](n int, cells []T) string {
+	if n == len(cells)-1 {
+		return "\n"
+	}
+	return "\t"
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,11 +25,14 @@ import (
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/migrations"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
 type cli struct {
-	JSON bool `name:"json" help:"Print JSON, one object a line."`
+	JSON        bool             `name:"json" help:"Print JSON, one object a line; errors, too."`
+	Lang        string           `help:"Language of what people read: en or fr; by default that of the environment (LC_ALL, LC_MESSAGES, LANG)." enum:"en,fr" default:"${lang}"`
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Todo     todoCmd     `cmd:"" help:"Say what needs a person, since when, why, and what to do; also without any command."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the schema this program needs."`
@@ -67,7 +71,9 @@ type app struct {
 	log    io.Writer // of the worker: colours and all
 	getenv func(string) string
 	json   bool
-	usage  func() error
+	lang   string // en or fr
+	screen screen
+	usage  func(command ...string) error
 
 	command string        // as kong names it
 	pool    *pgxpool.Pool // of store
@@ -86,6 +92,22 @@ func main() {
 // usageError is the command line's fault: exit status 2.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
+// joined makes one argument of a flag and a value that begins with a minus, as in --sort -amount: the parser takes such a value for a flag.
+func joined(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		last := len(out) - 1
+		if len(arg) > 1 && arg[0] == '-' && arg[1] != '-' && last >= 0 && slices.Contains([]string{"--sort", "--query", "-q"}, out[last]) {
+			out[last] = strings.Replace(out[last]+"="+arg, "-q=", "--query=", 1)
+			continue
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
 func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
 	shown := newErrorLines(&visible.Writer{Out: errOut}, args, getenv) // errors may quote what others wrote
 	var c cli
@@ -96,6 +118,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		kong.Writers(out, errOut),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", ")},
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong
@@ -106,43 +129,48 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 			args = []string{"todo"}
 		}
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(joined(args))
 	if exited >= 0 {
 		return exited // --help
 	}
+	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, raw: out, err: shown, log: errOut, getenv: getenv, json: c.JSON, lang: c.Lang}
 	if err != nil {
-		_, _ = fmt.Fprintf(shown, "choriste: %s (see choriste --help)\n", oneLine(err.Error()))
+		a.json = slices.Contains(args, "--json")
+		a.fail(fmt.Errorf("%w (see choriste --help)", err), 2)
 		return 2
 	}
-	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, raw: out, err: shown, log: errOut, getenv: getenv, json: c.JSON, usage: func() error {
-		_, _ = parser.Parse([]string{"--help"}) // prints it; what follows --help is not its error
+	a.screen = screenOf(out, getenv)
+	a.usage = func(command ...string) error {
+		_, err := parser.Parse(append(command, "--help")) // prints it; what follows --help is not its error
+		if exited < 0 {
+			return usageError{err}
+		}
 		return nil
-	}}
+	}
 	a.command = k.Command()
 	defer a.close()
-	err = k.Run(a)
-	var usage usageError
-	var broken brokenError
-	var findings findingsError
-	switch {
-	case err == nil:
+	if err = k.Run(a); err == nil {
 		return 0
+	}
+	status := statusOf(err)
+	a.fail(err, status)
+	return status
+}
+
+// statusOf is the exit status for an error: docs/operating.md has them all.
+func statusOf(err error) int {
+	var broken brokenError
+	switch {
 	case errors.As(err, &broken):
-		_, _ = fmt.Fprintf(shown, "choriste: %s\n", broken)
 		return broken.exit
-	case errors.As(err, &findings):
-		_, _ = fmt.Fprintf(shown, "choriste: %s\n", findings)
+	case errors.As(err, new(findingsError)):
 		return exitFindings
 	case errors.As(err, new(uncomparedError)):
-		_, _ = fmt.Fprintf(shown, "choriste: %s\n", err)
 		return exitUncompared
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(shown, "choriste: %s\n", oneLine(err.Error()))
+	case errors.As(err, new(usageError)):
 		return 2
-	default:
-		_, _ = fmt.Fprintf(shown, "choriste: %s\n", oneLine(a.words(err)))
-		return 1
 	}
+	return 1
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -175,11 +203,16 @@ func (a *app) store() (*store.Store, error) {
 }
 
 // print writes v as one line of JSON.
-func (a *app) print(v any) error {
-	enc := json.NewEncoder(a.out)
+func (a *app) print(v any) error { return printTo(a.out, v) }
+
+func printTo(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
+
+// asJSON is --json, asked for by -o.
+func (a *app) asJSON() { a.json, a.out = true, &visible.Writer{Out: a.raw, JSON: true} }
 
 func (a *app) printf(format string, args ...any) {
 	_, _ = io.WriteString(a.out, visible.Sprintf(format, args...))

@@ -20,7 +20,6 @@ type moneyCmd struct {
 	ECBRate   string `name:"ecb-rate" help:"The European Central Bank's rate in percent, for late interest; without it, that of each half-year as chorus.ecb_rates has it." placeholder:"PERCENT"`
 	Limit     int    `help:"At most so many recipients; with --csv, invoices, and then a million without it." default:"0"`
 	CSV       bool   `name:"csv" help:"Print the invoices themselves as CSV, as a French Excel opens it."`
-	Lang      string `help:"Language: en or fr." enum:"en,fr" default:"en"`
 }
 
 func (c moneyCmd) filter(a *app, st *store.Store) (f operate.MoneyFilter, err error) {
@@ -95,7 +94,7 @@ func (c moneyCmd) Run(a *app) error {
 	if a.json {
 		return a.moneyJSON(open, recipients, settled, rate)
 	}
-	words := moneyTexts[c.Lang]
+	words := moneyTexts[a.lang]
 	if err := a.moneyTables(words, open, recipients, settled); err != nil {
 		return err
 	}

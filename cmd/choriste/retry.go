@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -30,7 +31,7 @@ func (c retryCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.filter(a.ctx, st)
+	q, err := c.read(a, st)
 	if err != nil {
 		return err
 	}
@@ -45,12 +46,14 @@ func (c retryCmd) Run(a *app) error {
 			return err
 		default:
 			failed++
-			a.warnf("choriste: %s\n", oneLine(a.words(err)))
+			a.fail(err, 1)
 		}
 	}
 	if len(c.Invoices) == 0 {
-		f.Retriable, f.Limit = true, c.Limit
-		list, err := st.List(a.ctx, f)
+		if q, err = q.Add("is", "retriable"); err != nil {
+			return err
+		}
+		list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: operate.Sort{Key: "id", Ascending: true}, Limit: c.Limit})
 		if err != nil {
 			return err
 		}
@@ -70,7 +73,7 @@ func (c retryCmd) Run(a *app) error {
 		}
 		if err != nil {
 			failed++
-			a.warnf("choriste: %s\n", oneLine(a.words(err)))
+			a.fail(err, 1)
 			continue
 		}
 		if a.json {

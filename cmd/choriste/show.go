@@ -16,8 +16,7 @@ const mostShown = 20
 type showCmd struct {
 	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
 
-	id   int64
-	Lang string `enum:"en,fr" default:"en" help:"Language of what the answers mean: en or fr. JSON holds both."`
+	id int64
 }
 
 func (c showCmd) Run(a *app) error {
@@ -85,13 +84,13 @@ func (c showCmd) Run(a *app) error {
 	}
 	line("comment", or(i.StatutCommentaire, ""))
 	for _, h := range help {
-		means, do := explainLines(c.Lang, h)
+		means, do := explainLines(a.lang, h)
 		line(h.Code, means)
 		line("", do)
 	}
 	for _, f := range found[:min(len(found), mostShown)] {
 		message, remedy := f.Message, f.Remedy
-		if c.Lang == "fr" {
+		if a.lang == "fr" {
 			message, remedy = f.MessageFR, f.RemedyFR
 		}
 		var head string // what the message does not say itself
@@ -101,12 +100,12 @@ func (c showCmd) Run(a *app) error {
 		if v := strconv.Quote(f.Value); f.Value != "" && !strings.Contains(message, v) {
 			head = strings.TrimSpace(head + " " + v)
 		}
-		line(checkWords[c.Lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
+		line(checkWords[a.lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
 		line("", f.Where)
 		line("", "→ "+remedy)
 	}
 	if more := i.Findings - min(len(found), mostShown); more > 0 {
-		line("", fmt.Sprintf(map[string]string{"en": "and %d more (--json)", "fr": "et %d autres (--json)"}[c.Lang], more))
+		line("", fmt.Sprintf(map[string]string{"en": "and %d more (--json)", "fr": "et %d autres (--json)"}[a.lang], more))
 	}
 	if replaces != 0 {
 		line("replaces", fmt.Sprintf("invoice %d", replaces))

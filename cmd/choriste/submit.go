@@ -20,7 +20,6 @@ type submitCmd struct {
 	SyntaxeFlux string   `name:"syntaxe" help:"One of Chorus Pro's syntaxeFlux; by itself it is recognised."`
 	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
 	NoCheck     bool     `help:"Insert without checking first (choriste check); the worker checks all the same."`
-	Lang        string   `help:"Of findings: en or fr." enum:"en,fr" default:"en"`
 }
 
 func (c submitCmd) Run(a *app) error {
@@ -143,7 +142,7 @@ func (c submitCmd) say(a *app, id int64, r checked) error {
 		a.printf("%s is invoice %d\n", r.File, id)
 	}
 	for _, f := range r.Findings {
-		a.finding(f, checkWords[c.Lang], c.Lang)
+		a.finding(f, checkWords[a.lang], a.lang)
 	}
 	return nil
 }

@@ -6,13 +6,13 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
 // sums prints what the selected invoices are worth, by state and currency, and all together.
-func (a *app) sums(st *store.Store, f store.Filter) error {
-	list, err := st.Sums(a.ctx, f)
+func (a *app) sums(st *store.Store, q operate.Query) error {
+	list, err := operate.Sums(a.ctx, st, q)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (a *app) sums(st *store.Store, f store.Filter) error {
 		return nil
 	}
 	total, all := map[string]decimal.Decimal{}, 0
-	w := visible.NewTable(a.out)
+	w := a.table(false)
 	w.Printf("STATE\tINVOICES\tTTC\n")
 	for _, n := range list {
 		all += n.Count

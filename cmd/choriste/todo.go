@@ -21,7 +21,6 @@ type todoShowCmd struct {
 	Account string `help:"Only this account; what concerns the whole fleet is left out."`
 	Kind    string `help:"Only this kind of line, as invalid, rejected, statut, parked, in_doubt." placeholder:"KIND"`
 	Limit   int    `help:"At most so many lines; the counts are of all." default:"40"`
-	Lang    string `help:"Of the causes: en or fr." enum:"en,fr" default:"en"`
 }
 
 // Validate is called by kong.
@@ -63,7 +62,7 @@ func (c todoShowCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.todo(list, counts, c.Lang)
+	return a.todo(list, counts, a.lang)
 }
 
 // todoWords are the words around the lines, by language.

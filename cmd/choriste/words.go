@@ -17,23 +17,23 @@ func (a *app) words(err error) string {
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &known):
-		return known.Error()
+		return known.Text(a.lang)
 	case !errors.As(err, &server):
 		if store.Away(err) || errors.Is(err, context.DeadlineExceeded) {
 			return "the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again"
 		}
-		return err.Error()
+		return a.inWords(err)
 	}
 	switch code := server.Code; {
 	case strings.HasPrefix(code, "CH"):
 		return server.Message
 	case code == "42501":
 		if f := a.role(); f != nil {
-			return f.Error()
+			return f.Text(a.lang)
 		}
 		return "the login of DATABASE_URL may not do this: " + server.Message
 	case code == "25006":
-		return store.NewFault("DATABASE_READONLY", "-").Error()
+		return store.NewFault("DATABASE_READONLY", "-").Text(a.lang)
 	case code == "57014", code == "55P03":
 		return "PostgreSQL gave up waiting (SQLSTATE " + code + "): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays"
 	case store.Away(err):

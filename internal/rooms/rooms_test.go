@@ -33,7 +33,7 @@ var arrows = map[string]string{
 	"jobs":                  "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
 	"jobs/model":            "",
 	"worker":                "chorus crash fleet invoice/rules jobs migrations operate store",
-	"console":               "chorus/answers operate store",
+	"console":               "chorus/answers internal/visible operate store",
 	"chorus/chorustest":     "invoice",
 	"invoice/invoicetest":   "",
 	"store/storetest":       "migrations",

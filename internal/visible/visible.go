@@ -3,6 +3,7 @@
 package visible
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -133,10 +134,26 @@ func (w *Writer) Write(b []byte) (int, error) {
 }
 
 // Table aligns columns that tabs separate.
-type Table struct{ w *tabwriter.Writer }
+type Table struct {
+	out   io.Writer
+	lines bytes.Buffer
+	w     *tabwriter.Writer
+	width int
+	paint func(line string) string
+}
 
 // NewTable writes to out when it is flushed.
-func NewTable(out io.Writer) *Table { return &Table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)} }
+func NewTable(out io.Writer) *Table {
+	t := &Table{out: out}
+	t.w = tabwriter.NewWriter(&t.lines, 0, 0, 2, ' ', 0)
+	return t
+}
+
+// Fit cuts every line to a width in characters, and has paint colour it afterwards. 0 and nil leave the lines as they are.
+func (t *Table) Fit(width int, paint func(line string) string) *Table {
+	t.width, t.paint = width, paint
+	return t
+}
 
 // Printf adds a line, or a part of one; the tabs and line breaks of format alone count.
 func (t *Table) Printf(format string, args ...any) {
@@ -144,4 +161,22 @@ func (t *Table) Printf(format string, args ...any) {
 }
 
 // Flush writes the table.
-func (t *Table) Flush() error { return t.w.Flush() }
+func (t *Table) Flush() error {
+	if err := t.w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(t.lines.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		if r := []rune(line); t.width > 0 && len(r) > t.width {
+			line = string(r[:t.width-1]) + "…"
+		}
+		if t.paint != nil {
+			line = t.paint(line)
+		}
+		if _, err := io.WriteString(t.out, line+"\n"); err != nil {
+			return err
+		}
+	}
+	t.lines.Reset()
+	return nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestScreen: on a terminal, lines end where it ends and states are in colour; not with NO_COLOR, and not elsewhere.
+func TestScreen(t *testing.T) {
+	db := aFew(t)
+	for _, c := range []struct {
+		env    map[string]string
+		args   string
+		width  int
+		colour bool
+	}{
+		{map[string]string{"TERM": "xterm"}, "list", 70, true},
+		{map[string]string{"TERM": "xterm", "COLUMNS": "60"}, "list", 60, true},
+		{map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, "list", 70, false},
+		{map[string]string{"TERM": "dumb"}, "list", 70, false},
+		{map[string]string{"TERM": "xterm"}, "list -o wide", 1000, true},
+	} {
+		c.env["DATABASE_URL"] = db.ReaderURL
+		out := onTerminal(t, 70, c.env, strings.Fields(c.args)...)
+		if got := strings.Contains(out, "\x1b[31mrejected\x1b[0m"); got != c.colour || !c.colour && strings.Contains(out, "\x1b") {
+			t.Errorf("%v: %q", c.env, out)
+		}
+		longest := 0
+		for line := range strings.Lines(strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[0m", "", "\r", "").Replace(out)) {
+			longest = max(longest, len([]rune(strings.TrimSuffix(line, "\n"))))
+		}
+		if c.width < 1000 && longest != c.width || c.width == 1000 && longest <= 200 {
+			t.Errorf("%v %s: the longest line has %d characters\n%s", c.env, c.args, longest, out)
+		}
+	}
+}
+
+// onTerminal runs a command whose output is a terminal of so many columns.
+func onTerminal(t *testing.T, columns uint16, env map[string]string, args ...string) string {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	defer func() { _ = master.Close() }()
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for buf := make([]byte, 4096); ; { // until EIO: the other side is closed
+			n, err := master.Read(buf)
+			out.Write(buf[:n])
+			if err != nil {
+				return
+			}
+		}
+	}()
+	var errOut strings.Builder
+	status := run(t.Context(), args, func(name string) string { return env[name] }, slave, &errOut)
+	_ = slave.Close()
+	<-read
+	if status != 0 {
+		t.Fatalf("%q: status %d: %s", args, status, errOut.String())
+	}
+	return out.String()
+}
