@@ -32,8 +32,8 @@ func aFew(t *testing.T) *storetest.Database {
 	return db
 }
 
-// numbers are the invoice numbers in what a list printed, in order.
-func numbers(out string) (list []string) {
+// numbersIn are the invoice numbers in what a list printed, in order.
+func numbersIn(out string) (list []string) {
 	for _, word := range strings.Fields(out) {
 		if strings.HasPrefix(word, "F-") {
 			list = append(list, word)
@@ -60,7 +60,7 @@ func TestListByQuery(t *testing.T) {
 		{[]string{"--sort=-statut", "--limit", "1"}, "F-2"},
 		{[]string{"--sort", "amount", "--after", "1"}, "F-2 F-3"},
 	} {
-		if got := numbers(said(t, db.ReaderURL, 0, "", append([]string{"list"}, c.args...)...)); strings.Join(got, " ") != c.want {
+		if got := numbersIn(said(t, db.ReaderURL, 0, "", append([]string{"list"}, c.args...)...)); strings.Join(got, " ") != c.want {
 			t.Errorf("list %q: %v, wanted %s", c.args, got, c.want)
 		}
 	}

@@ -46,7 +46,7 @@ func TestLoginsThatAreSetUpOddly(t *testing.T) {
 			`quote_all_identifiers = on`,
 		}},
 		"another search path": {`IN ROLE chorus_worker`, []string{`search_path = chorus, river, public, pg_catalog`}},
-		"a role that is set": {`NOINHERIT IN ROLE chorus_worker`, []string{`role = chorus_worker`}},
+		"a role that is set":  {`NOINHERIT IN ROLE chorus_worker`, []string{`role = chorus_worker`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClinic(t, storetest.New(t), nil)
