@@ -157,7 +157,7 @@ func (l *lift) unescape(c byte) {
 		}
 		l.unit = l.unit[:0]
 		if l.broken = l.broken || code > 0x7f; !l.broken {
-			l.add([]byte{byte(code)})
+			l.add([]byte{byte(code)}) //nolint:gosec // at most 0x7f
 		}
 	case c == 'u':
 		l.unit = append(l.unit, c)
