@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -169,7 +170,7 @@ func (t *tally) doubtful(format string, args ...any) {
 	}
 }
 
-// add takes page n, drops the rows that came before, and tells whether another page is to be read.
+// add takes page n, drops the rows that came before and those of two invoices under one number of the portal, and tells whether another page is to be read.
 func (t *tally) add(p *Page, n int) bool {
 	if n == 1 {
 		t.pages, t.total, t.seen = p.Pages, p.Total, map[int64]struct{}{}
@@ -187,12 +188,17 @@ func (t *tally) add(p *Page, n int) bool {
 		t.doubtful("page %d has neither a list nor a count", n)
 	}
 	var fresh []Facture
+	wrong := map[int64]bool{} // of two invoices on this page: which is it?
+	numero := make(map[int64]string, len(p.Factures))
 	for _, f := range p.Factures {
 		id := f.IdentifiantFactureCPP
 		if _, again := t.seen[id]; again {
+			first, here := numero[id]
+			wrong[id] = wrong[id] || here && first != f.NumeroFacture
 			continue
 		}
 		fresh = append(fresh, f)
+		numero[id] = f.NumeroFacture
 		if id != 0 { // one without cannot be told from another
 			t.seen[id] = struct{}{}
 		}
@@ -201,7 +207,7 @@ func (t *tally) add(p *Page, n int) bool {
 	if len(fresh) < rows {
 		t.doubtful("page %d repeats rows", n)
 	}
-	p.Factures = fresh
+	p.Factures = slices.DeleteFunc(fresh, func(f Facture) bool { return wrong[f.IdentifiantFactureCPP] })
 	t.rows += rows
 	switch {
 	case t.rows > maxSearched:

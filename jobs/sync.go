@@ -279,18 +279,19 @@ func (f *feed) shifted(q chorus.Query) chorus.Query {
 	return q
 }
 
-// read stores all pages of a search; if it is the last one of this reading, the last page moves the watermark. A page that shows what lies outside the
+// read stores all pages of a search; if it is the last one of this reading, the last page moves the watermark. Pages that do not add up are stored, too: what
+// they show is true, and only what they leave out is read again, from the same watermark, however often. A page that shows what lies outside the
 // period is stored, too, and ends the reading: the next ones may be endless.
 func (f *feed) read(ctx context.Context, q chorus.Query, lane chorus.Lane, last bool) error {
 	var page []store.Seen // held back by one
 	for p, err := range f.acct.Client.SearchPages(ctx, lane, f.shifted(q)) {
-		if err != nil {
-			return portalError{err}
-		}
-		if len(page) > 0 {
+		if len(page) > 0 && (err == nil || chorus.FaultOf(err) == chorus.FaultIncomplete) {
 			if err := f.follow(ctx, page, false); err != nil {
 				return err
 			}
+		}
+		if err != nil {
+			return portalError{err}
 		}
 		f.pages++
 		f.full = max(f.full, len(p.Factures))
