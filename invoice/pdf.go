@@ -73,7 +73,7 @@ func badPDF() *Problem {
 // is not there, seen is another file's name. What is malformed is passed over: Chorus Pro may read the rest.
 func (f *pdfFile) attachedXML(catalog pdfDict, facts *PDF) (found *pdfStream, seen string) {
 	best, files := len(attachmentNames), 0
-	ranks := map[int]bool{} // the names that are there
+	invoices := map[int]bool{} // by where they stand
 	consider := func(v any) {
 		spec := f.dict(v)
 		if files++; spec == nil || files > maxFiles {
@@ -85,12 +85,16 @@ func (f *pdfFile) attachedXML(catalog pdfDict, facts *PDF) (found *pdfStream, se
 				seen = name
 				continue
 			}
-			if stream := f.fileStream(spec); stream != nil && rank < best {
+			stream := f.fileStream(spec)
+			if stream == nil {
+				continue
+			}
+			invoices[stream.end] = true
+			if rank < best {
 				found, best = stream, rank
 				relation, _ := f.resolve(spec["AFRelationship"]).(pdfName)
 				facts.Name, facts.Relationship = name, string(relation)
 			}
-			ranks[rank] = true
 		}
 	}
 	been := map[pdfRef]bool{}
@@ -115,7 +119,7 @@ func (f *pdfFile) attachedXML(catalog pdfDict, facts *PDF) (found *pdfStream, se
 	for _, v := range related {
 		consider(v)
 	}
-	facts.Invoices = len(ranks)
+	facts.Invoices = len(invoices)
 	return found, seen
 }
 

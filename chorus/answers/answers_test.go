@@ -44,6 +44,9 @@ func TestEntries(t *testing.T) {
 		if e.Not != "" && explains(e.Not) {
 			t.Errorf("%s explains %q", name, e.Not)
 		}
+		if other := otherCode(e.Example); e.Pattern == "" && explains(other) {
+			t.Errorf("%s explains another code, %q", name, other)
+		}
 		if e.Pattern != "" && strings.ContainsAny(e.Pattern, "*+") {
 			t.Errorf("%s: the pattern has a repetition without a bound", name)
 		}
@@ -51,6 +54,15 @@ func TestEntries(t *testing.T) {
 	if len(seen) < 200 {
 		t.Errorf("%d entries", len(seen))
 	}
+}
+
+// otherCode is a code that comes near to this one: the last digit is the next one, or a letter is too many.
+func otherCode(code string) string {
+	last := code[len(code)-1]
+	if last < '0' || last > '9' {
+		return code + "X"
+	}
+	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
 }
 
 func TestExplain(t *testing.T) {

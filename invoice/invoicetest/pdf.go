@@ -39,9 +39,9 @@ const (
 	objEnd
 )
 
-// writePDF writes one page with the invoice's facts and attaches x as factur-x.xml. It uses no device colours and embeds
+// writePDF writes one page with the invoice's facts and attaches x as factur-x.xml, and under other names again. It uses no device colours and embeds
 // its only font, as PDF/A wants.
-func writePDF(f facts, x []byte) ([]byte, error) {
+func writePDF(f facts, x []byte, again ...string) ([]byte, error) {
 	typeface, err := loadFont()
 	if err != nil {
 		return nil, err
@@ -75,17 +75,25 @@ func writePDF(f facts, x []byte) ([]byte, error) {
 		objMetadata: fmt.Sprintf("<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream", xmp.Len(), xmp.Bytes()),
 	}
 
+	end := objEnd
+	for _, name := range again {
+		objects[objCatalog] = strings.Replace(objects[objCatalog], "] >> >>", fmt.Sprintf(" (%s) %d 0 R] >> >>", name, end), 1)
+		objects[end] = strings.NewReplacer("factur-x.xml", name, fmt.Sprintf("%d 0 R", objFile), fmt.Sprintf("%d 0 R", end+1)).Replace(objects[objFileSpec])
+		objects[end+1] = objects[objFile]
+		end += 2
+	}
+
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
 	xref := "0000000000 65535 f \n"
-	for n := objCatalog; n < objEnd; n++ {
+	for n := objCatalog; n < end; n++ {
 		xref += fmt.Sprintf("%010d 00000 n \n", b.Len())
 		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", n, objects[n])
 	}
 	id := sha256.Sum256(b.Bytes())
 	start := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n%strailer\n<< /Size %d /Root %d 0 R /ID [<%x> <%x>] >>\nstartxref\n%d\n%%%%EOF\n",
-		objEnd, xref, objEnd, objCatalog, id[:16], id[:16], start)
+		end, xref, end, objCatalog, id[:16], id[:16], start)
 	return b.Bytes(), nil
 }
 

@@ -39,6 +39,7 @@ type breaks struct {
 	ubl    [2]string // what is replaced in the UBL, by what
 	cii    [2]string
 	pdf    [2]string // in the PDF, of the same length
+	again  []string  // in the PDF, the names under which the invoice is attached once more
 	credit bool      // a UBL credit note
 }
 
@@ -113,6 +114,7 @@ var planted = map[string][]breaks{
 	"CH-FACTURX-RELATIONSHIP": {{pdf: [2]string{"/AFRelationship /", "/AFRelationshop /"}}},
 	"CH-FACTURX-XMP":          {{pdf: [2]string{"ConformanceLevel", "Conformancelevel"}}},
 	"CH-FACTURX-PROFILE":      {{pdf: [2]string{"EN 16931<", "EXTENDED<"}}},
+	"CH-FACTURX-SEVERAL":      {{again: []string{"zugferd-invoice.xml"}}, {again: []string{"factur-x.xml"}}},
 	"CH-FACTURX-PDFA":         {{pdf: [2]string{"pdfaid:part>3<", "pdfaid:part>1<"}}},
 }
 
@@ -128,6 +130,7 @@ var near = map[string]breaks{
 	"CH-PAYMENT-CODE":    fact(func(i *Invoice) { i.Paiement = "97" }),
 	"CH-ATTACHMENT-NAME": attached(strings.Repeat("x", 46)+".pdf", "eHh4"),
 	"CH-ATTACHMENT-TYPE": attached("a.XLSX", "eHh4"),
+	"CH-FACTURX-SEVERAL": {again: []string{"annexe.xml"}},
 }
 
 // documents are the good sample, broken, in each syntax that the change is for.
@@ -150,10 +153,13 @@ func (b breaks) documents() [][]byte {
 		return swap(i.UBL(), b.ubl)
 	case b.cii[0] != "":
 		return swap(i.CII(), b.cii)
-	case b.pdf[0] != "":
-		pdf, err := i.FacturX()
+	case b.pdf[0] != "" || b.again != nil:
+		pdf, err := writePDF(i.facts("", "380"), i.CII(), b.again...)
 		if err != nil {
 			panic(err) // the sample cannot fail
+		}
+		if b.again != nil {
+			return [][]byte{pdf}
 		}
 		return swap(pdf, b.pdf)
 	}

@@ -139,7 +139,7 @@ var facturXRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-FACTURX-SEVERAL", Severity: Warning, Source: facturXSource, Weight: "C",
-			Text: "several invoices are attached to the PDF, under different names", TextFR: "plusieurs factures sont jointes au PDF, sous des noms différents",
+			Text: "several invoices are attached to the PDF", TextFR: "plusieurs factures sont jointes au PDF",
 			Remedy: "Attach one.", RemedyFR: "N'en joignez qu'une.",
 		},
 		find: fx(func(p *invoice.PDF, _ *invoice.Document) (bool, string) { return p.Invoices > 1, "" }),

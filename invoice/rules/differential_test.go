@@ -105,6 +105,12 @@ func systematic(t *testing.T, text []byte) map[string]string {
 				}
 			},
 			"bare": func(e *element) { e.Attrs = nil },
+			"odd":  odd,
+			"odd-attributes": func(e *element) {
+				for i := range e.Attrs {
+					e.Attrs[i].Value = "XX"
+				}
+			},
 		} {
 			doc := mustParse(t, text)
 			change(elementsOf(doc.Root)[i])
@@ -133,6 +139,23 @@ func systematic(t *testing.T, text []byte) map[string]string {
 		}
 	}
 	return made
+}
+
+// odd writes what is of the element's kind and cannot be right: too many decimals, a day of another century, the other answer, a code that there is not.
+func odd(e *element) {
+	switch {
+	case len(e.Kids) > 0:
+	case isBoolean(e):
+		e.Text = map[string]string{"true": "false", "false": "true"}[e.Text]
+	case isDate(e) && strings.Contains(e.Text, "-"):
+		e.Text = "1901-01-31"
+	case strings.HasSuffix(e.Name, "DateTimeString"):
+		e.Text = "19010131"
+	case isNumber(e):
+		e.Text = "-3.1416"
+	default:
+		e.Text = "XX"
+	}
 }
 
 // firstIn is the first element that a group looks at; nil if there is none.
