@@ -108,9 +108,8 @@ func (h *house) plant(round int) (planted, right map[string]string) {
 			insert(planted, b.Name, b.Document)
 		}
 	}
-	for k := range 20 {
-		i := invoicetest.Invoice{CodeService: []string{"", "SERV_TECH"}[k%2]}
-		insert(right, fmt.Sprintf("good %d", k), [][]byte{i.UBL(), i.CII()}[k/2%2])
+	for _, b := range invoicetest.Right(fmt.Sprintf("R%04d", round%10000)) {
+		insert(right, b.Name, b.Document)
 	}
 	return planted, right
 }

@@ -42,6 +42,20 @@ func TestChorusRules(t *testing.T) {
 	}
 }
 
+// TestRightDocuments: of what is right in many ways, nothing is stopped.
+func TestRightDocuments(t *testing.T) {
+	t.Parallel()
+	all := invoicetest.Right("R")
+	if len(all) < 100 {
+		t.Errorf("only %d documents", len(all))
+	}
+	for _, b := range all {
+		if r := rules.Judge(b.Document, rules.Options{}); !r.OK() {
+			t.Errorf("%s: %+v", b.Name, r.Findings[0])
+		}
+	}
+}
+
 // elsewhere are the tests of the rules of which no document alone is an example.
 var elsewhere = map[string]string{
 	"CH-DATE-FUTURE": "TestDatedAhead", "CH-SYNTAXE": "TestChorusRules", "CH-SUPPLIER": "worker/account_test.go", "CH-SUPPLIER-DETACHED": "worker/fields_test.go",

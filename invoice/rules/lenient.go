@@ -47,7 +47,8 @@ func lenient(d *invoice.Document, found []Finding) []Finding {
 	for i, f := range found {
 		found[i].Severity = severityOf(f.Code)
 		named := f.Code == "BR-06" && d.FournisseurNom != "" || f.Code == "BR-07" && d.DestinataireNom != "" // elsewhere in the party
-		if named || noLines && notInBasicWL[f.Code] || noBreakdown && f.Code == "BR-CO-14" {
+		taken := f.Code == "BR-CL-16" && contains(paymentCodes, f.Value)                                     // 01, which is in Chorus Pro's list and not in UNTDID's
+		if named || taken || noLines && notInBasicWL[f.Code] || noBreakdown && f.Code == "BR-CO-14" {
 			found[i].Severity = Warning
 		}
 	}
