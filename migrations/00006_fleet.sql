@@ -73,7 +73,7 @@ CREATE TABLE chorus.breakers (
 -- What workers are configured with, and when one of them said so last; each says it every few seconds. What none has said for a while, though others have
 -- spoken, belongs to a configuration that is gone.
 CREATE TABLE chorus.configured (
-    kind    text NOT NULL CHECK (kind IN ('account', 'breaker', 'webhook', 'settings')),
+    kind    text NOT NULL CHECK (kind IN ('account', 'breaker', 'webhook', 'settings', 'pace', 'slots')),
     key     text NOT NULL,
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (kind, key)

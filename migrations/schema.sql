@@ -198,7 +198,7 @@ CREATE TABLE chorus.configured (
     kind text NOT NULL,
     key text NOT NULL,
     seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT configured_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'breaker'::text, 'webhook'::text, 'settings'::text]))),
+    CONSTRAINT configured_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'breaker'::text, 'webhook'::text, 'settings'::text, 'pace'::text, 'slots'::text]))),
     CONSTRAINT configured_pkey PRIMARY KEY (kind, key)
 ) WITH (fillfactor=50);
 ALTER TABLE chorus.configured ENABLE ROW LEVEL SECURITY;

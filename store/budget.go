@@ -213,13 +213,10 @@ func (b *Budget) create(ctx context.Context, wait time.Duration) error {
 	return err
 }
 
-// Set brings the stored pace to this process's settings.
-func (b *Budget) Set(ctx context.Context) error {
-	if err := b.create(ctx, 0); err != nil {
-		return err
-	}
-	_, err := b.store.pool.Exec(ctx, `
-		UPDATE chorus.budgets SET every_us = $2, daily = $3, most = $4 WHERE key = $1 AND (every_us, daily, most) <> ($2, $3, $4)`,
-		b.key, b.every.Microseconds(), b.daily, b.most)
-	return err
+// Open writes the budget's row when it is not there. Which pace it has, of those that workers are configured with, is Heed's.
+func (b *Budget) Open(ctx context.Context) error { return b.create(ctx, 0) }
+
+// Pace names this process's settings for Heed.
+func (b *Budget) Pace() string {
+	return fmt.Sprintf("%s %d %d %d", b.key, b.every.Microseconds(), b.most, b.daily)
 }

@@ -24,7 +24,7 @@ func taker(t *testing.T, db *storetest.Database, quota float64, daily int, limit
 	}
 	t.Cleanup(pool.Close)
 	b := store.NewBudget(store.New(pool), "app", quota, daily, limit)
-	if err := b.Set(t.Context()); err != nil {
+	if err := b.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return b

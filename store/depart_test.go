@@ -179,7 +179,7 @@ func TestACrashOfTheServerDoesNotBurst(t *testing.T) {
 		back := time.Now()
 		pool.Reset() // its connections broke with the server
 		if starts {
-			if err := store.NewBudget(store.New(pool), "app", 20, 0, 5*time.Second).Set(t.Context()); err != nil {
+			if err := store.NewBudget(store.New(pool), "app", 20, 0, 5*time.Second).Open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -64,8 +64,8 @@ var Faults = map[string]FaultText{
 	},
 	"SETTINGS_DIFFER": {
 		Layer: layerEnvironment, Warns: true,
-		English: FaultWords{"A live worker of this database has other settings: %s. The quota and the deposits in flight are those of the worker that started last; each waits and looks up by its own.", "Give all workers of one database the same settings, and restart those that have others."},
-		French:  FaultWords{"Un service en marche sur cette base a d'autres réglages : %s. Le quota et le nombre de dépôts simultanés sont ceux du dernier démarré ; chacun attend et recherche selon les siens.", "Donner les mêmes réglages à tous les services d'une base, et redémarrer ceux qui en ont d'autres."},
+		English: FaultWords{"A live worker of this database has other settings: %s. Of quotas and deposits in flight the smaller counts for all; each waits and looks up by its own.", "Give all workers of one database the same settings, and restart those that have others."},
+		French:  FaultWords{"Un service en marche sur cette base a d'autres réglages : %s. Pour les quotas et le nombre de dépôts simultanés, la plus petite valeur vaut pour tous ; chacun attend et recherche selon les siens.", "Donner les mêmes réglages à tous les services d'une base, et redémarrer ceux qui en ont d'autres."},
 	},
 	"DATABASE_LOCKED": {
 		Layer: layerDatabase, Warns: true, names: true,

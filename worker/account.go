@@ -12,6 +12,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -236,13 +237,13 @@ func (w *Worker) share(ctx context.Context) (err error) {
 	if err := w.store.SetMaintenance(ctx, w.cfg.Maintenance); err != nil {
 		return err
 	}
-	if err := w.store.Slots(ctx, w.cfg.InFlight); err != nil {
-		return err
-	}
 	for _, app := range w.applications() {
-		if err := app.budget.Set(ctx); err != nil {
+		if err := app.budget.Open(ctx); err != nil {
 			return err
 		}
+	}
+	if err := w.store.Heed(ctx); err != nil {
+		return err
 	}
 	w.recall()
 	return nil
@@ -250,7 +251,10 @@ func (w *Worker) share(ctx context.Context) (err error) {
 
 // configured is what this process is configured with.
 func (w *Worker) configured() store.Configured {
-	c := store.Configured{Accounts: w.names(), Settings: []string{w.cfg.Shared()}}
+	c := store.Configured{Accounts: w.names(), Settings: []string{w.shared()}, Slots: []string{strconv.Itoa(w.cfg.InFlight)}}
+	for _, app := range w.applications() {
+		c.Paces = append(c.Paces, app.budget.Pace())
+	}
 	breakers, _ := w.breakers()
 	for _, b := range breakers {
 		c.Breakers = append(c.Breakers, b.Key)
@@ -291,6 +295,9 @@ func (w *Worker) say(ctx context.Context) error {
 		w.unshared.Store(true)
 	}
 	if err := w.compareSettings(ctx); err != nil {
+		return err
+	}
+	if err := w.store.Heed(ctx); err != nil {
 		return err
 	}
 	return w.store.ForgetGone(ctx)

@@ -1,8 +1,11 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +28,31 @@ func (c Config) Shared() string {
 	for k, m := range c.Maintenance {
 		windows[k] = m.From.UTC().Format(time.RFC3339) + "/" + m.Until.UTC().Format(time.RFC3339)
 	}
-	return text + " CHORISTE_MAINTENANCE=" + strings.Join(windows, ",")
+	text += " CHORISTE_MAINTENANCE=" + strings.Join(windows, ",")
+	own := map[string]string{} // by the names of the applications that have a quota of their own
+	for _, a := range c.Accounts {
+		if quota := cmp.Or(a.Quota, c.Quota); quota != c.Quota {
+			own[cmp.Or(a.Application, "default")] = fmt.Sprintf("%g", quota)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		text += " quota/" + strings.Join(strings.Fields(name), "_") + "=" + own[name]
+	}
+	return text
+}
+
+// shared is Shared with the accounts that this worker has now.
+func (w *Worker) shared() string {
+	c := w.cfg
+	w.setting.Lock()
+	c.Accounts = slices.Collect(maps.Values(w.roster.accounts))
+	w.setting.Unlock()
+	return c.Shared()
 }
 
 // compareSettings says when another worker has other settings, once for each difference, and when all have the same again.
 func (w *Worker) compareSettings(ctx context.Context) error {
-	differ, err := store.Differ(ctx, w.cfg.Pool, w.cfg.Shared())
+	differ, err := store.Differ(ctx, w.cfg.Pool, w.shared())
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,25 @@ func TestWorkersWithOtherSettingsAreNamed(t *testing.T) {
 	saysOnce(t, one, "has other settings")
 }
 
+// While workers differ, the smaller quota of each application and the fewer deposits in flight count for all, whoever started last.
+func TestTheMoreCarefulWorkerCounts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	log := &lines{}
+	careful := func(c *worker.Config) { c.Accounts[0].Quota, c.InFlight = 10, 3 }
+	pace := func(what string, perSecond float64, slots int) {
+		t.Helper()
+		h.until(what, `SELECT (SELECT abs(1e6 / every_us / ($1 * 0.95) - 1) < 0.01 FROM chorus.budgets) AND (SELECT max(n) = $2 FROM chorus.slots)`, perSecond, slots)
+	}
+	stop := h.run(careful)
+	pace("it is alone", 10, 3)
+	h.start(loudly(t, log))
+	saysOnce(t, log, "quota/default is not set here and 10 there")
+	pace("the one that started last does not count", 10, 3)
+	stop()
+	pace("the careful one is gone", 2000, 32)
+}
+
 // Where serializable is the database's default, two workers share rows as ever: nothing collides (40001).
 func TestADatabaseThatIsSerializable(t *testing.T) {
 	t.Parallel()

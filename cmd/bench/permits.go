@@ -73,7 +73,7 @@ func take(ctx context.Context, w *workshop, quota float64) (taken, error) {
 		}
 		defer pool.Close()
 		b := store.NewBudget(store.New(pool), "bench", quota, 0, time.Minute)
-		if err := b.Set(ctx); err != nil {
+		if err := b.Open(ctx); err != nil {
 			return taken{}, err
 		}
 		budgets = append(budgets, b)
