@@ -38,6 +38,8 @@ CREATE TABLE chorus.installation (
     -- that was lost before the last quarantine, so that forgotten_since says nothing of it.
     suspect_date   date NOT NULL DEFAULT '-infinity',
     suspect_before date NOT NULL DEFAULT '-infinity',
+    -- When a worker last saw that the database's clock was set: no age counts from before (docs/protocol.md §3.1).
+    stepped_at timestamptz,
     -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
     assumption_broken_at timestamptz,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -306,7 +306,7 @@ CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANG
          ORDER BY h.beat_at DESC
          LIMIT 1),
         (SELECT e.at FROM chorus.events e
-         WHERE e.at <= p_now AND EXISTS (SELECT FROM chorus.heartbeats)
+         WHERE e.at <= p_now AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),

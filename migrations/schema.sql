@@ -337,6 +337,7 @@ CREATE TABLE chorus.installation (
     suspect_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     suspect_date date DEFAULT '-infinity'::date NOT NULL,
     suspect_before date DEFAULT '-infinity'::date NOT NULL,
+    stepped_at timestamp with time zone,
     assumption_broken_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT installation_environment_check CHECK ((environment = ANY (ARRAY['sandbox'::text, 'production'::text]))),
@@ -1757,6 +1758,44 @@ BEGIN
         PERFORM pg_notify('chorus_wake', 'check');
     END IF;
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.clock_stepped(p_seconds double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at   CONSTANT timestamptz := clock_timestamp();
+    step CONSTANT interval := make_interval(secs => p_seconds);
+    c    record;
+BEGIN
+    UPDATE chorus.installation
+    SET stepped_at = at, suspect_until = CASE WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step ELSE suspect_until END;
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    IF p_seconds >= 0 THEN
+        RETURN;
+    END IF;
+    DELETE FROM chorus.heartbeats WHERE beat_at > at;
+    UPDATE chorus.budgets b
+    SET tat = least(tat, greatest(at, tat + step)), paused_until = least(paused_until, greatest(at, paused_until + step)), learned_at = least(learned_at, at),
+        lanes = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(lanes) WITH ORDINALITY x (l, k) ORDER BY k),
+        departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
+    FOR c IN
+        SELECT t.relname, a.attname
+        FROM pg_attribute a
+        JOIN pg_class t ON t.oid = a.attrelid
+        WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
+          AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
+                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until')
+    LOOP
+        EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
+                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
+            USING at, step;
+    END LOOP;
+    UPDATE river.river_job SET scheduled_at = at WHERE scheduled_at > at AND state IN ('available', 'scheduled', 'retryable');
 END $function$
 ;
 
@@ -3429,7 +3468,7 @@ AS $function$
          ORDER BY h.beat_at DESC
          LIMIT 1),
         (SELECT e.at FROM chorus.events e
-         WHERE e.at <= p_now AND EXISTS (SELECT FROM chorus.heartbeats)
+         WHERE e.at <= p_now AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),
@@ -3622,8 +3661,8 @@ GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;
@@ -3645,6 +3684,7 @@ GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;

@@ -26,12 +26,26 @@ type Lookup struct {
 }
 
 // Attempts lists the attempts of an invoice, first to last. None is taken for older than the last quarantine: a later one may be forgotten, and what was looked
-// up before says nothing of it.
+// up before says nothing of it. No age counts from before the database's clock was set.
 func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) {
+	for {
+		asked := time.Now()
+		all, err := s.readAttempts(ctx, invoice)
+		if err != nil || len(all) == 0 {
+			return all, err
+		}
+		held, err := s.clockHeld(ctx, asked, time.Now(), all[len(all)-1].Now)
+		if err != nil || held {
+			return all, err
+		}
+	}
+}
+
+func (s *Store) readAttempts(ctx context.Context, invoice int64) ([]Attempt, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
-		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at))::float8, evidence -> 'lookups',
-		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz, clock_timestamp()
+		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at, stepped_at))::float8, evidence -> 'lookups',
+		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz, clock_timestamp(), stepped_at
 		FROM chorus.attempts, chorus.installation
 		WHERE invoice_id = $1
 		ORDER BY n`, invoice)
@@ -42,8 +56,8 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 		var a Attempt
 		var age float64
 		var lookups []byte
-		var quarantined, since *time.Time
-		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined, &since, &a.Now); err != nil {
+		var quarantined, since, stepped *time.Time
+		if err := row.Scan(&a.ID, &a.InvoiceID, &a.N, &a.NomFichier, &a.Outcome, &a.StandIn, &a.ClaimedAt, &age, &lookups, &a.Older, &quarantined, &since, &a.Now, &stepped); err != nil {
 			return a, err
 		}
 		a.Age = seconds(age)
@@ -58,6 +72,9 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 		}
 		if a.Older {
 			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*quarantined) })
+		}
+		if stepped != nil { // the ages that they had are of another clock
+			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*stepped) })
 		}
 		return a, nil
 	})

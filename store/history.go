@@ -179,6 +179,8 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 	for k, mark := range m.Marks {
 		marks[k], times[k] = mark.Event, mark.At
 	}
+	asked := time.Now()
+	var clock time.Time
 	err := s.pool.QueryRow(ctx, `
 		WITH here (epoch, stored, quarantines, event_id, event_at, begun) AS (
 		    SELECT `+memoryColumns+` FROM chorus.installation
@@ -197,11 +199,15 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
 		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
-		       ) END
+		       ) END,
+		       clock_timestamp()
 		FROM here, known`,
 		must, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
-		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &now.Begun, &attempts, &latest, &torn, &inserts, &since)
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &now.Begun, &attempts, &latest, &torn, &inserts, &since, &clock)
 	if err != nil {
+		return m, err
+	}
+	if _, err := s.clockHeld(ctx, asked, time.Now(), clock); err != nil {
 		return m, err
 	}
 	f := &Forgot{Witness: WitnessWorker, Kind: KindRestore, Attempts: must}

@@ -20,7 +20,8 @@ import (
 
 // Store reads and writes the schema chorus through one pool of connections, which its caller owns.
 type Store struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	steps *steps // of the database's clock; nil: nobody watches it
 }
 
 // New returns a store over pool. The login must be a member of chorus_worker for the worker's methods, of chorus_operator for an operator's.

@@ -31,7 +31,7 @@ func TestAPortalThatShowsLate(t *testing.T) {
 				s := &c.Settings
 				s.HTTPTimeout, s.SendWithin = 30*time.Second, 10*time.Second // a busy machine is no fault of the portal's
 				s.LandingDelay, s.VisibilityDelay, s.ReportAfter, s.SyncEvery = 15*time.Minute, 4*time.Hour, 10*time.Minute, every
-				c.Poll = 10 * time.Millisecond
+				c.Poll, c.VirtualTime = 10*time.Millisecond, true
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // on a machine that is busy otherwise
 			defer cancel()

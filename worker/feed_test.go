@@ -105,7 +105,7 @@ func (h *house) old(numero string, change ...func(*worker.Config)) (id int64, pa
 		s := &c.Settings
 		s.HTTPTimeout, s.SendWithin = 30*time.Second, 10*time.Second // a busy machine is no fault of the portal's
 		s.LandingDelay, s.VisibilityDelay, s.ReportAfter, s.SyncEvery = 15*time.Minute, 4*time.Hour, 10*time.Minute, time.Minute
-		c.Poll = 10 * time.Millisecond
+		c.Poll, c.VirtualTime = 10*time.Millisecond, true
 	})...)
 	ctx, cancel := context.WithTimeout(h.t.Context(), 2*time.Minute) // on a machine that is busy otherwise
 	h.t.Cleanup(cancel)

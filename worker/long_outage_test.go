@@ -27,7 +27,7 @@ func TestSixHoursWithoutAPortal(t *testing.T) {
 		s := &c.Settings
 		s.HTTPTimeout, s.SendWithin = 10*time.Second, 5*time.Second
 		s.LandingDelay, s.VisibilityDelay, s.ReportAfter, s.ResolveAfter, s.SyncEvery = 15*time.Minute, 4*time.Hour, time.Hour, time.Minute, 10*time.Minute
-		c.Poll = 10 * time.Millisecond
+		c.Poll, c.VirtualTime = 10*time.Millisecond, true
 	})
 	h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL())
 	if err := clock.Rest(ctx); err != nil {

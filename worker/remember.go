@@ -61,6 +61,11 @@ func (w *Worker) quarantined(moved int, f *store.Forgot) {
 // database and what was kept outside of it tell by themselves. What takes waiting is found out later (open).
 func (w *Worker) remember(ctx context.Context) error {
 	memory := w.jobs.Memory
+	if !w.cfg.VirtualTime {
+		if err := w.store.WatchClock(ctx, w.clockStepped); err != nil {
+			return err
+		}
+	}
 	id, err := w.store.Installation(ctx)
 	if err != nil {
 		return err
@@ -117,6 +122,13 @@ func (w *Worker) remember(ctx context.Context) error {
 		w.quarantined(moved, f)
 	}
 	return err
+}
+
+// clockStepped says that the database's clock was set.
+func (w *Worker) clockStepped(by time.Duration) {
+	w.cfg.Log.Error("PostgreSQL's clock was set, or differs from this machine's: ages of doubt count anew from now, and what waits for a moment that it told while it was ahead is due when it would have been; "+
+		"keep it in time (chrony, systemd-timesyncd)", "reason_code", "CLOCK_STEPPED", "by", by.Round(100*time.Millisecond))
+	w.wake()
 }
 
 // stopped says that this worker is not alive any more, and knows nothing that is not in the database.

@@ -46,6 +46,7 @@ type Config struct {
 	StateDir    string                // where to keep what is known to have been committed, outside the database; "": nowhere
 	Poll        time.Duration         // between two looks for what is due when nobody wakes us
 	Round       time.Duration         // how long a round of a loop may wait for the database; what hangs longer is begun anew
+	VirtualTime bool                  // the database's clock is a test's, which sets it: nobody minds
 	Log         *slog.Logger          // nil is silent
 	Registry    prometheus.Registerer // nil: the counters are kept and not shown
 }

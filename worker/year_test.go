@@ -98,7 +98,7 @@ func TestAYear(t *testing.T) {
 		s.HTTPTimeout, s.SendWithin = 30*time.Second, 10*time.Second // a busy machine is no fault of the portal's
 		s.LandingDelay, s.VisibilityDelay, s.ReportAfter, s.ResolveAfter = 15*time.Minute, 4*time.Hour, 6*time.Hour, time.Minute
 		s.SyncEvery, s.QuietPeriod = day, 90*day
-		c.Poll = 10 * time.Millisecond
+		c.Poll, c.VirtualTime = 10*time.Millisecond, true
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // on a machine that is busy otherwise
 	defer cancel()

@@ -94,7 +94,7 @@ func (x *world) work(ctx context.Context) error {
 			ClientID: chorustest.DefaultClient.ID, ClientSecret: chorus.Secret(chorustest.DefaultClient.Secret),
 			Login: chorustest.DefaultAccount.Login, Password: chorus.Secret(chorustest.DefaultAccount.Password),
 		}}},
-		Quota: 100_000, Poll: 20 * time.Millisecond,
+		Quota: 100_000, Poll: 20 * time.Millisecond, VirtualTime: true,
 	})
 	if err != nil {
 		pool.Close()

@@ -1,0 +1,43 @@
+-- The database's clock: what happens when it was set (docs/protocol.md §3.1).
+
+-- +goose Up
+
+-- A worker has seen that the clock was set, by so many seconds: forward, or back where they are negative. Ages count anew from now, because nobody knows how much of
+-- them was only the clock; what was suspect stays so for as long. Where the clock was ahead, what waits for a moment that it told waits no longer than it would
+-- have. What an application or an operator has set for a moment (not_before, closures) stays.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.clock_stepped(p_seconds float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at   CONSTANT timestamptz := clock_timestamp();
+    step CONSTANT interval := make_interval(secs => p_seconds);
+    c    record;
+BEGIN
+    UPDATE chorus.installation
+    SET stepped_at = at, suspect_until = CASE WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step ELSE suspect_until END;
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    IF p_seconds >= 0 THEN
+        RETURN;
+    END IF;
+    DELETE FROM chorus.heartbeats WHERE beat_at > at;
+    UPDATE chorus.budgets b
+    SET tat = least(tat, greatest(at, tat + step)), paused_until = least(paused_until, greatest(at, paused_until + step)), learned_at = least(learned_at, at),
+        lanes = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(lanes) WITH ORDINALITY x (l, k) ORDER BY k),
+        departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
+    FOR c IN
+        SELECT t.relname, a.attname
+        FROM pg_attribute a
+        JOIN pg_class t ON t.oid = a.attrelid
+        WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
+          AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
+                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until')
+    LOOP
+        EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
+                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
+            USING at, step;
+    END LOOP;
+    UPDATE river.river_job SET scheduled_at = at WHERE scheduled_at > at AND state IN ('available', 'scheduled', 'retryable');
+END $$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON FUNCTION chorus.clock_stepped(float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chorus.clock_stepped(float8) TO chorus_worker;

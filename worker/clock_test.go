@@ -1,0 +1,83 @@
+package worker_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+	"github.com/choriste/choriste/worker"
+)
+
+// stepped waits until so many steps of the clock are in the history.
+func (h *house) stepped(n int) {
+	h.t.Helper()
+	h.until("steps of the clock are noticed", `SELECT count(*) >= $1 FROM chorus.events WHERE reason_code = 'CLOCK_STEPPED'`, n)
+}
+
+// The database's clock is set forward by more than the whole proof of absence takes, and the next look-up comes at once: nothing has become old by that.
+func TestAClockThatIsSetForwardProvesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	clock := storetest.VirtualClock(t, h.db)
+	var log lockedBuffer
+	h.start(func(c *worker.Config) {
+		c.Settings.LandingDelay, c.Settings.VisibilityDelay = time.Hour, time.Hour
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
+	id := h.insert(invoicetest.Invoice{Numero: "STEP-1"}.UBL())
+	h.until("it was looked up three times", `SELECT jsonb_array_length(evidence -> 'lookups') >= 3 FROM chorus.attempts WHERE invoice_id = $1`, id)
+	if err := clock.Advance(t.Context(), 9*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it was looked up again", `
+		SELECT count(*) >= 3 FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l
+		WHERE invoice_id = $1 AND (l ->> 'at')::timestamptz > now() + interval '8 hours'`, id)
+	h.stepped(1)
+	h.await(id, store.InDoubt)
+	if path := h.path(id); path != "received ready sending in_doubt" {
+		t.Errorf("it went through %s", path)
+	}
+	if n := strings.Count(log.String(), "PostgreSQL's clock was set"); n != 1 {
+		t.Errorf("the log says so %d times", n)
+	}
+}
+
+// The clock was a day ahead and is put right, while a worker runs or while none does: nothing waits for a day that is still to come.
+func TestWhatAClockThatWasAheadToldIsPulledBack(t *testing.T) {
+	for name, running := range map[string]bool{"a worker runs": true, "none does": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			clock := storetest.VirtualClock(t, h.db)
+			silent := func(c *worker.Config) { c.Log = slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)) }
+			stop := h.run(silent)
+			h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+			if err := clock.Advance(t.Context(), 24*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			h.stepped(1)
+			h.await(h.insert(invoicetest.Invoice{Numero: "AHEAD"}.UBL()), store.Settled)
+			if !running {
+				stop()
+			}
+			if _, err := h.owner().Exec(t.Context(), `SELECT setval('virtual.elapsed', 1)`); err != nil {
+				t.Fatal(err)
+			}
+			if !running {
+				h.start(silent)
+			}
+			h.stepped(2)
+			h.await(h.insert(invoicetest.Invoice{Numero: "RIGHT"}.UBL()), store.Settled)
+			for table, column := range map[string]string{"budgets": "tat", "structures": "next_sync_at", "accounts": "next_at", "invoices": "due_at"} {
+				h.until(table+" wait no longer than they may", `SELECT coalesce(max(`+column+`) < clock_timestamp() + interval '23 hours', true) FROM chorus.`+table)
+			}
+		})
+	}
+}
