@@ -1,0 +1,104 @@
+package operate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// TestAPageOfTheListIsReadByItself: a page of the newest, of those that changed last and of one state reads its rows and not all, whoever looks; and its columns are the view's.
+func TestAPageOfTheListIsReadByItself(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state) SELECT 'n' || n, 'x', 'x', 1, 'settled' FROM generate_series(1, 5000) n`)
+	if _, err := d.owner.Exec(t.Context(), `ANALYZE chorus.invoices`); err != nil {
+		t.Fatal(err)
+	}
+	for login, url := range map[string]string{"worker": d.db.WorkerURL, "operator": d.db.OperatorURL, "reader": d.db.ReaderURL} {
+		pool, err := pgxpool.New(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		for _, c := range []struct{ query, sort string }{{"", ""}, {"", "id"}, {"", "-changed"}, {"", "changed"}, {"", "inserted"}, {"", "-inserted"}, {"state:settled", ""}} {
+			l := operate.Listing{Limit: 50}
+			if l.Query, err = operate.ParseQuery(c.query); err != nil {
+				t.Fatal(err)
+			}
+			if l.Sort, err = operate.ParseSort(c.sort); err != nil {
+				t.Fatal(err)
+			}
+			sql, args := l.SQL()
+			rows, err := pool.Query(t.Context(), "EXPLAIN "+sql, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on invoices") || strings.Contains(text, "Sort") && !strings.Contains(text, "Incremental Sort") {
+				t.Errorf("%s, %q by %q:\n%s", login, c.query, c.sort, text)
+			}
+			if list, err := operate.Invoices(t.Context(), store.New(pool), l); err != nil || len(list) != 50 {
+				t.Errorf("%s: %d invoices, %v", login, len(list), err)
+			}
+		}
+		sql, args := operate.Listing{}.SQL()
+		var columns [2][]string
+		for k, q := range []string{sql, `SELECT * FROM chorus.invoice_status LIMIT $1`} {
+			rows, err := pool.Query(t.Context(), q, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range rows.FieldDescriptions() {
+				columns[k] = append(columns[k], f.Name)
+			}
+			rows.Close()
+		}
+		if !slices.Equal(columns[0], columns[1]) {
+			t.Errorf("the list has %v, the view %v", columns[0], columns[1])
+		}
+	}
+}
+
+// A reader who is mapped to an account sees its invoices alone in the list, as in the view.
+func TestTheListKeepsAccountsApart(t *testing.T) {
+	d := newDesk(t)
+	mine := d.invoice("MINE", "ready", "")
+	other := d.invoice("OTHER", "ready", "account = 'other'")
+	d.sql(`INSERT INTO chorus.accounts (name) VALUES ('other')`)
+	reader, err := pgxpool.New(t.Context(), d.db.ReaderURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reader.Close)
+	ids := func() (list []int64) {
+		all, err := operate.Invoices(t.Context(), store.New(reader), operate.Listing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range all {
+			list = append(list, i.ID)
+		}
+		return list
+	}
+	if got := ids(); !slices.Equal(got, []int64{other, mine}) {
+		t.Errorf("a reader who is mapped to nothing sees %v", got)
+	}
+	var login string
+	if err := reader.QueryRow(t.Context(), `SELECT session_user`).Scan(&login); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.owner.Exec(t.Context(), `INSERT INTO chorus.logins (login, account) VALUES ($1, 'default')`, login); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(); !slices.Equal(got, []int64{mine}) {
+		t.Errorf("a reader of default sees %v", got)
+	}
+}
