@@ -26,6 +26,8 @@ type console struct {
 	store *store.Store
 	turn  chan struct{}
 
+	operator *store.Store  // nil: nobody acts
+	own      string        // what forms carry without sign-in
 	users    func() []User // nil: nobody is asked who he is
 	secure   bool
 	sessions *sessions
@@ -35,6 +37,8 @@ type console struct {
 // Config is what the pages are served with.
 type Config struct {
 	Store *store.Store
+	// Operator is for acts, of a pool of store.ConnectActing, whose login is a member of chorus_operator. Nil: the pages only read.
+	Operator *store.Store
 	// Users are those who may sign in, asked for at each request. Nil: nobody is asked; serve the pages to this machine alone then, or behind something that asks.
 	Users func() []User
 	// Secure says that browsers come by TLS: then they give the session's cookie to nobody else.
@@ -73,7 +77,7 @@ var notFound = errors.New("there is no such page")
 // Handler serves the pages.
 func Handler(cfg Config) http.Handler {
 	c := &console{
-		store: cfg.Store, turn: make(chan struct{}, mostAtOnce),
+		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
 		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1),
 	}
 	mux := http.NewServeMux()
@@ -95,6 +99,7 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
 	mux.HandleFunc("GET /style.css", stylesheet)
 	mux.HandleFunc("POST /signin", c.signIn)
+	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
 	mux.HandleFunc("POST /signout", c.signOut)
 	return secure(c.guard(mux))
 }

@@ -24,6 +24,7 @@ type desk struct {
 	owner *pgxpool.Pool
 	store *store.Store
 	http.Handler
+	operatorURL string
 }
 
 func newDesk(t testing.TB) *desk {
@@ -36,7 +37,7 @@ func newDesk(t testing.TB) *desk {
 		t.Cleanup(pool.Close)
 		return pool
 	}
-	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL))}
+	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL)), operatorURL: db.OperatorURL}
 	d.Handler = console.Handler(console.Config{Store: d.store})
 	return d
 }

@@ -19,13 +19,13 @@ type web struct {
 	asks     bool // who somebody is
 }
 
-// newWeb serves the console, if it is wanted, and probes beside it, which ask nobody who he is.
-func newWeb(s settings, st *store.Store, probes http.Handler, log *slog.Logger) *web {
+// newWeb serves the console, if it is wanted, with acts through operator unless that is nil, and probes beside it, which ask nobody who he is.
+func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slog.Logger) *web {
 	w := &web{asks: len(s.Users) > 0}
 	w.settings.Store(&s)
 	mux := http.NewServeMux()
 	if s.Console != consoleOff {
-		cfg := console.Config{Store: st, Secure: s.Certificate != nil || s.Console == consoleProxied}
+		cfg := console.Config{Store: st, Operator: operator, Secure: s.Certificate != nil || s.Console == consoleProxied}
 		if w.asks {
 			cfg.Users = func() []console.User { return w.settings.Load().Users }
 		}

@@ -56,6 +56,7 @@ type settings struct {
 	Hosts           []string // by which the console is asked for, beside addresses and localhost
 
 	Console     string // auto, proxied, open or off
+	ConsoleURL  string // for acts; "" = the console only reads
 	TLSCert     string
 	TLSKey      chorus.Secret
 	Certificate *tls.Certificate // of the two above

@@ -65,6 +65,9 @@ func (s *settings) configureConsole(getenv func(string) string) []error {
 		problems = append(problems, fmt.Errorf("CHORISTE_LISTEN %s can be reached from other machines: set CHORISTE_USERS_FILE, CHORISTE_TLS_CERT and CHORISTE_TLS_KEY, or CHORISTE_CONSOLE to "+
 			"proxied (sign-in here, TLS ends before it), off (probes and metrics alone) or open (whoever reaches it sees every page)", s.Listen))
 	}
+	if s.ConsoleURL != "" && f.path == "" && s.Listen != "" && !loopback(s.Listen) {
+		problems = append(problems, errors.New("CHORISTE_CONSOLE_DATABASE_URL lets people act, and CHORISTE_USERS_FILE is not set: nobody would be asked who he is"))
+	}
 	return problems
 }
 

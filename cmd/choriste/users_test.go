@@ -86,11 +86,15 @@ func TestAPublicConsoleIsRefused(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:8080", "localhost:0", "[::1]:80", "[::ffff:127.0.0.1]:80", "127.9.9.9:1"} {
 		right(t, map[string]string{"CHORISTE_LISTEN": address})
 	}
+	act := map[string]string{"CHORISTE_LISTEN": ":80", "CHORISTE_CONSOLE": "open", "CHORISTE_CONSOLE_DATABASE_URL": "postgres://a@b/c"}
+	wrong(t, act, "lets people act")
+	act["CHORISTE_USERS_FILE"] = users
+	right(t, act)
 	wrong(t, map[string]string{"CHORISTE_TLS_CERT": cert}, "go together")
 	wrong(t, map[string]string{"CHORISTE_TLS_CERT": users, "CHORISTE_TLS_KEY_FILE": key}, "no certificate in PEM")
 
 	s := right(t, map[string]string{"CHORISTE_LISTEN": "0.0.0.0:0", "CHORISTE_USERS_FILE": users, "CHORISTE_TLS_CERT": cert, "CHORISTE_TLS_KEY_FILE": key, "CHORISTE_HOSTS": "localhost"})
-	w := newWeb(s, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	w := newWeb(s, nil, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

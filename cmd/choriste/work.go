@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,6 +27,9 @@ import (
 )
 
 type workCmd struct{}
+
+// mostActing is how many connections the console's acts have.
+const mostActing = 2
 
 func (workCmd) Run(a *app) error {
 	hup := make(chan os.Signal, 1) // from the beginning: without it, the signal would end the program
@@ -84,7 +88,16 @@ func (workCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	web := newWeb(s, st, w.Handler(registry), log)
+	var operator *store.Store
+	if s.ConsoleURL != "" {
+		acting, err := store.ConnectActing(a.ctx, s.ConsoleURL, "console", mostActing)
+		if err != nil {
+			return fmt.Errorf("CHORISTE_CONSOLE_DATABASE_URL: %w", err)
+		}
+		defer store.ClosePool(acting, 3*time.Second)
+		operator = store.New(acting)
+	}
+	web := newWeb(s, st, operator, w.Handler(registry), log)
 	go func() {
 		if err := web.serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the HTTP server ended", "error", err)

@@ -189,6 +189,11 @@ func (h *house) startWorker(ctx context.Context, url string) error {
 		return err
 	}
 	h.undo = append(h.undo, func() error { pool.Close(); return nil })
+	acting, err := store.ConnectActing(ctx, h.url, "console", 2)
+	if err != nil {
+		return err
+	}
+	h.undo = append(h.undo, func() error { acting.Close(); return nil })
 	registry := prometheus.NewRegistry()
 	w, err := worker.New(worker.Config{
 		Pool: pool,
@@ -215,7 +220,7 @@ func (h *house) startWorker(ctx context.Context, url string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", console.Handler(console.Config{Store: store.New(pool)}))
+	mux.Handle("/", console.Handler(console.Config{Store: store.New(pool), Operator: store.New(acting)}))
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		mux.Handle("GET "+path, w.Handler(registry))
 	}

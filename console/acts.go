@@ -1,0 +1,149 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// act is something that a person may do with one invoice: what the command of that name does, by the same function. None is offered for what may be in the air or in doubt.
+type act struct {
+	Name   string // in the address
+	Label  word
+	About  word
+	Reason bool // is asked for; every act but cancel keeps it in the history
+	Flux   bool // may name one of several known fluxes
+
+	when func(store.Status) bool
+	do   func(ctx context.Context, s *store.Store, id int64, form url.Values) error
+}
+
+func in(states ...store.State) func(store.Status) bool {
+	return func(i store.Status) bool { return slices.Contains(states, i.State) }
+}
+
+// resolveBy is choriste resolve with one of its actions.
+func resolveBy(action store.Action) func(context.Context, *store.Store, int64, url.Values) error {
+	return func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
+		_, err := s.ResolveParked(ctx, id, store.Resolution{Action: action, Reason: form.Get("reason"), Flux: form.Get("flux")})
+		return err
+	}
+}
+
+var acts = []act{
+	{
+		Name: "retry", Label: word{"Retry", "Relancer"}, Reason: true,
+		About: word{"reads an invalid document again; looks a rejected flux up first, and sends it again when it is not there", "relit un document invalide ; recherche d'abord un flux rejeté, et le renvoie s'il n'y est pas"},
+		when: func(i store.Status) bool {
+			return i.State == store.Invalid || i.State == store.Rejected && i.IdentifiantFactureCPP == nil
+		},
+		do: func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
+			_, err := s.Retry(ctx, id, form.Get("reason"))
+			return err
+		},
+	},
+	{
+		Name: "dismiss", Label: word{"Take off the list", "Retirer de la liste"}, Reason: true,
+		About: word{"it was settled otherwise, or will not be sent", "réglée autrement, ou ne sera pas envoyée"},
+		when:  in(store.Invalid, store.Rejected),
+		do: func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
+			return operate.Dismiss(ctx, s.Pool(), id, form.Get("reason"))
+		},
+	},
+	{
+		Name: "cancel", Label: word{"Cancel", "Annuler"}, About: word{"it is not sent", "elle n'est pas envoyée"}, when: in(store.Received, store.Ready),
+		do: func(ctx context.Context, s *store.Store, id int64, _ url.Values) error {
+			_, err := s.Cancel(ctx, id)
+			return err
+		},
+	},
+	{
+		Name: "accept", Label: word{"Accept the flux", "Accepter le flux"}, Reason: true, Flux: true,
+		About: word{"the known flux is this invoice's: its report is read next", "le flux connu est celui de cette facture : son compte rendu est lu ensuite"},
+		when:  in(store.Parked), do: resolveBy("accept"),
+	},
+	{
+		Name: "lookup", Label: word{"Look up again", "Rechercher de nouveau"}, Reason: true, About: word{"by the ordinary rules", "selon les règles ordinaires"},
+		when: in(store.Parked), do: resolveBy("lookup"),
+	},
+	{
+		Name: "resubmit", Label: word{"Send again once proven absent", "Renvoyer si prouvée absente"}, Reason: true,
+		About: word{"it is looked up, and sent only when it is shown not to be there", "elle est recherchée, et renvoyée seulement s'il est montré qu'elle n'y est pas"},
+		when:  in(store.Parked), do: resolveBy("resubmit"),
+	},
+	{
+		Name: "abandon", Label: word{"Give up", "Abandonner"}, Reason: true, About: word{"nothing more is done about it", "plus rien n'est fait pour elle"},
+		when: in(store.Parked), do: resolveBy("abandon"),
+	},
+}
+
+// mayAct tells whether who asks may act.
+func (c *console) mayAct(r *http.Request) bool {
+	return c.operator != nil && (c.users == nil || personOf(r).Role.may(Operator))
+}
+
+// actsOn are those that are possible for an invoice.
+func actsOn(i store.Status, possible []store.PossibleAction) []act {
+	var list []act
+	for _, a := range acts {
+		refused := slices.ContainsFunc(possible, func(p store.PossibleAction) bool { return string(p.Action) == a.Name && p.Refusal != "" && !a.Flux })
+		if a.when(i) && !refused {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// mostReason is how long a reason is at most, in bytes.
+const mostReason = 1000
+
+// act does it, and leads back to the invoice.
+func (c *console) act(w http.ResponseWriter, r *http.Request) {
+	c.page(func(ctx context.Context, v view) (content, error) {
+		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+		p := personOf(r)
+		if !c.mayAct(r) || r.ParseForm() != nil || !same(r.PostForm.Get("form"), c.formOf(p)) {
+			return content{
+				page: "error", status: http.StatusForbidden, title: v.t("This is not allowed", "Ce n'est pas permis"),
+				data: v.t("Your role does not act, or this form is not of your session: open the page again.", "Votre rôle n'agit pas, ou ce formulaire n'est pas de votre session : rouvrez la page."),
+			}, nil
+		}
+		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		k := slices.IndexFunc(acts, func(a act) bool { return a.Name == r.PathValue("act") })
+		if err != nil || k < 0 {
+			return content{}, notFound
+		}
+		i, _, err := c.store.Show(ctx, id)
+		if err != nil {
+			return content{}, err
+		}
+		reason := strings.TrimSpace(r.PostForm.Get("reason"))
+		switch {
+		case !acts[k].when(i):
+			return content{}, wrongInput(v.t("This is not possible any more: the invoice is ", "Ce n'est plus possible : la facture est ") + v.named(states, string(i.State)) + ".")
+		case acts[k].Reason && (reason == "" || len(reason) > mostReason):
+			return content{}, wrongInput(v.t("Say why, in at most 1,000 characters: it goes into the history.", "Dites pourquoi, en 1 000 caractères au plus : cela entre dans l'historique."))
+		}
+		if err := acts[k].do(store.WithActor(ctx, p.Name), c.operator, id, r.PostForm); err != nil {
+			if strings.HasPrefix(store.SQLState(err), "CH") {
+				return content{}, wrongInput(store.Message(err))
+			}
+			return content{}, err
+		}
+		return content{to: "/invoices/" + strconv.FormatInt(id, 10)}, nil
+	})(w, r)
+}
+
+// formOf is what the forms of a person carry; without sign-in, a text of this process.
+func (c *console) formOf(p person) string {
+	if c.users == nil {
+		return c.own
+	}
+	return p.form
+}
