@@ -49,6 +49,7 @@ type Deposit struct {
 	body   *sent
 	token  *Token
 	begun  atomic.Bool
+	kept   []byte
 }
 
 // Format implements fmt.Formatter: a deposit prints as its size, never as its content.
@@ -130,8 +131,10 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 		return Receipt{}, before(ctx, d.op.name, FaultLocal, errLate.Error(), nil)
 	}
 	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer, nil)
-	v := c.weigh(read(d.op, r, c.private.with(d.token.Value.Reveal())), *d.token)
+	hide := c.private.with(d.token.Value.Reveal())
+	v := c.weigh(read(d.op, r, hide), *d.token)
 	defer v.free()
+	d.keep(r, hide)
 	leave(v.fault, v.detail == unclear401)
 	if v.fault == FaultToken {
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

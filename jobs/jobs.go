@@ -34,6 +34,7 @@ type Settings struct {
 	ResolveAfter    time.Duration
 	SyncEvery       time.Duration
 	QuietPeriod     time.Duration
+	KeepExchanges   time.Duration // what left and what came back, of deposits
 }
 
 // Horizon is H: what was sent so long ago and cannot be found never arrived, if D and V hold.

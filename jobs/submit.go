@@ -120,7 +120,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 	j.countCode(err)
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
-	end.Evidence = evidence(exchange, ans.fault)
+	end.Evidence, end.Exchange = evidence(exchange, ans.fault), deposit.Kept()
 	if end.Facture = receipt.IdentifiantFactureCPP; end.Facture != 0 && receipt.NumeroFacture != inv.NumeroFacture {
 		end = underAnotherNumber(end, receipt.NumeroFacture)
 	}

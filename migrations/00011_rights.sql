@@ -85,7 +85,6 @@ GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintena
 GRANT UPDATE ON chorus.installation TO chorus_worker;
 GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
 GRANT SELECT ON chorus.annuaire TO chorus_operator, chorus_reader;
-GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;
 GRANT EXECUTE ON FUNCTION

@@ -86,6 +86,7 @@ CREATE INDEX attempts_claimed ON chorus.attempts USING btree (claimed_at);
 CREATE INDEX attempts_open ON chorus.attempts USING btree (send_deadline) WHERE (outcome IS NULL);
 CREATE TRIGGER attempts_after_insert AFTER INSERT ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_after_insert();
 CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
+CREATE TRIGGER attempts_outcome AFTER UPDATE ON chorus.attempts FOR EACH ROW WHEN ((new.outcome IS DISTINCT FROM old.outcome)) EXECUTE FUNCTION chorus.attempts_outcome();
 CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 ALTER TABLE chorus.attempts ENABLE ROW LEVEL SECURITY;
@@ -238,9 +239,14 @@ CREATE TABLE chorus.events (
     attempt integer,
     reason_code text,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    hash bytea,
+    attempt_sha256 bytea,
+    attempt_looks integer,
+    invoice_sha256 bytea,
     CONSTRAINT events_pkey PRIMARY KEY (id),
     CONSTRAINT events_seq_key UNIQUE (seq)
 );
+CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
 CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
@@ -257,6 +263,21 @@ CASE
     ELSE ( SELECT chorus.nobody_mapped() AS nobody_mapped)
 END);
 CREATE POLICY worker ON chorus.events FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.exchanges (
+    attempt_id uuid NOT NULL,
+    invoice_id bigint NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    exchange bytea NOT NULL,
+    CONSTRAINT exchanges_exchange_check CHECK ((octet_length(exchange) <= 262144)),
+    CONSTRAINT exchanges_pkey PRIMARY KEY (attempt_id)
+);
+CREATE INDEX exchanges_kept ON chorus.exchanges USING btree (kept_at);
+ALTER TABLE chorus.exchanges ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.exchanges FOR ALL TO chorus_operator USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = exchanges.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.exchanges FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.feed_lateness (
     account text NOT NULL,
@@ -1618,6 +1639,23 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.attempt_text(p_invoice bigint, p_n integer, p_looks integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    SELECT jsonb_build_object(
+               'id', id, 'invoice_id', invoice_id, 'n', n, 'worker', worker, 'nom_fichier', nom_fichier, 'sha256', encode(sha256, 'hex'), 'db_epoch', db_epoch,
+               'claimed_at', claimed_at, 'send_deadline', send_deadline, 'finished_at', finished_at, 'outcome', outcome, 'numero_flux_depot', numero_flux_depot,
+               'evidence', evidence - 'lookups',
+               'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
+    FROM chorus.attempts
+    WHERE invoice_id = p_invoice AND n = p_n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.attempts_after_insert()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1668,6 +1706,21 @@ BEGIN
         NEW.evidence := jsonb_set(NEW.evidence, ARRAY['lookups', before::text, 'at'], to_jsonb(clock_timestamp()));
     END IF;
     RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.attempts_outcome()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+    SELECT i.id, chorus.actor(), i.state, i.state, NEW.n, 'OUTCOME', jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot))
+    FROM chorus.invoices i
+    WHERE i.id = NEW.invoice_id AND NOT (OLD.outcome IS NULL AND i.state = 'sending' AND i.attempt_no = NEW.n);
+    RETURN NULL;
 END $function$
 ;
 
@@ -1871,6 +1924,16 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.document_intact(p_id bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT sha256(document) IS NOT DISTINCT FROM document_sha256 FROM chorus.invoices WHERE id = p_id AND chorus.sees(account)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamp with time zone[], p_comments text[])
  RETURNS bigint
  LANGUAGE sql
@@ -1899,6 +1962,20 @@ AS $function$
         WHERE i.id = p_id AND i.claim = p_claim AND (told.at AT TIME ZONE 'Europe/Paris')::date < i.available_on
     )
     SELECT count(*) FROM added
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.event_text(e chorus.events)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    SELECT jsonb_build_object(
+               'seq', e.seq, 'id', e.id, 'invoice_id', e.invoice_id, 'at', e.at, 'actor', e.actor, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
+               'reason_code', e.reason_code, 'detail', e.detail, 'attempt_sha256', encode(e.attempt_sha256, 'hex'), 'attempt_looks', e.attempt_looks,
+               'invoice_sha256', encode(e.invoice_sha256, 'hex'))::text
 $function$
 ;
 
@@ -2055,6 +2132,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.forget_exchanges(p_keep interval)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    gone  bigint;
+    until timestamptz;
+BEGIN
+    IF NOT EXISTS (SELECT FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep)
+        OR EXISTS (SELECT FROM chorus.events WHERE reason_code = 'EXCHANGES_FORGOTTEN' AND reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN')
+                   AND at > clock_timestamp() - interval '1 hour') THEN
+        RETURN 0;
+    END IF;
+    WITH old AS (
+        DELETE FROM chorus.exchanges
+        WHERE attempt_id IN (SELECT attempt_id FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep ORDER BY kept_at LIMIT 20000)
+        RETURNING kept_at
+    )
+    SELECT count(*), max(kept_at) INTO gone, until FROM old;
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'EXCHANGES_FORGOTTEN', jsonb_build_object('count', gone, 'until', until));
+    RETURN gone;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.forget_gone()
  RETURNS void
  LANGUAGE plpgsql
@@ -2101,6 +2204,16 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.hash_before(p_seq bigint)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT hash FROM chorus.events WHERE seq = p_seq - 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.identity()
  RETURNS text
  LANGUAGE sql
@@ -2112,6 +2225,24 @@ AS $function$
         (SELECT oid FROM pg_database WHERE datname = current_database()),
         to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
     FROM pg_control_system()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.invoice_text(p_id bigint)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    SELECT jsonb_build_object(
+               'id', id, 'external_ref', external_ref, 'account', account, 'created_at', created_at, 'document_sha256', encode(document_sha256, 'hex'), 'document_bytes', document_bytes,
+               'syntaxe', syntaxe, 'numero_facture', numero_facture, 'date_facture', date_facture, 'type_facture', type_facture,
+               'fournisseur_siret', fournisseur_siret, 'fournisseur_nom', fournisseur_nom, 'destinataire_siret', destinataire_siret, 'destinataire_nom', destinataire_nom,
+               'montant_ht', montant_ht, 'montant_tva', montant_tva, 'montant_ttc', montant_ttc, 'montant_a_payer', montant_a_payer, 'devise', devise,
+               'cadre_facturation', cadre_facturation, 'code_service', code_service, 'numero_engagement', numero_engagement)::text
+    FROM chorus.invoices
+    WHERE id = p_id
 $function$
 ;
 
@@ -2626,6 +2757,43 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.number_events(p_most integer, OUT numbered integer, OUT highest bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+    e      chorus.events;
+    before bytea;
+BEGIN
+    numbered := 0;
+    SELECT l.seq, l.hash INTO highest, before FROM chorus.events l WHERE l.seq IS NOT NULL ORDER BY l.seq DESC LIMIT 1;
+    highest := coalesce(highest, 0);
+    FOR e IN SELECT * FROM chorus.events n WHERE n.seq IS NULL ORDER BY n.id LIMIT p_most LOOP
+        numbered := numbered + 1;
+        highest := highest + 1;
+        e.seq := highest;
+        IF e.attempt IS NOT NULL THEN
+            SELECT jsonb_array_length(coalesce(a.evidence -> 'lookups', '[]')) INTO e.attempt_looks FROM chorus.attempts a WHERE a.invoice_id = e.invoice_id AND a.n = e.attempt;
+            e.attempt_sha256 := sha256(convert_to(chorus.attempt_text(e.invoice_id, e.attempt, e.attempt_looks), 'UTF8'));
+        END IF;
+        IF e.to_state = 'sending' THEN
+            e.invoice_sha256 := sha256(convert_to(chorus.invoice_text(e.invoice_id), 'UTF8'));
+        END IF;
+        e.hash := sha256(coalesce(before, '') || convert_to(chorus.event_text(e), 'UTF8'));
+        before := e.hash;
+        UPDATE chorus.events n
+        SET seq = e.seq, hash = e.hash, attempt_sha256 = e.attempt_sha256, attempt_looks = e.attempt_looks, invoice_sha256 = e.invoice_sha256
+        WHERE n.id = e.id;
+    END LOOP;
+    IF numbered = 0 THEN
+        highest := NULL;
+    END IF;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2794,6 +2962,25 @@ AS $function$
         )
         AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.read_evidence(p_id bigint)
+ RETURNS bytea
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    d bytea;
+    s text;
+BEGIN
+    SELECT document, state INTO d, s FROM chorus.invoices WHERE id = p_id AND chorus.sees(account);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code) VALUES (p_id, chorus.actor(), s, s, 'EVIDENCE_READ');
+    RETURN d;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.readable(j jsonb)
@@ -3260,6 +3447,25 @@ AS $function$
 		         END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.seal(OUT seq bigint, OUT sha256 text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
+        RETURN;
+    END IF;
+    SELECT e.seq, encode(e.hash, 'hex') INTO seq, sha256
+    FROM chorus.events e
+    WHERE e.seq = (SELECT max(l.seq) FROM chorus.events l) AND e.reason_code IS DISTINCT FROM 'SEALED';
+    IF seq IS NOT NULL THEN
+        INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'SEALED', jsonb_build_object('seq', seq, 'sha256', sha256));
+    END IF;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.sees(p_account text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3570,6 +3776,8 @@ GRANT SELECT ON chorus.events TO chorus_app;
 GRANT SELECT ON chorus.events TO chorus_operator;
 GRANT SELECT ON chorus.events TO chorus_reader;
 GRANT SELECT ON chorus.events TO chorus_worker;
+GRANT SELECT ON chorus.exchanges TO chorus_operator;
+GRANT INSERT, SELECT ON chorus.exchanges TO chorus_worker;
 GRANT SELECT ON chorus.feed_lateness TO chorus_operator;
 GRANT SELECT ON chorus.feed_lateness TO chorus_reader;
 GRANT DELETE, INSERT, SELECT, UPDATE ON chorus.feed_lateness TO chorus_worker;
@@ -3657,12 +3865,11 @@ GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO choru
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
-GRANT UPDATE (seq) ON chorus.events TO chorus_worker;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;
@@ -3683,13 +3890,16 @@ GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint,integer,integer) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.document_intact(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint,bigint,text[],timestamp with time zone[],text[]) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.event_text(chorus.events) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_reader;
@@ -3701,9 +3911,12 @@ GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chor
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.forget_exchanges(interval) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.hash_before(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.invoice_text(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_worker;
@@ -3721,6 +3934,7 @@ GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.number_events(integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
@@ -3728,6 +3942,7 @@ GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,jsonb,timestamp with time zone,boolean,interval,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.read_evidence(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_reader;
@@ -3748,6 +3963,7 @@ GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.seal() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sees_all() TO chorus_reader;

@@ -146,7 +146,8 @@ type Ending struct {
 	NumeroFlux string
 	Facture    int64 // its identifiantFactureCPP, where the portal said it at once
 	DateDepot  time.Time
-	Evidence   any // merged into the attempt's evidence; no secrets, no bodies
+	Evidence   any    // merged into the attempt's evidence; no secrets, no bodies
+	Exchange   []byte // what left and what came back, as text without secrets and documents; nil: nothing is kept
 	To         State
 	ReasonCode string
 	Reason     string
@@ -165,7 +166,7 @@ func (s *Store) Finish(ctx context.Context, a Attempt, e Ending) error {
 		// The portal gave a number that another row holds. The number goes to the evidence, the row to a person.
 		evidence := map[string]any{"numero_flux_depot_taken": e.NumeroFlux, "identifiant_facture_cpp_taken": e.Facture, "answer": e.Evidence}
 		return s.finish(ctx, a, Ending{
-			Outcome: Ambiguous, Evidence: evidence, To: Parked, ReasonCode: ParkContradiction,
+			Outcome: Ambiguous, Exchange: e.Exchange, Evidence: evidence, To: Parked, ReasonCode: ParkContradiction,
 			Reason: "Chorus Pro answered with a number that belongs to another invoice",
 		})
 	}
@@ -191,6 +192,7 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 	if err != nil {
 		return err
 	}
+	exchange, sum := packed(e.Exchange)
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		// The row first, then its attempt: every transaction that touches both takes them in this order.
 		var state State
@@ -206,12 +208,16 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		var n int
 		var older, last bool // last: none was made after it, though a quarantine may have put one beside it that stands for what may be forgotten
 		err = tx.QueryRow(ctx, `
+			WITH kept AS (
+			    INSERT INTO chorus.exchanges (attempt_id, invoice_id, exchange) SELECT $1, $6, $7::bytea WHERE $7 IS NOT NULL ON CONFLICT DO NOTHING
+			)
 			UPDATE chorus.attempts a
-			SET outcome = $2, numero_flux_depot = nullif($3, ''), evidence = evidence || coalesce($4::jsonb, '{}'), finished_at = clock_timestamp()
+			SET outcome = $2, numero_flux_depot = nullif($3, ''), finished_at = clock_timestamp(),
+			    evidence = evidence || coalesce($4::jsonb, '{}') || jsonb_strip_nulls(jsonb_build_object('exchange_sha256', $8::text))
 			WHERE id = $1 AND (outcome IS NULL OR outcome = 'OWNER_LOST' AND NOT $5)
 			RETURNING n, (SELECT coalesce(claimed_at < quarantined_at, false) FROM chorus.installation),
 			          NOT EXISTS (SELECT FROM chorus.attempts l WHERE l.invoice_id = a.invoice_id AND l.n > a.n AND l.worker <> 'quarantine')`,
-			a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional)).Scan(&n, &older, &last)
+			a.ID, e.Outcome, e.NumeroFlux, nullJSON(evidence), crash.Mutant(crash.EvidenceConditional), a.InvoiceID, exchange, sum).Scan(&n, &older, &last)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // T1 never happened, or T2 did already
 		}

@@ -38,7 +38,7 @@ func (s *Store) Events(ctx context.Context, invoice int64) ([]Event, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Event])
 }
 
-// Announce numbers the events that have been committed since the last time and tells listeners of chorus_events the highest number. Only one process
+// Announce numbers the events that have been committed since the last time, chains them by hashes (migrations/00017_evidence.sql), and tells listeners of chorus_events the highest number. Only one process
 // does so at a time; the others return at once. A number is given after the commit of its event and commits in order, so a reader that remembers the
 // last seq it saw never misses one. The NOTIFY goes out in a transaction of its own that changes nothing.
 func (s *Store) Announce(ctx context.Context) (int, error) {
@@ -53,18 +53,7 @@ func (s *Store) Announce(ctx context.Context) (int, error) {
 		if mine, err := alone(ctx, tx, "announce"); err != nil || !mine {
 			return err
 		}
-		return tx.QueryRow(ctx, `
-			WITH news AS (
-			    SELECT id, row_number() OVER (ORDER BY id) AS k
-			    FROM (SELECT id FROM chorus.events WHERE seq IS NULL ORDER BY id LIMIT $1) e
-			), numbered AS (
-			    UPDATE chorus.events e
-			    SET seq = (SELECT coalesce(max(seq), 0) FROM chorus.events) + news.k
-			    FROM news
-			    WHERE e.id = news.id
-			    RETURNING e.seq
-			)
-			SELECT count(*), max(seq) FROM numbered`, batch).Scan(&numbered, &highest)
+		return tx.QueryRow(ctx, `SELECT numbered, highest FROM chorus.number_events($1)`, batch).Scan(&numbered, &highest)
 	})
 	if err != nil || highest == nil {
 		return numbered, err

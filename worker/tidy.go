@@ -35,7 +35,13 @@ func (w *Worker) sweep(ctx context.Context) error {
 	if err := w.store.FreeSlots(ctx); err != nil {
 		return err
 	}
-	_, err = w.store.Quiet(ctx, w.cfg.Settings.QuietPeriod)
+	if _, err = w.store.Quiet(ctx, w.cfg.Settings.QuietPeriod); err != nil {
+		return err
+	}
+	head, err := w.store.TidyEvidence(ctx, w.cfg.Settings.KeepExchanges)
+	if head != nil {
+		w.cfg.Log.Info("history sealed", "seq", head.Seq, "sha256", head.SHA256)
+	}
 	return err
 }
 

@@ -65,6 +65,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Settings.ResolveAfter, 30*time.Second)
 	def(&c.Settings.SyncEvery, time.Minute)
 	def(&c.Settings.QuietPeriod, 2160*time.Hour)
+	def(&c.Settings.KeepExchanges, 43800*time.Hour)
 	def(&c.Reap, 5*time.Second)
 	def(&c.Sweep, 5*time.Second)
 	def(&c.Drain, 25*time.Second)

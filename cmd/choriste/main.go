@@ -45,6 +45,8 @@ type cli struct {
 	Events   eventsCmd   `cmd:"" help:"Show the history of one invoice."`
 	Stats    statsCmd    `cmd:"" help:"Count invoices by state, with the age of the oldest."`
 	Money    moneyCmd    `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
+	Evidence evidenceCmd `cmd:"" help:"Write one archive that proves what was sent, when, and what was answered."`
+	Verify   verifyCmd   `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
 	Retry    retryCmd    `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
 	Resolve  resolveCmd  `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
 	Complete completeCmd `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`

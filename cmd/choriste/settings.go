@@ -44,6 +44,7 @@ type settings struct {
 	ReportAfter     time.Duration
 	ResolveAfter    time.Duration
 	QuietPeriod     time.Duration
+	KeepExchanges   time.Duration
 	TokenMargin     time.Duration
 	DatabaseWait    time.Duration
 	InFlight        int

@@ -124,7 +124,7 @@ func (s settings) worker() worker.Config {
 		Webhooks: s.Webhooks,
 		Settings: jobs.Settings{
 			HTTPTimeout: s.HTTPTimeout, SendWithin: s.SendWithin, LandingDelay: s.LandingDelay, VisibilityDelay: s.VisibilityDelay,
-			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod,
+			ReportAfter: s.ReportAfter, ResolveAfter: s.ResolveAfter, SyncEvery: s.SyncEvery, QuietPeriod: s.QuietPeriod, KeepExchanges: s.KeepExchanges,
 		},
 		Environment: s.Env,
 		Never:       s.Never, Quota: s.Quota, Workers: s.Workers, InFlight: s.InFlight,
