@@ -117,7 +117,7 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		k := slices.IndexFunc(acts, func(a act) bool { return a.Name == r.PathValue("act") })
 		if err != nil || k < 0 {
-			return content{}, notFound
+			return content{}, errNotFound
 		}
 		i, _, err := c.store.Show(ctx, id)
 		if err != nil {

@@ -260,7 +260,7 @@ func (b *browser) keyboard() {
 func (b *browser) shoot() {
 	b.Helper()
 	dir := filepath.Join("..", "docs", "screenshots")
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // pictures for everybody
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
 	for _, s := range []struct {
@@ -279,7 +279,7 @@ func (b *browser) shoot() {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, s.name+".png"), picture, 0o644); err != nil { //nolint:gosec // likewise
+		if err := os.WriteFile(filepath.Join(dir, s.name+".png"), picture, 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}

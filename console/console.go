@@ -71,8 +71,8 @@ type content struct {
 // maker makes one page.
 type maker func(context.Context, view) (content, error)
 
-// notFound is the error of a page about something that there is not.
-var notFound = errors.New("there is no such page")
+// errNotFound is the error of a page about something that there is not.
+var errNotFound = errors.New("there is no such page")
 
 // Handler serves the pages.
 func Handler(cfg Config) http.Handler {
@@ -91,7 +91,7 @@ func Handler(cfg Config) http.Handler {
 		"/webhooks":      c.webhooks,
 		"/signin":        c.signinPage,
 		"/find":          c.find,
-		"/":              func(context.Context, view) (content, error) { return content{}, notFound },
+		"/":              func(context.Context, view) (content, error) { return content{}, errNotFound },
 	} {
 		mux.HandleFunc("GET "+path, c.page(build))
 	}
@@ -161,7 +161,7 @@ func failed(v view, err error) (int, content) {
 	body := content{page: "error", title: v.t("This page cannot be shown", "Cette page ne peut pas être affichée")}
 	var wrong wrongInput
 	switch {
-	case errors.Is(err, notFound), errors.Is(err, pgx.ErrNoRows):
+	case errors.Is(err, errNotFound), errors.Is(err, pgx.ErrNoRows):
 		body.title = v.t("There is nothing here", "Il n'y a rien ici")
 		body.data = v.t("No page or invoice has this address.", "Aucune page ni facture n'a cette adresse.")
 		return http.StatusNotFound, body

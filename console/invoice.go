@@ -50,7 +50,7 @@ type sideLine struct {
 func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	id, err := strconv.ParseInt(v.PathValue("id"), 10, 64)
 	if err != nil || id < 1 || id == math.MaxInt64 {
-		return content{}, notFound
+		return content{}, errNotFound
 	}
 	i, attempts, err := c.store.Show(ctx, id)
 	if err != nil {

@@ -2,6 +2,8 @@ package console
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"golang.org/x/text/language"
 )
@@ -30,11 +32,10 @@ func languageChosen(w http.ResponseWriter, r *http.Request) (lang string, answer
 		return languageOf(r), false
 	}
 	q.Del("lang")
-	to := *r.URL
-	to.RawQuery = q.Encode()
-	http.SetCookie(w, &http.Cookie{
+	to := url.URL{Path: "/" + strings.TrimLeft(r.URL.Path, "/"), RawQuery: q.Encode()} // a path that begins with two slashes would be another site's
+	http.SetCookie(w, &http.Cookie{                                                    //nolint:gosec // it is no secret, and the console may be on this machine without TLS
 		Name: languageCookie, Value: chosen, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil,
 	})
-	http.Redirect(w, r, to.RequestURI(), http.StatusSeeOther)
+	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	return chosen, true
 }

@@ -161,7 +161,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnauthorized, "The name or the password is wrong.", "Le nom ou le mot de passe est faux.")
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure unless it is served to this machine alone without TLS
 		Name: c.cookieName(), Value: c.sessions.begin(u, time.Now()), Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
 	})
 	http.Redirect(w, r, s.To, http.StatusSeeOther)
@@ -180,6 +180,6 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(c.cookieName()); err == nil {
 		c.sessions.end(cookie.Value)
 	}
-	http.SetCookie(w, &http.Cookie{Name: c.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: c.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode}) //nolint:gosec // likewise
 	http.Redirect(w, r, "/signin", http.StatusSeeOther)
 }

@@ -36,6 +36,7 @@ CREATE TABLE chorus.events (
 );
 CREATE INDEX events_invoice ON chorus.events (invoice_id, id);
 CREATE INDEX events_unsequenced ON chorus.events (id) WHERE seq IS NULL;
+CREATE INDEX events_sending ON chorus.events (id) WHERE to_state = 'sending'; -- what chorus.unknown_to_rows walks
 CREATE INDEX events_unusual ON chorus.events (reason_code, at) WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS');
 
 -- Who is acting: the login, which nobody can forge, and what the program says of itself (a worker's name, an operator's).

@@ -248,6 +248,7 @@ CREATE TABLE chorus.events (
 );
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
+CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
 CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
 CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
 CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();

@@ -73,15 +73,15 @@ func (s *Store) WatchClock(ctx context.Context, told func(by time.Duration)) err
 	answered := time.Now()
 	w := &steps{said: told}
 	w.settled(asked, answered, now)
-	by := time.Duration(0)
+	var by, back time.Duration
 	switch off := now.Sub(asked.Add(answered.Sub(asked) / 2).Round(0)); {
 	case seconds(ahead) > stepFrom:
-		by = -seconds(ahead)
+		by, back = -seconds(ahead), -seconds(ahead)
 	case off.Abs() > wrong+answered.Sub(asked):
-		by = off
+		by = off // which of the two is wrong, nobody knows: nothing is pulled back
 	}
 	if by != 0 {
-		if err := s.writeStep(ctx, by); err != nil {
+		if err := s.writeStep(ctx, back); err != nil {
 			return err
 		}
 		told(by)

@@ -34,7 +34,7 @@ func (passwordCmd) Run(a *app) error {
 
 // password asks for one twice on a terminal, and reads one line elsewhere.
 func (a *app) password(in *os.File) (string, error) {
-	fd := int(in.Fd()) //nolint:gosec // a file's number
+	fd := int(in.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -138,7 +138,7 @@ func TestUsersFile(t *testing.T) {
 	}
 	others := usersOf(t, "users:\n  - {name: a, role: reader, hash: '"+hash+"'}\n")
 	right(t, map[string]string{"CHORISTE_USERS_FILE": others})
-	if err := os.Chmod(others, 0o644); err != nil { //nolint:gosec // the mistake
+	if err := os.Chmod(others, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	wrong(t, map[string]string{"CHORISTE_USERS_FILE": others}, "others may read the file")
