@@ -110,14 +110,20 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- An attempt whose outcome is learned when its invoice has moved on changes nothing of the invoice. Its history says so all the same.
+-- An attempt whose outcome is learned when its invoice has moved on changes nothing of the invoice. Its history says so all the same. What history says so far counts: the
+-- move that follows in the same statement is not in it yet.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.attempts_outcome() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s text;
+    n integer;
 BEGIN
-    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
-    SELECT i.id, chorus.actor(), i.state, i.state, NEW.n, 'OUTCOME', jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot))
-    FROM chorus.invoices i
-    WHERE i.id = NEW.invoice_id AND NOT (OLD.outcome IS NULL AND i.state = 'sending' AND i.attempt_no = NEW.n);
+    SELECT e.to_state, e.attempt INTO s, n FROM chorus.events e WHERE e.invoice_id = NEW.invoice_id ORDER BY e.id DESC LIMIT 1;
+    IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
+                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot)));
+    END IF;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd

@@ -1716,11 +1716,16 @@ CREATE OR REPLACE FUNCTION chorus.attempts_outcome()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    s text;
+    n integer;
 BEGIN
-    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
-    SELECT i.id, chorus.actor(), i.state, i.state, NEW.n, 'OUTCOME', jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot))
-    FROM chorus.invoices i
-    WHERE i.id = NEW.invoice_id AND NOT (OLD.outcome IS NULL AND i.state = 'sending' AND i.attempt_no = NEW.n);
+    SELECT e.to_state, e.attempt INTO s, n FROM chorus.events e WHERE e.invoice_id = NEW.invoice_id ORDER BY e.id DESC LIMIT 1;
+    IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
+        INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
+        VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
+                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot)));
+    END IF;
     RETURN NULL;
 END $function$
 ;
