@@ -89,7 +89,7 @@ func TestEvidence(t *testing.T) {
 			t.Errorf("the archive does not hold %q", want)
 		}
 	}
-	for _, secret := range []string{chorustest.DefaultClient.Secret, string(chorustest.DefaultAccount.Password), "Bearer "} {
+	for _, secret := range []string{chorustest.DefaultClient.Secret, chorustest.DefaultAccount.Password, "Bearer "} {
 		if bytes.Contains(good, []byte(secret)) {
 			t.Errorf("the archive holds %q", secret)
 		}
