@@ -131,8 +131,8 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		return h, err
 	}
 	switch {
-	case readable:
-		err = pool.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM river.river_migration WHERE line = 'main'`).Scan(&h.riverVersion)
+	case readable: // while it is made, its first versions have no line
+		err = pool.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM river.river_migration m WHERE coalesce(to_jsonb(m) ->> 'line', 'main') = 'main'`).Scan(&h.riverVersion)
 	case h.river != "": // an operator's login does not see River's tables
 		h.riverVersion = riverVersion
 	}

@@ -65,7 +65,7 @@ func Up(ctx context.Context, databaseURL string, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	if h.version == latest() && h.river == "" {
+	if h.version == latest() && h.riverVersion < riverVersion { // missing, or about to be made by another
 		if err := remakeRiver(ctx, pool, say, h); err != nil {
 			return err
 		}

@@ -25,6 +25,12 @@ func remakeRiver(ctx context.Context, pool *pgxpool.Pool, say func(string), h ho
 		return err
 	}
 	defer func() { _, _ = turn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(820001, 3)`) }()
+	switch now, err := look(ctx, pool); {
+	case err != nil:
+		return err
+	case now.river != "":
+		return nil
+	}
 	if err := createSchemas(ctx, pool); err != nil {
 		return explain(err, h)
 	}

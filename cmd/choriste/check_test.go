@@ -51,7 +51,7 @@ func checkFiles(t *testing.T, files map[string][]byte, env map[string]string, ar
 func TestCheckJSON(t *testing.T) {
 	exit, out, errOut := checkFiles(t, map[string][]byte{"bad.xml": threeFaults(t), "good.xml": invoicetest.Invoice{}.CII()}, nil,
 		"--json", "check", "%DIR/bad.xml", "%DIR/good.xml")
-	if exit != 1 || errOut != "choriste: 1 of 2 files would not be sent\n" {
+	if exit != 1 || errOut != `{"error":"1 of 2 files would not be sent","status":1}`+"\n" {
 		t.Fatalf("exit status %d, %s", exit, errOut)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -92,7 +92,7 @@ func TestCheckJSON(t *testing.T) {
 func TestCheckContent(t *testing.T) {
 	exit, out, errOut := checkFiles(t, map[string][]byte{"good.xml": invoicetest.Invoice{}.CII(), "none.xml": []byte("<a/>")}, nil,
 		"--json", "check", "--content", "%DIR/good.xml", "%DIR/none.xml")
-	if exit != 1 || errOut != "choriste: 1 of 2 files would not be sent\n" {
+	if exit != 1 || errOut != `{"error":"1 of 2 files would not be sent","status":1}`+"\n" {
 		t.Errorf("exit status %d, %s", exit, errOut)
 	}
 	good, none, _ := strings.Cut(out, "\n")
@@ -131,7 +131,7 @@ func TestCheckContent(t *testing.T) {
 func TestCheckJSONOfWhatCannotBeRead(t *testing.T) {
 	exit, out, errOut := checkFiles(t, map[string][]byte{"good.xml": invoicetest.Invoice{}.CII(), "empty.xml": {}}, nil,
 		"--json", "check", "%DIR/nowhere.xml", "%DIR/empty.xml", "%DIR/good.xml")
-	if exit != 1 || errOut != "choriste: 0 of 3 files would not be sent, 2 could not be read\n" {
+	if exit != 1 || errOut != `{"error":"0 of 3 files would not be sent, 2 could not be read","status":1}`+"\n" {
 		t.Errorf("exit status %d, %s", exit, errOut)
 	}
 	const want = `{"file":"nowhere.xml","syntax":"","ok":false,"findings":[],"error":"the file cannot be opened: there is none of this name"}

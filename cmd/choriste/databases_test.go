@@ -129,7 +129,7 @@ var databases = []oddDatabase{
 	{name: "without the right to use it", code: "RIGHTS_MISSING", address: changed(`REVOKE USAGE ON SCHEMA chorus FROM chorus_worker, chorus_operator, chorus_reader -- %I`)},
 	{name: "without row-level security", code: "SCHEMA_TORN", address: changed(`ALTER TABLE chorus.invoices DISABLE ROW LEVEL SECURITY -- %I`)},
 	{name: "without a right to a table", code: "RIGHTS_MISSING", address: changed(`REVOKE UPDATE ON chorus.attempts FROM chorus_worker -- %I`)},
-	{name: "without a right to a column", code: "RIGHTS_MISSING", address: changed(`REVOKE UPDATE (seq) ON chorus.events FROM chorus_worker -- %I`)},
+	{name: "without a right to a column", code: "RIGHTS_MISSING", address: changed(`REVOKE UPDATE (claim) ON chorus.invoices FROM chorus_worker -- %I`)},
 	{name: "without a right to a function", code: "RIGHTS_MISSING", address: changed(`REVOKE EXECUTE ON FUNCTION chorus.reserve(text, integer, integer) FROM chorus_worker -- %I`)},
 	{name: "without a right to River", code: "RIGHTS_MISSING", address: changed(`REVOKE USAGE ON SEQUENCE river.river_job_id_seq FROM chorus_worker -- %I`)},
 	{name: "somebody else's river", code: "RIVER_FOREIGN", address: func(c *clinic) (string, string) {
@@ -270,7 +270,7 @@ func shape(c *clinic, address string) string {
 
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
-	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "SETTINGS_DIFFER"} // tests of their own
+	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "DATABASE_FULL", "SETTINGS_DIFFER"} // tests of their own
 	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
