@@ -94,11 +94,12 @@ CREATE FUNCTION chorus.hash_before(p_seq bigint) RETURNS bytea LANGUAGE sql STAB
 $$;
 -- +goose StatementEnd
 
--- Once a day, while history goes on: the head of the chain becomes an event, and is told to the log and to webhooks by that. Null when there is nothing to say.
+-- Once a day, while history goes on, and not yet on its first day: the head of the chain becomes an event, and is told to the log and to webhooks by that. Null when there is nothing to say.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.seal(OUT seq bigint, OUT sha256 text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
+    IF (SELECT e.at FROM chorus.events e WHERE e.seq IS NOT NULL ORDER BY e.seq LIMIT 1) >= date_trunc('day', clock_timestamp(), 'UTC')
+        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
         RETURN;
     END IF;
     SELECT e.seq, encode(e.hash, 'hex') INTO seq, sha256

@@ -3460,7 +3460,8 @@ CREATE OR REPLACE FUNCTION chorus.seal(OUT seq bigint, OUT sha256 text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    IF EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
+    IF (SELECT e.at FROM chorus.events e WHERE e.seq IS NOT NULL ORDER BY e.seq LIMIT 1) >= date_trunc('day', clock_timestamp(), 'UTC')
+        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
         RETURN;
     END IF;
     SELECT e.seq, encode(e.hash, 'hex') INTO seq, sha256

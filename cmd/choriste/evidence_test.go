@@ -39,6 +39,8 @@ func sentInvoices(t *testing.T) *storetest.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Its first day is over, so that it is sealed.
+	query(t, db.URL, `INSERT INTO chorus.events (at, actor, reason_code) VALUES (clock_timestamp() - interval '25 hours', 'test', 'RESUMED') RETURNING id::text`)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
