@@ -102,6 +102,7 @@ func TestAnOldAnswerStopsNothing(t *testing.T) {
 	})
 	h.sim.Faults(chorustest.Fault{Op: "structures/rechercher", Kind: "not_entitled", Times: 1000})
 	h.await(h.insert(invoicetest.Invoice{Numero: "NEWER-SERVICE", DestinataireSIRET: siret, CodeService: "NEWER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	h.until("nobody asks any more", `SELECT NOT EXISTS (SELECT FROM river.river_job WHERE kind = 'recipient' AND state IN ('available', 'running', 'retryable', 'scheduled'))`)
 	// Nor is the answer to an invoice of tomorrow that today's question had none: the portal, which tells again, is asked anew.
 	h.sim.ClearFaults()
 	h.exec(`UPDATE chorus.recipients SET asked_at = clock_timestamp() - interval '1 day', due_at = clock_timestamp() + interval '1 hour' WHERE siret = '` + siret + `'`)
