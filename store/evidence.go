@@ -32,12 +32,13 @@ type Head struct {
 }
 
 // TidyEvidence deletes exchanges that have been kept for longer, at most once an hour: their hashes stay in the attempts' evidence, and an event says what was deleted. And it writes
-// the head of the chain into history, once a day (of UTC) on which something happened, and returns it; nil when there is nothing to say. When there is nothing to do, it writes nothing and
+// the head of the chain into history, once a day (of UTC) on which something happened, from the second day on, and returns it; nil when there is nothing to say. When there is nothing to do, it writes nothing and
 // takes no lock. A crash of the caller loses the line of its log, not the event.
 func (s *Store) TidyEvidence(ctx context.Context, keep time.Duration) (*Head, error) {
 	var due bool
 	err := s.pool.QueryRow(ctx, `
 		SELECT chorus.forget_exchanges($1) >= 0
+		   AND coalesce((SELECT at FROM chorus.events WHERE seq IS NOT NULL ORDER BY seq LIMIT 1) < date_trunc('day', clock_timestamp(), 'UTC'), false)
 		   AND (SELECT reason_code FROM chorus.events ORDER BY id DESC LIMIT 1) IS DISTINCT FROM 'SEALED'
 		   AND NOT EXISTS (SELECT FROM chorus.events WHERE reason_code = 'SEALED' AND at >= date_trunc('day', clock_timestamp(), 'UTC'))`, keep).Scan(&due)
 	if err != nil || !due {
