@@ -120,6 +120,9 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, c *call, a answer) {
 	delete(s.open, c.id)
 	s.record(Entry{Type: "close", Request: c.id, Sent: yes(complete && err == nil)})
 	s.mu.Unlock()
+	if s.cfg.Log != nil {
+		s.cfg.Log(c.line(line))
+	}
 }
 
 func (s *Sim) write(w http.ResponseWriter, r *http.Request, c *call, a answer) error {
@@ -128,7 +131,10 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, c *call, a answer) e
 		h[name] = values
 	}
 	h.Set("X-CorrelationID", c.correlated)
-	if c.why != "" && a.status >= http.StatusBadRequest {
+	if a.status >= http.StatusBadRequest && c.why == "" && c.fault != nil {
+		c.why = "the fault " + c.fault.Kind
+	}
+	if c.why != "" {
 		h.Set("X-Chorus-Sim", strings.Trim(strconv.QuoteToASCII(cut(c.why)), `"`))
 	}
 	if h.Get("Content-Type") == "" {

@@ -54,7 +54,9 @@ func (s *Sim) deposerFlux(c *call) answer {
 		s.violateLocked(c, reason)
 		return refusal(20002, "GDP_MSG_11.999 - Le fichier est vide ou illisible.")
 	}
-	if reason := checkNom(nom); reason != "" {
+	if reason := checkNom(nom); reason != "" && s.cfg.Tolerant && nom != "" {
+		s.tolerateLocked(c.id, c.opName(), reason)
+	} else if reason != "" {
 		s.violateLocked(c, reason)
 		return refusal(20002, "GDP_MSG_11.999 - Le nom du fichier est invalide.")
 	}
@@ -110,6 +112,9 @@ func (s *Sim) accept(t Entry, at time.Time) {
 		as, reason := t.RefusedAs, t.Reason
 		if as == "" {
 			as, reason = s.judge(f, t.Syntaxe, taken)
+		}
+		if guess := s.guess(f); as == "" && guess != "" {
+			s.tolerateLocked(t.Request, "deposer/flux", guess)
 		}
 		if as == "" {
 			taken[f.key()] = true

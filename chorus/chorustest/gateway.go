@@ -22,6 +22,7 @@ const (
 	jsonMedia    = "application/json;charset=utf-8"
 	noToken      = `Bearer realm="DefaultRealm", error="invalid_request", error_description="Unable to find token in the message"`
 	badToken     = `Bearer realm="DefaultRealm", error="invalid_token", error_description="The access token expired."`
+	strangeToken = `Bearer realm="DefaultRealm", error="invalid_token", error_description="Unable to find the access token in persistent storage."`
 	badAccount   = `Bearer realm="PISTE",error="Unauthorized",error_description="login or password incorrects"`
 	unknownRoute = "unknown"
 )
@@ -50,8 +51,9 @@ type call struct {
 	client   string
 	token    string // hash
 	tokenOK  bool
-	sentAny  bool // some token was sent
-	overrun  bool // beyond the quota
+	ended    time.Time // when the token's life was over, if it is known
+	sentAny  bool      // some token was sent
+	overrun  bool      // beyond the quota
 	account  *account
 	login    string
 	password string
@@ -87,6 +89,10 @@ func (c *call) numero(s *Sim) string {
 
 // serveAPI is the API and token door: it counts, reads, records, judges and answers one request.
 func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && (r.URL.Path == "/" || r.URL.Path == "/openapi.json") { // the portal has neither: this is no request to it
+		s.serveAbout(w, r)
+		return
+	}
 	c := s.arrive(r)
 	c.read(http.MaxBytesReader(w, r.Body, maxRequest))
 	s.admit(c, r)
@@ -112,7 +118,11 @@ func (s *Sim) arrive(r *http.Request) *call {
 	if c.path != tokenPath {
 		t, hash, sent := s.bearer(r.Header.Get("Authorization"))
 		c.token, c.sentAny = hash, sent
-		if t != nil {
+		switch {
+		case t == nil:
+		case !c.at.Before(t.end):
+			c.ended = t.end
+		default:
 			c.client, c.tokenOK = t.client, true
 			c.overrun = s.count(c.client, time.Now())
 		}
@@ -224,8 +234,7 @@ func (s *Sim) gate(c *call) (answer, bool) {
 		s.violateLocked(c, "no token was sent")
 		return challenge(http.StatusBadRequest, noToken), true
 	case !c.tokenOK:
-		c.why = "the token is unknown or has expired: it lives one hour of virtual time"
-		return challenge(http.StatusUnauthorized, badToken), true
+		return s.deadToken(c), true
 	case c.op == nil && c.declaredOnly():
 		c.why = "not simulated"
 		return plain(http.StatusForbidden), true
@@ -282,38 +291,12 @@ func (s *Sim) login(c *call) bool {
 	return true
 }
 
-// operate checks the request against its description and runs the operation.
-func (s *Sim) operate(c *call) answer {
-	if c.malformed != nil {
-		s.violate(c, "the body is not one JSON object: "+c.malformed.Error())
-		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête illisible."}}
+// deadToken answers in one of Axway's two texts. An ended token is remembered as ended; a revoked one as nothing.
+func (s *Sim) deadToken(c *call) answer {
+	if c.ended.IsZero() {
+		c.why = "the token is unknown here: revoked, given before a reset, or by another simulator"
+		return challenge(http.StatusUnauthorized, strangeToken)
 	}
-	faulty := c.op.fields.check("", c.body)
-	if s.swagger != nil {
-		faulty = append(faulty, s.swagger.check(c.path, c.body)...)
-	}
-	if len(faulty) > 0 {
-		for _, f := range faulty {
-			s.violate(c, f)
-		}
-		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête invalide : " + faulty[0]}}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.catchUp()
-	return c.op.run(s, c)
-}
-
-// violate records a request that no correct client sends.
-func (s *Sim) violate(c *call, reason string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.violateLocked(c, reason)
-}
-
-func (s *Sim) violateLocked(c *call, reason string) {
-	if c.why == "" {
-		c.why = reason
-	}
-	s.record(Entry{Type: "violation", Request: c.id, Op: c.opName(), Reason: reason})
+	c.why = "the token has expired at " + c.ended.Format(time.RFC3339) + " of the virtual clock, which stands at " + c.at.Format(time.RFC3339) + ": ask for a new one"
+	return challenge(http.StatusUnauthorized, badToken)
 }

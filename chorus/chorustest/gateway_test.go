@@ -216,7 +216,7 @@ func TestReasons(t *testing.T) {
 	}{
 		"not simulated": {path: "/cpro/factures/v1/telecharger/groupe", want: "not simulated"},
 		"undeclared":    {path: "/cpro/factures/v1/consulter/facture", want: "undeclared route", fine: 1},
-		"old token":     {path: "/cpro/factures/v1/completer", want: "has expired", change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }},
+		"strange token": {path: "/cpro/factures/v1/completer", want: "token is unknown here", change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }},
 		"account":       {path: "/cpro/factures/v1/completer", want: "technical account", change: func(r *http.Request) { r.Header.Set("cpro-account", "eDp5") }},
 		"field":         {path: "/cpro/factures/v1/completer", want: "missing field identifiantFactureCPP", fine: -1},
 	} {

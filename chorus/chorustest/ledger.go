@@ -1,12 +1,9 @@
 package chorustest
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -18,7 +15,7 @@ import (
 // A field that is absent is false, 0 or "". Facts are the fields of Facts, side by side with the others.
 // Types, with the fields they use beside seq, at and type:
 //
-//	start      seed, profile
+//	start      seed, profile: of a process, or of a reset, which empties the file before it
 //	request    request, op, account, client, facts or documents, flux, nomFichier, file_sha256 (of the decoded
 //	           file), bytes (its size), reused (not the connection's first request), userAgent, idempotencyKey,
 //	           incomplete
@@ -38,7 +35,7 @@ import (
 //	close      request, sent: the exchange is over; sent = every byte was handed to the network without error
 //	token      client, token (a hash), due (its end); revoke: client, or nobody for all
 //	structure  structure: a recipient or supplier as the management door left it
-//	clock      offset_ms; script: numero, moves; violation: request, op, reason
+//	clock      offset_ms; script: numero, moves; violation, tolerated: request, op, reason
 type Entry struct {
 	Seq     int64     `json:"seq"`
 	At      time.Time `json:"at"` // virtual time
@@ -105,53 +102,6 @@ type ledger struct {
 	written int64 // the newest line handed to the file
 	synced  int64 // the newest line known to be on disk
 	failed  error
-}
-
-// openLedger opens the file, hands every whole line to replay and cuts off a torn last line, which no
-// answer can have been based on.
-func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, error) {
-	l := &ledger{path: path, noSync: noSync}
-	l.wake = sync.NewCond(&l.mu)
-	if path == "" {
-		return l, nil
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
-	}
-	whole, err := readLines(file, replay)
-	if err == nil {
-		err = file.Truncate(whole)
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("ledger %s: %w", path, err)
-	}
-	l.file = file
-	return l, nil
-}
-
-// readLines calls f for every whole line and returns where the last whole line ends.
-func readLines(r io.Reader, f func(Entry) error) (int64, error) {
-	var whole int64
-	in := bufio.NewReaderSize(r, 1<<20)
-	for {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return whole, nil
-		}
-		if err != nil {
-			return whole, err
-		}
-		var e Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
-		}
-		if err := f(e); err != nil {
-			return whole, err
-		}
-		whole += int64(len(line))
-	}
 }
 
 // append writes the lines with one system call, so that lines that belong together stand or fall together

@@ -25,7 +25,7 @@ type program struct {
 
 func run(t *testing.T, binary string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary, append([]string{"-with-stdin"}, args...)...)}
+	p := &program{cmd: exec.Command(binary, append([]string{"-with-stdin", "-listen", "127.0.0.1:0", "-manage", "127.0.0.1:0"}, args...)...)}
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -161,7 +161,7 @@ func TestProgramEndsWithItsInput(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	err := exec.Command(binary, "-profile", "sunny").Run()
-	if !asExit(err, &exit) || exit.ExitCode() != 1 {
+	if !asExit(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("unknown profile: %v", err)
 	}
 	err = exec.Command(binary, "-client", "nosecret").Run()

@@ -44,8 +44,8 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 	if f.DefectKind != "" {
 		return f.DefectKind, f.Defect
 	}
-	if !s.cfg.AcceptFutureDates && f.Date > s.now().AddDate(0, 0, 1).Format("2006-01-02") {
-		return refusedRules, "La date de facture " + f.Date + " est postérieure à la date de dépôt."
+	if guess := s.guess(f); guess != "" && !s.cfg.Tolerant {
+		return refusedRules, guess
 	}
 	if reason := s.judgeStructures(f); reason != "" {
 		return refusedStructure, cut(reason)
@@ -54,6 +54,18 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 		return refusedDuplicate, TexteDoublon
 	}
 	return "", ""
+}
+
+// guess is what the portal may refuse in a document, as far as it is only guessed that it does.
+func (s *Sim) guess(f *Facts) string {
+	reason := f.Guess
+	if !s.cfg.AcceptFutureDates && f.Date > s.now().AddDate(0, 0, 1).Format("2006-01-02") {
+		if reason != "" {
+			reason += "|"
+		}
+		reason += "La date de facture " + f.Date + " est postérieure à la date de dépôt."
+	}
+	return cut(reason)
 }
 
 // fillers are what programs write where they know no commitment.

@@ -3,73 +3,11 @@ package chorustest
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
-
-// manageHandler is the management door: JSON in, JSON out, no credentials. It is for tests and demonstrations
-// and listens on the loopback unless told otherwise.
-func (s *Sim) manageHandler() http.Handler {
-	mux := http.NewServeMux()
-	post := func(path string, f func(r *http.Request) (any, error)) {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { reply(w, r, f) })
-	}
-	get := func(path string, f func(r *http.Request) (any, error)) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { reply(w, r, f) })
-	}
-	post("/faults", s.postFaults)
-	get("/faults", func(*http.Request) (any, error) { return s.pendingFaults(), nil })
-	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, r, func(*http.Request) (any, error) { s.ClearFaults(); return object{}, nil })
-	})
-	post("/clock", s.postClock)
-	get("/clock", func(*http.Request) (any, error) { return object{"now": s.Now()}, nil })
-	post("/invoices/{numero}/statut", s.postStatut)
-	post("/invoices/{numero}/script", s.postScript)
-	post("/invoices/{numero}/edit", s.postEdit)
-	post("/invoices/{numero}/hidden", s.postHidden)
-	post("/invoices", s.postInvoice)
-	get("/invoices/{numero}", s.getInvoice)
-	mux.HandleFunc("GET /ledger", s.getLedger)
-	get("/open", func(*http.Request) (any, error) { return s.openRequests(), nil })
-	get("/stats", func(*http.Request) (any, error) { return s.Stats(), nil })
-	post("/revoke", s.postRevoke)
-	post("/accounts", s.postAccount)
-	post("/structures/{siret}", s.postStructure)
-	get("/structures", func(*http.Request) (any, error) { return s.everyStructure(), nil })
-	post("/profile", s.postProfile)
-	post("/outage", s.postOutage)
-	post("/lag", s.postLag)
-	get("/violations", func(*http.Request) (any, error) { return s.Violations(), nil })
-	return mux
-}
-
-func reply(w http.ResponseWriter, r *http.Request, f func(*http.Request) (any, error)) {
-	answer, err := f(r)
-	w.Header().Set("Content-Type", "application/json")
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		answer = object{"error": err.Error()}
-	}
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	_ = out.Encode(answer)
-}
-
-// decode reads a body strictly: a misspelt field in a script has to be heard of.
-func decode(r *http.Request, into any) error {
-	return strictly(io.LimitReader(r.Body, 8<<20), into)
-}
-
-func strictly(r io.Reader, into any) error {
-	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
-	return d.Decode(into)
-}
 
 // POST /faults: one fault or a list.
 func (s *Sim) postFaults(r *http.Request) (any, error) {
@@ -103,6 +41,8 @@ func (s *Sim) pendingFaults() any {
 	return object{"queue": queue, "kinds": FaultKinds()}
 }
 
+const maxAdvance = 10 * 366 * 24 * time.Hour
+
 // POST /clock {"advance":"36h"}
 func (s *Sim) postClock(r *http.Request) (any, error) {
 	var in struct {
@@ -112,11 +52,16 @@ func (s *Sim) postClock(r *http.Request) (any, error) {
 		return nil, err
 	}
 	d, err := time.ParseDuration(in.Advance)
-	if err != nil || d < 0 {
-		return nil, fmt.Errorf("advance: %q is not a positive duration as 90m or 36h", in.Advance)
+	if err != nil || d < 0 || d > maxAdvance {
+		return nil, fmt.Errorf("advance: %q is not a positive duration as 90m or 36h, of at most ten years", in.Advance)
 	}
+	s.mu.Lock()
+	before := s.liveTokens()
+	s.mu.Unlock()
 	s.Advance(d)
-	return object{"now": s.Now()}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return withTokens(object{"now": s.now()}, max(0, before-s.liveTokens())), nil
 }
 
 // POST /invoices/{numero}/statut {"statut":"SUSPENDUE","commentaire":"…"}
@@ -125,8 +70,8 @@ func (s *Sim) postStatut(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(statuts, in.Statut) {
-		return nil, fmt.Errorf("statut: %.60q is none of %s", in.Statut, strings.Join(statuts, " "))
+	if err := checkStatut(in.Statut); err != nil {
+		return nil, err
 	}
 	if err := s.Statut(r.PathValue("numero"), in.Statut, in.Commentaire); err != nil {
 		return nil, err
@@ -134,11 +79,23 @@ func (s *Sim) postStatut(r *http.Request) (any, error) {
 	return s.getInvoice(r)
 }
 
+func checkStatut(statut string) error {
+	if !slices.Contains(statuts, statut) {
+		return fmt.Errorf("statut: %.60q is none of %s", statut, strings.Join(statuts, " "))
+	}
+	return nil
+}
+
 // POST /invoices/{numero}/script [{"statut":…,"commentaire":…}, …]
 func (s *Sim) postScript(r *http.Request) (any, error) {
 	var moves []Move
 	if err := decode(r, &moves); err != nil {
 		return nil, err
+	}
+	for _, m := range moves {
+		if err := checkStatut(m.Statut); err != nil {
+			return nil, err
+		}
 	}
 	s.Script(r.PathValue("numero"), moves...)
 	return moves, nil
@@ -159,70 +116,6 @@ func (s *Sim) getInvoice(r *http.Request) (any, error) {
 		invoices = append(invoices, object{"identifiantFactureCPP": f.id, "numeroFluxDepot": f.flux, "searchable_at": f.searchAt, "statuts": past, "facts": f.Facts})
 	}
 	return object{"deposits": deposits, "invoices": invoices}, nil
-}
-
-// POST /invoices: an invoice that a person typed in at the portal; no API deposit made it.
-func (s *Sim) postInvoice(r *http.Request) (any, error) {
-	var f Facts
-	if err := decode(r, &f); err != nil {
-		return nil, err
-	}
-	id, err := s.TypeIn(f)
-	return object{"identifiantFactureCPP": id}, err
-}
-
-// TypeIn puts an invoice into the portal as a person would: no API deposit made it, so it has no flux number.
-// Numero, Date (2006-01-02), Fournisseur and Destinataire (SIRETs) are required.
-func (s *Sim) TypeIn(f Facts) (identifiantFactureCPP int64, err error) {
-	date, day, ok := parseDate(f.Date)
-	if f.Numero == "" || len(f.Fournisseur) != 14 || len(f.Destinataire) != 14 || !ok || !day {
-		return 0, fmt.Errorf("numero, dateFacture (2006-01-02), fournisseur and destinataire (14 digits) are required")
-	}
-	f.Siren, f.Annee = f.Fournisseur[:9], date.Year()
-	for field, otherwise := range map[*string]string{&f.Type: "FACTURE", &f.Devise: "EUR", &f.Mode: "SAISIE_PORTAIL", &f.Cadre: "A1"} {
-		if *field == "" {
-			*field = otherwise
-		}
-	}
-	for name, sum := range map[string]string{"montantHT": f.HT, "montantTTC": f.TTC, "montantAPayer": f.APayer} {
-		if sum != "" && !json.Valid([]byte(sum)) {
-			return 0, fmt.Errorf("%s is not a number", name)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.catchUp()
-	if s.taken[f.key()] && !s.cfg.AcceptDuplicates {
-		return 0, fmt.Errorf("the portal holds %s already", f.key())
-	}
-	now := s.now()
-	id, search := s.nextFacture+1, &now
-	if at := s.lagged(id, 0, now); at != nil {
-		search = at
-	}
-	s.record(Entry{At: now, Type: "portal", Facts: &f, Key: f.key(), Facture: id, SearchAt: search})
-	return id, nil
-}
-
-// GET /ledger?type=accepted&op=deposer/flux&numero=F-1&request=7&after=120: JSON lines.
-func (s *Sim) getLedger(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	after, _ := strconv.ParseInt(q.Get("after"), 10, 64)
-	request, _ := strconv.ParseInt(q.Get("request"), 10, 64)
-	w.Header().Set("Content-Type", "application/jsonl")
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	_ = s.eachEntry(func(e Entry) error {
-		numero := ""
-		if e.Facts != nil {
-			numero = e.Numero
-		}
-		if e.Seq <= after || request != 0 && e.Request != request || q.Has("type") && !slices.Contains(q["type"], e.Type) ||
-			q.Has("op") && q.Get("op") != e.Op || q.Has("numero") && q.Get("numero") != numero || q.Has("flux") && q.Get("flux") != e.Flux {
-			return nil
-		}
-		return out.Encode(e)
-	})
 }
 
 // openRequests are the exchanges that have not ended, and the deposits that are still to land.
@@ -265,93 +158,6 @@ func (s *Sim) Stats() Counts {
 		c.MaxRate[client] = r.max
 	}
 	return c
-}
-
-// POST /revoke {"client":"sim"}, or {} for all.
-func (s *Sim) postRevoke(r *http.Request) (any, error) {
-	var in struct {
-		Client string `json:"client"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	s.Revoke(in.Client)
-	return object{}, nil
-}
-
-// POST /accounts {"login":…,"password":…,"locked":false,"expires":"2027-01-01","structures":[…]}
-func (s *Sim) postAccount(r *http.Request) (any, error) {
-	var in struct {
-		Login      string    `json:"login"`
-		Password   *string   `json:"password"`
-		Locked     *bool     `json:"locked"`
-		Expires    *string   `json:"expires"`
-		Structures *[]string `json:"structures"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Login == "" {
-		return nil, fmt.Errorf("login is missing")
-	}
-	var expires time.Time
-	if in.Expires != nil {
-		var ok bool
-		if expires, _, ok = parseDate(*in.Expires); !ok {
-			return nil, fmt.Errorf("expires: %q is not a date", *in.Expires)
-		}
-	}
-	err := s.SetAccount(in.Login, func(a *Account) {
-		if in.Password != nil {
-			a.Password = *in.Password
-		}
-		if in.Locked != nil {
-			a.Locked = *in.Locked
-		}
-		if in.Expires != nil {
-			a.Expires = expires
-		}
-		if in.Structures != nil {
-			a.Structures = *in.Structures
-		}
-	})
-	return object{"login": in.Login}, err
-}
-
-// SetAccount adds or changes a technical account and forgives its failures. It is not in the ledger.
-func (s *Sim) SetAccount(login string, change func(*Account)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.accounts[login]
-	if a == nil {
-		a = &account{Account: Account{Login: login, Expires: defaultExpiry(s.now())}}
-	}
-	updated := a.Account
-	change(&updated)
-	if updated.Password == "" {
-		return fmt.Errorf("account %s has no password", login)
-	}
-	updated.Login = login
-	s.accounts[login] = &account{Account: updated}
-	s.attach(updated)
-	return nil
-}
-
-// SetClient adds or changes a PISTE application: a new secret ends the old one at once, tokens that were given live on. It is not in the ledger.
-func (s *Sim) SetClient(id string, change func(*Client)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	updated := Client{ID: id}
-	if c := s.clients[id]; c != nil {
-		updated = *c
-	}
-	change(&updated)
-	if updated.Secret == "" {
-		return fmt.Errorf("client %s has no secret", id)
-	}
-	updated.ID = id
-	s.clients[id] = &updated
-	return nil
 }
 
 // POST /profile {"on":false}

@@ -138,9 +138,11 @@ func readDocument(b []byte) *Facts {
 	}
 	p.identify()
 	p.facts(f)
-	if messages := p.judge(f); len(messages) > 0 {
+	messages, guessed := p.judge(f)
+	if len(messages) > 0 {
 		f.Defect, f.DefectKind = cut(strings.Join(messages, "|")), refusedRules
 	}
+	f.Guess = cut(strings.Join(guessed, "|"))
 	return f
 }
 

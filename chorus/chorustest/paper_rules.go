@@ -29,8 +29,9 @@ var (
 	exonerated = strings.Fields("E AE K G O")                       // categories of VAT that need a reason
 )
 
-// judge lists the portal's messages about the document, in its order; facts are what was read.
-func (p *paper) judge(f *Facts) (messages []string) {
+// judge lists the portal's messages about the document, in its order; facts are what was read. guessed are those of which it is only guessed that this
+// channel has them.
+func (p *paper) judge(f *Facts) (messages, guessed []string) {
 	must := func(path string, fine bool) bool {
 		if !fine {
 			messages = append(messages, "L'element "+p.form.balise(path)+" est obligatoire.")
@@ -49,7 +50,7 @@ func (p *paper) judge(f *Facts) (messages []string) {
 	must(p.form.date, dated)
 	must(p.form.genre, genreForm.MatchString(v(p.form.genre)))
 	if !must(p.form.devise, isCurrency(f.Devise)) {
-		return messages
+		return messages, nil
 	}
 	if p.form.profil != "" {
 		must(p.form.profil, v(p.form.profil) != "")
@@ -62,7 +63,9 @@ func (p *paper) judge(f *Facts) (messages []string) {
 		most int
 	}{{p.form.engagement, 50}, {p.form.marche, 50}, {p.form.fournisseurNom, 99}, {p.form.destinataireNom, 99}, {p.form.notes, 1024}} {
 		for _, n := range p.root.all(x.path) {
-			must(x.path, utf8.RuneCountInString(n.trimmed()) <= x.most)
+			if utf8.RuneCountInString(n.trimmed()) > x.most {
+				guessed = append(guessed, "L'element "+p.form.balise(x.path)+" est obligatoire.")
+			}
 		}
 	}
 	if !siretForm.MatchString(p.fournisseur) {
@@ -73,7 +76,7 @@ func (p *paper) judge(f *Facts) (messages []string) {
 	}
 	messages = append(messages, p.judgePayment(f)...)
 	messages = append(messages, p.judgeMoney(f)...)
-	return append(messages, p.judgePieces()...)
+	return append(messages, p.judgePieces()...), guessed
 }
 
 func isCurrency(code string) bool {

@@ -89,12 +89,8 @@ var hostile = map[string][]share{
 // late is calm but for deposits that land late, half of them after D: for proving that a client notices.
 var late = map[string][]share{"deposer/flux": {{"commit_late", 0.05}, {"late_after_D", 0.05}}}
 
-func newProfile(name string, seed uint64) (*profile, error) {
-	tables := map[string]map[string][]share{"calm": nil, "hostile": hostile, "late": late}
-	table, known := tables[name]
-	if !known {
-		return nil, fmt.Errorf("unknown profile %q: calm, hostile or late", name)
-	}
+func newProfile(name string, seed uint64) *profile {
+	table := map[string]map[string][]share{"hostile": hostile, "late": late}[name]
 	p := &profile{name: name, on: true, shares: map[string][]share{}, revoke: name == "hostile"}
 	chance := (&Sim{cfg: Config{Seed: seed}}).draw("profile", 0)
 	for _, op := range slices.Sorted(maps.Keys(table)) { // in order: the seed decides, not the map
@@ -102,7 +98,7 @@ func newProfile(name string, seed uint64) (*profile, error) {
 			p.shares[op] = append(p.shares[op], share{s.kind, s.rate * 2 * chance.Float64()})
 		}
 	}
-	return p, nil
+	return p
 }
 
 // draw decides by seed and request what goes wrong with it; nil = nothing. Callers hold the lock.

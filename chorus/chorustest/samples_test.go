@@ -157,7 +157,7 @@ var scenes = []scene{
 		r.Header.Del("Authorization")
 		return c.do(r)
 	}},
-	{name: "11-gateway-401-token", ask: func(s *chorustest.Sim, c *client, x sample) reply { s.Revoke(""); return c.as(x) }},
+	{name: "11-gateway-401-token", ask: func(s *chorustest.Sim, c *client, x sample) reply { s.Advance(2 * time.Hour); return c.as(x) }},
 	{name: "12-gateway-401-account", ask: func(_ *chorustest.Sim, c *client, x sample) reply { c.account = "TECH_SIM@cpro.fr:no"; return c.as(x) }},
 	{name: "13-gateway-403", cfg: chorustest.Config{TolerateViolations: true}},
 	{name: "14-gateway-429", ask: withFault(chorustest.Fault{Kind: "429"})},

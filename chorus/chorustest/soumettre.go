@@ -170,7 +170,7 @@ func (s *Sim) submission(c *call) (f *Facts, refused string) {
 		return nil, "Le numéro de facture est obligatoire et limité à 20 caractères."
 	case !ok:
 		return nil, "La date de la facture est obligatoire."
-	case date.After(s.now().AddDate(0, 0, 1)) && !s.cfg.AcceptFutureDates:
+	case date.After(s.now().AddDate(0, 0, 1)) && !s.cfg.AcceptFutureDates && !s.cfg.Tolerant:
 		return nil, "La date de facture est postérieure à la date de dépôt."
 	case !isCurrency(f.Devise):
 		return nil, "La devise est incorrecte."

@@ -32,6 +32,7 @@ type Facts struct {
 	// refusedTechnical or refusedRules.
 	Defect     string `json:"defaut,omitempty"`
 	DefectKind string `json:"defaut_type,omitempty"`
+	Guess      string `json:"defaut_devine,omitempty"` // the same, where it is only guessed that the portal refuses it
 }
 
 // key is what Chorus Pro holds unique: year of issue, supplier SIREN, number (docs/chorus-pro.md §10).
@@ -175,6 +176,8 @@ func (s *Sim) apply(e *Entry) {
 				delete(s.tokens, hash)
 			}
 		}
+	case "tolerated":
+		s.tolerated = append(s.tolerated, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason})
 	case "violation":
 		s.violations = append(s.violations, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason})
 	}

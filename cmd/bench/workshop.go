@@ -169,7 +169,7 @@ func (w *workshop) plant(ctx context.Context, settings ...string) (_ *plant, err
 
 // startSim starts a portal. It ends with its standard input, and so with us.
 func (p *plant) startSim(w *workshop, args ...string) error {
-	p.sim = exec.Command(filepath.Join(w.dir, "chorus-sim"), append([]string{"-with-stdin"}, args...)...)
+	p.sim = exec.Command(filepath.Join(w.dir, "chorus-sim"), append([]string{"-with-stdin", "-listen", "127.0.0.1:0", "-manage", "127.0.0.1:0"}, args...)...)
 	in, err := p.sim.StdinPipe()
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ type simulator struct {
 
 func startSimulator(t *testing.T, bin string, args ...string) simulator {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "chorus-sim"), append([]string{"-with-stdin"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "chorus-sim"), append([]string{"-with-stdin", "-listen", "127.0.0.1:0", "-manage", "127.0.0.1:0"}, args...)...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func started(t *testing.T, stdin io.Reader, args ...string) (ended chan int, sai
 	said = &bytes.Buffer{}
 	ended = make(chan int, 1)
 	go func() {
-		ended <- run(args, stdin, in, said)
+		ended <- run(append([]string{"-listen", "127.0.0.1:0", "-manage", "127.0.0.1:0"}, args...), stdin, in, said)
 		_ = in.Close()
 	}()
 	line := make([]byte, 200)

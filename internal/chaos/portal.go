@@ -50,7 +50,7 @@ func startPortal(ctx context.Context, cfg Config, dir, bin string, c credentials
 			profile = "calm"
 		}
 		args = []string{
-			"-with-stdin", "-ledger", p.ledger, "-profile", profile, "-seed", strconv.FormatUint(cfg.Seed, 10), "-quota", strconv.Itoa(cfg.Quota),
+			"-listen", "127.0.0.1:0", "-manage", "127.0.0.1:0", "-with-stdin", "-ledger", p.ledger, "-profile", profile, "-seed", strconv.FormatUint(cfg.Seed, 10), "-quota", strconv.Itoa(cfg.Quota),
 			"-client", c.ClientID + ":" + c.ClientSecret, "-client", c.OtherID + ":" + c.OtherSecret, "-account", c.Login + ":" + c.Password, "-account", c.SmallLogin + ":" + c.SmallPassword,
 			// Within the D and V that the workers are told, but not by much.
 			"-late", "2500ms", "-visibility", "2500ms", "-late-after-d", "14s", "-max-page", "1000", "-hidden", "100ms", "-integration", cfg.integration.String(), "-step", "250ms", "-hang-for", "10s",

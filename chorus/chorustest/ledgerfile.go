@@ -1,0 +1,105 @@
+package chorustest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// openLedger opens the file for itself alone, hands every whole line to replay and cuts off a torn last line, which no
+// answer can have been based on. Nothing is changed in a file that is no ledger.
+func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, error) {
+	l := &ledger{path: path, noSync: noSync}
+	l.wake = sync.NewCond(&l.mu)
+	if path == "" {
+		return l, nil
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	var whole int64
+	if err = lock(file); err == nil {
+		err = looksLikeOne(file)
+	}
+	if err == nil {
+		whole, err = readLines(file, replay)
+	}
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	l.file = file
+	return l, nil
+}
+
+// readLines calls f for every whole line and returns where the last whole line ends.
+func readLines(r io.Reader, f func(Entry) error) (int64, error) {
+	var whole int64
+	in := bufio.NewReaderSize(r, 1<<20)
+	for {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return whole, nil
+		}
+		if err != nil {
+			return whole, err
+		}
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
+		}
+		if err := f(e); err != nil {
+			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
+		}
+		whole += int64(len(line))
+	}
+}
+
+// firstBytes begin every ledger.
+const firstBytes = `{"seq":`
+
+var errNoLedger = errors.New("this file is no ledger of chorus-sim (it does not begin with " + firstBytes + "); it is left as it is: choose another name, or move it away")
+
+// looksLikeOne tells a file that may be written to from anybody else's.
+func looksLikeOne(file *os.File) error {
+	begin := make([]byte, len(firstBytes))
+	n, err := file.ReadAt(begin, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if string(begin[:n]) != firstBytes[:n] {
+		return errNoLedger
+	}
+	return nil
+}
+
+// replay applies a line that was read again. One that does not follow from those before it is no reason to crash.
+func (s *Sim) replay(e Entry) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%q does not follow from the lines before it: the file was changed, or is of another version", e.Type)
+		}
+	}()
+	if e.Seq <= s.seq {
+		return fmt.Errorf("seq %d after %d", e.Seq, s.seq)
+	}
+	s.apply(&e)
+	return nil
+}
+
+// startAnew forgets every line.
+func (l *ledger) startAnew() error {
+	l.memory = nil
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Truncate(0)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+)
+
+// options are what the command line says.
+type options struct {
+	cfg              chorustest.Config
+	withStdin, serve bool
+	version          bool
+	sample           string
+}
+
+const usage = `Usage: chorus-sim [flags]             serves until it is signalled
+       chorus-sim -sample DIR          writes sample invoices
+       chorus-sim -version
+
+Without flags: the API at http://127.0.0.1:18080, the management door and its page at http://127.0.0.1:18081,
+PISTE application sim:sim-secret, technical account TECH_SIM@cpro.fr:sim-password. Manual: docs/simulator.md
+
+`
+
+func parse(args []string, stderr io.Writer) (o options, err error) {
+	cfg := &o.cfg
+	var clients, accounts pairs
+	f := flag.NewFlagSet("chorus-sim", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() { fmt.Fprint(stderr, usage); f.PrintDefaults() }
+	f.StringVar(&cfg.Listen, "listen", "127.0.0.1:18080", "`address` of the API and token door; port 0 takes a free one")
+	f.StringVar(&cfg.Manage, "manage", "127.0.0.1:18081", "`address` of the management door; it asks for no credentials")
+	f.Func("host", "`name` under which browsers may call the management door, beside addresses, localhost and names without a dot; repeatable", func(name string) error {
+		cfg.Hosts = append(cfg.Hosts, strings.ToLower(name))
+		return nil
+	})
+	f.Uint64Var(&cfg.Seed, "seed", 1, "`number` that decides every chance")
+	f.StringVar(&cfg.Profile, "profile", "calm", "random faults: `name` calm, hostile or late")
+	f.IntVar(&cfg.Quota, "quota", 20, "requests per second and PISTE application; negative: none")
+	f.StringVar(&cfg.Ledger, "ledger", "", "`file` that keeps everything across restarts; default: memory")
+	f.BoolVar(&cfg.NoSync, "no-sync", false, "do not fsync the ledger: survives kill -9, not a power cut")
+	f.Var(&clients, "client", "`id:secret` of a PISTE application, repeatable (default sim:sim-secret)")
+	f.Var(&accounts, "account", "`login:password` of a technical account, repeatable (default TECH_SIM@cpro.fr:sim-password)")
+	f.BoolVar(&o.withStdin, "with-stdin", false, "end when standard input ends, whatever it is (default: if it is a pipe)")
+	f.BoolVar(&o.serve, "serve", false, "do not end when standard input does")
+	f.BoolVar(&o.version, "version", false, "print the version and end")
+	f.StringVar(&o.sample, "sample", "", "write sample invoices into this `directory` and end")
+	verbose := f.Bool("v", false, "one line on standard error for each request")
+	f.BoolVar(&cfg.Tolerant, "tolerant", false, "take what is only guessed to be refused, and record it (GET /tolerated)")
+	anySupplier := f.Bool("any-supplier", true, "register unknown suppliers by their first invoice")
+	f.BoolVar(&cfg.AcceptFutureDates, "accept-future-dates", false, "do not refuse an invoice that is dated later than its deposit")
+	f.BoolVar(&cfg.AcceptDuplicates, "accept-duplicates", false, "do not refuse a second invoice of the same year, SIREN and number")
+	f.DurationVar(&cfg.Hidden, "hidden", 0, "a new flux is \"introuvable\" for so long (default 2ms)")
+	f.DurationVar(&cfg.Integration, "integration", 0, "a deposit is integrated within (default 8ms)")
+	f.DurationVar(&cfg.Visibility, "visibility", 0, "V: the search shows an invoice up to so long after its deposit")
+	f.DurationVar(&cfg.LagFrom, "lag-from", 0, "the search shows each integration and each statut so much later at least, if there is a -lag")
+	f.DurationVar(&cfg.Lag, "lag", 0, "and so much at most, drawn for each: a later one may show before an earlier one")
+	f.DurationVar(&cfg.Step, "step", 0, "from one statut to the next; 0: only by the management door")
+	f.DurationVar(&cfg.Late, "late", 0, "fault commit_late: lands within (default 2m)")
+	f.DurationVar(&cfg.LateAfterD, "late-after-d", 0, "fault late_after_D: lands after (default 20m)")
+	f.DurationVar(&cfg.TokenLife, "token-life", 0, "life of a token (default 1h)")
+	f.DurationVar(&cfg.HangFor, "hang-for", 0, "how long a hanging answer holds its connection (default 5m)")
+	f.IntVar(&cfg.MaxPage, "max-page", 100, "most `rows` granted per page")
+	f.StringVar(&cfg.Empty, "empty", "", "how an empty search answers: `codeRetour` 0 or 20000; default: by turns")
+	f.BoolVar(&cfg.SubstringNumbers, "substring-numbers", false, "numeroFacture matches anywhere in the number")
+	f.BoolVar(&cfg.PeriodsByDay, "periods-by-day", false, "the period of the last statut change ignores hours")
+	f.BoolVar(&cfg.PeriodsIgnored, "periods-ignored", false, "the period of the last statut change is ignored")
+	f.DurationVar(&cfg.PeriodsShift, "periods-shift", 0, "the period of the last statut change takes changes for so much later")
+	f.Func("swagger", "official Swagger 2.0 `file` to check requests against, repeatable", func(name string) error {
+		cfg.Swagger = append(cfg.Swagger, name)
+		return nil
+	})
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		err := fmt.Errorf("unexpected argument %q", f.Arg(0))
+		fmt.Fprintln(stderr, err)
+		return o, err
+	}
+	if o.serve && o.withStdin {
+		err := fmt.Errorf("-serve and -with-stdin contradict each other")
+		fmt.Fprintln(stderr, err)
+		return o, err
+	}
+	if *verbose {
+		cfg.Log = func(line string) { fmt.Fprintln(stderr, line) }
+	}
+	cfg.KnownSuppliersOnly = !*anySupplier
+	for _, p := range clients {
+		cfg.Clients = append(cfg.Clients, chorustest.Client{ID: p[0], Secret: p[1]})
+	}
+	for _, p := range accounts {
+		cfg.Accounts = append(cfg.Accounts, chorustest.Account{Login: p[0], Password: p[1]})
+	}
+	return o, nil
+}
+
+// pairs collects name:secret flags.
+type pairs [][2]string
+
+func (p *pairs) String() string { return "" }
+
+func (p *pairs) Set(text string) error {
+	name, secret, ok := strings.Cut(text, ":")
+	if !ok || name == "" || secret == "" {
+		return fmt.Errorf("not of the form name:secret")
+	}
+	*p = append(*p, [2]string{name, secret})
+	return nil
+}
