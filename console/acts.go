@@ -106,14 +106,10 @@ const mostReason = 1000
 // act does it, and leads back to the invoice.
 func (c *console) act(w http.ResponseWriter, r *http.Request) {
 	c.page(func(ctx context.Context, v view) (content, error) {
-		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
-		p := personOf(r)
-		if !c.mayAct(r) || r.ParseForm() != nil || !same(r.PostForm.Get("form"), c.formOf(p)) {
-			return content{
-				page: "error", status: http.StatusForbidden, title: v.t("This is not allowed", "Ce n'est pas permis"),
-				data: v.t("Your role does not act, or this form is not of your session: open the page again.", "Votre rôle n'agit pas, ou ce formulaire n'est pas de votre session : rouvrez la page."),
-			}, nil
+		if refused, no := c.refuse(w, v); no {
+			return refused, nil
 		}
+		p := personOf(r)
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		k := slices.IndexFunc(acts, func(a act) bool { return a.Name == r.PathValue("act") })
 		if err != nil || k < 0 {
@@ -131,13 +127,30 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 			return content{}, wrongInput(v.t("Say why, in at most 1,000 characters: it goes into the history.", "Dites pourquoi, en 1 000 caractères au plus : cela entre dans l'historique."))
 		}
 		if err := acts[k].do(store.WithActor(ctx, p.Name), c.operator, id, r.PostForm); err != nil {
-			if strings.HasPrefix(store.SQLState(err), "CH") {
-				return content{}, wrongInput(store.Message(err))
-			}
-			return content{}, err
+			return content{}, refusal(err)
 		}
 		return content{to: "/invoices/" + strconv.FormatInt(id, 10)}, nil
 	})(w, r)
+}
+
+// refusal is an error of who asked, where the database's rules say so.
+func refusal(err error) error {
+	if strings.HasPrefix(store.SQLState(err), "CH") {
+		return wrongInput(store.Message(err))
+	}
+	return err
+}
+
+// refuse is the page for who may not act, or whose form is not of his session.
+func (c *console) refuse(w http.ResponseWriter, v view) (page content, refused bool) {
+	v.Body = http.MaxBytesReader(w, v.Body, mostForm)
+	if c.mayAct(v.Request) && v.ParseForm() == nil && same(v.PostForm.Get("form"), c.formOf(personOf(v.Request))) {
+		return content{}, false
+	}
+	return content{
+		page: "error", status: http.StatusForbidden, title: v.t("This is not allowed", "Ce n'est pas permis"),
+		data: v.t("Your role does not act, or this form is not of your session: open the page again.", "Votre rôle n'agit pas, ou ce formulaire n'est pas de votre session : rouvrez la page."),
+	}, true
 }
 
 // formOf is what the forms of a person carry; without sign-in, a text of this process.

@@ -87,6 +87,7 @@ func Handler(cfg Config) http.Handler {
 		"/invoices/{id}": c.invoice,
 		"/findings":      c.findings,
 		"/recipients":    c.recipients,
+		"/money":         c.money,
 		"/accounts":      c.accounts,
 		"/webhooks":      c.webhooks,
 		"/signin":        c.signinPage,
@@ -100,6 +101,7 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /style.css", stylesheet)
 	mux.HandleFunc("POST /signin", c.signIn)
 	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
+	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
 	mux.HandleFunc("POST /signout", c.signOut)
 	return secure(c.guard(mux))
 }

@@ -29,7 +29,8 @@ type invoice struct {
 	Remedies    []store.RemedyView
 	Fluxes      []store.KnownFlux
 	Actions     []store.PossibleAction
-	Acts        []act  // that who asks may do
+	MayAct      bool   // who asks: acts, and reads evidence
+	Acts        []act  // that are possible
 	Form        string // what their forms carry
 	Timeline    []step
 	Earlier     int // steps that are not shown
@@ -63,7 +64,7 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	if err := c.said(ctx, &p); err != nil {
 		return content{}, err
 	}
-	if c.mayAct(v.Request) {
+	if p.MayAct = c.mayAct(v.Request); p.MayAct {
 		p.Acts, p.Form = actsOn(i, p.Actions), c.formOf(personOf(v.Request))
 	}
 	events, err := c.store.Events(ctx, id)

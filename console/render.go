@@ -23,7 +23,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "accounts", "webhooks", "signin", "error"} {
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -37,7 +37,7 @@ func functions(lang string) template.FuncMap {
 		"t": v.t, "lang": func() string { return lang },
 		"text": shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
-		"money": v.money, "count": v.count,
+		"money": v.money, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
 		"style": func() string { return stylePath },
 		"nav": func(now, page, href, text string) map[string]any {

@@ -131,5 +131,5 @@ FROM (
 ) m;
 
 REVOKE ALL ON FUNCTION chorus.invoices_clock(), chorus.late_interest(numeric, integer, numeric) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric, integer, numeric) TO chorus_operator, chorus_reader;
-GRANT SELECT ON chorus.money, chorus.ecb_rates TO chorus_operator, chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric, integer, numeric) TO chorus_operator, chorus_reader, chorus_worker;
+GRANT SELECT ON chorus.money, chorus.ecb_rates TO chorus_operator, chorus_reader, chorus_worker;

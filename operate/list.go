@@ -155,13 +155,14 @@ type Sum struct {
 	Count  int                 `json:"count"`
 	Amount decimal.NullDecimal `json:"amount"`
 	Devise *string             `json:"devise"`
+	Paid   decimal.NullDecimal `json:"paid"` // of the amount: what Chorus Pro says is being paid (MISE_EN_PAIEMENT)
 }
 
 // Sums adds up what a query selects, by state and currency.
 func Sums(ctx context.Context, st *store.Store, q Query) ([]Sum, error) {
 	where, args := q.Where(nil)
 	rows, err := st.Pool().Query(ctx, `
-		SELECT state, count(*), sum(montant_ttc), devise
+		SELECT state, count(*), sum(montant_ttc), devise, sum(montant_ttc) FILTER (WHERE statut_courant = 'MISE_EN_PAIEMENT')
 		FROM chorus.invoice_status
 		WHERE `+where+`
 		GROUP BY state, devise

@@ -155,15 +155,8 @@ func (k *queryKey) read(v value) (value, error) {
 		n, err := strconv.ParseInt(text, 10, 64)
 		v.test, ok = n, ok && err == nil
 	case kindAge:
-		m := agePattern.FindStringSubmatch(text)
-		if ok = ok && m != nil; ok {
-			n, _ := strconv.Atoi(m[1])
-			unit := 24 * time.Hour
-			if m[2] == "h" {
-				unit = time.Hour
-			}
-			v.test, ok = time.Duration(n)*unit, n <= 36500
-		}
+		age, fits := ParseAge(text)
+		v.test, ok = age, ok && fits
 	case kindAmount:
 		s, fits := readSpan(text, func(s string) (decimal.Decimal, decimal.Decimal, bool) {
 			if !amountPattern.MatchString(s) {
@@ -203,12 +196,26 @@ func (k *queryKey) wrong(v value) *QueryError {
 	case kindAmount:
 		en, fr = "an amount as 120, 120.50, >1000, <=500 or 100..200", "un montant comme 120, 120,50, >1000, <=500 ou 100..200"
 	case kindDay, kindMoment:
-		en = "a day as 2026-11-23, 2026-11, 2026, today, yesterday, >=2026-11-01 or 2026-11-01..2026-11-15"
-		fr = "un jour comme 2026-11-23, 2026-11, 2026, today, yesterday, >=2026-11-01 ou 2026-11-01..2026-11-15"
+		en = "a day as 2026-11-23, 2026-11, 2026, today, yesterday, this-month, last-month, >=2026-11-01 or 2026-11-01..2026-11-15"
+		fr = "un jour comme 2026-11-23, 2026-11, 2026, aujourd'hui, hier, ce-mois, mois-dernier, >=2026-11-01 ou 2026-11-01..2026-11-15"
 	case kindAge:
 		en, fr = "an age of at most 36500d, as 30d or 12h", "un âge d'au plus 36500d, comme 30d ou 12h"
 	}
 	return &QueryError{En: fmt.Sprintf("%s: %s is not %s", k.name, text, en), Fr: fmt.Sprintf("%s : %s n'est pas %s", k.name, text, fr)}
+}
+
+// ParseAge reads an age as 30d, 30j or 12h.
+func ParseAge(text string) (time.Duration, bool) {
+	m := agePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	n, _ := strconv.Atoi(m[1])
+	unit := 24 * time.Hour
+	if m[2] == "h" {
+		unit = time.Hour
+	}
+	return time.Duration(n) * unit, n <= 36500
 }
 
 // span is from one bound to another, each included or not, or absent.
@@ -257,10 +264,11 @@ func readSpan[T any](text string, read func(string) (T, T, bool)) (s span[T], ok
 	return s, ok
 }
 
-// day is one of the calendar, or so many days before the database's today in Paris.
+// day is one of the calendar, or so many days before the database's today in Paris, or the first or the last day of the month so many months ago.
 type day struct {
-	date string
-	back int
+	date  string
+	back  int
+	month string // first or last
 }
 
 // readDays reads a day, month or year: its first day and its last one.
@@ -270,6 +278,10 @@ func readDays(text string) (first, last day, ok bool) {
 		return day{back: 0}, day{back: 0}, true
 	case "yesterday", "hier":
 		return day{back: 1}, day{back: 1}, true
+	case "this-month", "ce-mois":
+		return day{month: "first"}, day{month: "last"}, true
+	case "last-month", "mois-dernier":
+		return day{month: "first", back: 1}, day{month: "last", back: 1}, true
 	}
 	for _, form := range []struct {
 		layout        string

@@ -112,7 +112,14 @@ func (c *condition) day(d day) string {
 	if d.date != "" {
 		return c.arg(d.date) + "::text::date"
 	}
-	return "((clock_timestamp() AT TIME ZONE 'Europe/Paris')::date - " + c.arg(d.back) + "::integer)"
+	const today = "(clock_timestamp() AT TIME ZONE 'Europe/Paris')"
+	switch d.month {
+	case "first":
+		return "(date_trunc('month', " + today + ") - make_interval(months => " + c.arg(d.back) + "::integer))::date"
+	case "last":
+		return "(date_trunc('month', " + today + ") + make_interval(months => 1 - " + c.arg(d.back) + "::integer) - interval '1 day')::date"
+	}
+	return "(" + today + "::date - " + c.arg(d.back) + "::integer)"
 }
 
 // begin is the moment at which a day begins in Paris, some days later.

@@ -46,7 +46,8 @@ func (t Todo) Text(lang string) string {
 type TodoFilter struct {
 	Account string // lines about the whole fleet are left out, then
 	Kind    string
-	Limit   int // 0 = 1000, which is also the most
+	Age     time.Duration // only what began longer ago
+	Limit   int           // 0 = 1000, which is also the most
 }
 
 // MostTodo bounds what is read at once: whoever has more reads the counts.
@@ -61,9 +62,9 @@ func Todos(ctx context.Context, db *pgxpool.Pool, f TodoFilter) ([]Todo, error) 
 	rows, err := db.Query(ctx, `
 		SELECT kind, invoice, numero_facture, account, since, amount, devise, cause, cause_fr, who, next, until
 		FROM chorus.todo
-		WHERE ($1 = '' OR account = $1) AND ($2 = '' OR kind = $2)
+		WHERE ($1 = '' OR account = $1) AND ($2 = '' OR kind = $2) AND ($3::interval = '0' OR since < clock_timestamp() - $3::interval)
 		ORDER BY until IS NOT NULL, invoice IS NOT NULL, kind, since, invoice
-		LIMIT $3`, f.Account, f.Kind, limit)
+		LIMIT $4`, f.Account, f.Kind, f.Age, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +86,9 @@ func TodoCounts(ctx context.Context, db *pgxpool.Pool, f TodoFilter) ([]TodoCoun
 	rows, err := db.Query(ctx, `
 		SELECT kind, until IS NULL, count(*), sum(amount), devise, min(since)
 		FROM chorus.todo
-		WHERE ($1 = '' OR account = $1) AND ($2 = '' OR kind = $2)
+		WHERE ($1 = '' OR account = $1) AND ($2 = '' OR kind = $2) AND ($3::interval = '0' OR since < clock_timestamp() - $3::interval)
 		GROUP BY kind, until IS NULL, devise
-		ORDER BY until IS NULL DESC, kind, devise`, f.Account, f.Kind)
+		ORDER BY until IS NULL DESC, kind, devise`, f.Account, f.Kind, f.Age)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ type listCmd struct {
 	After   int64    `help:"Only invoices beyond this id: the next page."`
 	Limit   int      `help:"At most so many." default:"100"`
 	Sum     bool     `help:"Only add up what is selected, by state."`
+	Total   bool     `help:"Add up what is selected, by state, below the list."`
 	Output  string   `short:"o" help:"How: table, wide (more columns), csv (as a French Excel opens it: semicolons, decimal commas), json (one object a line)." enum:"table,wide,csv,json" default:"table"`
 	Columns []string `help:"These columns, by their names in chorus.invoice_status or in a query." placeholder:"NAME,…"`
 	CSV     bool     `name:"csv" help:"The same as -o csv."`
@@ -35,6 +36,9 @@ func (c listCmd) Run(a *app) error {
 	}
 	if c.Sum && (c.Output == "csv" || len(c.Columns) > 0) || c.Output == "csv" && a.json {
 		return usageError{errors.New("choose one of --sum, --csv and --json; --sum goes with --json")}
+	}
+	if c.Total && (c.Sum || a.json || c.Output == "json" || c.Output == "csv") {
+		return usageError{errors.New("--total goes with a table")}
 	}
 	if c.Output == "json" {
 		a.asJSON()
@@ -81,6 +85,10 @@ func (c listCmd) Run(a *app) error {
 	}
 	if len(list) == c.Limit {
 		a.printf("(more: --after %d)\n", list[len(list)-1].ID)
+	}
+	if c.Total {
+		a.printf("\n")
+		return a.sums(st, q)
 	}
 	return nil
 }

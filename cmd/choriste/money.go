@@ -99,9 +99,9 @@ func (c moneyCmd) Run(a *app) error {
 		return err
 	}
 	if f.ECBRate.Valid {
-		a.printf("\n"+words.source+words.given, f.ECBRate.Decimal)
+		a.printf("\n"+operate.MoneySource(a.lang)+words.given, f.ECBRate.Decimal)
 	} else {
-		a.printf("\n"+words.source+words.rate, rate.Rate, rate.Since)
+		a.printf("\n"+operate.MoneySource(a.lang)+words.rate, rate.Rate, rate.Since)
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (a *app) moneyTables(words moneyWords, open []operate.MoneyOpen, recipients
 	w := visible.NewTable(a.out)
 	w.Printf(words.open + "\n")
 	for _, o := range open {
-		w.Printf("%s\t%d\t%s\t%s\t%s\n", words.stages[o.Stage], o.Invoices, sum(o.Money), dayText(o.Oldest), cost(o.Money))
+		w.Printf("%s\t%d\t%s\t%s\t%s\n", operate.StageText(o.Stage, a.lang), o.Invoices, sum(o.Money), dayText(o.Oldest), cost(o.Money))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (a *app) moneyTables(words moneyWords, open []operate.MoneyOpen, recipients
 		if s.Days.Valid {
 			days = s.Days.Decimal.StringFixed(1)
 		}
-		w.Printf("%s\t%d\t%s\t%s\t%d\t%s\n", words.how[s.Settled], s.Invoices, sum(s.Money), days, s.Late, cost(s.Money))
+		w.Printf("%s\t%d\t%s\t%s\t%d\t%s\n", operate.SettledText(s.Settled, a.lang), s.Invoices, sum(s.Money), days, s.Late, cost(s.Money))
 	}
 	return w.Flush()
 }

@@ -18,15 +18,19 @@ type todoCmd struct {
 }
 
 type todoShowCmd struct {
-	Account string `help:"Only this account; what concerns the whole fleet is left out."`
-	Kind    string `help:"Only this kind of line, as invalid, rejected, statut, parked, in_doubt." placeholder:"KIND"`
-	Limit   int    `help:"At most so many lines; the counts are of all." default:"40"`
+	Account   string `help:"Only this account; what concerns the whole fleet is left out."`
+	Kind      string `help:"Only this kind of line, as invalid, rejected, statut, parked, in_doubt." placeholder:"KIND"`
+	OlderThan string `help:"Only what began longer ago than this, as 24h or 30d." placeholder:"AGE"`
+	Limit     int    `help:"At most so many lines; the counts are of all." default:"40"`
 }
 
 // Validate is called by kong.
 func (c todoShowCmd) Validate() error {
 	if c.Kind != "" && !slices.Contains(operate.Kinds, c.Kind) {
 		return among("kind", c.Kind, operate.Kinds)
+	}
+	if _, ok := operate.ParseAge(c.OlderThan); c.OlderThan != "" && !ok {
+		return fmt.Errorf("--older-than: %q is not an age of at most 36500d, as 30d or 12h", c.OlderThan)
 	}
 	return within(c.Limit)
 }
@@ -46,6 +50,7 @@ func (c todoShowCmd) Run(a *app) error {
 		}
 	}
 	f := operate.TodoFilter{Account: c.Account, Kind: c.Kind, Limit: c.Limit}
+	f.Age, _ = operate.ParseAge(c.OlderThan)
 	list, err := operate.Todos(a.ctx, st.Pool(), f)
 	if err != nil {
 		return err

@@ -24,6 +24,18 @@ func script(t *testing.T, db *storetest.Database, statements string) {
 	}
 }
 
+// shellWords are the words of a command, as a shell takes them that knows quotes of one kind.
+func shellWords(line string) (words []string) {
+	for n, part := range strings.Split(line, "'") {
+		if n%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
+}
+
 // changing is what a transcript shows otherwise each time: days, times, hashes, logins, how many events there are.
 var changing = regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d+)?)?)?( [+-]\d\d:\d\d)?|\b[0-9a-f]{64}\b|\bby \S+|\bevent \d+|\b\d+ events`)
 
@@ -44,7 +56,7 @@ func transcript(t *testing.T, heading, url string) {
 		}
 		for _, session := range strings.Split(block, "\n$ choriste ")[1:] {
 			args, want, _ := strings.Cut(session, "\n")
-			_, out, errOut := command(t, map[string]string{"DATABASE_URL": url}, strings.Fields(strings.ReplaceAll(args, "proof.zip", dir+"/proof.zip"))...)
+			_, out, errOut := command(t, map[string]string{"DATABASE_URL": url}, shellWords(strings.ReplaceAll(args, "proof.zip", dir+"/proof.zip"))...)
 			out = strings.ReplaceAll(out, dir+"/", "")
 			if got := same(out + errOut); got != same(want) {
 				t.Errorf("choriste %s prints\n%s\nand the page says\n%s", args, out+errOut, want)
