@@ -48,7 +48,7 @@ var kinds = map[string]word{
 	"parked": {"to be decided", "à trancher"}, "password": {"password ends", "mot de passe expire"}, "rejected": {"rejected", "rejetée"},
 	"remedy": {"remedy refused", "démarche refusée"}, "resubmission": {"resubmission off", "renvoi suspendu"}, "rights": {"missing right", "droit manquant"},
 	"stalled": {"stands still", "à l'arrêt"}, "statut": {"waits for the supplier", "attend le fournisseur"}, "webhook": {"webhook", "webhook"},
-	"worker": {"no worker", "aucun worker"},
+	"unread": {"not followed", "non suivi"}, "worker": {"no worker", "aucun worker"},
 }
 
 func (v view) kind(name string) string { return v.named(kinds, name) }

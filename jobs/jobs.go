@@ -40,6 +40,9 @@ type Settings struct {
 // Horizon is H: what was sent so long ago and cannot be found never arrived, if D and V hold.
 func (s Settings) Horizon() time.Duration { return s.SendWithin + s.LandingDelay + s.VisibilityDelay }
 
+// UnreadAfter is for how long a change feed may be overdue before somebody is told: ten readings, and no less than two minutes.
+func (s Settings) UnreadAfter() time.Duration { return max(10*s.SyncEvery, 2*time.Minute) }
+
 // LongestPermit is how long a job may wait for its turn to call; a longer wait goes back to the row.
 func (s Settings) LongestPermit() time.Duration { return s.SendWithin / 2 }
 

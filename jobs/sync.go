@@ -58,7 +58,7 @@ type feed struct {
 func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
 	acct, err := j.account(key.Account)
 	if err != nil {
-		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute)
+		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute, "")
 	}
 	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
 	if err != nil {
@@ -147,11 +147,11 @@ func (f *feed) run(ctx context.Context, loaded bool) error {
 		return err
 	}
 	if f.st.Honoured != honoured || f.st.Offset != offset {
-		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.Settings.SyncEvery/4)
+		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.Settings.SyncEvery/4, "")
 	}
 	f.tolerant, f.pages, f.sum = true, 0, store.Followed{}
 	if err = f.readAll(ctx, loaded); errors.Is(err, errOutside) {
-		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.mark.Next)
+		return f.Store.ReleaseStructure(ctx, f.mark.StructureKey, f.mark.Claim, f.mark.Next, string(chorus.FaultIncomplete))
 	}
 	return err
 }
@@ -342,7 +342,7 @@ func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
 // syncFailed has the feed read again, from the same watermark.
 func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.StructureKey, claim int64, err error) error {
 	if wait, ok := busy(err); ok {
-		return j.Store.ReleaseStructure(ctx, key, claim, about(wait))
+		return j.Store.ReleaseStructure(ctx, key, claim, about(wait), "")
 	}
 	if ctx.Err() != nil {
 		return err
@@ -355,5 +355,5 @@ func (j *Jobs) syncFailed(ctx context.Context, acct *Account, key store.Structur
 	}
 	j.blame(ctx, acct, err)
 	j.Log.Warn("the change feed could not be read", "account", key.Account, "structure", key.ID, "fault", fault, "error", err)
-	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery))
+	return j.Store.ReleaseStructure(ctx, key, claim, min(retryIn(fault), j.Settings.SyncEvery), string(fault))
 }

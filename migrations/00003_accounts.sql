@@ -167,7 +167,9 @@ CREATE TABLE chorus.structures (
     wide_at           timestamptz, -- to here, which is when it was made
     checked_until     timestamptz, -- changes up to here have been counted once more
     learning_until    timestamptz, -- how late the portal is, is looked at more often until then
-    synced_at         timestamptz,
+    synced_at         timestamptz, -- when a reading last ended well
+    sync_expected_at  timestamptz, -- when the next one was due after it
+    sync_fault        text,        -- why none has since (chorus.Fault); null: none was tried, or none has ended
     next_sync_at      timestamptz NOT NULL DEFAULT '-infinity',
     page_rows         int,         -- rows that the portal grants a page; null: it has not said
     usual_wait        interval,    -- how long after the acknowledgement of a deposit its invoice is usually shown

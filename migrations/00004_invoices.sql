@@ -425,7 +425,7 @@ CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT 
 CREATE FUNCTION chorus.invoices_watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE chorus.structures
-    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp())
+    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp()), sync_expected_at = least(sync_expected_at, clock_timestamp())
     WHERE account = NEW.account AND identifiant = NEW.fournisseur_siret AND resting;
     RETURN NULL;
 END $$;

@@ -5,8 +5,11 @@
 
 -- +goose Up
 
--- The delays that a worker goes by, for whoever asks how long a doubt may last. The longest of the workers that live counts.
-ALTER TABLE chorus.heartbeats ADD COLUMN horizon interval;
+-- The delays that a worker goes by, for whoever asks how long a doubt may last, and for how long a change feed may go unread. The longest of the workers
+-- that live counts.
+ALTER TABLE chorus.heartbeats
+    ADD COLUMN horizon interval,
+    ADD COLUMN unread_after interval;
 
 -- Somebody took note: an invalid or rejected invoice of which nothing more will come. It counts as long as the row does not change.
 CREATE TABLE chorus.dismissals (
@@ -57,6 +60,8 @@ WITH mine AS (
     SELECT clock_timestamp() AS now
 ), fleet AS (
     SELECT max(h.horizon) FILTER (WHERE NOT h.stopped AND h.beat_at > c.now - interval '5 minutes') AS horizon,
+           max(h.unread_after) FILTER (WHERE NOT h.stopped AND h.beat_at > c.now - interval '5 minutes') AS unread_after,
+           min(h.started_at) FILTER (WHERE NOT h.stopped AND h.beat_at > c.now - interval '5 minutes') AS up_since,
            max(h.beat_at) FILTER (WHERE NOT h.stopped) AS beat_at
     FROM chorus.heartbeats h, clock c
 ),
@@ -90,6 +95,29 @@ waiting AS (
         'ERREUR_FOURNISSEUR_SUR_MOA', 'ERREUR_DESTINATAIRE_PD', 'ERREUR_DESTINATAIRE_EA', 'NON_CONFORME', 'ERREUR_DE_MOE', 'ERREUR_DE_MOA',
         'REFUSEE_MOA', 'A_ASSOCIER_FOURNISSEUR', 'REFUSEE_FOURNISSEUR', 'A_COMPLETER')
       AND (r.state IS NULL OR r.state = 'refused')
+),
+-- Suppliers with open invoices whose changes were not read for longer than the workers allow. An outage, a closure and a paused account have lines of their own.
+unread AS MATERIALIZED (
+    SELECT s.account, s.identifiant, s.sync_fault AS fault, x.since,
+           CASE WHEN s.sync_fault IN ('portal', 'network', 'incomplete', 'quota', 'unknown') AND x.since + fleet.horizon > now THEN x.since + fleet.horizon END AS until
+    FROM mine, clock, fleet, chorus.structures s
+    JOIN chorus.accounts a ON a.name = s.account
+    CROSS JOIN LATERAL (SELECT coalesce(s.synced_at, s.known_at) AS since, coalesce(s.sync_expected_at, s.known_at) AS expected) x
+    WHERE s.account = ANY (mine.accounts)
+      AND NOT s.resting
+      AND greatest(x.expected, fleet.up_since) < now - fleet.unread_after
+      AND a.paused_at IS NULL
+      AND NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (a.behind) AND b.announced)
+      AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
+      AND (EXISTS (
+               SELECT FROM chorus.invoices i
+               WHERE i.account = s.account AND i.fournisseur_siret = s.identifiant AND i.state IN ('sending', 'in_doubt', 'deposited'))
+           OR EXISTS (
+               SELECT FROM (
+                   SELECT FROM chorus.invoices i
+                   WHERE i.fournisseur_siret = s.identifiant AND i.identifiant_facture_cpp IS NOT NULL AND i.state = 'integrated'
+                   ORDER BY i.statut_courant_date DESC
+                   LIMIT 1) i))
 ),
 -- What waits though nothing is in its way.
 stuck AS (
@@ -203,6 +231,44 @@ SELECT 'feed', NULL, NULL, s.account, s.synced_at, NULL, NULL,
        'portal', 'choriste doctor', NULL
 FROM mine, chorus.structures s
 WHERE s.filter_honoured IN ('days', 'ignored') AND s.account = ANY (mine.accounts)
+UNION ALL
+-- While the portal is at fault, nothing is to be done before doubts can no longer be told from it: the horizon.
+SELECT 'unread', NULL, NULL, u.account, u.since, NULL, NULL,
+       'what becomes of the invoices of ' || u.identifiant || ' is not read, and doubts about them stay: ' || CASE
+           WHEN u.fault = 'portal' THEN 'what Chorus Pro answers to searches cannot be used (an error, a page or nothing in place of data)'
+           WHEN u.fault = 'network' THEN 'searches get no answer'
+           WHEN u.fault = 'incomplete' THEN 'what Chorus Pro answers to searches does not add up'
+           WHEN u.fault = 'quota' THEN 'PISTE refuses searches as too many (429)'
+           WHEN u.fault = 'unknown' THEN 'Chorus Pro answers searches in a way that nobody has recorded yet'
+           WHEN u.fault = 'subscription' THEN 'searches are refused (403): the PISTE application has lost its subscription to the API Factures, or something on the way refuses them'
+           WHEN u.fault = 'rights' THEN 'the technical account may not search the invoices of this structure: give it the space Factures émises at Chorus Pro'
+           WHEN u.fault IN ('account', 'application', 'token') THEN 'searches are refused for the credentials'
+           WHEN u.fault IS NULL THEN 'no reading has ended: the workers'' logs say more'
+           ELSE 'searches are refused (' || u.fault || '): the workers'' logs say more'
+       END || CASE
+           WHEN u.until IS NOT NULL THEN '. It is tried again by itself; deposits go on'
+           WHEN u.fault IN ('portal', 'network', 'incomplete', 'quota', 'unknown') THEN '. It has lasted for too long: report it to the support of Chorus Pro'
+           ELSE ''
+       END,
+       'la suite donnée aux factures de ' || u.identifiant || ' n''est pas lue, et leurs doutes restent : ' || CASE
+           WHEN u.fault = 'portal' THEN 'les réponses de Chorus Pro aux recherches sont inutilisables (une erreur, une page ou rien à la place des données)'
+           WHEN u.fault = 'network' THEN 'les recherches restent sans réponse'
+           WHEN u.fault = 'incomplete' THEN 'les réponses de Chorus Pro aux recherches sont incohérentes'
+           WHEN u.fault = 'quota' THEN 'PISTE refuse les recherches, trop nombreuses (429)'
+           WHEN u.fault = 'unknown' THEN 'Chorus Pro répond aux recherches d''une façon encore inconnue'
+           WHEN u.fault = 'subscription' THEN 'recherches refusées (403) : l''application PISTE n''est plus abonnée à l''API Factures, ou un équipement intermédiaire les refuse'
+           WHEN u.fault = 'rights' THEN 'le compte technique n''a pas le droit de rechercher les factures de cette structure : lui donner l''espace Factures émises sur Chorus Pro'
+           WHEN u.fault IN ('account', 'application', 'token') THEN 'recherches refusées à cause des identifiants'
+           WHEN u.fault IS NULL THEN 'aucune lecture n''a abouti ; voir les journaux des workers'
+           ELSE 'recherches refusées (' || u.fault || ') ; voir les journaux des workers'
+       END || CASE
+           WHEN u.until IS NOT NULL THEN '. Nouvel essai automatique ; les dépôts continuent'
+           WHEN u.fault IN ('portal', 'network', 'incomplete', 'quota', 'unknown') THEN '. Cela dure depuis trop longtemps : le signaler à l''assistance de Chorus Pro'
+           ELSE ''
+       END,
+       CASE WHEN u.until IS NOT NULL THEN 'portal' WHEN u.fault = 'rights' THEN 'supplier' ELSE 'operator' END,
+       'choriste doctor', u.until
+FROM unread u
 UNION ALL
 SELECT 'webhook', NULL, NULL, w.account, coalesce(w.paused_at, w.failing_since), NULL, NULL,
        concat('webhook ', w.name, CASE WHEN w.paused_at IS NOT NULL THEN ' is paused: ' || left(w.pause_reason, 300) ELSE ' fails: ' || left(w.last_error, 300) END),

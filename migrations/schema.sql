@@ -344,6 +344,7 @@ CREATE TABLE chorus.heartbeats (
     event_id bigint,
     event_at timestamp with time zone,
     horizon interval,
+    unread_after interval,
     CONSTRAINT heartbeats_pkey PRIMARY KEY (worker)
 ) WITH (fillfactor=50);
 
@@ -782,6 +783,8 @@ CREATE TABLE chorus.structures (
     checked_until timestamp with time zone,
     learning_until timestamp with time zone,
     synced_at timestamp with time zone,
+    sync_expected_at timestamp with time zone,
+    sync_fault text,
     next_sync_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     page_rows integer,
     usual_wait interval,
@@ -1063,6 +1066,8 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
          SELECT clock_timestamp() AS now
         ), fleet AS (
          SELECT max(h.horizon) FILTER (WHERE ((NOT h.stopped) AND (h.beat_at > (c.now - '00:05:00'::interval)))) AS horizon,
+            max(h.unread_after) FILTER (WHERE ((NOT h.stopped) AND (h.beat_at > (c.now - '00:05:00'::interval)))) AS unread_after,
+            min(h.started_at) FILTER (WHERE ((NOT h.stopped) AND (h.beat_at > (c.now - '00:05:00'::interval)))) AS up_since,
             max(h.beat_at) FILTER (WHERE (NOT h.stopped)) AS beat_at
            FROM chorus.heartbeats h,
             clock c
@@ -1227,6 +1232,34 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
                   ORDER BY r_1.id DESC
                  LIMIT 1) r ON ((r.requested_at >= i.statut_courant_date)))
           WHERE ((i.account = ANY (mine.accounts)) AND (i.state = 'integrated'::text) AND (i.statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])) AND ((r.state IS NULL) OR (r.state = 'refused'::text)))
+        ), unread AS MATERIALIZED (
+         SELECT s.account,
+            s.identifiant,
+            s.sync_fault AS fault,
+            x.since,
+                CASE
+                    WHEN ((s.sync_fault = ANY (ARRAY['portal'::text, 'network'::text, 'incomplete'::text, 'quota'::text, 'unknown'::text])) AND ((x.since + fleet.horizon) > clock.now)) THEN (x.since + fleet.horizon)
+                    ELSE NULL::timestamp with time zone
+                END AS until
+           FROM mine,
+            clock,
+            fleet,
+            ((chorus.structures s
+             JOIN chorus.accounts a ON ((a.name = s.account)))
+             CROSS JOIN LATERAL ( SELECT COALESCE(s.synced_at, s.known_at) AS since,
+                    COALESCE(s.sync_expected_at, s.known_at) AS expected) x)
+          WHERE ((s.account = ANY (mine.accounts)) AND (NOT s.resting) AND (GREATEST(x.expected, fleet.up_since) < (clock.now - fleet.unread_after)) AND (a.paused_at IS NULL) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.breakers b
+                  WHERE ((b.key = ANY (a.behind)) AND b.announced)))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.maintenance
+                  WHERE (maintenance.state = 'running'::text)))) AND ((EXISTS ( SELECT
+                   FROM chorus.invoices i
+                  WHERE ((i.account = s.account) AND (i.fournisseur_siret = s.identifiant) AND (i.state = ANY (ARRAY['sending'::text, 'in_doubt'::text, 'deposited'::text]))))) OR (EXISTS ( SELECT
+                   FROM ( SELECT
+                           FROM chorus.invoices i_1
+                          WHERE ((i_1.fournisseur_siret = s.identifiant) AND (i_1.identifiant_facture_cpp IS NOT NULL) AND (i_1.state = 'integrated'::text))
+                          ORDER BY i_1.statut_courant_date DESC
+                         LIMIT 1) i))))
         ), stuck AS (
          SELECT 'sent'::text AS what,
             i.account,
@@ -1439,6 +1472,58 @@ UNION ALL
    FROM mine,
     chorus.structures s
   WHERE ((s.filter_honoured = ANY (ARRAY['days'::text, 'ignored'::text])) AND (s.account = ANY (mine.accounts)))
+UNION ALL
+ SELECT 'unread'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    u.account,
+    u.since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    (((('what becomes of the invoices of '::text || u.identifiant) || ' is not read, and doubts about them stay: '::text) ||
+        CASE
+            WHEN (u.fault = 'portal'::text) THEN 'what Chorus Pro answers to searches cannot be used (an error, a page or nothing in place of data)'::text
+            WHEN (u.fault = 'network'::text) THEN 'searches get no answer'::text
+            WHEN (u.fault = 'incomplete'::text) THEN 'what Chorus Pro answers to searches does not add up'::text
+            WHEN (u.fault = 'quota'::text) THEN 'PISTE refuses searches as too many (429)'::text
+            WHEN (u.fault = 'unknown'::text) THEN 'Chorus Pro answers searches in a way that nobody has recorded yet'::text
+            WHEN (u.fault = 'subscription'::text) THEN 'searches are refused (403): the PISTE application has lost its subscription to the API Factures, or something on the way refuses them'::text
+            WHEN (u.fault = 'rights'::text) THEN 'the technical account may not search the invoices of this structure: give it the space Factures émises at Chorus Pro'::text
+            WHEN (u.fault = ANY (ARRAY['account'::text, 'application'::text, 'token'::text])) THEN 'searches are refused for the credentials'::text
+            WHEN (u.fault IS NULL) THEN 'no reading has ended: the workers'' logs say more'::text
+            ELSE (('searches are refused ('::text || u.fault) || '): the workers'' logs say more'::text)
+        END) ||
+        CASE
+            WHEN (u.until IS NOT NULL) THEN '. It is tried again by itself; deposits go on'::text
+            WHEN (u.fault = ANY (ARRAY['portal'::text, 'network'::text, 'incomplete'::text, 'quota'::text, 'unknown'::text])) THEN '. It has lasted for too long: report it to the support of Chorus Pro'::text
+            ELSE ''::text
+        END) AS cause,
+    (((('la suite donnée aux factures de '::text || u.identifiant) || ' n''est pas lue, et leurs doutes restent : '::text) ||
+        CASE
+            WHEN (u.fault = 'portal'::text) THEN 'les réponses de Chorus Pro aux recherches sont inutilisables (une erreur, une page ou rien à la place des données)'::text
+            WHEN (u.fault = 'network'::text) THEN 'les recherches restent sans réponse'::text
+            WHEN (u.fault = 'incomplete'::text) THEN 'les réponses de Chorus Pro aux recherches sont incohérentes'::text
+            WHEN (u.fault = 'quota'::text) THEN 'PISTE refuse les recherches, trop nombreuses (429)'::text
+            WHEN (u.fault = 'unknown'::text) THEN 'Chorus Pro répond aux recherches d''une façon encore inconnue'::text
+            WHEN (u.fault = 'subscription'::text) THEN 'recherches refusées (403) : l''application PISTE n''est plus abonnée à l''API Factures, ou un équipement intermédiaire les refuse'::text
+            WHEN (u.fault = 'rights'::text) THEN 'le compte technique n''a pas le droit de rechercher les factures de cette structure : lui donner l''espace Factures émises sur Chorus Pro'::text
+            WHEN (u.fault = ANY (ARRAY['account'::text, 'application'::text, 'token'::text])) THEN 'recherches refusées à cause des identifiants'::text
+            WHEN (u.fault IS NULL) THEN 'aucune lecture n''a abouti ; voir les journaux des workers'::text
+            ELSE (('recherches refusées ('::text || u.fault) || ') ; voir les journaux des workers'::text)
+        END) ||
+        CASE
+            WHEN (u.until IS NOT NULL) THEN '. Nouvel essai automatique ; les dépôts continuent'::text
+            WHEN (u.fault = ANY (ARRAY['portal'::text, 'network'::text, 'incomplete'::text, 'quota'::text, 'unknown'::text])) THEN '. Cela dure depuis trop longtemps : le signaler à l''assistance de Chorus Pro'::text
+            ELSE ''::text
+        END) AS cause_fr,
+        CASE
+            WHEN (u.until IS NOT NULL) THEN 'portal'::text
+            WHEN (u.fault = 'rights'::text) THEN 'supplier'::text
+            ELSE 'operator'::text
+        END AS who,
+    'choriste doctor'::text AS next,
+    u.until
+   FROM unread u
 UNION ALL
  SELECT 'webhook'::text AS kind,
     NULL::bigint AS invoice,
@@ -2632,7 +2717,7 @@ CREATE OR REPLACE FUNCTION chorus.invoices_watch()
 AS $function$
 BEGIN
     UPDATE chorus.structures
-    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp())
+    SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp()), sync_expected_at = least(sync_expected_at, clock_timestamp())
     WHERE account = NEW.account AND identifiant = NEW.fournisseur_siret AND resting;
     RETURN NULL;
 END $function$

@@ -98,7 +98,7 @@ func TodoCounts(ctx context.Context, db *pgxpool.Pool, f TodoFilter) ([]TodoCoun
 // Kinds lists the kinds of lines, in the order of the alphabet.
 var Kinds = []string{
 	"account", "feed", "finding", "in_doubt", "invalid", "maintenance", "outage", "parked", "password", "rejected", "remedy", "resubmission", "rights",
-	"stalled", "statut", "webhook", "worker",
+	"stalled", "statut", "unread", "webhook", "worker",
 }
 
 // Dismiss takes an invalid or rejected invoice off the list, with a reason that goes into its history.

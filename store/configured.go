@@ -37,9 +37,12 @@ func (s *Store) SayConfigured(ctx context.Context, c Configured) (unknown bool, 
 	return anyOf(rows)
 }
 
-// SayHorizon writes down the horizon that a worker goes by (docs/protocol.md §3.1), for whoever asks how long a doubt may last.
-func (s *Store) SayHorizon(ctx context.Context, worker string, horizon time.Duration) error {
-	_, err := s.pool.Exec(ctx, `UPDATE chorus.heartbeats SET horizon = $2 WHERE worker = $1 AND horizon IS DISTINCT FROM $2`, worker, horizon)
+// SayDelays writes down the delays that a worker goes by, for chorus.todo: the horizon (docs/protocol.md §3.1), and for how long a change feed may go unread.
+func (s *Store) SayDelays(ctx context.Context, worker string, horizon, unread time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.heartbeats
+		SET horizon = $2, unread_after = $3
+		WHERE worker = $1 AND (horizon, unread_after) IS DISTINCT FROM ($2, $3)`, worker, horizon, unread)
 	return err
 }
 

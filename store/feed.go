@@ -101,6 +101,8 @@ func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 		    page_rows = coalesce(nullif($13, 0), page_rows),
 		    learning_until = greatest(learning_until, $15),
 		    synced_at = clock_timestamp(),
+		    sync_expected_at = clock_timestamp() + $6::interval,
+		    sync_fault = NULL,
 		    usual_wait = CASE WHEN $14::interval IS NULL THEN usual_wait ELSE coalesce(usual_wait * 0.8 + $14 * 0.2, $14) END
 		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`,
 		mark.Account, mark.ID, mark.Claim, mark.Keep, mark.Lease, later(mark.Next), mark.Resting, nullTime(mark.Read.Watermark), nullTime(mark.Read.Fresh),

@@ -275,11 +275,41 @@ func (s *Store) LeaveStructure(ctx context.Context, key StructureKey, claim int6
 	return err
 }
 
-// ReleaseStructure gives a claimed structure back; its feed is read again after wait, from the same watermark.
-func (s *Store) ReleaseStructure(ctx context.Context, key StructureKey, claim int64, wait time.Duration) error {
+// ReleaseStructure gives a claimed structure back; its feed is read again after wait, from the same watermark. A fault is why it could not be read; "" says
+// nothing of that.
+func (s *Store) ReleaseStructure(ctx context.Context, key StructureKey, claim int64, wait time.Duration, fault string) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.structures
-		SET claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval
-		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, key.Account, key.ID, claim, later(wait))
+		SET claim = NULL, claimed_until = NULL, next_sync_at = clock_timestamp() + $4::interval, sync_fault = coalesce(nullif($5, ''), sync_fault)
+		WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3`, key.Account, key.ID, claim, later(wait), fault)
 	return err
+}
+
+// FeedAge is how long ago the change feed of a supplier structure was last read to its end; where it never was, since when the structure is known.
+type FeedAge struct {
+	Account     string
+	Identifiant string // SIRET
+	Age         time.Duration
+}
+
+// mostFeedAges bounds what FeedAges returns.
+const mostFeedAges = 1000
+
+// FeedAges lists the change feeds of accounts, the oldest first. Those that rest are left out: they are read now and then only, and nothing of ours is open.
+func (s *Store) FeedAges(ctx context.Context, accounts []string) ([]FeedAge, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT account, identifiant, extract(epoch FROM clock_timestamp() - coalesce(synced_at, known_at))::float8 AS age
+		FROM chorus.structures
+		WHERE account = ANY ($1) AND NOT resting
+		ORDER BY age DESC
+		LIMIT $2`, accounts, mostFeedAges)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (a FeedAge, err error) {
+		var age float64
+		err = row.Scan(&a.Account, &a.Identifiant, &age)
+		a.Age = max(seconds(age), 0)
+		return a, err
+	})
 }

@@ -280,7 +280,7 @@ func (w *Worker) say(ctx context.Context) error {
 	now := w.configured()
 	unknown, err := w.store.SayConfigured(ctx, now)
 	if err == nil {
-		err = w.store.SayHorizon(ctx, w.life, w.cfg.Settings.Horizon())
+		err = w.store.SayDelays(ctx, w.life, w.cfg.Settings.Horizon(), w.cfg.Settings.UnreadAfter())
 	}
 	if err != nil {
 		return err

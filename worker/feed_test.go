@@ -100,8 +100,14 @@ func TestAFilterThatIsNotHonoured(t *testing.T) {
 // old has an invoice that has been integrated so long ago that no reading of the feed goes back to it, and lets time pass, at the pace of the default settings.
 func (h *house) old(numero string, change ...func(*worker.Config)) (id int64, pass func(time.Duration)) {
 	h.t.Helper()
+	return h.oldOf(numero, func(change ...func(*worker.Config)) { h.start(change...) }, change...)
+}
+
+// oldOf is old for a test that starts the worker itself.
+func (h *house) oldOf(numero string, start func(...func(*worker.Config)), change ...func(*worker.Config)) (id int64, pass func(time.Duration)) {
+	h.t.Helper()
 	clock := storetest.VirtualClock(h.t, h.db).With(h.sim)
-	h.start(append(change, func(c *worker.Config) {
+	start(append(change, func(c *worker.Config) {
 		s := &c.Settings
 		s.HTTPTimeout, s.SendWithin = 30*time.Second, 10*time.Second // a busy machine is no fault of the portal's
 		s.LandingDelay, s.VisibilityDelay, s.ReportAfter, s.SyncEvery = 15*time.Minute, 4*time.Hour, 10*time.Minute, time.Minute

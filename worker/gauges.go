@@ -24,6 +24,7 @@ var (
 	secretDesc = prometheus.NewDesc("choriste_client_secret_days", "Days since this fleet first used the client secret.", []string{"application"}, nil)
 	oddDesc    = prometheus.NewDesc("choriste_unusual_statuts_total", "Statuts of Chorus Pro that are unknown, and moves that went back, by kind.", []string{"kind"}, nil)
 	feedDesc   = prometheus.NewDesc("choriste_feeds_degraded", "Change feeds of an account whose filter Chorus Pro does not honour as it should.", []string{"account"}, nil)
+	unreadDesc = prometheus.NewDesc("choriste_feed_age_seconds", "Time since the change feed of a supplier structure was last read to its end, where invoices are open.", []string{"account", "supplier"}, nil)
 	todoDesc   = prometheus.NewDesc("choriste_todo", "What needs a person, by kind: the lines of choriste todo.", []string{"kind"}, nil)
 	foundDesc  = prometheus.NewDesc("choriste_findings", "Open findings of reconciliations, by code.", []string{"code"}, nil)
 	openDesc   = prometheus.NewDesc("choriste_breaker_open", "1 while deposits are held back because a portal or a PISTE application fails, for the whole fleet.", []string{"scope", "name"}, nil)
@@ -39,6 +40,7 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- secretDesc
 	ch <- oddDesc
 	ch <- feedDesc
+	ch <- unreadDesc
 	ch <- todoDesc
 }
 
@@ -49,7 +51,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	var all samples
 	defer all.emit(ch)
 	for desc, ask := range map[*prometheus.Desc]func(context.Context, *samples) error{
-		openDesc: g.breakers, pausedDesc: g.accounts, secretDesc: g.secrets, oddDesc: g.unusual, feedDesc: g.feeds, foundDesc: g.findings, countDesc: g.states, todoDesc: g.todo,
+		openDesc: g.breakers, pausedDesc: g.accounts, secretDesc: g.secrets, oddDesc: g.unusual, feedDesc: g.feeds, unreadDesc: g.unread, foundDesc: g.findings, countDesc: g.states, todoDesc: g.todo,
 	} {
 		if err := ask(ctx, &all); err != nil {
 			ch <- prometheus.NewInvalidMetric(desc, errors.New(store.Message(err)))
@@ -145,6 +147,14 @@ func (g gauges) feeds(ctx context.Context, all *samples) error {
 		if ours[name] != nil {
 			all.gauge(feedDesc, float64(n), name)
 		}
+	}
+	return err
+}
+
+func (g gauges) unread(ctx context.Context, all *samples) error {
+	ages, err := g.w.store.FeedAges(ctx, g.w.names())
+	for _, a := range ages {
+		all.gauge(unreadDesc, a.Age.Seconds(), a.Account, a.Identifiant)
 	}
 	return err
 }
