@@ -118,6 +118,7 @@ type doubt struct {
 	resubmit  bool          // policy once, and the account may search
 	calm      time.Duration // since the portal last failed us
 	looks     int
+	unsent    bool          // there is no attempt to keep look-ups with
 	doubted   time.Duration // since the row came to be in doubt, this time
 	wanted    string        // the reason code of an operator who wants it sent again; "" when nobody does
 	older     bool          // the attempt is from before the last quarantine: a later one may be forgotten
@@ -166,10 +167,26 @@ func lookAgain(s Settings, d doubt, f search) store.Doubt {
 	if !f.later {
 		latest *= 2 // as the proof needs
 	}
-	if d.age > latest+tooOld && d.doubted > tooOld { // an operator may have an old one looked up again
+	// An operator may have an old one looked up again. And where nobody looked for a day, because no worker ran, or because the clock was set while none did, the
+	// looking has only begun.
+	if d.age > latest+tooOld && d.doubted > tooOld && d.looked(latest) >= neededLookups {
 		return park(store.ParkTooOld, "could not be settled by looking it up at Chorus Pro for a day after the horizon")
 	}
 	return store.Doubt{To: store.InDoubt, Due: nextLook(s, d)}
+}
+
+// looked counts the look-ups, this one included, at which the attempt was older than so.
+func (d doubt) looked(than time.Duration) int {
+	if d.unsent {
+		return d.looks + 1
+	}
+	n := 1
+	for _, l := range d.lookups {
+		if l.Age > than {
+			n++
+		}
+	}
+	return n
 }
 
 // wantedAgain says what becomes of a row that an operator wants sent again and that this search did not find. The operator's word stands for the policy and

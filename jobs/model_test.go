@@ -248,10 +248,16 @@ func (w *world) look(t *rapid.T) {
 	if !f.later {
 		wait *= 2
 	}
-	tooOld := wait + 24*time.Hour
+	late := 1
+	for _, l := range a.lookups {
+		if l.Age > wait {
+			late++
+		}
+	}
+	tooOld := d.age > wait+24*time.Hour && late >= 3
 	proven := absent && len(ages) >= 3 && d.age >= wait && (d.calm >= 120*w.ResolveAfter || d.calm >= d.age-slices.Min(ages))
 	want := model.AfterLook(model.Look{
-		Found: f.matches, Agree: f.agree, Proven: proven, TooOld: d.age > tooOld,
+		Found: f.matches, Agree: f.agree, Proven: proven, TooOld: tooOld,
 		Resubmit: a.standIn || w.Resubmit && w.resubmits == 0 && a.outcome != store.Duplicate,
 	})
 	if got.To != rows[want] {

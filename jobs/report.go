@@ -85,12 +85,25 @@ func (j *Jobs) submitted(ctx context.Context, acct *Account, inv store.Invoice) 
 			return j.Store.Found(ctx, inv, seenOf(f))
 		}
 	}
+	late, err := j.overdue(ctx, inv)
+	if err != nil {
+		return err
+	}
 	flux := store.Flux{To: store.Deposited, Due: j.nextReport(inv.Looks)}
-	if listing.Complete && inv.DepositedFor > j.Settings.Horizon()+tooOld {
+	if listing.Complete && late {
 		flux.To, flux.ReasonCode = store.Parked, store.ParkTooOld
 		flux.Reason = "the invoice was taken in a day ago and Chorus Pro does not show it"
 	}
 	return j.Store.Reported(ctx, inv, flux)
+}
+
+// overdue tells that a deposit should have been shown for a day. It has been looked for before: where no worker ran for a day, or the clock was set while none did,
+// the first look decides nothing.
+func (j *Jobs) overdue(ctx context.Context, inv store.Invoice) (bool, error) {
+	if inv.DepositedFor <= j.Settings.Horizon()+tooOld || inv.Looks < neededLookups {
+		return false, nil
+	}
+	return j.Store.ClockHolds(ctx) // it may have been set since the age was read
 }
 
 // duplicate tells whether a flux was rejected because the invoice is at the portal already, and whether that is sure: one that was rejected without a reason
@@ -129,11 +142,15 @@ func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice,
 			return j.Store.Found(ctx, inv, seenOf(f))
 		}
 	}
+	late, err := j.overdue(ctx, inv)
+	if err != nil {
+		return err
+	}
 	switch {
 	case rep.State() == chorus.FluxPartial && len(rep.ErreursDP) > 0:
 		flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
 		j.countTexts(flux.Reason)
-	case listing.Complete && inv.DepositedFor > j.Settings.Horizon()+tooOld:
+	case listing.Complete && late:
 		flux.To, flux.ReasonCode = store.Parked, store.ParkTooOld
 		flux.Reason = "the flux was integrated a day ago and Chorus Pro does not show its invoice"
 	}

@@ -75,6 +75,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
 		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
 		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), older: last.Older, search: may, broken: broken,
+		unsent: len(attempts) == 0,
 	}, found)
 	switch {
 	case d.To == store.Deposited:

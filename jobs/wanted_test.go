@@ -29,7 +29,18 @@ func TestWhatAnOperatorWantsSentAgain(t *testing.T) {
 		{"the first search", store.ReasonWanted, func(d *doubt, _ *search) { d.lookups = nil }, store.InDoubt, ""},
 		{"the portal failed a moment ago", store.ReasonWanted, func(d *doubt, _ *search) { d.calm = 0 }, store.InDoubt, ""},
 		{"an incomplete search", store.ReasonWanted, func(_ *doubt, f *search) { f.complete = false }, store.InDoubt, ""},
-		{"for a day in vain", store.ReasonWanted, func(d *doubt, f *search) { d.age, d.doubted, f.complete = 48*time.Hour, 25*time.Hour, false }, store.Parked, store.ParkTooOld},
+		{"for a day in vain", store.ReasonWanted, func(d *doubt, f *search) {
+			d.age, d.doubted, f.complete = 48*time.Hour, 25*time.Hour, false
+			d.lookups = []store.Lookup{{Age: 46 * time.Hour}, {Age: 47 * time.Hour}}
+		}, store.Parked, store.ParkTooOld},
+		{"for a day, in which nobody looked", store.ReasonWanted, func(d *doubt, f *search) {
+			d.age, d.doubted, f.complete = 48*time.Hour, 25*time.Hour, false
+			d.lookups = []store.Lookup{{Age: time.Minute}, {Age: 3 * time.Minute}, {Age: 47 * time.Hour}}
+		}, store.InDoubt, ""},
+		{"never sent, for a day in vain", store.ReasonWanted, func(d *doubt, f *search) {
+			*d = doubt{outcome: store.NotSent, search: true, unsent: true, age: 48 * time.Hour, doubted: 48 * time.Hour, looks: 20}
+			f.complete = false
+		}, store.Parked, store.ParkTooOld},
 		{"old, but only just wanted", store.ReasonWanted, func(d *doubt, f *search) { d.age, f.complete = 480*time.Hour, false }, store.InDoubt, ""},
 		{"the assumptions are broken", store.ReasonWanted, func(d *doubt, _ *search) { d.broken = true }, store.Parked, store.ParkAbsent},
 		{"may not search", store.ReasonWanted, func(d *doubt, _ *search) { d.search = false }, store.Parked, store.ParkAbsent},

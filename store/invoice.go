@@ -35,7 +35,7 @@ type Invoice struct {
 	IdentifiantFactureCPP int64
 	StatutCourant         string
 	StatutCourantDate     time.Time
-	DepositedFor          time.Duration // since Chorus Pro acknowledged it; 0 before
+	DepositedFor          time.Duration // since Chorus Pro acknowledged it, or since the clock was set, as far as its age is known; 0 before
 	InDoubtFor            time.Duration
 	InDoubtSince          time.Time
 	Claim                 int64
@@ -79,7 +79,7 @@ const invoiceColumns = `
 	coalesce(i.numero_facture, ''), i.date_facture, coalesce(i.fournisseur_siret, ''), coalesce(i.destinataire_siret, ''), i.montant_ttc,
 	i.attempt_no, i.resubmits, i.refusals, i.looks, coalesce(i.numero_flux_depot, ''), coalesce(i.etat_flux, ''),
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
-	coalesce(extract(epoch FROM clock_timestamp() - i.deposited_at), 0)::float8,
+	coalesce(extract(epoch FROM clock_timestamp() - greatest(i.deposited_at, (SELECT stepped_at FROM chorus.installation WHERE i.deposited_at IS NOT NULL))), 0)::float8,
 	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
 	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL, greatest(clock_timestamp(), i.not_before)`
 

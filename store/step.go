@@ -113,6 +113,16 @@ func (s *Store) clockHeld(ctx context.Context, asked, answered, now time.Time) (
 	return false, nil
 }
 
+// ClockHolds looks at the database's clock once more, and tells whether it went on as it should until now. If not, ages that were read before are void.
+func (s *Store) ClockHolds(ctx context.Context) (bool, error) {
+	var now time.Time
+	asked := time.Now()
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return false, err
+	}
+	return s.clockHeld(ctx, asked, time.Now(), now)
+}
+
 func (s *Store) writeStep(ctx context.Context, by time.Duration) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := allow(ctx, tx, quarantineWithin); err != nil {

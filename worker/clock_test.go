@@ -82,3 +82,30 @@ func TestWhatAClockThatWasAheadToldIsPulledBack(t *testing.T) {
 		})
 	}
 }
+
+// The database's clock is set forward by two days. What waits for the portal to show it, and what is in doubt, has not waited for two days by that: nobody is asked to
+// decide, and each is shown or looked up as before.
+func TestAClockThatIsSetForwardParksNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	clock := storetest.VirtualClock(t, h.db)
+	h.start(func(c *worker.Config) {
+		c.Settings.LandingDelay, c.Settings.VisibilityDelay = time.Hour, time.Hour
+		c.Log = slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil))
+	})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_vanish", Numero: "UNSHOWN"}, chorustest.Fault{Kind: "drop_before_commit", Numero: "DOUBT"},
+		chorustest.Fault{Kind: "html_200", Op: "rechercher/fournisseur", Numero: "DOUBT", Times: -1})
+	unshown, doubt := h.insert(invoicetest.Invoice{Numero: "UNSHOWN"}.UBL()), h.insert(invoicetest.Invoice{Numero: "DOUBT"}.UBL())
+	looked := func(n int) {
+		t.Helper()
+		h.until("both were looked for", `SELECT count(*) = 2 FROM chorus.invoices WHERE id IN ($1, $2) AND looks >= $3`, unshown, doubt, n)
+	}
+	looked(3)
+	if err := clock.Advance(t.Context(), 48*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.stepped(1)
+	looked(1 + one[int](h, `SELECT max(looks) FROM chorus.invoices`))
+	h.await(unshown, store.Deposited)
+	h.await(doubt, store.InDoubt)
+}
