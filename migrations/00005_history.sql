@@ -119,6 +119,7 @@ DECLARE
     a       chorus.attempts%ROWTYPE;
     suspect boolean; -- a later attempt may be forgotten
     since   timestamptz := '-infinity';
+    quarantined timestamptz;
     looks   jsonb;
     empty   boolean; -- the last look-up, made since the row is in doubt, read everything and found nothing
     mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
@@ -132,13 +133,16 @@ BEGIN
     END IF;
     IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
         AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
-        SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since
-        FROM chorus.installation;
+        SELECT quarantined_at INTO quarantined FROM chorus.installation;
+        -- An attempt that is still to come was begun while the clock was ahead: it does not tell whether before the quarantine or after it.
+        suspect := quarantined IS NOT NULL AND (a.claimed_at < quarantined OR a.claimed_at > clock_timestamp());
+        IF suspect THEN
+            since := quarantined;
+        END IF;
         IF OLD.reason_code = 'QUARANTINE' THEN
             suspect := true;
             since := greatest(since, OLD.in_doubt_since);
         END IF;
-        suspect := coalesce(suspect, false);
         -- Of earlier attempts that nothing is known of, a look-up since has found nothing.
         IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) AND NOT EXISTS (
             SELECT

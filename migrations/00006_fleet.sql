@@ -295,8 +295,8 @@ END $$;
 -- +goose StatementEnd
 
 -- Until when somebody vouches for what had been sent: the last heartbeat. An event that was written after it and says an earlier time shows that the clock was
--- ahead, and counts instead. A moment that is still to come was written by such a clock, too, and is none: an older heartbeat counts, else the latest event that is
--- not to come, else the day on which the database was made, or all of the last year.
+-- ahead, and counts instead. A moment that is still to come was written by such a clock, too, and is none: an older heartbeat counts, else the latest event before
+-- the first that is to come, else the day on which the database was made, or all of the last year.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(
@@ -306,7 +306,7 @@ CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANG
          ORDER BY h.beat_at DESC
          LIMIT 1),
         (SELECT e.at FROM chorus.events e
-         WHERE e.at <= p_now AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
+         WHERE e.at <= p_now AND e.id < coalesce((SELECT min(f.id) FROM chorus.events f WHERE f.at > p_now), 9223372036854775807) AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),

@@ -4,7 +4,9 @@
 
 -- A worker has seen that the clock was set, by so many seconds: forward, or back where they are negative. Ages count anew from now, because nobody knows how much of
 -- them was only the clock; what was suspect stays so for as long. Where the clock was ahead, what waits for a moment that it told waits no longer than it would
--- have. What an application or an operator has set for a moment (not_before, closures) stays.
+-- have, and nothing has begun later than now. A quarantine may have been told by the clock that was ahead: then what was forgotten was sent so much earlier.
+-- suspect_date stays: it is held against dates of invoices, which applications tell by clocks of their own. What an application or an operator has set for a
+-- moment (not_before, closures) stays, too.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.clock_stepped(p_seconds float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -13,7 +15,13 @@ DECLARE
     c    record;
 BEGIN
     UPDATE chorus.installation
-    SET stepped_at = at, suspect_until = CASE WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step ELSE suspect_until END;
+    SET stepped_at = at,
+        suspect_until = CASE
+            WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
+            WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
+            ELSE suspect_until END,
+        forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
+        quarantined_at = least(quarantined_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
     IF p_seconds >= 0 THEN
         RETURN;
@@ -29,7 +37,7 @@ BEGIN
         JOIN pg_class t ON t.oid = a.attrelid
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
           AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
-                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until')
+                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until', 'in_doubt_since')
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
                        CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)

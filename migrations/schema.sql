@@ -1917,7 +1917,13 @@ DECLARE
     c    record;
 BEGIN
     UPDATE chorus.installation
-    SET stepped_at = at, suspect_until = CASE WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step ELSE suspect_until END;
+    SET stepped_at = at,
+        suspect_until = CASE
+            WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
+            WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
+            ELSE suspect_until END,
+        forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
+        quarantined_at = least(quarantined_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
     IF p_seconds >= 0 THEN
         RETURN;
@@ -1933,7 +1939,7 @@ BEGIN
         JOIN pg_class t ON t.oid = a.attrelid
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
           AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
-                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until')
+                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until', 'in_doubt_since')
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
                        CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
@@ -2537,6 +2543,7 @@ DECLARE
     a       chorus.attempts%ROWTYPE;
     suspect boolean; -- a later attempt may be forgotten
     since   timestamptz := '-infinity';
+    quarantined timestamptz;
     looks   jsonb;
     empty   boolean; -- the last look-up, made since the row is in doubt, read everything and found nothing
     mark    CONSTANT text := CASE WHEN OLD.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') THEN OLD.reason_code END;
@@ -2550,13 +2557,16 @@ BEGIN
     END IF;
     IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
         AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
-        SELECT a.claimed_at < quarantined_at, CASE WHEN a.claimed_at < quarantined_at THEN quarantined_at ELSE since END INTO suspect, since
-        FROM chorus.installation;
+        SELECT quarantined_at INTO quarantined FROM chorus.installation;
+        -- An attempt that is still to come was begun while the clock was ahead: it does not tell whether before the quarantine or after it.
+        suspect := quarantined IS NOT NULL AND (a.claimed_at < quarantined OR a.claimed_at > clock_timestamp());
+        IF suspect THEN
+            since := quarantined;
+        END IF;
         IF OLD.reason_code = 'QUARANTINE' THEN
             suspect := true;
             since := greatest(since, OLD.in_doubt_since);
         END IF;
-        suspect := coalesce(suspect, false);
         -- Of earlier attempts that nothing is known of, a look-up since has found nothing.
         IF a.outcome IN ('NOT_SENT', 'NOT_LANDED') AND (OLD.state = 'sending' OR NOT suspect) AND NOT EXISTS (
             SELECT
@@ -3766,7 +3776,7 @@ AS $function$
          ORDER BY h.beat_at DESC
          LIMIT 1),
         (SELECT e.at FROM chorus.events e
-         WHERE e.at <= p_now AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
+         WHERE e.at <= p_now AND e.id < coalesce((SELECT min(f.id) FROM chorus.events f WHERE f.at > p_now), 9223372036854775807) AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),

@@ -53,3 +53,116 @@ func TestNoAgeIsReadFromAClockThatWasSet(t *testing.T) {
 		t.Errorf("a comparison: %v, steps %v", err, steps)
 	}
 }
+
+// The clock is days ahead when a quarantine begins and when a deposit gets into doubt, and is put right. Nothing waits for the days that it told, what was
+// forgotten is looked for from as much earlier, and the proof of absence can be made.
+func TestAClockThatWasAheadIsPutRight(t *testing.T) {
+	t.Parallel()
+	const ahead = 20 * 24 * time.Hour
+	b := newBench(t)
+	clock, err := storetest.NewClock(t.Context(), b.owner.Config().ConnString())
+	must(t, err)
+	t.Cleanup(clock.Close)
+	b.worker.Pool().Reset()
+	b.owner.Reset()
+	b.app.Pool().Reset()
+	steps := 0
+	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) { steps++ }))
+	set := func(by time.Duration) {
+		t.Helper()
+		must(t, clock.Step(t.Context(), by))
+		_, err := b.worker.Knows(t.Context(), b.memory, "")
+		must(t, err)
+	}
+	now := func() time.Time {
+		t.Helper()
+		now, err := clock.Now(t.Context())
+		must(t, err)
+		return now
+	}
+	waiting := b.ready(t, "default")
+	set(ahead)
+	quarantined := b.memory
+	quarantined, _, err = b.worker.Quarantine(t.Context(), quarantined, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindRestore}, time.Hour, 10)
+	must(t, err)
+	b.memory = quarantined
+	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET suspect_date = '-infinity', suspect_until = '-infinity'`)
+	must(t, err)
+	lost := b.ready(t, "default")
+	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET suspect_until = clock_timestamp() + interval '1 hour'`)
+	must(t, err)
+	b.sent(t, lost, "default", true)
+	_, err = b.worker.Reap(t.Context(), 0, 0)
+	must(t, err)
+	set(-ahead)
+	if steps != 2 {
+		t.Errorf("%d steps were noticed, want 2", steps)
+	}
+
+	var until, since, doubted time.Time
+	must(t, b.owner.QueryRow(t.Context(), `
+		SELECT suspect_until, forgotten_since, (SELECT in_doubt_since FROM chorus.invoices WHERE id = $1) FROM chorus.installation`, lost).Scan(&until, &since, &doubted))
+	if left := until.Sub(now()); left < 50*time.Minute || left > time.Hour {
+		t.Errorf("what is inserted is suspect for %s, want an hour less some seconds", left)
+	}
+	if since.After(now()) || doubted.After(now()) {
+		t.Errorf("forgotten since %s, in doubt since %s, and it is %s", since, doubted, now())
+	}
+	ids := []int64{waiting, lost}
+	for k := range 3 {
+		claims := b.claim(t, store.StepResolve, "default")
+		for _, id := range ids {
+			all, err := b.worker.Attempts(t.Context(), id)
+			must(t, err)
+			a := all[len(all)-1]
+			if a.Age < 0 || a.Age > time.Minute || len(a.Lookups) != k || !a.Older && !a.StandIn {
+				t.Errorf("invoice %d: %+v", id, a)
+			}
+			if a.StandIn && (a.Since.IsZero() || a.Since.After(now())) {
+				t.Errorf("invoice %d: it may have been sent since %s", id, a.Since)
+			}
+			inv, err := b.worker.Take(t.Context(), id, claims[id], store.InDoubt, time.Hour)
+			must(t, err)
+			d := store.Doubt{To: store.InDoubt}
+			if k == 2 {
+				d = store.Doubt{To: store.Ready, ReasonCode: store.ReasonResubmit, Resubmit: true}
+			}
+			must(t, b.worker.Resolve(t.Context(), inv, a, store.Lookup{Complete: true, Absent: true}, d))
+		}
+	}
+	for _, id := range ids {
+		if inv, _, err := b.worker.Show(t.Context(), id); err != nil || inv.State != store.Ready {
+			t.Errorf("invoice %d: after three look-ups it is %s, %v", id, inv.State, err)
+		}
+	}
+}
+
+// A deposit that was acknowledged while the clock was ahead holds up no proof until the day that it tells.
+func TestNoWitnessIsToCome(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	lost := b.ready(t, "default")
+	b.sent(t, lost, "default", false)
+	attempts, err := b.worker.Attempts(t.Context(), lost)
+	must(t, err)
+	later := b.ready(t, "default")
+	must(t, b.worker.Finish(t.Context(), b.sent(t, later, "default", false), store.Ending{Outcome: store.Accepted, NumeroFlux: "LATER", To: store.Deposited}))
+	inv, _, err := b.worker.Show(t.Context(), lost)
+	must(t, err)
+	for when, want := range map[string]struct {
+		set          string
+		visible, any bool
+	}{
+		"not seen yet":                 {`deposited_at = clock_timestamp(), visible_at = NULL`, false, true},
+		"acknowledged in twenty days":  {`deposited_at = clock_timestamp() + interval '20 days', visible_at = clock_timestamp() + interval '20 days'`, false, false},
+		"seen in twenty days":          {`deposited_at = clock_timestamp(), visible_at = clock_timestamp() + interval '20 days'`, true, true},
+		"seen after the search began":  {`deposited_at = clock_timestamp(), visible_at = clock_timestamp() - interval '1 minute'`, false, true},
+		"seen before the search began": {`deposited_at = clock_timestamp(), visible_at = clock_timestamp() - interval '3 hours'`, true, true},
+	} {
+		force(t, b.owner, later, want.set)
+		visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0], time.Hour)
+		if must(t, err); visible != want.visible || some != want.any {
+			t.Errorf("%s: visible %v, any %v", when, visible, some)
+		}
+	}
+}

@@ -26,7 +26,7 @@ type Lookup struct {
 }
 
 // Attempts lists the attempts of an invoice, first to last. None is taken for older than the last quarantine: a later one may be forgotten, and what was looked
-// up before says nothing of it. No age counts from before the database's clock was set.
+// up before says nothing of it. No age counts from before the database's clock was set, and none from a moment that is to come: a clock that was ahead told it.
 func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) {
 	for {
 		asked := time.Now()
@@ -44,9 +44,10 @@ func (s *Store) Attempts(ctx context.Context, invoice int64) ([]Attempt, error) 
 func (s *Store) readAttempts(ctx context.Context, invoice int64) ([]Attempt, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, invoice_id, n, nom_fichier, coalesce(outcome, ''), worker = 'quarantine', claimed_at,
-		       extract(epoch FROM clock_timestamp() - greatest(claimed_at, quarantined_at, stepped_at))::float8, evidence -> 'lookups',
-		       coalesce(claimed_at < quarantined_at, false), quarantined_at, (evidence ->> 'since')::timestamptz, clock_timestamp(), stepped_at
-		FROM chorus.attempts, chorus.installation
+		       coalesce(extract(epoch FROM now - greatest(CASE WHEN claimed_at <= now THEN claimed_at END, quarantined_at, stepped_at)), 0)::float8, evidence -> 'lookups',
+		       quarantined_at IS NOT NULL AND (claimed_at < quarantined_at OR claimed_at > now), quarantined_at,
+		       CASE WHEN evidence ? 'since' THEN least((evidence ->> 'since')::timestamptz, forgotten_since) END, now, stepped_at
+		FROM chorus.attempts, chorus.installation, clock_timestamp() now
 		WHERE invoice_id = $1
 		ORDER BY n`, invoice)
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *Store) readAttempts(ctx context.Context, invoice int64) ([]Attempt, err
 			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*quarantined) })
 		}
 		if stepped != nil { // the ages that they had are of another clock
-			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*stepped) })
+			a.Lookups = slices.DeleteFunc(a.Lookups, func(l Lookup) bool { return l.At.Before(*stepped) || l.At.After(a.Now) })
 		}
 		return a, nil
 	})
@@ -82,14 +83,15 @@ func (s *Store) readAttempts(ctx context.Context, invoice int64) ([]Attempt, err
 
 // Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
 // already, and whether there was any such deposit at all. One that the portal refused will never be found, and is none. What was adopted may be much older than its adoption, so that the witness's own attempts must have
-// begun later too. ago says how long ago the search began that it is to be a witness for.
+// begun later too. ago says how long ago the search began that it is to be a witness for. A deposit that is to come, by a clock that was ahead, is no witness; what was
+// findable by such a clock still is.
 func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt, ago time.Duration) (visible, any bool, err error) {
 	const later = `
 		SELECT
 		FROM chorus.invoices i
-		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4 AND (state <> 'rejected' OR visible_at IS NOT NULL)
+		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4 AND deposited_at <= clock_timestamp() AND (state <> 'rejected' OR visible_at IS NOT NULL)
 		  AND (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = i.id) > $4`
-	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND visible_at <= clock_timestamp() - $5::interval), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt, ago).
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND (visible_at <= clock_timestamp() - $5::interval OR visible_at > clock_timestamp())), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt, ago).
 		Scan(&visible, &any)
 	return visible, any, err
 }

@@ -76,6 +76,11 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 	for _, other := range c.others {
 		other.Advance(d)
 	}
+	return c.Step(ctx, d)
+}
+
+// Step sets this clock alone, forward or back by whole milliseconds, as somebody does who sets a machine's clock. It cannot go back further than it went forward.
+func (c *Clock) Step(ctx context.Context, d time.Duration) error {
 	// A sequence is outside of all transactions: everybody sees the new time at once, those within a transaction, too.
 	_, err := c.owner.Exec(ctx, `SELECT setval('virtual.elapsed', pg_sequence_last_value('virtual.elapsed') + $1)`, d.Milliseconds())
 	return err
