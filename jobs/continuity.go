@@ -62,6 +62,12 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	return j.Store.CanSearch(ctx, account, true)
 }
 
+// errBlind says that the portal does not show what it has shown before, so that nothing can be concluded from what else it does not show.
+var errBlind = errors.New("the portal's search does not show what it has shown before")
+
+// blindWithin is how long the portal is given to show it again before a person is asked: half an hour by default.
+func (s Settings) blindWithin() time.Duration { return 60 * s.ResolveAfter }
+
 // mostAgain is how often a page that could not be had is asked for again, and mostAnew how often all of them, before the rest is left for later.
 const mostAgain, mostAnew = 5, 3
 
@@ -95,11 +101,25 @@ func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, s
 	if err != nil {
 		return err
 	}
-	for _, id := range structures {
-		if id == 0 {
+	for _, w := range structures {
+		if w.ID == 0 {
 			return &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultRights, RetryAfter: -1, Detail: "the account is not attached to a supplier whose invoices wait"}
 		}
-		query := chorus.Query{DepotDu: chorus.StartOfDay(c.Now), DepotAu: c.Now, IDFournisseur: id, PageSize: 1}
+		known, err := j.Store.Shown(ctx, acct.Name, w.Siren, "", c.Now)
+		if err != nil {
+			return err
+		}
+		if len(known) > 0 { // which the right is needed for, too
+			blind, err := j.blind(ctx, acct, w.ID, known, nil)
+			if err != nil {
+				return err
+			}
+			if blind {
+				return errBlind
+			}
+			continue
+		}
+		query := chorus.Query{DepotDu: chorus.StartOfDay(c.Now), DepotAu: c.Now, IDFournisseur: w.ID, PageSize: 1}
 		for _, err := range acct.Client.SearchPages(ctx, chorus.LaneResolve, query) {
 			if err != nil && chorus.FaultOf(err) != chorus.FaultIncomplete {
 				return err
@@ -215,6 +235,17 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 		j.Log.Error(behind, "account", acct.Name, "error", lag)
 		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
 	}
+	if errors.Is(err, errBlind) {
+		switch {
+		case c.Vouched:
+			j.Log.Warn("the portal does not show what it has shown before: that the database was not taken back rests on the word of who resumed the account", "account", acct.Name)
+			return j.Store.Compared(ctx, acct.Name, c)
+		case c.Waiting > j.Settings.blindWithin():
+			j.Log.Error("no worker was alive, and the portal does not show what it has shown before: nobody can tell whether the database was taken back", "account", acct.Name)
+			return j.Store.SetPaused(ctx, acct.Name, true, notShown)
+		}
+		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
+	}
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
@@ -240,6 +271,10 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 
 // behind is what the log says when the portal tells of a day that is still to come.
 const behind = "PostgreSQL's clock is behind: nothing is sent for this account, and nothing counts as absent, until it has been put right (chrony, systemd-timesyncd)"
+
+// notShown asks a person about an account whose portal shows nothing of what it has shown before. chorus.todo has it in French.
+const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows nothing of what it has shown before: its search is down, or it was emptied (a sandbox). " +
+	"Nothing is sent before it shows that again, or a person must say whether the database was restored from a backup: resume the account if it was not"
 
 const notVouched = store.NotVouched + "no worker was alive, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
 	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +

@@ -63,8 +63,9 @@ func afterDeposit(s Settings, a answer) store.Ending {
 
 // What is said of a row in doubt that is looked for, and of one that nobody can look for.
 const (
-	looking    = "the request may have arrived: looking for it at Chorus Pro"
-	cannotLook = "the request may have arrived, and the technical account may not look for it at Chorus Pro: whoever administers the supplier's structure there " +
+	looking     = "the request may have arrived: looking for it at Chorus Pro"
+	blindSearch = "the request may have arrived, and Chorus Pro's search does not show what it has shown of this supplier before: nothing counts as absent until it does"
+	cannotLook  = "the request may have arrived, and the technical account may not look for it at Chorus Pro: whoever administers the supplier's structure there " +
 		"gives it the space Factures émises of that structure; then it is looked up by itself"
 )
 
@@ -98,6 +99,7 @@ type search struct {
 	agree    bool // the one match is ours in every field that can be compared
 	witness  bool // a deposit of the supplier acknowledged later is findable
 	later    bool // there is such a deposit at all
+	blind    bool // the search does not show what it has shown of the supplier before: it is not complete
 }
 
 // absent tells whether the search counts towards the proof of absence (§3.4).

@@ -25,6 +25,9 @@ type listing struct {
 	pages    int
 	numbers  map[string][]chorus.Facture // only what makes the key
 	err      error
+
+	asking sync.Mutex
+	blind  map[string]bool // by the supplier's SIREN, as far as was asked: the portal does not show what it has shown before
 }
 
 // listingCache is the latest listing of each supplier structure, shared by all jobs that it is good for. Each is listed by itself: where the account may not
@@ -42,7 +45,7 @@ func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since
 	l := j.listingOf.of[key]
 	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
 	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
-		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}}
+		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}, blind: map[string]bool{}}
 		if j.listingOf.of == nil {
 			j.listingOf.of = map[store.StructureKey]*listing{}
 		}
@@ -128,7 +131,28 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	f := search{complete: l.complete}
 	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)
 	f.later = f.later || structure == 0 // as in lookUp
+	if err == nil && f.complete {
+		f, err = l.sighted(ctx, j, acct, inv, structure, last.ClaimedAt, f)
+	}
 	return f, store.Seen{}, store.Lookup{Age: last.Age, Pages: l.pages}, err
+}
+
+// sighted asks once for all rows of a supplier whether the portal shows what it has shown before, if the listing itself does not.
+func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store.Invoice, structure int64, at time.Time, f search) (search, error) {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	blind, asked := l.blind[inv.Siren()]
+	if !asked {
+		f, err := j.sighted(ctx, acct, inv, structure, at, f, l.numbers)
+		if err == nil {
+			l.blind[inv.Siren()] = f.blind
+		}
+		return f, err
+	}
+	if f.blind = blind; blind {
+		f.complete, f.witness = false, false
+	}
+	return f, nil
 }
 
 // lookAt is the age at which a row that a quarantine holds is looked up the nth time: at once, and when the proof of absence may need it.

@@ -82,7 +82,10 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		d.Seen = &seen
 	case d.To == store.InDoubt && lookup.Code == string(chorus.FaultRights):
 		d.Reason = cannotLook
-	case d.To == store.InDoubt && lookup.Code == "" && lastCode(last) == string(chorus.FaultRights):
+	case d.To == store.InDoubt && found.blind:
+		d.Reason = blindSearch
+		lookup.Code = codeBlind
+	case d.To == store.InDoubt && lookup.Code == "" && (lastCode(last) == string(chorus.FaultRights) || lastCode(last) == codeBlind):
 		d.Reason = looking
 	}
 	if d.To == store.InDoubt && held && lookup.Code == "" {
@@ -149,7 +152,10 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		}
 	}
 	if f.matches == 0 {
-		return f, store.Seen{}, lookup, nil
+		if f.complete {
+			f, err = j.sighted(ctx, acct, inv, structure, last.ClaimedAt, f, nil)
+		}
+		return f, store.Seen{}, lookup, err
 	}
 	f.agree = agrees(inv, match)
 	lookup.Flux = match.NumeroFluxDepot

@@ -191,21 +191,26 @@ func (s *Store) Compared(ctx context.Context, account string, c Comparison) erro
 	return err
 }
 
-// WaitingStructures lists the portal's numbers of the supplier structures for which something of the account waits to be sent, but for suppliers that were shown
-// (by SIRET); 0 stands for a supplier that the account is not attached to.
-func (s *Store) WaitingStructures(ctx context.Context, account string, shown []string) ([]int64, error) {
+// WaitingStructure is a supplier for which something waits to be sent.
+type WaitingStructure struct {
+	ID    int64 // the portal's number of the structure; 0: the account is not attached to the supplier
+	Siren string
+}
+
+// WaitingStructures lists the supplier structures for which something of the account waits to be sent, but for suppliers that were shown (by SIRET).
+func (s *Store) WaitingStructures(ctx context.Context, account string, shown []string) ([]WaitingStructure, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT coalesce((
 		    SELECT id_structure_cpp FROM chorus.structures
 		    WHERE account = $1 AND left(identifiant, 9) = left(w.siret, 9)
 		    ORDER BY identifiant = w.siret DESC, id_structure_cpp
-		    LIMIT 1), 0)
+		    LIMIT 1), 0), left(siret, 9)
 		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w
 		WHERE siret <> ALL ($2)`, account, shown)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[WaitingStructure])
 }
 
 // Unsent lists which of the portal's invoices came to it by a deposit that this database knows nothing of, though a row of the account has their number: by their

@@ -1,0 +1,72 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
+)
+
+// The search has shown a later deposit, and shows nothing any more: empty pages whose counts agree. What is in doubt is not proven absent by that, and is found when the
+// search sees again.
+func TestASearchThatGoesBlankProvesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	hide := func(numero string, on bool) {
+		t.Helper()
+		if err := h.sim.Hide(numero, on); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "LOST"})
+	h.start(func(c *worker.Config) { c.Settings.VisibilityDelay = 2 * time.Second })
+	lost := h.insert(invoicetest.Invoice{Numero: "LOST"}.UBL())
+	h.await(lost, store.InDoubt)
+	hide("LOST", true)
+	h.await(h.insert(invoicetest.Invoice{Numero: "LATER"}.UBL()), store.Integrated, store.Settled)
+	hide("LATER", true)
+	h.until("a look-up older than 2 H did not see", `
+		SELECT EXISTS (SELECT FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l
+		               WHERE invoice_id = $1 AND l ->> 'code' = 'BLIND' AND (l ->> 'age_ns')::float8 > 2 * 3.5e9)`, lost)
+	if inv := h.await(lost, store.InDoubt); inv.Reason == nil || len(h.sim.Deposits("LOST")) != 1 {
+		t.Errorf("it was deposited %d times: %+v", len(h.sim.Deposits("LOST")), inv)
+	}
+	hide("LATER", false)
+	hide("LOST", false)
+	h.await(lost, store.Deposited, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("LOST")); n != 1 {
+		t.Errorf("it was deposited %d times", n)
+	}
+}
+
+// The database was taken back, no worker was alive, and the portal's search is blank: nothing is sent, and after a while a person is asked.
+func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+	slow := func(w *worker.Config) { w.Settings.SyncEvery = time.Hour } // whose feed would tell, too
+	stop := s.run()
+	s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Integrated, store.Settled)
+	stop()
+	id := s.insert(invoicetest.Invoice{Numero: "FORGOTTEN"}.UBL())
+	rewinds[3].prepare(s)
+	s.db.Pool.Reset()
+	stop = s.run()
+	s.await(id, store.Deposited, store.Integrated, store.Settled)
+	stop()
+	rewinds[3].happens(s)
+	s.db.Pool.Reset()
+	s.must(s.sim.Hide("BEFORE", true))
+	s.must(s.sim.Hide("FORGOTTEN", true))
+	w := s.start(slow)
+	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker was alive, and Chorus Pro shows nothing%' FROM chorus.accounts`)
+	s.says(w, "a person must say")
+	s.await(id, store.Ready)
+	s.must(s.sim.Hide("BEFORE", false))
+	s.must(s.sim.Hide("FORGOTTEN", false))
+	s.must(store.New(s.db.Pool).SetPaused(t.Context(), "default", false, ""))
+	s.await(id, store.Deposited, store.Integrated, store.Settled)
+	s.once("FORGOTTEN")
+}
