@@ -98,8 +98,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.seal(OUT seq bigint, OUT sha256 text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- A seal that is to come was set by a clock that was ahead.
     IF (SELECT e.at FROM chorus.events e WHERE e.seq IS NOT NULL ORDER BY e.seq LIMIT 1) >= date_trunc('day', clock_timestamp(), 'UTC')
-        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
+        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at BETWEEN date_trunc('day', clock_timestamp(), 'UTC') AND clock_timestamp()) THEN
         RETURN;
     END IF;
     SELECT e.seq, encode(e.hash, 'hex') INTO seq, sha256
@@ -152,9 +153,9 @@ DECLARE
     gone  bigint;
     until timestamptz;
 BEGIN
-    IF NOT EXISTS (SELECT FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep)
+    IF NOT EXISTS (SELECT FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep) OR NOT chorus.clock_is_trusted()
         OR EXISTS (SELECT FROM chorus.events WHERE reason_code = 'EXCHANGES_FORGOTTEN' AND reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN')
-                   AND at > clock_timestamp() - interval '1 hour') THEN
+                   AND at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp()) THEN
         RETURN 0;
     END IF;
     WITH old AS (

@@ -31,13 +31,17 @@ BEGIN
     SET tat = least(tat, greatest(at, tat + step)), paused_until = least(paused_until, greatest(at, paused_until + step)), learned_at = least(learned_at, at),
         lanes = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(lanes) WITH ORDINALITY x (l, k) ORDER BY k),
         departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
+    DELETE FROM chorus.feed_lateness WHERE hour > at;
+    UPDATE chorus.accounts SET compare_since = compare_since + step WHERE compare_since > at; -- what it stands for was as much earlier
+    -- Whatever the workers have noted of their own work. What stands in history is not touched, nor what the portal has told, and of invoices only what the machinery needs.
     FOR c IN
         SELECT t.relname, a.attname
         FROM pg_attribute a
         JOIN pg_class t ON t.oid = a.attrelid
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
-          AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
-                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until', 'in_doubt_since')
+          AND (t.relname IN ('accounts', 'annuaire', 'breakers', 'checks', 'configured', 'recipient_services', 'recipients', 'secrets', 'slots', 'structures', 'suspects', 'tokens', 'webhooks')
+                   AND a.attname <> 'compare_since'
+               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since'))
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
                        CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
@@ -49,3 +53,10 @@ END $$;
 
 REVOKE EXECUTE ON FUNCTION chorus.clock_stepped(float8) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(float8) TO chorus_worker;
+
+-- What ends something by its age, or deletes it, rests for a day when the clock was set: it may be set again.
+CREATE FUNCTION chorus.clock_is_trusted() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation
+$$;
+REVOKE EXECUTE ON FUNCTION chorus.clock_is_trusted() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;

@@ -1906,6 +1906,16 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.clock_is_trusted()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.clock_stepped(p_seconds double precision)
  RETURNS void
  LANGUAGE plpgsql
@@ -1934,13 +1944,17 @@ BEGIN
     SET tat = least(tat, greatest(at, tat + step)), paused_until = least(paused_until, greatest(at, paused_until + step)), learned_at = least(learned_at, at),
         lanes = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(lanes) WITH ORDINALITY x (l, k) ORDER BY k),
         departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
+    DELETE FROM chorus.feed_lateness WHERE hour > at;
+    UPDATE chorus.accounts SET compare_since = compare_since + step WHERE compare_since > at; -- what it stands for was as much earlier
+    -- Whatever the workers have noted of their own work. What stands in history is not touched, nor what the portal has told, and of invoices only what the machinery needs.
     FOR c IN
         SELECT t.relname, a.attname
         FROM pg_attribute a
         JOIN pg_class t ON t.oid = a.attrelid
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
-          AND a.attname IN ('due_at', 'reason_due_at', 'count_due_at', 'deep_due_at', 'probe_due_at', 'next_at', 'next_sync_at', 'next_reconcile_at', 'compare_next_at',
-                            'claimed_until', 'probing_until', 'retry_at', 'trial_at', 'expires_at', 'watermark', 'fresh_until', 'checked_until', 'in_doubt_since')
+          AND (t.relname IN ('accounts', 'annuaire', 'breakers', 'checks', 'configured', 'recipient_services', 'recipients', 'secrets', 'slots', 'structures', 'suspects', 'tokens', 'webhooks')
+                   AND a.attname <> 'compare_since'
+               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since'))
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
                        CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
@@ -2240,9 +2254,9 @@ DECLARE
     gone  bigint;
     until timestamptz;
 BEGIN
-    IF NOT EXISTS (SELECT FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep)
+    IF NOT EXISTS (SELECT FROM chorus.exchanges WHERE kept_at < clock_timestamp() - p_keep) OR NOT chorus.clock_is_trusted()
         OR EXISTS (SELECT FROM chorus.events WHERE reason_code = 'EXCHANGES_FORGOTTEN' AND reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN')
-                   AND at > clock_timestamp() - interval '1 hour') THEN
+                   AND at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp()) THEN
         RETURN 0;
     END IF;
     WITH old AS (
@@ -3556,8 +3570,9 @@ CREATE OR REPLACE FUNCTION chorus.seal(OUT seq bigint, OUT sha256 text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    -- A seal that is to come was set by a clock that was ahead.
     IF (SELECT e.at FROM chorus.events e WHERE e.seq IS NOT NULL ORDER BY e.seq LIMIT 1) >= date_trunc('day', clock_timestamp(), 'UTC')
-        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at >= date_trunc('day', clock_timestamp(), 'UTC')) THEN
+        OR EXISTS (SELECT FROM chorus.events e WHERE e.reason_code = 'SEALED' AND e.reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN') AND e.at BETWEEN date_trunc('day', clock_timestamp(), 'UTC') AND clock_timestamp()) THEN
         RETURN;
     END IF;
     SELECT e.seq, encode(e.hash, 'hex') INTO seq, sha256
@@ -3997,6 +4012,7 @@ GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint,integer,integer) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
@@ -163,6 +165,76 @@ func TestNoWitnessIsToCome(t *testing.T) {
 		visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0], time.Hour)
 		if must(t, err); visible != want.visible || some != want.any {
 			t.Errorf("%s: visible %v, any %v", when, visible, some)
+		}
+	}
+}
+
+// The clock is ahead for a moment. What ends by age does not end by that, what is kept for years stays, and the daily seal goes on afterwards.
+func TestAClockThatIsAheadEndsNothing(t *testing.T) {
+	t.Parallel()
+	const ahead = 6 * 366 * 24 * time.Hour
+	b := newBench(t)
+	clock, err := storetest.NewClock(t.Context(), b.owner.Config().ConnString())
+	must(t, err)
+	t.Cleanup(clock.Close)
+	b.worker.Pool().Reset()
+	b.owner.Reset()
+	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+	id := b.ready(t, "default")
+	must(t, b.worker.Finish(t.Context(), b.sent(t, id, "default", false), store.Ending{Outcome: store.Accepted, NumeroFlux: "ORDERED", To: store.Deposited}))
+	force(t, b.owner, id, `state = 'integrated', statut_courant = 'MANDATEE', statut_courant_date = clock_timestamp()`)
+	unruled(t, b.owner, `INSERT INTO chorus.exchanges (attempt_id, invoice_id, exchange) SELECT id, invoice_id, 'x' FROM chorus.attempts WHERE invoice_id = $1`, id)
+	ends := func(when string, settled, forgotten int64) {
+		t.Helper()
+		_, err := b.worker.Knows(t.Context(), b.memory, "")
+		must(t, err)
+		n, err := b.worker.Quiet(t.Context(), 90*24*time.Hour)
+		must(t, err)
+		var gone int64
+		must(t, b.worker.Pool().QueryRow(t.Context(), `SELECT chorus.forget_exchanges('5 years')`).Scan(&gone))
+		if n != settled || gone != forgotten {
+			t.Errorf("%s: %d settled, %d exchanges forgotten", when, n, gone)
+		}
+	}
+	ends("before", 0, 0)
+	must(t, clock.Step(t.Context(), ahead))
+	ends("when the clock is ahead", 0, 0)
+	unruled(t, b.owner, `INSERT INTO chorus.events (actor, reason_code, detail) VALUES ('test', 'SEALED', '{}')`)
+	must(t, clock.Step(t.Context(), -ahead))
+	ends("when it is right again", 0, 0)
+	must(t, clock.Step(t.Context(), ahead))
+	_, err = b.worker.Knows(t.Context(), b.memory, "")
+	must(t, err)
+	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET stepped_at = clock_timestamp() - interval '25 hours'`)
+	must(t, err)
+	ends("when it has gone on for a day", 1, 1)
+}
+
+// Everything that the machinery has noted while the clock was ahead is pulled back with it.
+func TestNothingOfTheMachineryIsToCome(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	columns, err := b.owner.Query(t.Context(), `
+		SELECT t.relname, a.attname
+		FROM pg_attribute a
+		JOIN pg_class t ON t.oid = a.attrelid
+		WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
+		  AND t.relname IN ('accounts', 'breakers', 'configured', 'recipients', 'structures', 'webhooks')`)
+	must(t, err)
+	type column struct{ table, name string }
+	all, err := pgx.CollectRows(columns, func(row pgx.CollectableRow) (c column, err error) { return c, row.Scan(&c.table, &c.name) })
+	must(t, err)
+	unruled(t, b.owner, `INSERT INTO chorus.configured (kind, key) VALUES ('settings', 'x')`)
+	for _, c := range all {
+		unruled(t, b.owner, `UPDATE chorus.`+c.table+` SET `+c.name+` = clock_timestamp() + interval '20 days'`)
+	}
+	_, err = b.worker.Pool().Exec(t.Context(), `SELECT chorus.clock_stepped($1)`, (-20 * 24 * time.Hour).Seconds())
+	must(t, err)
+	for _, c := range all {
+		var later int
+		must(t, b.owner.QueryRow(t.Context(), `SELECT count(*) FROM chorus.`+c.table+` WHERE `+c.name+` > clock_timestamp()`).Scan(&later))
+		if later > 0 {
+			t.Errorf("%s.%s is still to come", c.table, c.name)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *Store) TidyEvidence(ctx context.Context, keep time.Duration) (*Head, er
 		SELECT chorus.forget_exchanges($1) >= 0
 		   AND coalesce((SELECT at FROM chorus.events WHERE seq IS NOT NULL ORDER BY seq LIMIT 1) < date_trunc('day', clock_timestamp(), 'UTC'), false)
 		   AND (SELECT reason_code FROM chorus.events ORDER BY id DESC LIMIT 1) IS DISTINCT FROM 'SEALED'
-		   AND NOT EXISTS (SELECT FROM chorus.events WHERE reason_code = 'SEALED' AND at >= date_trunc('day', clock_timestamp(), 'UTC'))`, keep).Scan(&due)
+		   AND NOT EXISTS (SELECT FROM chorus.events WHERE reason_code = 'SEALED' AND at BETWEEN date_trunc('day', clock_timestamp(), 'UTC') AND clock_timestamp())`, keep).Scan(&due)
 	if err != nil || !due {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 // Quiet settles integrated rows that have had no news for so long since the last statut that was to be expected (docs/states.md, "When an invoice is
 // settled"): the payment has been ordered; or the recipient never reports payments and the invoice is with it or its accountant, where nobody waits for
-// the supplier. A row that another session has locked is left for the next time.
+// the supplier. A row that another session has locked is left for the next time. Nothing is settled within a day after the database's clock was set.
 func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.invoices i
@@ -19,6 +19,7 @@ func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) 
 		                  ELSE 'this recipient never reports payments, and nothing has been reported for the quiet period' END
 		FROM chorus.statuts t
 		WHERE t.code = i.statut_courant
+		  AND (SELECT chorus.clock_is_trusted())
 		  AND i.id IN (
 		      SELECT q.id
 		      FROM chorus.invoices q
