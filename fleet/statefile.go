@@ -83,18 +83,21 @@ var ErrNoState = errors.New("there is no such file yet")
 // Load reads the file. ErrNoState and errors that say what is wrong with it are no reason to stop: the other witnesses remain.
 func (f *StateFile) Load() (State, error) {
 	var s State
-	file, err := os.Open(f.name)
+	info, err := os.Stat(f.name) // opening something else (a FIFO) may wait for ever
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, ErrNoState
 	}
 	if err != nil {
 		return s, clean(err)
 	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() {
 		return s, errors.New("it is not a regular file")
 	}
+	file, err := os.Open(f.name)
+	if err != nil {
+		return s, clean(err)
+	}
+	defer func() { _ = file.Close() }()
 	text, err := io.ReadAll(io.LimitReader(file, mostState+1))
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -158,16 +159,40 @@ func (k *CommitMemory) update(now store.Memory) {
 	}
 }
 
+// openWithin is how long a start waits for the disk of the file.
+const openWithin = 5 * time.Second
+
+// load reads the file, if its disk answers in time; a disk that hangs holds no start up, and is not asked again.
+func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, error) {
+	type answer struct {
+		file  *fleet.StateFile
+		state fleet.State
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		var a answer
+		if a.file, a.err = fleet.OpenState(dir, installation); a.err == nil {
+			a.state, a.err = a.file.Load()
+		}
+		answered <- a
+	}()
+	select {
+	case a := <-answered:
+		return a.file, a.state, a.err
+	case <-time.After(openWithin):
+		return nil, fleet.State{}, fmt.Errorf("its disk has not answered within %s", openWithin)
+	}
+}
+
 // Open takes the file of this installation in dir and returns what it holds of before, if it holds anything.
 func (k *CommitMemory) Open(dir string, installation uuid.UUID) (m store.Memory, known bool, err error) {
-	file, err := fleet.OpenState(dir, installation)
-	if err != nil {
-		return m, false, err
+	file, state, err := load(dir, installation)
+	if file != nil {
+		k.mu.Lock()
+		k.file, k.id = file, installation
+		k.mu.Unlock()
 	}
-	k.mu.Lock()
-	k.file, k.id = file, installation
-	k.mu.Unlock()
-	state, err := file.Load()
 	if err != nil {
 		return m, false, err
 	}

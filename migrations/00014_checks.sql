@@ -16,7 +16,7 @@ CREATE TABLE chorus.checks (
     ok             boolean, -- whether it would be sent
     findings       integer NOT NULL DEFAULT 0
 );
-CREATE INDEX checks_waiting ON chorus.checks (id) INCLUDE (document_bytes) WHERE done_at IS NULL;
+CREATE INDEX checks_waiting ON chorus.checks (account, id) INCLUDE (document_bytes) WHERE done_at IS NULL;
 CREATE INDEX checks_created ON chorus.checks (created_at);
 
 -- The first hundred findings of each, errors first, as chorus.invoice_findings has them.
@@ -35,7 +35,7 @@ CREATE TABLE chorus.check_findings (
     PRIMARY KEY (check_id, n)
 );
 
--- What waits is bounded, so that an application in a loop fills nothing but its own log.
+-- What waits is bounded, so that an application in a loop fills nothing but its own log: for each account, so that it keeps no other one's from asking, and in all.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.checks_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -58,9 +58,15 @@ BEGIN
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
-    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL LIMIT 1000) w;
+    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL AND account = NEW.account LIMIT 1000) w;
     IF waiting >= 1000 OR bytes > 268435456 THEN
-        RAISE EXCEPTION '% documents of % bytes wait to be checked: see that a worker runs, and ask again later', waiting, bytes USING ERRCODE = 'CH018';
+        RAISE EXCEPTION '% documents of % bytes of this account wait to be checked: see that a worker runs that is configured with it, and ask again later', waiting, bytes
+            USING ERRCODE = 'CH018';
+    END IF;
+    SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
+    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL LIMIT 20000) w;
+    IF waiting >= 20000 OR bytes > 4294967296 THEN
+        RAISE EXCEPTION 'too many documents of all accounts wait to be checked: see that a worker runs, and ask again later' USING ERRCODE = 'CH018';
     END IF;
     NEW.document_bytes := octet_length(NEW.document);
     NEW.created_at := clock_timestamp();

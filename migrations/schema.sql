@@ -188,7 +188,7 @@ CREATE TABLE chorus.checks (
     CONSTRAINT checks_syntaxe_flux_check CHECK ((length(syntaxe_flux) <= 60))
 );
 CREATE INDEX checks_created ON chorus.checks USING btree (created_at);
-CREATE INDEX checks_waiting ON chorus.checks USING btree (id) INCLUDE (document_bytes) WHERE (done_at IS NULL);
+CREATE INDEX checks_waiting ON chorus.checks USING btree (account, id) INCLUDE (document_bytes) WHERE (done_at IS NULL);
 CREATE TRIGGER checks_before_insert BEFORE INSERT ON chorus.checks FOR EACH ROW EXECUTE FUNCTION chorus.checks_before_insert();
 CREATE TRIGGER checks_wake AFTER INSERT ON chorus.checks FOR EACH STATEMENT EXECUTE FUNCTION chorus.checks_wake();
 ALTER TABLE chorus.checks ENABLE ROW LEVEL SECURITY;
@@ -1882,9 +1882,15 @@ BEGIN
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
-    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL LIMIT 1000) w;
+    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL AND account = NEW.account LIMIT 1000) w;
     IF waiting >= 1000 OR bytes > 268435456 THEN
-        RAISE EXCEPTION '% documents of % bytes wait to be checked: see that a worker runs, and ask again later', waiting, bytes USING ERRCODE = 'CH018';
+        RAISE EXCEPTION '% documents of % bytes of this account wait to be checked: see that a worker runs that is configured with it, and ask again later', waiting, bytes
+            USING ERRCODE = 'CH018';
+    END IF;
+    SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
+    FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL LIMIT 20000) w;
+    IF waiting >= 20000 OR bytes > 4294967296 THEN
+        RAISE EXCEPTION 'too many documents of all accounts wait to be checked: see that a worker runs, and ask again later' USING ERRCODE = 'CH018';
     END IF;
     NEW.document_bytes := octet_length(NEW.document);
     NEW.created_at := clock_timestamp();

@@ -20,18 +20,24 @@ type Check struct {
 	Now           time.Time // the database's clock
 }
 
-// TakeChecks claims up to limit documents of these accounts that wait to be judged, for as long as hold.
+// TakeChecks claims up to limit documents of these accounts that wait to be judged, for as long as hold. The accounts take turns.
 func (s *Store) TakeChecks(ctx context.Context, limit int, hold time.Duration, accounts []string) ([]Check, error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.checks c
 		SET claimed_until = clock_timestamp() + $2::interval, tries = c.tries + 1
 		FROM (
-		    SELECT id
-		    FROM chorus.checks
-		    WHERE done_at IS NULL AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) AND account = ANY ($3) AND tries < 1000
-		    ORDER BY id
+		    SELECT f.id
+		    FROM unnest($3::text[]) a (account)
+		    CROSS JOIN LATERAL (
+		        SELECT id
+		        FROM chorus.checks
+		        WHERE done_at IS NULL AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) AND account = a.account AND tries < 1000
+		        ORDER BY id
+		        LIMIT $1
+		        FOR UPDATE SKIP LOCKED
+		    ) f
+		    ORDER BY row_number() OVER (PARTITION BY a.account ORDER BY f.id), f.id
 		    LIMIT $1
-		    FOR UPDATE SKIP LOCKED
 		) w
 		WHERE c.id = w.id
 		RETURNING c.id, c.account, coalesce(c.syntaxe_flux, ''), c.document_bytes, c.tries, clock_timestamp()`, limit, hold, accounts)

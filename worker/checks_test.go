@@ -87,6 +87,12 @@ func TestChecksThatWaitAreBounded(t *testing.T) {
 	if store.SQLState(err) != "CH018" {
 		t.Errorf("one too many: %v", err)
 	}
+	h.exec(`INSERT INTO chorus.accounts (name) VALUES ('other')`)
+	h.exec(`INSERT INTO chorus.checks (document, account) VALUES ('x', 'other')`) // nobody keeps another account's from asking
+	taken, err := store.New(h.db.Pool).TakeChecks(t.Context(), 2, time.Minute, []string{"default", "other"})
+	if err != nil || len(taken) != 2 || taken[0].Account == taken[1].Account {
+		t.Errorf("the accounts take no turns: %+v, %v", taken, err)
+	}
 	// Whoever asks faster than a thousand times a minute leaves no more behind than others do.
 	h.exec(`UPDATE chorus.checks SET done_at = now(), ok = true, created_at = now() - interval '2 hours'`)
 	h.exec(`INSERT INTO chorus.checks (document) SELECT 'x' FROM generate_series(1, 1000)`)
@@ -95,7 +101,7 @@ func TestChecksThatWaitAreBounded(t *testing.T) {
 	if err := store.New(h.db.Pool).ForgetChecks(t.Context(), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if n := h.count(`SELECT count(*) FROM chorus.checks`); n != 10 {
+	if n := h.count(`SELECT count(*) FROM chorus.checks WHERE account = 'default'`); n != 10 {
 		t.Errorf("%d are left", n)
 	}
 }
