@@ -32,9 +32,7 @@ func TestConnectionsToTwoServers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := owners[0].Exec(ctx, `INSERT INTO chorus.events (actor, reason_code) VALUES ('test', 'PAUSED')`); err != nil { // which the second does not know
-		t.Fatal(err)
-	}
+	storetest.Forge(t, first.URL, `INSERT INTO chorus.events (actor, reason_code) VALUES ('test', 'PAUSED')`) // which the second does not know
 
 	config, err := store.PoolConfig(first.WorkerURL, nil)
 	if err != nil {

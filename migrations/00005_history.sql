@@ -59,21 +59,25 @@ CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR E
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 
--- An attempt says once how it ended. Only a lost owner may still be heard of. Evidence is added to and never changed; a look-up is added to those before it.
+-- An attempt says once how it ended, with its evidence. Only a lost owner may still be heard of. Evidence is added to and never changed; a look-up is added to those
+-- before it. So an attempt with so many look-ups has had three texts at most (chorus.attempt_texts).
 -- The times are the database's.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.attempts_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before CONSTANT integer := jsonb_array_length(coalesce(OLD.evidence -> 'lookups', '[]'));
     after  integer;
+    rest   jsonb; -- what is not of look-ups
 BEGIN
     IF jsonb_typeof(NEW.evidence) = 'object' AND jsonb_typeof(coalesce(NEW.evidence -> 'lookups', '[]')) = 'array' THEN
         after := jsonb_array_length(coalesce(NEW.evidence -> 'lookups', '[]'));
+        rest := NEW.evidence - 'lookups';
     END IF;
     IF (NEW.id, NEW.invoice_id, NEW.n, NEW.worker, NEW.nom_fichier, NEW.sha256, NEW.db_epoch, NEW.claimed_at, NEW.send_deadline)
            IS DISTINCT FROM (OLD.id, OLD.invoice_id, OLD.n, OLD.worker, OLD.nom_fichier, OLD.sha256, OLD.db_epoch, OLD.claimed_at, OLD.send_deadline)
         OR NEW.outcome IS DISTINCT FROM OLD.outcome AND (OLD.outcome <> 'OWNER_LOST' OR NEW.outcome IS NULL)
-        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome AND NEW.finished_at IS DISTINCT FROM OLD.finished_at
+        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome
+           AND (NEW.finished_at, NEW.numero_flux_depot, rest) IS DISTINCT FROM (OLD.finished_at, OLD.numero_flux_depot, OLD.evidence - 'lookups')
         OR OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
         OR after IS NULL
         OR after NOT BETWEEN before AND before + 1
@@ -187,6 +191,22 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
 
+-- Events are written by the triggers and functions of this schema: a plain INSERT is refused, the owner's too. Within a trigger nothing is asked, so that the
+-- events of invoices pay nothing. Otherwise the calls that led here must show a PL/pgSQL function of ours, in whatever language the server speaks.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.events_before_insert() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    calls text;
+BEGIN
+    GET DIAGNOSTICS calls = PG_CONTEXT; -- the first line is this function's
+    IF calls !~ '\n.*PL/pgSQL[^"\n]*chorus\.\w+\(' THEN
+        RAISE EXCEPTION 'events are written by the functions of the schema chorus, never by hand' USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_before_insert BEFORE INSERT ON chorus.events FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION chorus.events_before_insert();
+
 -- History is written here and nowhere else, so that a change without its event cannot exist.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -257,7 +277,10 @@ CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW
 -- Adds to the history of an invoice the earlier statuses that the portal's own history shows and that were never seen here, for the job that has claimed it.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamptz[], p_comments text[]) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n bigint;
+BEGIN
     WITH added AS (
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         SELECT i.id, chorus.actor(), i.state, i.state, nullif(i.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
@@ -279,6 +302,7 @@ CREATE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text
         FROM told
         WHERE i.id = p_id AND i.claim = p_claim AND (told.at AT TIME ZONE 'Europe/Paris')::date < i.available_on
     )
-    SELECT count(*) FROM added
-$$;
+    SELECT count(*) INTO n FROM added;
+    RETURN n;
+END $$;
 -- +goose StatementEnd

@@ -2,8 +2,8 @@
 --
 -- The chain goes over the events in the order of seq, which one process gives after the commit: whoever writes an event waits for nobody, and the hash is written with
 -- the number. An event's hash is SHA-256 of the hash of the event before it and of its own text (chorus.event_text). The text holds what the event's attempt was
--- when the event was numbered, as a hash of its text, and, where a deposit begins, what the invoice says. Whoever changes a row must write all hashes after it anew, and then they differ from
--- the heads that are announced each day (SEALED) and that stand in every file of evidence.
+-- when the event was numbered, as a hash of its text, and, where a deposit begins, what the invoice says. Where the chain ends stands in a table of its own. Whoever changes a row must write
+-- all hashes after it anew, and the end, and then they differ from the heads that are announced each day (SEALED) and that stand in every file of evidence.
 
 -- +goose Up
 
@@ -25,6 +25,26 @@ CREATE FUNCTION chorus.attempt_text(p_invoice bigint, p_n integer, p_looks integ
                'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
     FROM chorus.attempts
     WHERE invoice_id = p_invoice AND n = p_n
+$$;
+-- +goose StatementEnd
+
+-- Every text that an attempt can have had when it had so many look-ups: as it is now; while nobody knew how it would end; and, where its worker was heard of late, while that one was
+-- taken for lost (attempts_before_update allows no more). Whoever changes an attempt changes all three, and so each event that names it tells.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer) RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+    SELECT (chorus.attempt_text(p_invoice, p_n, p_looks)::jsonb || w.was)::text
+    FROM chorus.attempts a, LATERAL (
+        SELECT '{}'::jsonb AS was
+        UNION ALL
+        SELECT '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}'
+        UNION ALL
+        SELECT jsonb_build_object('finished_at', (e.detail ->> 'lost_at')::timestamptz, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
+                                  'evidence', CASE WHEN a.evidence ? 'since' THEN jsonb_build_object('since', a.evidence -> 'since') ELSE '{}' END)
+        FROM chorus.events e
+        WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at'
+    ) w
+    WHERE a.invoice_id = p_invoice AND a.n = p_n
 $$;
 -- +goose StatementEnd
 
@@ -53,7 +73,27 @@ CREATE FUNCTION chorus.event_text(e chorus.events) RETURNS text
 $$;
 -- +goose StatementEnd
 
--- Numbers up to p_most events that have been committed since the last time, and chains them. One process does so at a time (chorus.locks, 'announce').
+-- Where the chain ends: one row, written with the numbers. So the removal of the last events shows, and their numbers are not given again.
+CREATE TABLE chorus.chain (
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    seq  bigint NOT NULL,
+    hash bytea NOT NULL
+);
+-- +goose StatementBegin
+CREATE FUNCTION chorus.chain_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.seq <= OLD.seq THEN
+        RAISE EXCEPTION 'the chain over history ends at event % and goes on from there', OLD.seq USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER chain_before_update BEFORE UPDATE ON chorus.chain FOR EACH ROW EXECUTE FUNCTION chorus.chain_before_update();
+CREATE TRIGGER chain_refuse BEFORE DELETE ON chorus.chain FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER chain_refuse_truncate BEFORE TRUNCATE ON chorus.chain FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+-- Numbers up to p_most events that have been committed since the last time, and chains them to the chain's end, whatever was done to the last event. One process does so at a time
+-- (chorus.locks, 'announce').
 -- +goose StatementBegin
 CREATE FUNCTION chorus.number_events(p_most integer, OUT numbered integer, OUT highest bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
@@ -62,7 +102,14 @@ DECLARE
     before bytea;
 BEGIN
     numbered := 0;
-    SELECT l.seq, l.hash INTO highest, before FROM chorus.events l WHERE l.seq IS NOT NULL ORDER BY l.seq DESC LIMIT 1;
+    SELECT x.seq, x.hash INTO highest, before
+    FROM (
+        SELECT c.seq, c.hash, 1 AS k FROM chorus.chain c
+        UNION ALL
+        (SELECT l.seq, l.hash, 2 FROM chorus.events l WHERE l.seq IS NOT NULL ORDER BY l.seq DESC LIMIT 1) -- when the chain's end was taken back
+    ) x
+    ORDER BY x.seq DESC, x.k
+    LIMIT 1;
     highest := coalesce(highest, 0);
     FOR e IN SELECT * FROM chorus.events n WHERE n.seq IS NULL ORDER BY n.id LIMIT p_most LOOP
         numbered := numbered + 1;
@@ -83,7 +130,10 @@ BEGIN
     END LOOP;
     IF numbered = 0 THEN
         highest := NULL;
+        RETURN;
     END IF;
+    INSERT INTO chorus.chain AS c (seq, hash) VALUES (highest, before)
+    ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
 END $$;
 -- +goose StatementEnd
 
@@ -124,7 +174,7 @@ BEGIN
     IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
-                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot)));
+                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'lost_at', OLD.finished_at, 'numero_flux_depot', NEW.numero_flux_depot)));
     END IF;
     RETURN NULL;
 END $$;
@@ -192,10 +242,11 @@ CREATE FUNCTION chorus.document_intact(p_id bigint) RETURNS boolean LANGUAGE sql
 $$;
 -- +goose StatementEnd
 
-REVOKE ALL ON FUNCTION chorus.attempt_text(bigint, integer, integer), chorus.invoice_text(bigint), chorus.event_text(chorus.events),
+REVOKE ALL ON FUNCTION chorus.attempt_text(bigint, integer, integer), chorus.attempt_texts(bigint, integer, integer), chorus.chain_before_update(), chorus.invoice_text(bigint), chorus.event_text(chorus.events),
     chorus.document_intact(bigint), chorus.hash_before(bigint), chorus.number_events(integer), chorus.seal(), chorus.forget_exchanges(interval), chorus.attempts_outcome(), chorus.read_evidence(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint, integer, integer), chorus.invoice_text(bigint), chorus.event_text(chorus.events), chorus.hash_before(bigint),
+GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint, integer, integer), chorus.attempt_texts(bigint, integer, integer), chorus.invoice_text(bigint), chorus.event_text(chorus.events), chorus.hash_before(bigint),
     chorus.document_intact(bigint), chorus.read_evidence(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.number_events(integer), chorus.seal(), chorus.forget_exchanges(interval) TO chorus_worker;
 GRANT SELECT ON chorus.exchanges TO chorus_operator, chorus_worker;
+GRANT SELECT ON chorus.chain TO chorus_operator;
 GRANT INSERT ON chorus.exchanges TO chorus_worker;

@@ -86,7 +86,7 @@ func TestRights(t *testing.T) {
 func TestRowsOfAccountsHaveRules(t *testing.T) {
 	shared := []string{
 		"states", "transitions", "statuts", "finding_codes", "answers", "ecb_rates", // words and figures of the world
-		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", "annuaire", // the fleet's
+		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", "annuaire", "chain", // the fleet's
 		"goose_db_version", // the schema's
 	}
 	conn, err := pgx.Connect(t.Context(), storetest.New(t).URL)

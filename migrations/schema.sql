@@ -140,6 +140,17 @@ CREATE UNLOGGED TABLE chorus.budgets (
     CONSTRAINT budgets_pkey PRIMARY KEY (key)
 ) WITH (fillfactor=10);
 
+CREATE TABLE chorus.chain (
+    one boolean DEFAULT true NOT NULL,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT chain_one_check CHECK (one),
+    CONSTRAINT chain_pkey PRIMARY KEY (one)
+);
+CREATE TRIGGER chain_before_update BEFORE UPDATE ON chorus.chain FOR EACH ROW EXECUTE FUNCTION chorus.chain_before_update();
+CREATE TRIGGER chain_refuse BEFORE DELETE ON chorus.chain FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER chain_refuse_truncate BEFORE TRUNCATE ON chorus.chain FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
 CREATE TABLE chorus.check_findings (
     check_id bigint NOT NULL,
     n smallint NOT NULL,
@@ -251,6 +262,7 @@ CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
 CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
 CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
+CREATE TRIGGER events_before_insert BEFORE INSERT ON chorus.events FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION chorus.events_before_insert();
 CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
@@ -1743,6 +1755,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    SELECT (chorus.attempt_text(p_invoice, p_n, p_looks)::jsonb || w.was)::text
+    FROM chorus.attempts a, LATERAL (
+        SELECT '{}'::jsonb AS was
+        UNION ALL
+        SELECT '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}'
+        UNION ALL
+        SELECT jsonb_build_object('finished_at', (e.detail ->> 'lost_at')::timestamptz, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
+                                  'evidence', CASE WHEN a.evidence ? 'since' THEN jsonb_build_object('since', a.evidence -> 'since') ELSE '{}' END)
+        FROM chorus.events e
+        WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at'
+    ) w
+    WHERE a.invoice_id = p_invoice AND a.n = p_n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.attempts_after_insert()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1770,14 +1804,17 @@ AS $function$
 DECLARE
     before CONSTANT integer := jsonb_array_length(coalesce(OLD.evidence -> 'lookups', '[]'));
     after  integer;
+    rest   jsonb; -- what is not of look-ups
 BEGIN
     IF jsonb_typeof(NEW.evidence) = 'object' AND jsonb_typeof(coalesce(NEW.evidence -> 'lookups', '[]')) = 'array' THEN
         after := jsonb_array_length(coalesce(NEW.evidence -> 'lookups', '[]'));
+        rest := NEW.evidence - 'lookups';
     END IF;
     IF (NEW.id, NEW.invoice_id, NEW.n, NEW.worker, NEW.nom_fichier, NEW.sha256, NEW.db_epoch, NEW.claimed_at, NEW.send_deadline)
            IS DISTINCT FROM (OLD.id, OLD.invoice_id, OLD.n, OLD.worker, OLD.nom_fichier, OLD.sha256, OLD.db_epoch, OLD.claimed_at, OLD.send_deadline)
         OR NEW.outcome IS DISTINCT FROM OLD.outcome AND (OLD.outcome <> 'OWNER_LOST' OR NEW.outcome IS NULL)
-        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome AND NEW.finished_at IS DISTINCT FROM OLD.finished_at
+        OR NEW.outcome IS NOT DISTINCT FROM OLD.outcome
+           AND (NEW.finished_at, NEW.numero_flux_depot, rest) IS DISTINCT FROM (OLD.finished_at, OLD.numero_flux_depot, OLD.evidence - 'lookups')
         OR OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
         OR after IS NULL
         OR after NOT BETWEEN before AND before + 1
@@ -1810,7 +1847,7 @@ BEGIN
     IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
-                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'numero_flux_depot', NEW.numero_flux_depot)));
+                jsonb_strip_nulls(jsonb_build_object('outcome', NEW.outcome, 'before', OLD.outcome, 'lost_at', OLD.finished_at, 'numero_flux_depot', NEW.numero_flux_depot)));
     END IF;
     RETURN NULL;
 END $function$
@@ -1853,6 +1890,19 @@ BEGIN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
     RETURN s;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.chain_before_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.seq <= OLD.seq THEN
+        RAISE EXCEPTION 'the chain over history ends at event % and goes on from there', OLD.seq USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
 END $function$
 ;
 
@@ -2054,10 +2104,13 @@ $function$
 
 CREATE OR REPLACE FUNCTION chorus.earlier_statuts(p_id bigint, p_claim bigint, p_codes text[], p_dates timestamp with time zone[], p_comments text[])
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    n bigint;
+BEGIN
     WITH added AS (
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         SELECT i.id, chorus.actor(), i.state, i.state, nullif(i.attempt_no, 0), 'STATUT', jsonb_strip_nulls(jsonb_build_object(
@@ -2079,8 +2132,9 @@ AS $function$
         FROM told
         WHERE i.id = p_id AND i.claim = p_claim AND (told.at AT TIME ZONE 'Europe/Paris')::date < i.available_on
     )
-    SELECT count(*) FROM added
-$function$
+    SELECT count(*) INTO n FROM added;
+    RETURN n;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.event_text(e chorus.events)
@@ -2110,6 +2164,22 @@ AS $function$
         ELSE 'system.' || lower(coalesce(p_code, 'changed'))
     END
 $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.events_before_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    calls text;
+BEGIN
+    GET DIAGNOSTICS calls = PG_CONTEXT; -- the first line is this function's
+    IF calls !~ '\n.*PL/pgSQL[^"\n]*chorus\.\w+\(' THEN
+        RAISE EXCEPTION 'events are written by the functions of the schema chorus, never by hand' USING ERRCODE = 'CH003';
+    END IF;
+    RETURN NEW;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.events_before_update()
@@ -2891,7 +2961,14 @@ DECLARE
     before bytea;
 BEGIN
     numbered := 0;
-    SELECT l.seq, l.hash INTO highest, before FROM chorus.events l WHERE l.seq IS NOT NULL ORDER BY l.seq DESC LIMIT 1;
+    SELECT x.seq, x.hash INTO highest, before
+    FROM (
+        SELECT c.seq, c.hash, 1 AS k FROM chorus.chain c
+        UNION ALL
+        (SELECT l.seq, l.hash, 2 FROM chorus.events l WHERE l.seq IS NOT NULL ORDER BY l.seq DESC LIMIT 1) -- when the chain's end was taken back
+    ) x
+    ORDER BY x.seq DESC, x.k
+    LIMIT 1;
     highest := coalesce(highest, 0);
     FOR e IN SELECT * FROM chorus.events n WHERE n.seq IS NULL ORDER BY n.id LIMIT p_most LOOP
         numbered := numbered + 1;
@@ -2912,7 +2989,10 @@ BEGIN
     END LOOP;
     IF numbered = 0 THEN
         highest := NULL;
+        RETURN;
     END IF;
+    INSERT INTO chorus.chain AS c (seq, hash) VALUES (highest, before)
+    ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
 END $function$
 ;
 
@@ -3885,6 +3965,7 @@ GRANT INSERT, SELECT, UPDATE ON chorus.breakers TO chorus_worker;
 GRANT SELECT ON chorus.budgets TO chorus_operator;
 GRANT SELECT ON chorus.budgets TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.budgets TO chorus_worker;
+GRANT SELECT ON chorus.chain TO chorus_operator;
 GRANT SELECT ON chorus.check_findings TO chorus_app;
 GRANT SELECT ON chorus.check_findings TO chorus_operator;
 GRANT INSERT, SELECT ON chorus.check_findings TO chorus_worker;
@@ -4017,6 +4098,7 @@ GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint,integer,integer) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.attempt_texts(bigint,integer,integer) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;

@@ -13,13 +13,13 @@ var evidenceWords = map[string]map[string]string{
 		"title": "What was sent, when, and what was answered", "invoice": "Invoice", "number": "Number (BT-1)", "date": "Date (BT-2)", "supplier": "Supplier", "recipient": "Recipient",
 		"amount": "Amount with VAT", "sha": "SHA-256 of the bytes that were sent", "state": "State", "attempts": "Deposits", "n": "No.", "claimed": "Committed to (database's clock)",
 		"finished": "Known at (database's clock)", "started": "Left at (worker's clock)", "outcome": "Outcome", "flux": "Flux", "answer": "Answer", "correlation": "Correlation id", "history": "History", "at": "At (UTC)",
-		"what": "What", "who": "Who", "note": "Each event's hash stands on the one before it (events.jsonl). choriste verify checks this archive, and names what was altered.",
+		"what": "What", "who": "Who", "note": "Each event's hash stands on the one before it (events.jsonl). choriste verify FILE names what does not agree with the rest of this archive; whoever writes all of it anew is found only by choriste verify FILE --database, which compares it with the history.",
 	},
 	"fr": {
 		"title": "Ce qui a été envoyé, quand, et ce qui a été répondu", "invoice": "Facture", "number": "Numéro (BT-1)", "date": "Date (BT-2)", "supplier": "Fournisseur", "recipient": "Destinataire",
 		"amount": "Montant TTC", "sha": "SHA-256 des octets envoyés", "state": "État", "attempts": "Dépôts", "n": "N°", "claimed": "Décidé le (horloge de la base)",
 		"finished": "Connu le (horloge de la base)", "started": "Parti le (horloge du programme)", "outcome": "Issue", "flux": "Flux", "answer": "Réponse", "correlation": "Identifiant de corrélation", "history": "Historique", "at": "Le (UTC)",
-		"what": "Quoi", "who": "Qui", "note": "L'empreinte de chaque événement repose sur celle du précédent (events.jsonl). choriste verify contrôle cette archive et nomme ce qui a été modifié.",
+		"what": "Quoi", "who": "Qui", "note": "L'empreinte de chaque événement repose sur celle du précédent (events.jsonl). choriste verify FICHIER nomme ce qui ne concorde pas avec le reste de cette archive ; une archive réécrite en entier n'est décelée que par choriste verify FICHIER --database, qui la compare à l'historique.",
 	},
 }
 
@@ -48,8 +48,8 @@ var evidencePage = template.Must(template.New("summary").Parse(`<!DOCTYPE html>
 <p>{{.W.note}}</p></html>
 `))
 
-// evidenceSummary is the page for people. What others wrote is escaped by the template.
-func evidenceSummary(lang string, id int64, text, state, statut, sum string, attempts []evidenceAttempt, events []ChainedEvent) ([]byte, error) {
+// summary is the page for people, of the other files alone. What others wrote is escaped by the template.
+func (e *evidence) summary(lang string) ([]byte, error) {
 	object := func(s string) (map[string]any, error) {
 		d := json.NewDecoder(bytes.NewReader([]byte(s)))
 		d.UseNumber() // amounts stay as they are
@@ -62,13 +62,14 @@ func evidenceSummary(lang string, id int64, text, state, statut, sum string, att
 		}
 		return m, err
 	}
-	invoice, err := object(text)
+	invoice, err := object(e.invoice)
 	if err != nil {
 		return nil, err
 	}
-	data := map[string]any{"Lang": lang, "W": evidenceWords[lang], "ID": id, "Invoice": invoice, "State": state, "Statut": statut, "SHA256": sum}
+	state, statut := e.stands()
+	data := map[string]any{"Lang": lang, "W": evidenceWords[lang], "ID": e.id, "Invoice": invoice, "State": state, "Statut": statut, "SHA256": hexSum(e.document)}
 	var list, history []map[string]any
-	for _, a := range attempts {
+	for _, a := range e.attempts {
 		m, err := object(a.text)
 		if err != nil {
 			return nil, err
@@ -83,7 +84,7 @@ func evidenceSummary(lang string, id int64, text, state, statut, sum string, att
 		}
 		list = append(list, m)
 	}
-	for _, e := range events {
+	for _, e := range e.events {
 		m, err := object(e.Text)
 		if err != nil {
 			return nil, err
@@ -94,4 +95,25 @@ func evidenceSummary(lang string, id int64, text, state, statut, sum string, att
 	var b bytes.Buffer
 	err = evidencePage.Execute(&b, data)
 	return b.Bytes(), err
+}
+
+// stands is the state to which the last event of the archive led, and the status that was known then: what the database's own check asks, too (verifyInvoices).
+func (e *evidence) stands() (state, statut string) {
+	for _, line := range e.events {
+		var t struct {
+			From   *string        `json:"from_state"`
+			To     *string        `json:"to_state"`
+			Code   string         `json:"reason_code"`
+			Detail map[string]any `json:"detail"`
+		}
+		if json.Unmarshal([]byte(line.Text), &t) != nil || t.To == nil {
+			continue
+		}
+		_, earlier := t.Detail["from_history"]
+		if moved := t.From == nil || *t.From != *t.To; moved || t.Code == "STATUT" && !earlier {
+			state = *t.To
+			statut, _ = t.Detail["statut_courant"].(string)
+		}
+	}
+	return state, statut
 }

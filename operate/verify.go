@@ -3,107 +3,192 @@ package operate
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path"
-	"slices"
-	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Bounds of an archive that is read.
-const (
-	mostArchiveFiles = MostEvidence * 60
-	mostArchiveFile  = 16 << 20
-)
-
-// VerifyArchive reads an archive that WriteEvidence wrote, and names everything in it that is not as it was: nothing is as it should be. It says whether the archive agrees with
-// itself; whether it is the one that was written, the hashes of its events tell (CompareWithDatabase), and its head, when it was announced.
-func VerifyArchive(r io.ReaderAt, size int64) (m Manifest, events map[int64]string, wrong []string) {
-	events = map[int64]string{} // by seq: the hash
-	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return m, nil, []string{"the archive cannot be read: its container was altered, or it is none"}
-	}
-	if len(z.File) > mostArchiveFiles {
-		return m, nil, []string{"the archive holds more files than any that was written"}
-	}
-	files := map[string][]byte{}
-	var names []string
-	for _, f := range z.File {
-		data, err := readFile(f)
-		if err != nil {
-			bad("%s: it cannot be read as it was written", f.Name)
-		}
-		if _, twice := files[f.Name]; twice {
-			bad("%s: it is there twice", f.Name)
-		}
-		files[f.Name] = data
-		names = append(names, f.Name)
-	}
-	manifest := files["manifest.json"]
-	if string(files["manifest.sha256"]) != hexSum(manifest)+"\n" {
-		bad("manifest.json: it is not what manifest.sha256 says")
-	}
-	if err := json.Unmarshal(manifest, &m); err != nil || m.Format != evidenceFormat {
-		bad("manifest.json: it is not that of an evidence file")
-		return m, nil, wrong
-	}
-	var listed []string
-	for _, f := range m.Files {
-		listed = append(listed, f.Name)
-		switch data, there := files[f.Name]; {
-		case !there:
-			bad("%s: it is missing", f.Name)
-		case len(data) != f.Bytes || hexSum(data) != f.SHA256:
-			bad("%s: it was altered", f.Name)
-		}
-	}
-	listed = append(listed, "manifest.json", "manifest.sha256")
-	for _, name := range names {
-		if !slices.Contains(listed, name) {
-			bad("%s: it was added", name)
-		}
-	}
-	var dirs []string
-	for _, f := range m.Files {
-		if dir := path.Dir(f.Name); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-			wrong = append(wrong, verifyInvoice(dir, files, events)...)
-		}
-	}
-	if len(wrong) == 0 && !rebuilt(r, size, listed, files) {
-		bad("the container was altered, around its files")
-	}
-	return m, events, wrong
+// Checked is what VerifyArchive has looked at.
+type Checked struct {
+	Manifest Manifest
+	Events   int
+	Wrong    []string // everything that is not as it was; nothing is as it should be
 }
 
-func readFile(f *zip.File) ([]byte, error) {
-	if f.UncompressedSize64 > mostArchiveFile {
-		return nil, errors.New("larger than any that was written")
+// mostWrong bounds what is named of one archive.
+const mostWrong = 1000
+
+func (c *Checked) bad(format string, args ...any) {
+	switch {
+	case len(c.Wrong) < mostWrong:
+		c.Wrong = append(c.Wrong, fmt.Sprintf(format, args...))
+	case len(c.Wrong) == mostWrong:
+		c.Wrong = append(c.Wrong, "and more")
+	}
+}
+
+// VerifyArchive reads an archive that WriteEvidence wrote, and names everything in it that is not as it was. Without a database it says whether the archive's files agree with each other: whoever
+// knows how it is made can make another one that does. With a database, it says whether the archive is what that one would write, up to the event at which history stood. The error is the
+// database's. In memory are the files of one invoice at a time.
+func VerifyArchive(ctx context.Context, r io.ReaderAt, size int64, db *pgxpool.Pool) (Checked, error) {
+	var c Checked
+	box := openArchive(&c, r, size)
+	if box == nil || !box.manifest() {
+		return c, nil
+	}
+	if db != nil {
+		if err := c.compareHead(ctx, db); err != nil {
+			return c, err
+		}
+	}
+	done := map[string]bool{}
+	for rest := c.Manifest.Files; len(rest) > 0; {
+		dir := path.Dir(rest[0].Name)
+		n := 1
+		for n < len(rest) && path.Dir(rest[n].Name) == dir {
+			n++
+		}
+		if done[dir] {
+			c.bad("%s: its files stand in two places", dir)
+		}
+		done[dir] = true
+		e := box.invoice(dir, rest[:n])
+		if e != nil && db != nil {
+			if err := c.compareInvoice(ctx, db, e); err != nil {
+				return c, err
+			}
+		}
+		rest = rest[n:]
+	}
+	if len(c.Wrong) == 0 && !box.rebuilt() {
+		c.bad("the container was altered, around its files")
+	}
+	return c, nil
+}
+
+// archive is a container of files.
+type archive struct {
+	*Checked
+	r     io.ReaderAt
+	size  int64
+	files map[string]*zip.File
+	order []string
+}
+
+// openArchive reads the list of files. What choriste wrote is not compressed, so that files are never larger than the archive; nil, when it is something else.
+func openArchive(c *Checked, r io.ReaderAt, size int64) *archive {
+	directory := &bounded{r: r, left: mostDirectory}
+	z, err := zip.NewReader(directory, size)
+	if err != nil {
+		c.bad("the archive cannot be read: its container was altered, or it is none")
+		return nil
+	}
+	directory.open = true
+	if len(z.File) > mostArchiveFiles+2 {
+		c.bad("the archive holds more files than any that was written")
+		return nil
+	}
+	a := &archive{Checked: c, r: r, size: size, files: map[string]*zip.File{}}
+	var sum uint64
+	for _, f := range z.File {
+		if f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64 || f.UncompressedSize64 > mostArchiveFile {
+			c.bad("%s: it is compressed, or larger than any that was written", f.Name)
+			return nil
+		}
+		if sum += f.UncompressedSize64; sum > uint64(size) { //nolint:gosec // never negative
+			c.bad("the archive holds more than it has bytes: its container was altered")
+			return nil
+		}
+		if a.files[f.Name] != nil {
+			c.bad("%s: it is there twice", f.Name)
+		}
+		a.files[f.Name] = f
+		a.order = append(a.order, f.Name)
+	}
+	return a
+}
+
+// mostDirectory bounds what a container's list of files takes, in bytes.
+const mostDirectory = 16 << 20
+
+// bounded reads so many bytes and no more, until it is opened.
+type bounded struct {
+	r    io.ReaderAt
+	left int64
+	open bool
+}
+
+func (b *bounded) ReadAt(p []byte, off int64) (int, error) {
+	if !b.open {
+		if b.left -= int64(len(p)); b.left < 0 {
+			return 0, errors.New("the list of files is longer than any that was written")
+		}
+	}
+	return b.r.ReadAt(p, off)
+}
+
+// read returns a file; nil when there is none.
+func (a *archive) read(name string) []byte {
+	f := a.files[name]
+	if f == nil {
+		return nil
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	defer func() { _ = r.Close() }()
-	return io.ReadAll(io.LimitReader(r, mostArchiveFile))
+	data, err := io.ReadAll(io.LimitReader(r, mostArchiveFile))
+	if err != nil {
+		a.bad("%s: it cannot be read as it was written", name)
+	}
+	return data
+}
+
+// manifest reads what the archive should hold, and compares the names with what it holds.
+func (a *archive) manifest() bool {
+	text := a.read("manifest.json")
+	if string(a.read("manifest.sha256")) != hexSum(text)+"\n" {
+		a.bad("manifest.json: it is not what manifest.sha256 says")
+	}
+	m := &a.Manifest
+	if err := json.Unmarshal(text, m); err != nil || m.Format != evidenceFormat {
+		a.bad("manifest.json: it is not that of an evidence file that this version writes (%s)", evidenceFormat)
+		return false
+	}
+	if again, err := m.text(); err != nil || !bytes.Equal(again, text) {
+		a.bad("manifest.json: it holds what none that was written holds")
+	}
+	listed := map[string]bool{"manifest.json": true, "manifest.sha256": true}
+	for _, f := range m.Files {
+		listed[f.Name] = true
+		if a.files[f.Name] == nil {
+			a.bad("%s: it is missing", f.Name)
+		}
+	}
+	for _, name := range a.order {
+		if !listed[name] {
+			a.bad("%s: it was added", name)
+		}
+	}
+	return true
 }
 
 // rebuilt writes the archive again and compares every byte.
-func rebuilt(r io.ReaderAt, size int64, names []string, files map[string][]byte) bool {
-	c := &comparing{r: r}
+func (a *archive) rebuilt() bool {
+	c := &comparing{r: a.r}
 	z := zip.NewWriter(c)
-	for _, name := range names {
-		if addFile(z, name, files[name]) != nil {
+	for _, name := range a.order {
+		if addFile(z, name, a.read(name)) != nil {
 			return false
 		}
 	}
-	return z.Close() == nil && c.at == size
+	return z.Close() == nil && c.at == a.size
 }
 
 // comparing is a writer that takes only what stands at its place.
@@ -119,74 +204,4 @@ func (c *comparing) Write(p []byte) (int, error) {
 	}
 	c.at += int64(len(p))
 	return len(p), nil
-}
-
-// told is what the check needs of an event's text.
-type told struct {
-	Seq           int64  `json:"seq"`
-	Attempt       int    `json:"attempt"`
-	AttemptSHA256 string `json:"attempt_sha256"`
-	AttemptLooks  int    `json:"attempt_looks"`
-	InvoiceSHA256 string `json:"invoice_sha256"`
-}
-
-// verifyInvoice checks what the files of one invoice say of each other.
-func verifyInvoice(dir string, files map[string][]byte, events map[int64]string) (wrong []string) {
-	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	attempts := map[int]string{} // by number: the hash that its last event says
-	looks := map[int]int{}
-	var before told
-	var last string
-	for k, line := range bytes.Split(bytes.TrimSuffix(files[dir+"/events.jsonl"], []byte("\n")), []byte("\n")) {
-		var e ChainedEvent
-		var t told
-		if json.Unmarshal(line, &e) != nil || json.Unmarshal([]byte(e.Text), &t) != nil {
-			bad("%s/events.jsonl: line %d cannot be read", dir, k+1)
-			continue
-		}
-		prior, err := hex.DecodeString(e.Before)
-		if sum := sha256.Sum256(append(prior, e.Text...)); err != nil || hex.EncodeToString(sum[:]) != e.Hash {
-			bad("%s/events.jsonl: event %d was altered", dir, t.Seq)
-		}
-		if t.Seq <= before.Seq || t.Seq == before.Seq+1 && e.Before != last {
-			bad("%s/events.jsonl: event %d does not follow on the one before it", dir, t.Seq)
-		}
-		before, last, events[t.Seq] = t, e.Hash, e.Hash
-		if t.AttemptSHA256 != "" {
-			attempts[t.Attempt], looks[t.Attempt] = t.AttemptSHA256, t.AttemptLooks
-		}
-		if t.InvoiceSHA256 != "" && t.InvoiceSHA256 != hexSum(files[dir+"/invoice.json"]) {
-			bad("%s/invoice.json: it is not what was sent, by event %d", dir, t.Seq)
-		}
-	}
-	for n, sum := range attempts {
-		name := fmt.Sprintf("%s/attempt-%d.json", dir, n)
-		var a struct {
-			Lookups  []json.RawMessage `json:"lookups"`
-			Evidence struct {
-				Exchange string `json:"exchange_sha256"`
-			} `json:"evidence"`
-			SHA256 string `json:"sha256"`
-		}
-		if json.Unmarshal(files[name], &a) != nil || len(a.Lookups) == looks[n] && hexSum(files[name]) != sum {
-			bad("%s: it is not what history says", name)
-		}
-		exchange := fmt.Sprintf("%s/exchange-%d.json", dir, n)
-		if x, there := files[exchange]; there && hexSum(x) != a.Evidence.Exchange {
-			bad("%s: it is not the exchange of this attempt", exchange)
-		}
-		if a.SHA256 != documentSum(dir, files) {
-			bad("%s/document: it is not what attempt %d sent", dir, n)
-		}
-	}
-	return wrong
-}
-
-func documentSum(dir string, files map[string][]byte) string {
-	for name, data := range files {
-		if strings.HasPrefix(name, dir+"/document.") {
-			return hexSum(data)
-		}
-	}
-	return ""
 }

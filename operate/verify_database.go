@@ -1,13 +1,9 @@
 package operate
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,7 +15,7 @@ type Verified struct {
 	Events    int64        `json:"events"`
 	Attempts  int64        `json:"attempts"`
 	Invoices  int64        `json:"invoices"`
-	Exchanges int64        `json:"exchanges"`
+	Exchanges int64        `json:"exchanges"` // that are there
 	Head      EvidenceHead `json:"head"`
 }
 
@@ -37,9 +33,11 @@ func VerifyDatabase(ctx context.Context, db *pgxpool.Pool, anchor EvidenceHead, 
 	if !all {
 		return v, ErrSeesPart
 	}
-	if err := v.events(ctx, db, anchor, bad); err != nil {
+	c := chainCheck{bad: bad, anchors: []anchored{{anchor, "that was announced: history was written anew before it"}}}
+	if err := c.run(ctx, db); err != nil {
 		return v, err
 	}
+	v.Events, v.Head = c.events, c.head
 	for _, check := range []struct {
 		count *int64
 		sql   string
@@ -51,74 +49,43 @@ func VerifyDatabase(ctx context.Context, db *pgxpool.Pool, anchor EvidenceHead, 
 			return v, err
 		}
 	}
-	return v, v.exchanges(ctx, db, bad)
+	if err := v.exchanges(ctx, db, bad); err != nil {
+		return v, err
+	}
+	return v, strangeExchanges(ctx, db, bad)
 }
 
 // page is how many rows are read at once, each page within the time that one statement has.
 const page = 200
 
-func (v *Verified) events(ctx context.Context, db *pgxpool.Pool, anchor EvidenceHead, bad func(string)) error {
-	var before []byte
-	known := true // the hash before the next event
-	for {
-		rows, err := db.Query(ctx, `
-			SELECT e.seq, e.id, coalesce(e.invoice_id, 0), e.hash, chorus.event_text(e), coalesce(e.detail ->> 'sha256', ''), coalesce((e.detail ->> 'seq')::bigint, 0)
-			FROM chorus.events e WHERE e.seq > $1 ORDER BY e.seq LIMIT $2`, v.Head.Seq, page)
-		if err != nil {
-			return err
-		}
-		n := 0
-		var seq, id, invoice, sealedSeq int64
-		var hash []byte
-		var text, sealed string
-		_, err = pgx.ForEachRow(rows, []any{&seq, &id, &invoice, &hash, &text, &sealed, &sealedSeq}, func() error {
-			n++
-			if seq == v.Head.Seq+2 {
-				bad(fmt.Sprintf("event %d was removed", v.Head.Seq+1))
-			} else if seq > v.Head.Seq+1 {
-				bad(fmt.Sprintf("events %d to %d were removed", v.Head.Seq+1, seq-1))
-			}
-			known = known && seq == v.Head.Seq+1
-			sum := sha256.Sum256(append(bytes.Clone(before), text...))
-			if known && !bytes.Equal(sum[:], hash) || hash == nil {
-				bad(fmt.Sprintf("event %d (id %d, invoice %d) was altered or inserted", seq, id, invoice))
-			}
-			if seq == anchor.Seq && hex.EncodeToString(hash) != anchor.SHA256 {
-				bad(fmt.Sprintf("event %d does not have the hash that was announced: history was written anew before it", seq))
-			}
-			before, known = bytes.Clone(hash), true
-			v.Events++
-			v.Head = EvidenceHead{seq, hex.EncodeToString(hash)}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if n < page {
-			break
-		}
-	}
-	if anchor.Seq > v.Head.Seq {
-		bad(fmt.Sprintf("events %d to %d were removed", v.Head.Seq+1, anchor.Seq))
-	}
-	return nil
-}
-
 // Each of these gives, beyond an id, at most so many rows: the id, and what is wrong with it or null. What nobody has numbered yet is left for the next time.
+//
+// Of an attempt, every event that names it must have hashed one of the texts that it can have had (chorus.attempt_texts), and the last one the text of today. Of an invoice, its state is where
+// its last move led, and its status what its last move or news of a status said.
 const (
 	verifyAttempts = `
 		SELECT i.id, string_agg(w.text, '; ')
 		FROM (SELECT id FROM chorus.invoices WHERE id > $1 AND attempt_no > 0 ORDER BY id LIMIT $2) i
 		LEFT JOIN LATERAL (
 		    SELECT CASE
-		        WHEN e.seq IS NULL AND NOT EXISTS (SELECT FROM chorus.events u WHERE u.invoice_id = i.id AND u.attempt = a.n AND u.seq IS NULL) THEN format('attempt %s of invoice %s was inserted', a.n, i.id)
-		        WHEN e.attempt_sha256 <> sha256(convert_to(chorus.attempt_text(i.id, a.n, e.attempt_looks), 'UTF8'))
-		             AND NOT EXISTS (SELECT FROM chorus.events u WHERE u.invoice_id = i.id AND u.attempt = a.n AND u.seq IS NULL) THEN format('attempt %s of invoice %s was altered', a.n, i.id)
+		        WHEN h.named IS NULL AND NOT h.waiting THEN format('attempt %s of invoice %s was inserted', a.n, i.id)
+		        WHEN h.strange IS NOT NULL THEN format('attempt %s of invoice %s was altered: event %s says otherwise', a.n, i.id, h.strange)
+		        WHEN NOT h.latest AND NOT h.waiting THEN format('attempt %s of invoice %s was altered: event %s says otherwise', a.n, i.id, h.named)
 		    END AS text
 		    FROM chorus.attempts a
-		    LEFT JOIN LATERAL (
-		        SELECT * FROM chorus.events x WHERE x.invoice_id = i.id AND x.attempt = a.n AND x.attempt_sha256 IS NOT NULL ORDER BY x.id DESC LIMIT 1
-		    ) e ON true
+		    CROSS JOIN LATERAL (
+		        SELECT max(x.seq) FILTER (WHERE x.attempt_sha256 IS NOT NULL) AS named,
+		               coalesce(bool_or(x.seq IS NULL), false) AS waiting,
+		               min(x.seq) FILTER (WHERE NOT x.now AND NOT EXISTS (
+		                   SELECT FROM chorus.attempt_texts(i.id, a.n, x.attempt_looks) t WHERE sha256(convert_to(t, 'UTF8')) = x.attempt_sha256)) AS strange,
+		               (array_agg(x.now ORDER BY x.seq DESC) FILTER (WHERE x.now IS NOT NULL))[1] AS latest
+		        FROM (
+		            SELECT e.seq, e.attempt_looks, e.attempt_sha256,
+		                   e.attempt_sha256 = sha256(convert_to(chorus.attempt_text(i.id, a.n, e.attempt_looks), 'UTF8')) AS now
+		            FROM chorus.events e
+		            WHERE e.invoice_id = i.id AND e.attempt = a.n
+		        ) x
+		    ) h
 		    WHERE a.invoice_id = i.id
 		    UNION ALL
 		    SELECT format('attempt %s of invoice %s was removed', x.attempt, i.id)
@@ -135,7 +102,15 @@ const (
 		    WHEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = x.id AND e.invoice_sha256 <> sha256(convert_to(chorus.invoice_text(x.id), 'UTF8')))
 		         THEN format('invoice %s was altered', x.id)
 		    WHEN NOT chorus.document_intact(x.id) THEN format('the document of invoice %s was altered', x.id)
-		    WHEN i.state <> (SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = x.id AND e.to_state IS NOT NULL ORDER BY e.id DESC LIMIT 1) THEN format('the state of invoice %s was altered', x.id)
+		    WHEN i.state <> (SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = x.id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1)
+		         THEN format('the state of invoice %s was altered', x.id)
+		    WHEN i.statut_courant IS DISTINCT FROM (
+		        SELECT e.detail ->> 'statut_courant'
+		        FROM chorus.events e
+		        WHERE e.invoice_id = x.id AND (e.to_state IS DISTINCT FROM e.from_state OR e.reason_code = 'STATUT' AND NOT e.detail ? 'from_history')
+		        ORDER BY e.id DESC
+		        LIMIT 1
+		    ) THEN format('the status of invoice %s was altered', x.id)
 		END
 		FROM (
 		    SELECT id FROM generate_series($1::bigint + 1, least($1 + $2, greatest((SELECT max(id) FROM chorus.invoices), (SELECT max(invoice_id) FROM chorus.events)))) AS id
@@ -192,8 +167,10 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 		var younger bool
 		if _, err := pgx.ForEachRow(rows, []any{&after, &invoice, &attempt, &sum, &packed, &younger}, func() error {
 			n++
-			v.Exchanges++
 			text, err := unpack(packed)
+			if packed != nil {
+				v.Exchanges++
+			}
 			switch {
 			case packed == nil && younger:
 				bad(fmt.Sprintf("the exchange of attempt %d of invoice %d was removed", attempt, invoice))
@@ -210,17 +187,33 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 	}
 }
 
-// CompareWithDatabase names the events of an archive that the database does not have with this hash.
-func CompareWithDatabase(ctx context.Context, db *pgxpool.Pool, events map[int64]string) (wrong []string, err error) {
-	for seq, hash := range events {
-		var same bool
-		if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM chorus.events WHERE seq = $1 AND encode(hash, 'hex') = $2)`, seq, hash).Scan(&same); err != nil {
-			return nil, err
+// strangeExchanges names what is kept of deposits that no attempt tells of.
+func strangeExchanges(ctx context.Context, db *pgxpool.Pool, bad func(string)) error {
+	for after := uuid.Nil; ; {
+		rows, err := db.Query(ctx, `
+			SELECT x.attempt_id, x.invoice_id, coalesce(a.invoice_id = x.invoice_id AND a.evidence ? 'exchange_sha256', false)
+			FROM chorus.exchanges x
+			LEFT JOIN chorus.attempts a ON a.id = x.attempt_id
+			WHERE x.attempt_id > $1
+			ORDER BY x.attempt_id
+			LIMIT $2`, after, page)
+		if err != nil {
+			return err
 		}
-		if !same {
-			wrong = append(wrong, fmt.Sprintf("event %d: the database that was asked does not have it with this hash", seq))
+		n := 0
+		var invoice int64
+		var known bool
+		if _, err := pgx.ForEachRow(rows, []any{&after, &invoice, &known}, func() error {
+			n++
+			if !known {
+				bad(fmt.Sprintf("the exchange of attempt %s of invoice %d was inserted", after, invoice))
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if n < page {
+			return nil
 		}
 	}
-	slices.Sort(wrong)
-	return wrong, nil
 }

@@ -82,7 +82,7 @@ func TestAHeartbeatThatLiesVouchesForNothing(t *testing.T) {
 			exec(`UPDATE chorus.installation SET created_at = created_at + interval '1 day'`)
 			for _, x := range c.steps {
 				if x.worker == "" {
-					exec(event, x.at)
+					storetest.Forge(t, db.URL, event, x.at)
 				} else {
 					exec(beat, x.worker, x.at)
 				}

@@ -135,6 +135,7 @@ func TestTheWorkersLoginCannotRewriteHistory(t *testing.T) {
 	suspect := row(7, planted{set: `state = 'received', lookup_first = true`})
 	waiting := row(8, planted{set: `state = 'ready'`})
 	gone := row(9, planted{outcome: "ACCEPTED", set: `state = 'rejected'`})
+	forgotten := row(10, planted{outcome: "OWNER_LOST", set: `state = 'in_doubt', in_doubt_since = now(), reason_code = 'OWNER_LOST'`})
 
 	const attempt = `UPDATE chorus.attempts SET %s WHERE invoice_id = $1`
 	const invoice = `UPDATE chorus.invoices SET %s WHERE id = $1`
@@ -192,9 +193,11 @@ func TestTheWorkersLoginCannotRewriteHistory(t *testing.T) {
 		{"two look-ups at once", lost, attempt, `evidence = jsonb_set(evidence, '{lookups}', (evidence -> 'lookups') || '[{"absent": true}, {"absent": true}]')`, "CH003"},
 		{"look-ups of another kind", lost, attempt, `evidence = jsonb_set(evidence, '{lookups}', '{}')`, "CH003"},
 		{"no evidence at all", lost, attempt, `evidence = 'null'`, "CH003"},
-		{"evidence is added", held, attempt, `evidence = evidence || '{"status": 200}'`, ""},
-		{"evidence is changed", held, attempt, `evidence = evidence || '{"status": 500}'`, "CH003"},
-		{"evidence within evidence is changed", held, attempt, `evidence = evidence || '{"status": {"was": 200}}'`, "CH003"},
+		{"evidence is added to an outcome", held, attempt, `evidence = evidence || '{"status": 200}'`, "CH003"},
+		{"a flux is added to an outcome", held, attempt, `numero_flux_depot = 'CPP9'`, "CH003"},
+		{"evidence comes with a late outcome", forgotten, attempt, `outcome = 'AMBIGUOUS', evidence = evidence || '{"status": 200}'`, ""},
+		{"evidence is changed", forgotten, attempt, `evidence = evidence || '{"status": 500}'`, "CH003"},
+		{"evidence within evidence is changed", forgotten, attempt, `evidence = evidence || '{"status": {"was": 200}}'`, "CH003"},
 
 		{"an attempt that has ended before it began", waiting, `INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, finished_at, outcome)
 			VALUES (gen_random_uuid(), $1, 1, 'w', 'new', 'x', 'e', now(), now(), now(), '%s')`, "NOT_SENT", "CH003"},

@@ -124,10 +124,7 @@ func TestUnreadableRows(t *testing.T) {
 			t.Errorf("show %d: %v", id, err)
 		}
 	}
-	if _, err := owner.Exec(t.Context(), `
-		INSERT INTO chorus.events (invoice_id, actor, at, detail) VALUES ($1, 'x', 'infinity', $2::text::jsonb)`, good, nested(6_000)); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Forge(t, db.URL, `INSERT INTO chorus.events (invoice_id, actor, at, detail) VALUES ($1, 'x', 'infinity', $2::text::jsonb)`, good, nested(6_000))
 	for {
 		if n, err := s.Announce(t.Context()); err != nil {
 			t.Fatal(err)

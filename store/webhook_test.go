@@ -29,12 +29,10 @@ func claimed(t *testing.T, db *storetest.Database, c store.WebhookConfig) *store
 // Many events that are none of an endpoint's are passed by, in steps, and the one after them is found.
 func TestNextEventAmongManyOfOthers(t *testing.T) {
 	db := storetest.New(t)
-	if _, err := as(t, db.URL).Exec(t.Context(), `
+	storetest.Forge(t, db.URL, `
 		INSERT INTO chorus.events (seq, actor, reason_code, detail)
 		SELECT n, 'test', 'PAUSED', jsonb_build_object('account', CASE WHEN n IN (3, 24000) THEN 'mine' ELSE 'other' END)
-		FROM generate_series(1, 25000) n`); err != nil {
-		t.Fatal(err)
-	}
+		FROM generate_series(1, 25000) n`)
 	st := claimed(t, db, store.WebhookConfig{Name: "w", Account: "mine", Events: []string{"account.*"}})
 	for _, seq := range []int64{3, 24000} {
 		next, err := st.NextEvent(t.Context(), "w", 7, time.Minute)
@@ -79,12 +77,10 @@ func TestDueWebhooks(t *testing.T) {
 	}
 	happens := func(account string, n int) {
 		t.Helper()
-		if _, err := as(t, db.URL).Exec(t.Context(), `
+		storetest.Forge(t, db.URL, `
 			INSERT INTO chorus.events (seq, actor, reason_code, detail)
 			SELECT coalesce((SELECT max(seq) FROM chorus.events), 0) + k, 'test', 'PAUSED', jsonb_build_object('account', $1::text)
-			FROM generate_series(1, $2) k`, account, n); err != nil {
-			t.Fatal(err)
-		}
+			FROM generate_series(1, $2) k`, account, n)
 	}
 	happens("other", 3)
 	if got := due(names...); !slices.Equal(got, []string{"all"}) {
@@ -111,9 +107,7 @@ func TestDueWebhooks(t *testing.T) {
 // A job that has lost its endpoint, to another job, a pause or a replay, moves nothing any more.
 func TestWebhookJobsThatLostTheirClaim(t *testing.T) {
 	db := storetest.New(t)
-	if _, err := as(t, db.URL).Exec(t.Context(), `INSERT INTO chorus.events (seq, actor, reason_code) SELECT n, 'test', 'QUARANTINE' FROM generate_series(1, 5) n`); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Forge(t, db.URL, `INSERT INTO chorus.events (seq, actor, reason_code) SELECT n, 'test', 'QUARANTINE' FROM generate_series(1, 5) n`)
 	st, op := claimed(t, db, store.WebhookConfig{Name: "w"}), store.New(as(t, db.OperatorURL))
 	wait := func(int) time.Duration { return 0 }
 	if _, err := st.NextEvent(t.Context(), "w", 8, time.Minute); !errors.Is(err, store.ErrGone) {

@@ -145,7 +145,7 @@ var databases = []oddDatabase{
 	}},
 	{name: "no River", code: "RIVER_MISSING", but: "migrate", address: changed(`DROP SCHEMA river CASCADE -- %I`)},
 	{name: "River moved on", code: "RIVER_VERSION", but: "migrate", address: changed(`INSERT INTO river.river_migration (line, version) VALUES ('main', 99) -- %I`)},
-	{name: "a copy by logical replication", code: "SEQUENCE_BEHIND", address: changed(`INSERT INTO chorus.events (id, actor) OVERRIDING SYSTEM VALUE VALUES (1000000, 'copy') -- %I`)},
+	{name: "a copy by logical replication", code: "SEQUENCE_BEHIND", address: changed(`SELECT set_config('session_replication_role', 'replica', true); INSERT INTO chorus.events (id, actor) OVERRIDING SYSTEM VALUE VALUES (1000000, 'copy') -- %I`)},
 	{name: "a newer schema", code: "MIGRATION_NEWER", address: changed(`INSERT INTO chorus.goose_db_version (version_id, is_applied) VALUES (999, true) -- %I`)},
 	{name: "no schema", code: "MIGRATION_PENDING", but: "migrate", address: made(``)},
 	{name: "an application's login", code: "DATABASE_ROLE", but: "migrate", address: func(c *clinic) (string, string) { return c.db.AppURL, c.db.URL }},

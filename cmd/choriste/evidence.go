@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -77,7 +79,7 @@ func (c evidenceCmd) invoices(a *app, st *store.Store) ([]int64, error) {
 
 type verifyCmd struct {
 	File     string `arg:"" optional:"" help:"An archive that choriste evidence wrote."`
-	Database bool   `help:"Check history, attempts, invoices and exchanges in the database; with FILE, compare its events with the database instead."`
+	Database bool   `help:"Check history, attempts, invoices and exchanges in the database; with FILE, compare the whole of FILE with what the database would write instead."`
 	Head     string `help:"With --database: a head that was announced, as SEQ:SHA256, in the log or in an archive." placeholder:"SEQ:SHA256"`
 }
 
@@ -127,19 +129,19 @@ func (c verifyCmd) archive(a *app) error {
 	if err != nil {
 		return err
 	}
-	m, events, wrong := operate.VerifyArchive(f, info.Size())
+	var db *pgxpool.Pool
 	if c.Database {
 		st, err := a.store()
 		if err != nil {
 			return err
 		}
-		more, err := operate.CompareWithDatabase(a.ctx, st.Pool(), events)
-		if err != nil {
-			return err
-		}
-		wrong = append(wrong, more...)
+		db = st.Pool()
 	}
-	for _, text := range wrong {
+	checked, err := operate.VerifyArchive(a.ctx, f, info.Size(), db)
+	if err != nil {
+		return err
+	}
+	for _, text := range checked.Wrong {
 		if a.json {
 			err = a.print(map[string]string{"wrong": text})
 		} else {
@@ -149,10 +151,35 @@ func (c verifyCmd) archive(a *app) error {
 			return err
 		}
 	}
-	if len(wrong) == 0 && !a.json {
-		a.printf("all is as it was: %d files, %d events, written %s by %s\n", len(m.Files), len(events), store.Stamp(m.Made), m.By)
+	if len(checked.Wrong) > 0 {
+		return differs(len(checked.Wrong))
 	}
-	return differs(len(wrong))
+	m := checked.Manifest
+	if a.json {
+		return a.print(map[string]any{"files": len(m.Files), "events": checked.Events, "made_at": m.Made, "made_by": m.By, "head": m.Head, "compared_with_database": c.Database})
+	}
+	words := verifyWords[a.lang].files
+	if c.Database {
+		words = verifyWords[a.lang].database
+	}
+	a.printf(words, len(m.Files), checked.Events, store.Stamp(m.Made), m.By, m.Head.Seq, m.Head.SHA256)
+	return nil
+}
+
+// verifyWords say what a check of an archive has found in order, and what that proves. The arguments are the files, the events, when, by whom, and the head.
+var verifyWords = map[string]struct{ files, database string }{
+	"en": {
+		"the files agree with each other: %d files, %d events, written %s by %s; history stood at event %d, %s\n" +
+			"This finds what was altered afterwards. It does not prove that choriste wrote the archive: somebody who knows how can write another one that agrees with itself. choriste verify FILE --database compares it with the history.\n",
+		"all is as it was: %d files, %d events, written %s by %s; the database says the same, up to event %d, %s\n" +
+			"This proves as much as that database does: choriste verify --database --head SEQ:SHA256 checks it against a head that was kept elsewhere.\n",
+	},
+	"fr": {
+		"les fichiers concordent entre eux : %d fichiers, %d événements, écrits le %s par %s ; l'historique en était à l'événement %d, %s\n" +
+			"Ce contrôle décèle ce qui a été modifié après coup. Il ne prouve pas que choriste a écrit l'archive : qui sait comment elle est faite peut en écrire une autre, cohérente elle aussi. choriste verify FICHIER --database la compare à l'historique.\n",
+		"tout est resté tel quel : %d fichiers, %d événements, écrits le %s par %s ; la base dit la même chose, jusqu'à l'événement %d, %s\n" +
+			"Cela prouve autant que cette base : choriste verify --database --head SEQ:SHA256 la confronte à une empreinte gardée ailleurs.\n",
+	},
 }
 
 func differs(wrong int) error {

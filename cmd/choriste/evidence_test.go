@@ -40,7 +40,7 @@ func sentInvoices(t *testing.T) *storetest.Database {
 		t.Fatal(err)
 	}
 	// Its first day is over, so that it is sealed.
-	query(t, db.URL, `INSERT INTO chorus.events (at, actor, reason_code) VALUES (clock_timestamp() - interval '25 hours', 'test', 'RESUMED') RETURNING id::text`)
+	storetest.Forge(t, db.URL, `INSERT INTO chorus.events (at, actor, reason_code) VALUES (clock_timestamp() - interval '25 hours', 'test', 'RESUMED')`)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -75,8 +75,13 @@ func TestEvidence(t *testing.T) {
 	said(t, db.OperatorURL, 1, "is there already", "evidence", "1", "-o", file)
 	both := filepath.Join(t.TempDir(), "both.zip")
 	said(t, db.OperatorURL, 0, "2 invoices, 14 files", "evidence", "number:F-2026-09*", "-o", both)
-	said(t, "", 0, "all is as it was: 7 files", "verify", file)
+	said(t, "", 0, "the files agree with each other: 7 files", "verify", file)
+	said(t, "", 0, "It does not prove that choriste wrote the archive", "verify", file)
+	said(t, "", 0, "Il ne prouve pas que choriste a écrit l'archive", "verify", file, "--lang", "fr")
 	said(t, db.OperatorURL, 0, "all is as it was: 14 files", "verify", both, "--database")
+	said(t, db.OperatorURL, 0, "Cela prouve autant que cette base", "verify", both, "--database", "--lang", "fr")
+	said(t, db.OperatorURL, 0, `"compared_with_database":true`, "verify", both, "--database", "--json")
+	said(t, db.ReaderURL, 1, "does not have the rights of chorus_operator", "verify", both, "--database")
 	if got := query(t, db.URL, `SELECT actor FROM chorus.events WHERE reason_code = 'EVIDENCE_READ' AND invoice_id = 1`); len(got) != 2 {
 		t.Errorf("who has read is in history %d times, wanted 2", len(got))
 	}
@@ -99,7 +104,7 @@ func TestEvidence(t *testing.T) {
 	for at := 0; at < len(good); at += 13 {
 		bad := bytes.Clone(good)
 		bad[at] ^= 0x20
-		if _, _, wrong := operate.VerifyArchive(bytes.NewReader(bad), int64(len(bad))); len(wrong) == 0 {
+		if checked, err := operate.VerifyArchive(t.Context(), bytes.NewReader(bad), int64(len(bad)), nil); err != nil || len(checked.Wrong) == 0 {
 			t.Fatalf("byte %d was altered, and nothing is said", at)
 		}
 	}
@@ -133,14 +138,15 @@ func TestEvidence(t *testing.T) {
 		{`UPDATE chorus.exchanges SET exchange = 'x' WHERE invoice_id = 1`, "the exchange of attempt 1 of invoice 1 was altered"},
 		{`DELETE FROM chorus.exchanges WHERE invoice_id = 2`, "the exchange of attempt 1 of invoice 2 was removed"},
 		// History written anew from its beginning agrees with itself, and not with what was announced.
-		{`DELETE FROM chorus.events WHERE reason_code = 'SEALED'; UPDATE chorus.events SET seq = NULL, hash = NULL, actor = 'nobody'; SELECT chorus.number_events(1000)`, "history was written anew"},
+		{`DELETE FROM chorus.chain; DELETE FROM chorus.events WHERE reason_code = 'SEALED'; UPDATE chorus.events SET seq = NULL, hash = NULL, actor = 'nobody'; SELECT chorus.number_events(1000)`, "history was written anew"},
+		{`DELETE FROM chorus.chain; UPDATE chorus.events SET seq = NULL, hash = NULL, actor = 'nobody'; SELECT chorus.number_events(1000)`, "(SEALED) announced another hash of event "},
 	} {
 		script(t, db, `CREATE SCHEMA kept; CREATE TABLE kept.i AS TABLE chorus.invoices; CREATE TABLE kept.a AS TABLE chorus.attempts; CREATE TABLE kept.e AS TABLE chorus.events;
-			CREATE TABLE kept.x AS TABLE chorus.exchanges; SET LOCAL session_replication_role = replica; `+c.sql)
+			CREATE TABLE kept.x AS TABLE chorus.exchanges; CREATE TABLE kept.c AS TABLE chorus.chain; SET LOCAL session_replication_role = replica; `+c.sql)
 		said(t, db.OperatorURL, 1, c.want, "verify", "--database", "--head", sealed)
-		script(t, db, `SET LOCAL session_replication_role = replica; DELETE FROM chorus.exchanges; DELETE FROM chorus.events; DELETE FROM chorus.attempts; DELETE FROM chorus.invoices;
+		script(t, db, `SET LOCAL session_replication_role = replica; DELETE FROM chorus.exchanges; DELETE FROM chorus.chain; DELETE FROM chorus.events; DELETE FROM chorus.attempts; DELETE FROM chorus.invoices;
 			INSERT INTO chorus.invoices OVERRIDING SYSTEM VALUE TABLE kept.i; INSERT INTO chorus.attempts TABLE kept.a; INSERT INTO chorus.events OVERRIDING SYSTEM VALUE TABLE kept.e;
-			INSERT INTO chorus.exchanges TABLE kept.x; DROP SCHEMA kept CASCADE`)
+			INSERT INTO chorus.exchanges TABLE kept.x; INSERT INTO chorus.chain TABLE kept.c; DROP SCHEMA kept CASCADE`)
 	}
 	said(t, db.OperatorURL, 0, "history stands at event", "verify", "--database", "--head", sealed)
 	for _, args := range []string{"", "--head 1:00 --database", "--head x --database", "--head " + sealed} {

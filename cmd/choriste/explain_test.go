@@ -130,13 +130,13 @@ func planted(t *testing.T, set string) *storetest.Database {
 		`ALTER TABLE chorus.invoices DISABLE TRIGGER USER`,
 		`UPDATE chorus.invoices SET ` + set,
 		`ALTER TABLE chorus.invoices ENABLE TRIGGER USER`,
-		`INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
-		 SELECT id, 'test', 'deposited', state, reason_code, jsonb_strip_nulls(jsonb_build_object('reason', reason, 'statut_courant', statut_courant)) FROM chorus.invoices`,
 	} {
 		if _, err := owner.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
+	storetest.Forge(t, db.URL, `INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+		SELECT id, 'test', 'deposited', state, reason_code, jsonb_strip_nulls(jsonb_build_object('reason', reason, 'statut_courant', statut_courant)) FROM chorus.invoices`)
 	return db
 }
 
