@@ -31,21 +31,21 @@ $$;
 -- Every text that an attempt can have had when it had so many look-ups: as it is now; while nobody knew how it would end; and, where its worker was heard of late, while that one was
 -- taken for lost (attempts_before_update allows no more). Whoever changes an attempt changes all three, and so each event that names it tells.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer) RETURNS SETOF text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
-    SELECT (chorus.attempt_text(p_invoice, p_n, p_looks)::jsonb || w.was)::text
-    FROM chorus.attempts a, LATERAL (
-        SELECT '{}'::jsonb AS was
-        UNION ALL
-        SELECT '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}'
-        UNION ALL
-        SELECT jsonb_build_object('finished_at', (e.detail ->> 'lost_at')::timestamptz, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
-                                  'evidence', CASE WHEN a.evidence ? 'since' THEN jsonb_build_object('since', a.evidence -> 'since') ELSE '{}' END)
-        FROM chorus.events e
-        WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at'
-    ) w
-    WHERE a.invoice_id = p_invoice AND a.n = p_n
-$$;
+CREATE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer) RETURNS text[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+    now  CONSTANT jsonb := chorus.attempt_text(p_invoice, p_n, p_looks);
+    lost timestamptz;
+BEGIN
+    SELECT (e.detail ->> 'lost_at')::timestamptz INTO lost
+    FROM chorus.events e
+    WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at';
+    RETURN ARRAY[
+        now::text,
+        (now || '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}')::text,
+        (now || jsonb_build_object('finished_at', lost, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
+                                   'evidence', CASE WHEN now -> 'evidence' ? 'since' THEN jsonb_build_object('since', now #> '{evidence,since}') ELSE '{}' END))::text];
+END $$;
 -- +goose StatementEnd
 
 -- What never changes of an invoice that was sent. The document is in it by its hash.

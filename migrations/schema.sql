@@ -1756,25 +1756,25 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer)
- RETURNS SETOF text
- LANGUAGE sql
+ RETURNS text[]
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
-    SELECT (chorus.attempt_text(p_invoice, p_n, p_looks)::jsonb || w.was)::text
-    FROM chorus.attempts a, LATERAL (
-        SELECT '{}'::jsonb AS was
-        UNION ALL
-        SELECT '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}'
-        UNION ALL
-        SELECT jsonb_build_object('finished_at', (e.detail ->> 'lost_at')::timestamptz, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
-                                  'evidence', CASE WHEN a.evidence ? 'since' THEN jsonb_build_object('since', a.evidence -> 'since') ELSE '{}' END)
-        FROM chorus.events e
-        WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at'
-    ) w
-    WHERE a.invoice_id = p_invoice AND a.n = p_n
-$function$
+DECLARE
+    now  CONSTANT jsonb := chorus.attempt_text(p_invoice, p_n, p_looks);
+    lost timestamptz;
+BEGIN
+    SELECT (e.detail ->> 'lost_at')::timestamptz INTO lost
+    FROM chorus.events e
+    WHERE e.invoice_id = p_invoice AND e.attempt = p_n AND e.reason_code = 'OUTCOME' AND e.detail ? 'lost_at';
+    RETURN ARRAY[
+        now::text,
+        (now || '{"finished_at": null, "outcome": null, "numero_flux_depot": null, "evidence": {}}')::text,
+        (now || jsonb_build_object('finished_at', lost, 'outcome', 'OWNER_LOST', 'numero_flux_depot', NULL,
+                                   'evidence', CASE WHEN now -> 'evidence' ? 'since' THEN jsonb_build_object('since', now #> '{evidence,since}') ELSE '{}' END))::text];
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.attempts_after_insert()

@@ -77,7 +77,7 @@ func (c *Checked) compareAttempts(ctx context.Context, db *pgxpool.Pool, e *evid
 		}
 		var same, kept bool
 		err := db.QueryRow(ctx, `
-			SELECT EXISTS (SELECT FROM chorus.attempt_texts($1, $2, $3) x WHERE x = $4),
+			SELECT coalesce($4 = ANY (chorus.attempt_texts($1, $2, $3)), false),
 			       EXISTS (SELECT FROM chorus.exchanges x JOIN chorus.attempts a ON a.id = x.attempt_id WHERE a.invoice_id = $1 AND a.n = $2)`,
 			e.id, a.n, len(t.Lookups), a.text).Scan(&same, &kept)
 		if err != nil {

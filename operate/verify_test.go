@@ -73,7 +73,7 @@ func (c *chronicle) exec(sql string) {
 	sum := sha256.Sum256([]byte(exchangeText))
 	sql = strings.NewReplacer(":x", fmt.Sprintf(`'\x%x'`, b.Bytes()), ":s", "'"+hex.EncodeToString(sum[:])+"'").Replace(sql)
 	for _, q := range []string{sql, `SELECT chorus.number_events(1000)`} {
-		if _, err := c.owner.Exec(c.Context(), q); err != nil {
+		if _, err := c.owner.Exec(c.Context(), q, pgx.QueryExecModeSimpleProtocol); err != nil {
 			c.Fatalf("%s: %v", q, err)
 		}
 	}
@@ -317,6 +317,11 @@ func TestVerifyDatabaseNames(t *testing.T) {
 		"a status is altered": {
 			sql:  `UPDATE chorus.invoices SET statut_courant = 'MISE_EN_PAIEMENT'`,
 			want: "the status of invoice 1 was altered",
+		},
+		"an exchange is removed, and an older one was deleted because of its age": {
+			sql:   `DELETE FROM chorus.exchanges`,
+			after: `CREATE FUNCTION chorus.forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO chorus.events (actor, reason_code, detail) VALUES ('w', 'EXCHANGES_FORGOTTEN', jsonb_build_object('count', 0, 'until', clock_timestamp())); END $$; SELECT chorus.forget()`,
+			want:  "1 old exchanges are missing, and history tells of 0 that were deleted",
 		},
 		"an exchange is inserted": {
 			sql:  `INSERT INTO chorus.exchanges (attempt_id, invoice_id, exchange) VALUES (gen_random_uuid(), 1, 'x')`,

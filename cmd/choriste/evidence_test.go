@@ -157,4 +157,5 @@ func TestEvidence(t *testing.T) {
 	script(t, db, `INSERT INTO chorus.accounts (name) VALUES ('lyon'); INSERT INTO chorus.logins (login, account) SELECT usename, 'lyon' FROM pg_user WHERE pg_has_role(usename, 'chorus_operator', 'MEMBER') AND NOT usesuper`)
 	said(t, db.OperatorURL, 1, "there is no invoice 1", "evidence", "1", "-o", filepath.Join(t.TempDir(), "x.zip"))
 	said(t, db.OperatorURL, 1, "this login sees some accounts only", "verify", "--database")
+	said(t, db.OperatorURL, 1, "1: the database that was asked has no such invoice, or does not show it to this login", "verify", both, "--database")
 }
