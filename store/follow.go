@@ -502,7 +502,7 @@ func (s *Store) Search(ctx context.Context, account string) (may, broken bool, c
 	err = s.pool.QueryRow(ctx, `
 		SELECT coalesce(can_search, true), assumption_broken_at IS NOT NULL,
 		       (
-		           SELECT coalesce(min(CASE WHEN b.state = 'open' THEN 0 ELSE extract(epoch FROM clock_timestamp() - greatest(least(b.failed_at, clock_timestamp()), stepped_at)) END), 1e9)
+		           SELECT coalesce(min(CASE WHEN b.state = 'open' OR b.failed_at > clock_timestamp() THEN 0 ELSE extract(epoch FROM clock_timestamp() - greatest(b.failed_at, stepped_at)) END), 1e9)
 		           FROM chorus.breakers b
 		           WHERE b.key = ANY (behind)
 		       )::float8
