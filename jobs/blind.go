@@ -21,7 +21,11 @@ func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, st
 	if crash.Mutant(crash.NoWitness) {
 		return f, nil
 	}
-	known, err := j.Store.Shown(ctx, acct.Name, inv.Siren(), inv.NumeroFacture, at)
+	supplier := inv.FournisseurSIRET // the structure that is searched is a SIRET's
+	if structure == 0 {
+		supplier = inv.Siren()
+	}
+	known, err := j.Store.Shown(ctx, acct.Name, supplier, inv.NumeroFacture, at)
 	if err == nil {
 		f.blind, err = j.blind(ctx, acct, structure, known, listed)
 	}

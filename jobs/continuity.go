@@ -105,7 +105,7 @@ func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, s
 		if w.ID == 0 {
 			return &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultRights, RetryAfter: -1, Detail: "the account is not attached to a supplier whose invoices wait"}
 		}
-		known, err := j.Store.Shown(ctx, acct.Name, w.Siren, "", c.Now)
+		known, err := j.Store.Shown(ctx, acct.Name, w.Siret, "", c.Now)
 		if err != nil {
 			return err
 		}

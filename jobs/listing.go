@@ -27,7 +27,7 @@ type listing struct {
 	err      error
 
 	asking sync.Mutex
-	blind  map[string]bool // by the supplier's SIREN, as far as was asked: the portal does not show what it has shown before
+	blind  map[string]bool // by the supplier's SIRET, as far as was asked: the portal does not show what it has shown before
 }
 
 // listingCache is the latest listing of each supplier structure, shared by all jobs that it is good for. Each is listed by itself: where the account may not
@@ -141,11 +141,11 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store.Invoice, structure int64, at time.Time, f search) (search, error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
-	blind, asked := l.blind[inv.Siren()]
+	blind, asked := l.blind[inv.FournisseurSIRET]
 	if !asked {
 		f, err := j.sighted(ctx, acct, inv, structure, at, f, l.numbers)
 		if err == nil {
-			l.blind[inv.Siren()] = f.blind
+			l.blind[inv.FournisseurSIRET] = f.blind
 		}
 		return f, err
 	}

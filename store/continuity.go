@@ -194,7 +194,7 @@ func (s *Store) Compared(ctx context.Context, account string, c Comparison) erro
 // WaitingStructure is a supplier for which something waits to be sent.
 type WaitingStructure struct {
 	ID    int64 // the portal's number of the structure; 0: the account is not attached to the supplier
-	Siren string
+	Siret string
 }
 
 // WaitingStructures lists the supplier structures for which something of the account waits to be sent, but for suppliers that were shown (by SIRET).
@@ -204,7 +204,7 @@ func (s *Store) WaitingStructures(ctx context.Context, account string, shown []s
 		    SELECT id_structure_cpp FROM chorus.structures
 		    WHERE account = $1 AND left(identifiant, 9) = left(w.siret, 9)
 		    ORDER BY identifiant = w.siret DESC, id_structure_cpp
-		    LIMIT 1), 0), left(siret, 9)
+		    LIMIT 1), 0), siret
 		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w
 		WHERE siret <> ALL ($2)`, account, shown)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 // in so many has none.
 const mostShown, shownAmong = 3, 20_000
 
-// Shown lists invoices of a supplier that the portal has shown before: a search that sees anything of that supplier shows one of them again. They are those whose
+// Shown lists invoices of a supplier (a SIRET, or a SIREN for all of its SIRETs) that the portal has shown before: a search that sees anything of that supplier shows one of them again. They are those whose
 // deposits were acknowledged next after at; where there are none, those before. What was deleted at the portal is none, and neither is the invoice of that number itself.
-func (s *Store) Shown(ctx context.Context, account, siren, except string, at time.Time) ([]Invoice, error) {
+func (s *Store) Shown(ctx context.Context, account, supplier, except string, at time.Time) ([]Invoice, error) {
 	for _, side := range []string{
 		`deposited_at > $4 AND deposited_at <= clock_timestamp() ORDER BY deposited_at`,
 		`deposited_at <= $4 ORDER BY deposited_at DESC`,
@@ -21,8 +21,8 @@ func (s *Store) Shown(ctx context.Context, account, siren, except string, at tim
 		rows, err := s.pool.Query(ctx, `
 			SELECT numero_facture, date_facture, fournisseur_siret
 			FROM (SELECT numero_facture, date_facture, fournisseur_siret, visible_at, statut_courant FROM chorus.invoices WHERE account = $1 AND `+side+` LIMIT $6) d
-			WHERE left(fournisseur_siret, 9) = $2 AND numero_facture <> $3 AND visible_at IS NOT NULL AND statut_courant IS DISTINCT FROM 'SUPPRIMEE'
-			LIMIT $5`, account, siren, except, at, mostShown, shownAmong)
+			WHERE starts_with(fournisseur_siret, $2) AND numero_facture <> $3 AND visible_at IS NOT NULL AND statut_courant IS DISTINCT FROM 'SUPPRIMEE'
+			LIMIT $5`, account, supplier, except, at, mostShown, shownAmong)
 		if err != nil {
 			return nil, err
 		}

@@ -124,6 +124,7 @@ var kinds = map[string]faultKind{
 
 	"short_page":       {always, shortPage, "search: fewer rows than the counters say"},
 	"repeated_page":    {always, kept, "search: the page before the one asked"},
+	"blank":            {always, blank, "search: nothing, and the counters know of nothing either"},
 	"missing_invoice":  {always, missingInvoice, "search: one invoice (numero, or the first) is not there"},
 	"mixed_dates":      {always, mixedDates, "search: dates without seconds and zone (sample 41)"},
 	"unknown_statut":   {always, unknownStatut, "search, history: a statut nobody knows (sample 54)"},

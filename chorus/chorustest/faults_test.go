@@ -76,6 +76,7 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 
 		// Kinds that concern other operations leave a deposit as it is; their own tests follow.
 		"short_page": {want: seen{status: 200, committed: 1}}, "repeated_page": {want: seen{status: 200, committed: 1}},
+		"blank":           {want: seen{status: 200, committed: 1}},
 		"missing_invoice": {want: seen{status: 200, committed: 1}}, "mixed_dates": {want: seen{status: 200, committed: 1}},
 		"unknown_statut": {want: seen{status: 200, committed: 1}}, "statut_backwards": {want: seen{status: 200, committed: 1}},
 		"statut_missing": {want: seen{status: 200, committed: 1}}, "unknown_state": {want: seen{status: 200, committed: 1}},
@@ -211,6 +212,7 @@ func TestSearchFaults(t *testing.T) {
 	}{
 		"short_page":       {1, "F-0=MANDATEE of 4"},
 		"repeated_page":    {2, "F-0=MANDATEE F-1=DEPOSEE of 4"},
+		"blank":            {1, " of 0"},
 		"missing_invoice":  {1, "F-1=DEPOSEE of 3"},
 		"unknown_statut":   {1, "F-0=STATUT_FUTUR F-1=DEPOSEE of 4"},
 		"statut_backwards": {1, "F-0=DEPOSEE F-1=DEPOSEE of 4"},

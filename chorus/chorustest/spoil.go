@@ -102,6 +102,17 @@ func shortPage(_ *Sim, _ *call, _ *Fault, a answer) answer {
 	return a
 }
 
+// blank hides everything consistently, as an index that is down does.
+func blank(_ *Sim, _ *call, _ *Fault, a answer) answer {
+	if len(rows(a)) > 0 {
+		a.body["listeFactures"] = []any{}
+	}
+	if p := a.body.object("parametresRetour"); p != nil {
+		p["total"], p["pages"] = 0, paging{size: 1}.pages(0)
+	}
+	return a
+}
+
 // missingInvoice hides one invoice consistently: the counters know nothing of it either.
 func missingInvoice(_ *Sim, _ *call, f *Fault, a answer) answer {
 	all := rows(a)

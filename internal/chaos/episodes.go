@@ -33,6 +33,7 @@ var episodes = []episode{
 	{"pgbouncer", (*trial).pgbouncer},
 	{"poison-rows", (*trial).poisonRows},
 	{"poison-answers", (*trial).poisonAnswers},
+	{"blank", (*trial).blankSearch},
 	{"settings", (*trial).changedSettings},
 	{"clock", (*trial).clockStep},
 }

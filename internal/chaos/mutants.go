@@ -116,6 +116,9 @@ var mutants = []mutant{
 	{Name: "N8-deaths-not-counted", About: "reads what killed it again and again", Shown: []string{"P"}, patch: "N7-no-inflate-bound,N8-deaths-not-counted", arrange: func(c *Config) {
 		c.Faults, c.Invoices, c.most = "poison-rows", 100, 2<<30
 	}},
+	{Name: "N10-blind", About: "takes an index that is down for an empty one", Shown: []string{"I1"}, patch: "N10-blind", arrange: func(c *Config) {
+		c.Faults, c.Invoices = "blank", 100
+	}},
 	{Name: "N9-no-row-bound", About: "reads every byte and row of an answer", Shown: []string{"M"}, patch: "N9-no-row-bound,N9-no-byte-bound", arrange: func(c *Config) {
 		c.Faults, c.Invoices = "poison-answers", 100
 	}},
