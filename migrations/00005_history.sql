@@ -293,9 +293,11 @@ BEGIN
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
         ORDER BY h.k
         RETURNING 1
-    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last
-        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')) AS at
-        FROM unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last, at a day that somebody can mean
+        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')
+                                   AND h.at BETWEEN i.created_at - interval '1 year' AND clock_timestamp() + interval '1 day') AS at
+        FROM chorus.invoices i, unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+        WHERE i.id = p_id
     ), started AS (
         UPDATE chorus.invoices i
         SET available_on = (told.at AT TIME ZONE 'Europe/Paris')::date

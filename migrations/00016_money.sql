@@ -26,11 +26,14 @@ CREATE TABLE chorus.payment_delays (
 
 -- The clock of an invoice: three days of the portal's, kept beside its status.
 -- A new routing (A_RECYCLER) brings it to another recipient, who is told anew. A status that only an invoice has that the recipient was told of starts the clock
--- at the latest; MISE_A_DISPOSITION in the portal's own history corrects that (chorus.earlier_statuts).
+-- at the latest; MISE_A_DISPOSITION in the portal's own history corrects that (chorus.earlier_statuts). A day that nobody can mean, more than a year before the
+-- invoice was inserted or yet to come, counts as today.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_clock() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    today CONSTANT date := (coalesce(NEW.statut_courant_date, clock_timestamp()) AT TIME ZONE 'Europe/Paris')::date;
+    now   CONSTANT timestamptz := clock_timestamp();
+    today CONSTANT date := (CASE WHEN NEW.statut_courant_date BETWEEN NEW.created_at - interval '1 year' AND now + interval '1 day' THEN NEW.statut_courant_date ELSE now END
+                            AT TIME ZONE 'Europe/Paris')::date;
 BEGIN
     IF NEW.statut_courant = 'A_RECYCLER' THEN
         NEW.available_on := NULL;
@@ -71,7 +74,8 @@ $$;
 -- other (replaced or duplicated at the portal). stage is of the clock, of what is open: not_started; stopped (SUSPENDUE); in_time, with more than 15 days left; due_soon,
 -- with 15 at most; late_30 (up to 30 days late), late_60, late_90, late_more. Whoever asks for what is open alone says "WHERE open", which leaves the rest unread.
 --
--- OFFSET 0 has due_on and amount reckoned once for each line.
+-- One line that cannot be reckoned with hides no other: days before 2000 or to come, and amounts beyond a million of millions, are left out of it. settled_on stays as it is, for its index.
+-- OFFSET 0 has what follows from a line reckoned once.
 CREATE VIEW chorus.money WITH (security_barrier = true) AS
 SELECT m.invoice, m.numero_facture, m.date_facture, m.account, m.fournisseur_siret, m.destinataire_siret, m.destinataire_nom, m.amount, m.devise, m.open, m.settled,
        m.statut_courant, m.settled_on, m.available_on, m.suspended_on, m.completed_on, m.due_on,
@@ -91,7 +95,8 @@ SELECT m.invoice, m.numero_facture, m.date_facture, m.account, m.fournisseur_sir
        CASE WHEN m.days > 0 AND m.amount > 0 THEN chorus.late_interest(m.amount, m.days, m.rates[greatest(1, width_bucket(m.due_on + 1, m.semesters))] + 8) END AS interest,
        CASE WHEN m.days > 0 AND m.amount > 0 THEN 40 END AS indemnity
 FROM (
-    SELECT i.*, x.amount, x.due_on, i.until - x.due_on AS days,
+    SELECT i.invoice, i.numero_facture, CASE WHEN i.date_facture BETWEEN '0001-01-01' AND '9999-12-31' THEN i.date_facture END AS date_facture, i.account, i.fournisseur_siret, i.destinataire_siret, i.destinataire_nom, i.devise, i.open, i.settled, i.statut_courant, i.settled_on,
+           f.available_on, f.suspended_on, f.completed_on, f.amount, x.due_on, i.until - x.due_on AS days,
            (SELECT array_agg(semester ORDER BY semester) FROM chorus.ecb_rates) AS semesters,
            (SELECT array_agg(rate ORDER BY semester) FROM chorus.ecb_rates) AS rates
     FROM (
@@ -112,19 +117,29 @@ FROM (
                END,
                (statut_courant_date AT TIME ZONE 'Europe/Paris')::date,
                -- When a quiet one was paid, nobody said.
-               CASE WHEN reason_code IS DISTINCT FROM 'QUIET' AND statut_courant = 'MISE_EN_PAIEMENT' THEN (statut_courant_date AT TIME ZONE 'Europe/Paris')::date END
+               CASE WHEN reason_code IS DISTINCT FROM 'QUIET' AND statut_courant = 'MISE_EN_PAIEMENT'
+                         AND statut_courant_date BETWEEN '2000-01-01' AND (SELECT clock_timestamp() + interval '1 day')
+                    THEN (statut_courant_date AT TIME ZONE 'Europe/Paris')::date END
         FROM chorus.invoices
         WHERE state = 'settled' AND account = ANY ((SELECT chorus.my_accounts())::text[])
     ) i
     LEFT JOIN chorus.payment_delays d ON d.siren = left(i.destinataire_siret, 9)
+    CROSS JOIN (SELECT date '2000-01-01' AS first, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date + 1 AS last OFFSET 0) b
     CROSS JOIN LATERAL (
-        SELECT CASE -- credit notes by UNTDID 1001, and AVOIR of fields
+        SELECT CASE WHEN i.available_on BETWEEN b.first AND b.last THEN i.available_on END AS available_on,
+               CASE WHEN i.suspended_on BETWEEN b.first AND b.last THEN i.suspended_on END AS suspended_on,
+               CASE WHEN i.completed_on BETWEEN b.first AND b.last THEN i.completed_on END AS completed_on,
+               CASE -- credit notes by UNTDID 1001, and AVOIR of fields
+                   WHEN i.montant_ttc NOT BETWEEN -1e12 AND 1e12 THEN NULL
                    WHEN i.type_facture IN ('AVOIR', '81', '83', '261', '262', '296', '308', '381', '396', '420', '458', '502', '503', '532') THEN -i.montant_ttc
                    ELSE i.montant_ttc
-               END AS amount,
-               CASE -- the last day on which a payment is in time
-                   WHEN i.suspended_on IS NULL THEN i.available_on + coalesce(d.days, 30)
-                   ELSE i.completed_on + greatest(30, coalesce(d.days, 30) - (i.suspended_on - i.available_on))
+               END AS amount
+        OFFSET 0
+    ) f
+    CROSS JOIN LATERAL (
+        SELECT CASE -- the last day on which a payment is in time
+                   WHEN f.suspended_on IS NULL THEN f.available_on + coalesce(d.days, 30)
+                   ELSE f.completed_on + greatest(30, coalesce(d.days, 30) - (f.suspended_on - f.available_on))
                END AS due_on
         OFFSET 0
     ) x

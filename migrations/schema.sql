@@ -986,30 +986,30 @@ CREATE VIEW chorus.money WITH (security_barrier=true) AS
         END AS indemnity
    FROM ( SELECT i.invoice,
             i.numero_facture,
-            i.date_facture,
+                CASE
+                    WHEN ((i.date_facture >= '0001-01-01'::date) AND (i.date_facture <= '9999-12-31'::date)) THEN i.date_facture
+                    ELSE NULL::date
+                END AS date_facture,
             i.account,
             i.fournisseur_siret,
             i.destinataire_siret,
             i.destinataire_nom,
-            i.montant_ttc,
-            i.type_facture,
             i.devise,
-            i.statut_courant,
-            i.available_on,
-            i.suspended_on,
-            i.completed_on,
             i.open,
             i.settled,
+            i.statut_courant,
             i.settled_on,
-            i.until,
-            x.amount,
+            f.available_on,
+            f.suspended_on,
+            f.completed_on,
+            f.amount,
             x.due_on,
             (i.until - x.due_on) AS days,
             ( SELECT array_agg(ecb_rates.semester ORDER BY ecb_rates.semester) AS array_agg
                    FROM chorus.ecb_rates) AS semesters,
             ( SELECT array_agg(ecb_rates.rate ORDER BY ecb_rates.semester) AS array_agg
                    FROM chorus.ecb_rates) AS rates
-           FROM ((( SELECT id AS invoice,
+           FROM ((((( SELECT id AS invoice,
                     numero_facture,
                     date_facture,
                     account,
@@ -1054,20 +1054,38 @@ CREATE VIEW chorus.money WITH (security_barrier=true) AS
                         END AS "case",
                     ((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date AS timezone,
                         CASE
-                            WHEN ((reason_code IS DISTINCT FROM 'QUIET'::text) AND (statut_courant = 'MISE_EN_PAIEMENT'::text)) THEN ((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date
+                            WHEN ((reason_code IS DISTINCT FROM 'QUIET'::text) AND (statut_courant = 'MISE_EN_PAIEMENT'::text) AND ((statut_courant_date >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (statut_courant_date <= ( SELECT (clock_timestamp() + '1 day'::interval))))) THEN ((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date
                             ELSE NULL::date
                         END AS "case"
                    FROM chorus.invoices
                   WHERE ((state = 'settled'::text) AND (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])))) i
              LEFT JOIN chorus.payment_delays d ON ((d.siren = "left"(i.destinataire_siret, 9))))
+             CROSS JOIN ( SELECT '2000-01-01'::date AS first,
+                    (((clock_timestamp() AT TIME ZONE 'Europe/Paris'::text))::date + 1) AS last
+                 OFFSET 0) b)
              CROSS JOIN LATERAL ( SELECT
                         CASE
+                            WHEN ((i.available_on >= b.first) AND (i.available_on <= b.last)) THEN i.available_on
+                            ELSE NULL::date
+                        END AS available_on,
+                        CASE
+                            WHEN ((i.suspended_on >= b.first) AND (i.suspended_on <= b.last)) THEN i.suspended_on
+                            ELSE NULL::date
+                        END AS suspended_on,
+                        CASE
+                            WHEN ((i.completed_on >= b.first) AND (i.completed_on <= b.last)) THEN i.completed_on
+                            ELSE NULL::date
+                        END AS completed_on,
+                        CASE
+                            WHEN ((i.montant_ttc < '-1000000000000'::numeric) OR (i.montant_ttc > '1000000000000'::numeric)) THEN NULL::numeric
                             WHEN (i.type_facture = ANY (ARRAY['AVOIR'::text, '81'::text, '83'::text, '261'::text, '262'::text, '296'::text, '308'::text, '381'::text, '396'::text, '420'::text, '458'::text, '502'::text, '503'::text, '532'::text])) THEN (- i.montant_ttc)
                             ELSE i.montant_ttc
-                        END AS amount,
+                        END AS amount
+                 OFFSET 0) f)
+             CROSS JOIN LATERAL ( SELECT
                         CASE
-                            WHEN (i.suspended_on IS NULL) THEN (i.available_on + COALESCE(d.days, 30))
-                            ELSE (i.completed_on + GREATEST(30, (COALESCE(d.days, 30) - (i.suspended_on - i.available_on))))
+                            WHEN (f.suspended_on IS NULL) THEN (f.available_on + COALESCE(d.days, 30))
+                            ELSE (f.completed_on + GREATEST(30, (COALESCE(d.days, 30) - (f.suspended_on - f.available_on))))
                         END AS due_on
                  OFFSET 0) x)) m;
 
@@ -2123,9 +2141,11 @@ BEGIN
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
         ORDER BY h.k
         RETURNING 1
-    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last
-        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')) AS at
-        FROM unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+    ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last, at a day that somebody can mean
+        SELECT min(h.at) FILTER (WHERE h.code = 'MISE_A_DISPOSITION' AND h.at > coalesce(r.at, '-infinity')
+                                   AND h.at BETWEEN i.created_at - interval '1 year' AND clock_timestamp() + interval '1 day') AS at
+        FROM chorus.invoices i, unnest(p_codes, p_dates) AS h (code, at), (SELECT max(x.at) AS at FROM unnest(p_codes, p_dates) AS x (code, at) WHERE x.code = 'A_RECYCLER') r
+        WHERE i.id = p_id
     ), started AS (
         UPDATE chorus.invoices i
         SET available_on = (told.at AT TIME ZONE 'Europe/Paris')::date
@@ -2571,7 +2591,9 @@ CREATE OR REPLACE FUNCTION chorus.invoices_clock()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    today CONSTANT date := (coalesce(NEW.statut_courant_date, clock_timestamp()) AT TIME ZONE 'Europe/Paris')::date;
+    now   CONSTANT timestamptz := clock_timestamp();
+    today CONSTANT date := (CASE WHEN NEW.statut_courant_date BETWEEN NEW.created_at - interval '1 year' AND now + interval '1 day' THEN NEW.statut_courant_date ELSE now END
+                            AT TIME ZONE 'Europe/Paris')::date;
 BEGIN
     IF NEW.statut_courant = 'A_RECYCLER' THEN
         NEW.available_on := NULL;

@@ -210,3 +210,52 @@ func TestClockFromHistory(t *testing.T) {
 		t.Errorf("told %d days ago, %v", ago, err)
 	}
 }
+
+// A row whose days or amount nobody can reckon with hides no other, and costs nobody interest of two thousand years. What the portal or a worker's login writes by the rules starts the clock today.
+func TestMoneyWithoutBounds(t *testing.T) {
+	d := newDesk(t)
+	d.script(walk("GOOD", "100.00", "11111111100011", "MISE_A_DISPOSITION", 40))
+	for k, day := range []string{"infinity", "-infinity", "4000-01-01 BC", "0001-01-01", "9999-12-31", "294000-12-31"} {
+		number := fmt.Sprint("BY THE RULES ", k)
+		d.script(walk(number, "1500.00", "11111111100011"),
+			`UPDATE chorus.invoices SET state = 'integrated', statut_courant = 'MISE_A_DISPOSITION', statut_courant_date = '`+day+`' WHERE external_ref = '`+number+`'`)
+		number = fmt.Sprint("PAID ", k)
+		d.script(walk(number, "1500.00", "11111111100011", "MISE_A_DISPOSITION", 50),
+			`UPDATE chorus.invoices SET state = 'settled', statut_courant = 'MISE_EN_PAIEMENT', statut_courant_date = '`+day+`' WHERE external_ref = '`+number+`'`)
+		if strings.Contains(day, "infinity") {
+			d.script(walk(fmt.Sprint("PAST THE RULES ", k), "1", "11111111100011", "SUSPENDUE", 40), `SET LOCAL session_replication_role = replica`,
+				`UPDATE chorus.invoices SET available_on = '`+day+`', date_facture = '`+day+`', montant_ttc = 'NaN' WHERE external_ref = 'PAST THE RULES `+fmt.Sprint(k)+`'`)
+		}
+	}
+	lines, err := operate.MoneyLines(t.Context(), d.owner, operate.MoneyFilter{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, l := range lines {
+		if strings.HasPrefix(*l.Numero, "BY THE RULES") {
+			seen++
+			if l.AvailableOn == nil || time.Since(l.AvailableOn.Time).Abs() > 48*time.Hour || l.Interest.Valid {
+				t.Errorf("%s: available on %v, interest %v", *l.Numero, l.AvailableOn, l.Interest.Decimal)
+			}
+		}
+	}
+	if seen != 6 {
+		t.Errorf("%d lines of 6", seen)
+	}
+	open, err := operate.OpenByAge(t.Context(), d.owner, operate.MoneyFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range open {
+		if o.Stage == "late_30" && of(o.Money) != "1 100.00 EUR late 1 interest 0.28 indemnity 40" {
+			t.Errorf("%s: %s", o.Stage, of(o.Money))
+		}
+	}
+	if _, err := operate.Settled(t.Context(), d.owner, operate.MoneyFilter{Since: time.Unix(0, 0)}); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.owner.Exec(t.Context(), `SELECT sum(interest), max(days_late) FROM chorus.money`); err != nil {
+		t.Error(err)
+	}
+}
