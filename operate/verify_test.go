@@ -242,6 +242,36 @@ func TestForgedArchives(t *testing.T) {
 	}
 }
 
+// What was known earlier is not passed off as what is known now, though the database once would have written it so.
+func TestAnEarlierMomentIsNotPassedOff(t *testing.T) {
+	t.Parallel()
+	c := begun(t)
+	for _, sql := range stages {
+		c.exec(sql)
+	}
+	storetest.Forge(t, c.db.URL, `UPDATE chorus.events SET at = at - interval '1 hour', seq = NULL, hash = NULL; DELETE FROM chorus.chain; SELECT chorus.number_events(1000)`, pgx.QueryExecModeSimpleProtocol)
+	good := c.archive()
+	if wrong := c.wrong(good, c.operator); len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	var texts []string
+	var seq int64
+	var sum string
+	if err := c.owner.QueryRow(t.Context(), `SELECT chorus.attempt_texts(1, 1, 0), seq, encode(hash, 'hex') FROM chorus.events WHERE to_state = 'sending'`).Scan(&texts, &seq, &sum); err != nil {
+		t.Fatal(err)
+	}
+	// By that time the deposit was open. The event's own hash is that of the numbers given later: only the database is asked here.
+	forged := operate.Forged(t, good, true, func(m *operate.Manifest, files map[string][]byte) {
+		l := strings.SplitAfter(string(files["1/events.jsonl"]), "\n")
+		files["1/events.jsonl"] = []byte(strings.Join(l[:3], ""))
+		files["1/attempt-1.json"], files["1/exchange-1.json"] = []byte(texts[1]), nil
+		m.Head = operate.EvidenceHead{Seq: seq, SHA256: sum}
+	})
+	if got := strings.Join(c.wrong(forged, c.operator), "\n"); !strings.Contains(got, "event 4 is missing, which the database had when the archive was made") {
+		t.Error(got)
+	}
+}
+
 // What choriste wrote is not compressed: an archive that unfolds is none, and takes no memory.
 func TestArchivesThatUnfold(t *testing.T) {
 	var b bytes.Buffer

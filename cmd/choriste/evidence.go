@@ -170,13 +170,13 @@ func (c verifyCmd) archive(a *app) error {
 var verifyWords = map[string]struct{ files, database string }{
 	"en": {
 		"the files agree with each other: %d files, %d events, written %s by %s; history stood at event %d, %s\n" +
-			"This finds what was altered afterwards. It does not prove that choriste wrote the archive: somebody who knows how can write another one that agrees with itself. choriste verify FILE --database compares it with the history.\n",
+			"This finds what does not fit the rest. It does not prove that choriste wrote the archive: somebody who knows how can write another one that agrees with itself. choriste verify FILE --database compares it with the history.\n",
 		"all is as it was: %d files, %d events, written %s by %s; the database says the same, up to event %d, %s\n" +
 			"This proves as much as that database does: choriste verify --database --head SEQ:SHA256 checks it against a head that was kept elsewhere.\n",
 	},
 	"fr": {
 		"les fichiers concordent entre eux : %d fichiers, %d événements, écrits le %s par %s ; l'historique en était à l'événement %d, %s\n" +
-			"Ce contrôle décèle ce qui a été modifié après coup. Il ne prouve pas que choriste a écrit l'archive : qui sait comment elle est faite peut en écrire une autre, cohérente elle aussi. choriste verify FICHIER --database la compare à l'historique.\n",
+			"Ce contrôle décèle ce qui ne concorde pas avec le reste. Il ne prouve pas que choriste a écrit l'archive : qui sait comment elle est faite peut en écrire une autre, cohérente elle aussi. choriste verify FICHIER --database la compare à l'historique.\n",
 		"tout est resté tel quel : %d fichiers, %d événements, écrits le %s par %s ; la base dit la même chose, jusqu'à l'événement %d, %s\n" +
 			"Cela prouve autant que cette base : choriste verify --database --head SEQ:SHA256 la confronte à une empreinte gardée ailleurs.\n",
 	},
