@@ -6,12 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -28,11 +26,19 @@ const (
 
 // Manifest is the last but one file of an archive: what it holds, and where history stood. manifest.sha256, the last one, is its hash.
 type Manifest struct {
-	Format string         `json:"format"` // choriste-evidence-1
-	Made   time.Time      `json:"made_at"`
-	By     string         `json:"made_by"`
-	Head   EvidenceHead   `json:"head"` // of the whole chain, when the archive was made: it holds the events of its invoices up to there
-	Files  []EvidenceFile `json:"files"`
+	Format string       `json:"format"` // choriste-evidence-1
+	Made   time.Time    `json:"made_at"`
+	By     string       `json:"made_by"`
+	Head   EvidenceHead `json:"head"` // of the whole chain, at last
+	// Each invoice, in the order of the files, and where the whole chain stood when it was read: its events up to there are in the archive.
+	Invoices []EvidenceInvoice `json:"invoices"`
+	Files    []EvidenceFile    `json:"files"`
+}
+
+// EvidenceInvoice is one invoice of an archive.
+type EvidenceInvoice struct {
+	ID   int64        `json:"id"`
+	Head EvidenceHead `json:"head"`
 }
 
 // EvidenceHead is an event's number and hash.
@@ -51,36 +57,27 @@ type EvidenceFile struct {
 // evidenceFormat names what the files hold and how they are written, the summaries included: the check writes them again and compares every byte. Whoever changes that raises the number.
 const evidenceFormat = "choriste-evidence-1"
 
-// WriteEvidence writes one archive about invoices, as of one moment. Each reading is an event of the invoice (EVIDENCE_READ), which is committed before the document is handed out. The files
-// stand in it as they are, not compressed, so that the same contents are the same bytes (VerifyArchive). It needs two connections.
+// WriteEvidence writes one archive about invoices, each as of one moment. Each reading is an event of the invoice (EVIDENCE_READ), which is committed before the document is handed out. The files
+// stand in it as they are, not compressed, so that the same contents are the same bytes (VerifyArchive). It takes one connection.
 func WriteEvidence(ctx context.Context, db *pgxpool.Pool, out io.Writer, invoices []int64) (Manifest, error) {
 	m := Manifest{Format: evidenceFormat}
-	if err := db.QueryRow(ctx, `SELECT clock_timestamp(), chorus.actor()`).Scan(&m.Made, &m.By); err != nil {
+	conn, err := db.Acquire(ctx)
+	if err != nil {
+		return m, err
+	}
+	defer conn.Release()
+	if err := conn.QueryRow(ctx, `SELECT clock_timestamp(), chorus.actor()`).Scan(&m.Made, &m.By); err != nil {
 		return m, err
 	}
 	m.Made = m.Made.UTC()
-	tx, err := numberedMoment(ctx, db, invoices)
-	if err != nil {
-		return m, err
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	err = tx.QueryRow(ctx, `SELECT seq, encode(hash, 'hex') FROM chorus.chain`).Scan(&m.Head.Seq, &m.Head.SHA256)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return m, errors.New("nothing of history is numbered yet: a worker does that, start one (choriste work)")
-	}
-	if err != nil {
-		return m, err
-	}
 	z := zip.NewWriter(out)
 	for _, id := range invoices {
-		var document []byte
-		if err := db.QueryRow(ctx, `SELECT chorus.read_evidence($1)`, id).Scan(&document); err != nil {
-			return m, err
-		}
-		e, err := readEvidence(ctx, tx, id, document, m.Head.Seq)
+		e, head, err := readEvidence(ctx, conn, id)
 		if err != nil {
 			return m, err
 		}
+		m.Head = head
+		m.Invoices = append(m.Invoices, EvidenceInvoice{id, head})
 		files, err := e.files()
 		if err != nil {
 			return m, err
@@ -110,35 +107,6 @@ func WriteEvidence(ctx context.Context, db *pgxpool.Pool, out io.Writer, invoice
 }
 
 func (m Manifest) text() ([]byte, error) { return json.MarshalIndent(m, "", "  ") }
-
-// numberedWithin is how long the archive waits for the last events to be numbered. A worker takes a tenth of a second.
-const numberedWithin = 5 * time.Second
-
-// numberedMoment opens a transaction that sees one moment, at which the chain tells of everything that is known of these invoices' attempts.
-func numberedMoment(ctx context.Context, db *pgxpool.Pool, invoices []int64) (pgx.Tx, error) {
-	wait, cancel := context.WithTimeout(ctx, numberedWithin)
-	defer cancel()
-	for {
-		tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-		if err != nil {
-			return nil, err
-		}
-		var late int64
-		err = tx.QueryRow(ctx, `SELECT coalesce(min(invoice_id), 0) FROM chorus.events WHERE seq IS NULL AND attempt IS NOT NULL AND invoice_id = ANY ($1)`, invoices).Scan(&late)
-		if err == nil && late == 0 {
-			return tx, nil
-		}
-		_ = tx.Rollback(context.WithoutCancel(ctx))
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case <-wait.Done():
-			return nil, fmt.Errorf("the last events of invoice %d are not numbered yet, so that nothing would prove them: a running worker does that (choriste work); then try again", late)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
 
 // addFile stores a file with nothing in its head that could differ.
 func addFile(z *zip.Writer, name string, data []byte) error {

@@ -5,10 +5,13 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // evidence is all that an archive holds of one invoice.
@@ -71,20 +74,57 @@ func (e *evidence) files() ([]file, error) {
 	return files, nil
 }
 
-// readEvidence reads all that is known of an invoice whose document was read, up to an event.
-func readEvidence(ctx context.Context, tx pgx.Tx, id int64, document []byte, upTo int64) (*evidence, error) {
-	e := &evidence{id: id, document: document}
-	if err := tx.QueryRow(ctx, `SELECT chorus.invoice_text(id) FROM chorus.invoices WHERE id = $1`, id).Scan(&e.invoice); err != nil {
-		return nil, err
+// numberedWithin is how long an archive waits for the last events of an invoice to be numbered. A worker takes a tenth of a second.
+const numberedWithin = 5 * time.Second
+
+// readEvidence hands out the document, which is an event, and then reads at one moment all that is known of the invoice, and where the chain stood.
+func readEvidence(ctx context.Context, conn *pgxpool.Conn, id int64) (*evidence, EvidenceHead, error) {
+	e := &evidence{id: id}
+	var head EvidenceHead
+	if err := conn.QueryRow(ctx, `SELECT chorus.read_evidence($1)`, id).Scan(&e.document); err != nil {
+		return nil, head, err
+	}
+	wait, cancel := context.WithTimeout(ctx, numberedWithin)
+	defer cancel()
+	for {
+		numbered := false
+		err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			// What the chain does not tell of yet, nothing would prove.
+			err := tx.QueryRow(ctx, `
+				SELECT seq, encode(hash, 'hex'), NOT EXISTS (SELECT FROM chorus.events WHERE seq IS NULL AND attempt IS NOT NULL AND invoice_id = $1) FROM chorus.chain`, id).
+				Scan(&head.Seq, &head.SHA256, &numbered)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			if err != nil || !numbered {
+				return err
+			}
+			return e.read(ctx, tx, head.Seq)
+		})
+		if err != nil || numbered {
+			return e, head, err
+		}
+		select {
+		case <-wait.Done():
+			return nil, head, fmt.Errorf("the last events of invoice %d are not numbered yet, so that nothing would prove them: a running worker does that (choriste work); then try again", id)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// read reads what is known of the invoice up to an event.
+func (e *evidence) read(ctx context.Context, tx pgx.Tx, upTo int64) error {
+	if err := tx.QueryRow(ctx, `SELECT chorus.invoice_text(id) FROM chorus.invoices WHERE id = $1`, e.id).Scan(&e.invoice); err != nil {
+		return err
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT a.n, chorus.attempt_text(a.invoice_id, a.n, jsonb_array_length(coalesce(a.evidence -> 'lookups', '[]'))), x.exchange
 		FROM chorus.attempts a
 		LEFT JOIN chorus.exchanges x ON x.attempt_id = a.id
 		WHERE a.invoice_id = $1
-		ORDER BY a.n`, id)
+		ORDER BY a.n`, e.id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	e.attempts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a evidenceAttempt, err error) {
 		var packed []byte
@@ -95,13 +135,13 @@ func readEvidence(ctx context.Context, tx pgx.Tx, id int64, document []byte, upT
 		return a, err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	e.events, err = chained(ctx, tx, id, upTo)
+	e.events, err = chained(ctx, tx, e.id, upTo)
 	if err == nil && len(e.events) > mostEvents {
-		err = fmt.Errorf("invoice %d has more than %d events: its history is more than an archive holds", id, mostEvents)
+		err = fmt.Errorf("invoice %d has more than %d events: its history is more than an archive holds", e.id, mostEvents)
 	}
-	return e, err
+	return err
 }
 
 func unpack(packed []byte) ([]byte, error) {
@@ -115,7 +155,6 @@ func unpack(packed []byte) ([]byte, error) {
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // chained reads an invoice's numbered events up to one, each with the hash of the event before it in the whole history: one more than an archive holds at most.

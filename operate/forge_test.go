@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"path"
 	"testing"
 )
 
@@ -41,7 +40,7 @@ func Forged(t *testing.T, in []byte, again bool, change func(m *Manifest, files 
 	}
 	if again {
 		a := archive{Checked: &Checked{}}
-		e, ok := a.parse(path.Dir(listed[0].Name), listed, files)
+		e, ok := a.parse(m.Invoices[0].ID, listed, files)
 		if !ok {
 			t.Fatal(a.Wrong)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -33,7 +34,7 @@ func (c *Checked) bad(format string, args ...any) {
 }
 
 // VerifyArchive reads an archive that WriteEvidence wrote, and names everything in it that is not as it was. Without a database it says whether the archive's files agree with each other: whoever
-// knows how it is made can make another one that does. With a database, it says whether the archive is what that one would write, up to the event at which history stood. The error is the
+// knows how it is made can make another one that does. With a database, it says whether the archive is what that one would write, up to the events at which history stood. The error is the
 // database's. In memory are the files of one invoice at a time.
 func VerifyArchive(ctx context.Context, r io.ReaderAt, size int64, db *pgxpool.Pool) (Checked, error) {
 	var c Checked
@@ -41,29 +42,28 @@ func VerifyArchive(ctx context.Context, r io.ReaderAt, size int64, db *pgxpool.P
 	if box == nil || !box.manifest() {
 		return c, nil
 	}
-	if db != nil {
-		if err := c.compareHead(ctx, db); err != nil {
-			return c, err
-		}
-	}
-	done := map[string]bool{}
-	for rest := c.Manifest.Files; len(rest) > 0; {
-		dir := path.Dir(rest[0].Name)
-		n := 1
-		for n < len(rest) && path.Dir(rest[n].Name) == dir {
+	rest := c.Manifest.Files
+	done := map[int64]bool{}
+	for _, i := range c.Manifest.Invoices {
+		n := 0
+		for n < len(rest) && path.Dir(rest[n].Name) == strconv.FormatInt(i.ID, 10) {
 			n++
 		}
-		if done[dir] {
-			c.bad("%s: its files stand in two places", dir)
+		if done[i.ID] || n == 0 {
+			c.bad("manifest.json: invoice %d is there twice, or its files are not in their place", i.ID)
+			continue
 		}
-		done[dir] = true
-		e := box.invoice(dir, rest[:n])
+		done[i.ID] = true
+		e := box.invoice(i, rest[:n])
 		if e != nil && db != nil {
-			if err := c.compareInvoice(ctx, db, e); err != nil {
+			if err := c.compareInvoice(ctx, db, e, i.Head); err != nil {
 				return c, err
 			}
 		}
 		rest = rest[n:]
+	}
+	for _, f := range rest {
+		c.bad("%s: it belongs to no invoice of the archive", f.Name)
 	}
 	if len(c.Wrong) == 0 && !box.rebuilt() {
 		c.bad("the container was altered, around its files")
@@ -161,7 +161,7 @@ func (a *archive) manifest() bool {
 		a.bad("manifest.json: it is not that of an evidence file that this version writes (%s)", evidenceFormat)
 		return false
 	}
-	if again, err := m.text(); err != nil || !bytes.Equal(again, text) {
+	if again, err := m.text(); err != nil || !bytes.Equal(again, text) || len(m.Invoices) == 0 || m.Head != m.Invoices[len(m.Invoices)-1].Head {
 		a.bad("manifest.json: it holds what none that was written holds")
 	}
 	listed := map[string]bool{"manifest.json": true, "manifest.sha256": true}

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,8 +14,7 @@ import (
 )
 
 // compareHead asks the database for the event at which history stood. A hash tells nothing of what it is of, so that every operator's login may ask.
-func (c *Checked) compareHead(ctx context.Context, db *pgxpool.Pool) error {
-	h := c.Manifest.Head
+func (c *Checked) compareHead(ctx context.Context, db *pgxpool.Pool, h EvidenceHead) error {
 	var same bool
 	if h.Seq > 0 && h.Seq < math.MaxInt64 {
 		if err := db.QueryRow(ctx, `SELECT coalesce(encode(chorus.hash_before($1), 'hex') = $2, false)`, h.Seq+1, h.SHA256).Scan(&same); err != nil {
@@ -32,7 +29,10 @@ func (c *Checked) compareHead(ctx context.Context, db *pgxpool.Pool) error {
 
 // compareInvoice compares the files with what the database would write of the invoice, up to the event at which history stood. What may have changed since is compared as it was: an attempt
 // that was open, look-ups that were not made yet, an exchange that was deleted because it is old, fields that had not been read.
-func (c *Checked) compareInvoice(ctx context.Context, db *pgxpool.Pool, e *evidence) error {
+func (c *Checked) compareInvoice(ctx context.Context, db *pgxpool.Pool, e *evidence, head EvidenceHead) error {
+	if err := c.compareHead(ctx, db, head); err != nil {
+		return err
+	}
 	var invoice *string
 	if err := db.QueryRow(ctx, `SELECT (SELECT chorus.invoice_text(id) FROM chorus.invoices WHERE id = $1)`, e.id).Scan(&invoice); err != nil {
 		return err
@@ -44,10 +44,10 @@ func (c *Checked) compareInvoice(ctx context.Context, db *pgxpool.Pool, e *evide
 	if *invoice != e.invoice && (len(e.attempts) > 0 || !within(e.invoice, *invoice)) {
 		c.bad("%d/invoice.json: the database says otherwise", e.id)
 	}
-	if err := c.compareReading(ctx, db, e.id); err != nil {
+	if err := c.compareReading(ctx, db, e.id, head); err != nil {
 		return err
 	}
-	events, err := chained(ctx, db, e.id, c.Manifest.Head.Seq)
+	events, err := chained(ctx, db, e.id, head.Seq)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ func (c *Checked) compareInvoice(ctx context.Context, db *pgxpool.Pool, e *evide
 
 // compareReading asks history who read the evidence, and when: made_by, at made_at or soon after. What of deposits had happened by then is in the archive, up to a minute that a transaction may
 // have taken, so that nobody passes off what was known earlier.
-func (c *Checked) compareReading(ctx context.Context, db *pgxpool.Pool, id int64) error {
+func (c *Checked) compareReading(ctx context.Context, db *pgxpool.Pool, id int64, head EvidenceHead) error {
 	m := c.Manifest
 	soon := time.Minute
-	if len(m.Files) > 0 && !strings.HasPrefix(m.Files[0].Name, strconv.FormatInt(id, 10)+"/") {
-		soon = time.Hour // it is not the first one
+	if id != m.Invoices[0].ID {
+		soon = time.Hour
 	}
 	var left *int64
 	err := db.QueryRow(ctx, `
@@ -80,7 +80,7 @@ func (c *Checked) compareReading(ctx context.Context, db *pgxpool.Pool, id int64
 		SELECT (SELECT min(e.seq) FROM chorus.events e
 		        WHERE e.invoice_id = $1 AND e.attempt IS NOT NULL AND e.seq > $5 AND e.id < reading.id AND e.at < $3 - interval '1 minute')
 		FROM reading
-		WHERE id IS NOT NULL`, id, m.By, m.Made, soon, m.Head.Seq).Scan(&left)
+		WHERE id IS NOT NULL`, id, m.By, m.Made, soon, head.Seq).Scan(&left)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		c.bad("manifest.json: by the database, %s did not read invoice %d then", m.By, id)

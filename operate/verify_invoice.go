@@ -11,7 +11,8 @@ import (
 )
 
 // invoice reads the files of one invoice, checks what they say of each other, and returns them; nil when they cannot be read.
-func (a *archive) invoice(dir string, listed []EvidenceFile) *evidence {
+func (a *archive) invoice(i EvidenceInvoice, listed []EvidenceFile) *evidence {
+	dir := strconv.FormatInt(i.ID, 10)
 	files := map[string][]byte{}
 	var sum int
 	for _, f := range listed {
@@ -25,7 +26,7 @@ func (a *archive) invoice(dir string, listed []EvidenceFile) *evidence {
 		}
 		files[f.Name] = data
 	}
-	e, ok := a.parse(dir, listed, files)
+	e, ok := a.parse(i.ID, listed, files)
 	if !ok {
 		return nil
 	}
@@ -35,17 +36,13 @@ func (a *archive) invoice(dir string, listed []EvidenceFile) *evidence {
 	if len(a.Wrong) > before {
 		return e
 	}
-	a.told(dir, e)
+	a.told(dir, e, i.Head)
 	return e
 }
 
 // parse turns files into what they were written of.
-func (a *archive) parse(dir string, listed []EvidenceFile, files map[string][]byte) (*evidence, bool) {
-	id, err := strconv.ParseInt(dir, 10, 64)
-	if err != nil {
-		a.bad("%s: no invoice has such a number", dir)
-		return nil, false
-	}
+func (a *archive) parse(id int64, listed []EvidenceFile, files map[string][]byte) (*evidence, bool) {
+	dir := strconv.FormatInt(id, 10)
 	e := &evidence{id: id, invoice: string(files[dir+"/invoice.json"])}
 	if e.document = files[dir+"/document.xml"]; e.document == nil {
 		e.document = files[dir+"/document.pdf"]
@@ -120,7 +117,7 @@ type eventText struct {
 }
 
 // told checks the history, and by its hashes the invoice and each attempt.
-func (a *archive) told(dir string, e *evidence) {
+func (a *archive) told(dir string, e *evidence, head EvidenceHead) {
 	latest := map[int]eventText{} // by attempt: the last event that names it
 	var before eventText
 	var last string
@@ -140,7 +137,7 @@ func (a *archive) told(dir string, e *evidence) {
 		if k == 0 && (t.From != nil || t.To == nil) {
 			a.bad("%s/events.jsonl: it does not begin with the insertion of the invoice: events were removed", dir)
 		}
-		if t.Seq > a.Manifest.Head.Seq || t.Seq == a.Manifest.Head.Seq && line.Hash != a.Manifest.Head.SHA256 {
+		if t.Seq > head.Seq || t.Seq == head.Seq && line.Hash != head.SHA256 {
 			a.bad("%s/events.jsonl: event %d does not agree with the head in manifest.json", dir, t.Seq)
 		}
 		before, last = t, line.Hash

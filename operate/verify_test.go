@@ -134,6 +134,23 @@ func TestAnArchiveStaysTrue(t *testing.T) {
 	}
 }
 
+// An archive takes one connection, so that several people who ask at once do not wait for each other.
+func TestAnArchiveTakesOneConnection(t *testing.T) {
+	t.Parallel()
+	c := begun(t)
+	c.exec(stages[0])
+	one, err := store.Connect(t.Context(), c.db.OperatorURL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(one.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := operate.WriteEvidence(ctx, one, &bytes.Buffer{}, []int64{1}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What the chain does not tell of yet goes into no archive.
 func TestAnArchiveWaitsForTheNumbers(t *testing.T) {
 	t.Parallel()
@@ -212,11 +229,13 @@ func TestForgedArchives(t *testing.T) {
 			l[k] = operate.Rehashed(t, l[k], "MANDATEE", "REJETEE")
 			files["1/events.jsonl"] = []byte(strings.Join(l, ""))
 			m.Head = operate.EvidenceHead{Seq: m.Head.Seq + 1, SHA256: strings.Repeat("0", 64)}
+			m.Invoices[0].Head = m.Head
 		}, "", "1/events.jsonl: event 9: the database that was asked does not have it with this hash"},
 		{"who made it", true, func(m *operate.Manifest, _ map[string][]byte) { m.By = "huissier/choriste:notaire" }, "", "huissier/choriste:notaire did not read invoice 1 then"},
 		{"when it was made", true, func(m *operate.Manifest, _ map[string][]byte) { m.Made = m.Made.AddDate(-6, 0, 0) }, "", "did not read invoice 1 then"},
 		{"the head", true, func(m *operate.Manifest, _ map[string][]byte) {
 			m.Head = operate.EvidenceHead{Seq: 999_999, SHA256: strings.Repeat("0", 64)}
+			m.Invoices[0].Head = m.Head
 		}, "", "manifest.json: the database that was asked has no event 999999 with this hash"},
 	} {
 		forged := operate.Forged(t, good, f.again, f.change)
@@ -266,6 +285,7 @@ func TestAnEarlierMomentIsNotPassedOff(t *testing.T) {
 		files["1/events.jsonl"] = []byte(strings.Join(l[:3], ""))
 		files["1/attempt-1.json"], files["1/exchange-1.json"] = []byte(texts[1]), nil
 		m.Head = operate.EvidenceHead{Seq: seq, SHA256: sum}
+		m.Invoices[0].Head = m.Head
 	})
 	if got := strings.Join(c.wrong(forged, c.operator), "\n"); !strings.Contains(got, "event 4 is missing, which the database had when the archive was made") {
 		t.Error(got)
