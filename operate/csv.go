@@ -3,6 +3,7 @@ package operate
 import (
 	"encoding/csv"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/choriste/choriste/internal/visible"
@@ -44,7 +45,7 @@ func (c *InvoicesCSV) Write(list []store.Status) error {
 			if column.csv != nil {
 				write = column.csv
 			}
-			line = append(line, csvCell(write(i)))
+			line = append(line, CSVCell(write(i)))
 		}
 		_ = c.w.Write(line)
 	}
@@ -52,15 +53,17 @@ func (c *InvoicesCSV) Write(list []store.Status) error {
 	return c.w.Error()
 }
 
-// csvCell keeps a spreadsheet from taking what others wrote for a formula. An amount below zero is none.
-func csvCell(s string) string {
+// CSVCell keeps a spreadsheet from taking what others wrote for a formula. An amount below zero is none, and a reference as -1-1 is one.
+func CSVCell(s string) string {
 	v := visible.Text(s)
-	if strings.IndexAny(v, "=+-@") == 0 && strings.Trim(v, "-0123456789,") != "" {
+	if strings.IndexAny(v, "=+-@") == 0 && !belowZero.MatchString(v) {
 		return "'" + v
 	}
 	return v
 }
 
-func csvText(s *string) string { return csvCell(text(s)) }
+var belowZero = regexp.MustCompile(`^-[0-9]+([.,][0-9]+)?$`)
+
+func csvText(s *string) string { return CSVCell(text(s)) }
 
 func csvDay(d *store.Day) string { return dayText(d) }

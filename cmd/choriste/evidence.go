@@ -50,7 +50,12 @@ func (c evidenceCmd) Run(a *app) error {
 
 // invoices are the ids that are meant.
 func (c evidenceCmd) invoices(a *app, st *store.Store) ([]int64, error) {
-	if !strings.Contains(c.Invoice, ":") {
+	// What one invoice bears is that one, a colon in it or not.
+	found, err := operate.Find(a.ctx, st.Pool(), c.Invoice)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 || !strings.Contains(c.Invoice, ":") {
 		id, err := a.find(st, c.Invoice)
 		return []int64{id}, err
 	}

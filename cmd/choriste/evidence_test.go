@@ -153,6 +153,11 @@ func TestEvidence(t *testing.T) {
 		said(t, db.OperatorURL, 2, "", append([]string{"verify"}, strings.Fields(args)...)...)
 	}
 
+	// What one invoice bears is that one, a colon in it or not.
+	said(t, db.OperatorURL, 0, "is invoice", "submit", "--no-check", "--ref", "ERP:17", document(t, "colon.xml", invoicetest.Invoice{Numero: "F-2026-0903"}.CII()))
+	said(t, db.OperatorURL, 0, "1 invoices", "evidence", "ERP:17", "-o", filepath.Join(t.TempDir(), "colon.zip"))
+	said(t, db.OperatorURL, 1, "a query has no key ERP", "evidence", "ERP:18", "-o", filepath.Join(t.TempDir(), "colon.zip"))
+
 	// A login that is mapped to an account reads the evidence of that account only, and verifies no database.
 	script(t, db, `INSERT INTO chorus.accounts (name) VALUES ('lyon'); INSERT INTO chorus.logins (login, account) SELECT usename, 'lyon' FROM pg_user WHERE pg_has_role(usename, 'chorus_operator', 'MEMBER') AND NOT usesuper`)
 	said(t, db.OperatorURL, 1, "there is no invoice 1", "evidence", "1", "-o", filepath.Join(t.TempDir(), "x.zip"))

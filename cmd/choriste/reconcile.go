@@ -13,6 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -379,7 +380,7 @@ func (a *app) findingsCSV(findings []store.FindingView) error {
 			portal.MontantTTC, portal.Devise, portal.DestinataireSIRET, portal.NumeroFluxDepot, portal.Statut, portal.ModeDepot, or(f.Resolution, ""),
 		}
 		for k := range cells {
-			cells[k] = plain(cells[k])
+			cells[k] = operate.CSVCell(cells[k])
 		}
 		_ = w.Write(cells)
 	}
@@ -392,14 +393,6 @@ func id(n *int64) string {
 		return ""
 	}
 	return strconv.FormatInt(*n, 10)
-}
-
-// plain keeps a spreadsheet from taking a text of the portal's for a formula.
-func plain(cell string) string {
-	if _, err := decimal.NewFromString(cell); err != nil && strings.IndexAny(cell, "=+-@\t\r") == 0 {
-		return "'" + cell
-	}
-	return cell
 }
 
 type reconcileAcceptCmd struct {
