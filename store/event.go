@@ -38,6 +38,30 @@ func (s *Store) Events(ctx context.Context, invoice int64) ([]Event, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Event])
 }
 
+// LastSeq is the highest number that an event has; 0 when none has one.
+func (s *Store) LastSeq(ctx context.Context) (seq int64, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM chorus.events`).Scan(&seq)
+	return seq, err
+}
+
+// EventsAfter lists numbered events after one, of one invoice or (0) of all, in the order of their numbers. Whoever remembers the last number that he read misses none.
+func (s *Store) EventsAfter(ctx context.Context, seq, invoice int64, limit int) ([]Event, error) {
+	of, args := "", []any{seq, limit}
+	if invoice != 0 {
+		of, args = " AND invoice_id = $3", append(args, invoice)
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, seq, invoice_id, at, actor, from_state, to_state, attempt, reason_code, chorus.readable(detail)
+		FROM chorus.events
+		WHERE seq > $1`+of+`
+		ORDER BY seq
+		LIMIT $2`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Event])
+}
+
 // Announce numbers the events that have been committed since the last time, chains them by hashes (migrations/00017_evidence.sql), and tells listeners of chorus_events the highest number. Only one process
 // does so at a time; the others return at once. A number is given after the commit of its event and commits in order, so a reader that remembers the
 // last seq it saw never misses one. The NOTIFY goes out in a transaction of its own that changes nothing.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgxpool"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
@@ -34,32 +35,35 @@ type cli struct {
 	Lang        string           `help:"Language of what people read: en or fr; by default that of the environment (LC_ALL, LC_MESSAGES, LANG)." enum:"en,fr" default:"${lang}"`
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Todo     todoCmd     `cmd:"" help:"Say what needs a person, since when, why, and what to do; also without any command."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the schema this program needs."`
-	Work     workCmd     `cmd:"" help:"Deposit and follow invoices until stopped."`
-	Doctor   doctorCmd   `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
-	Check    checkCmd    `cmd:"" help:"Say what is wrong with invoice files before they are inserted; no database is needed."`
-	Submit   submitCmd   `cmd:"" help:"Insert invoice files, as an application would."`
-	List     listCmd     `cmd:"" help:"List invoices."`
-	Show     showCmd     `cmd:"" help:"Show one invoice and every request made for it."`
-	Events   eventsCmd   `cmd:"" help:"Show the history of one invoice."`
-	Stats    statsCmd    `cmd:"" help:"Count invoices by state, with the age of the oldest."`
-	Money    moneyCmd    `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
-	Evidence evidenceCmd `cmd:"" help:"Write one archive that proves what was sent, when, and what was answered."`
-	Verify   verifyCmd   `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
-	Retry    retryCmd    `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
-	Resolve  resolveCmd  `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
-	Complete completeCmd `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`
-	Recycle  recycleCmd  `cmd:"" help:"Route an invoice anew that went to the wrong place; same number."`
-	Replace  replaceCmd  `cmd:"" help:"Insert a new invoice, with a new number, for one that its recipient refused."`
-	Cancel   cancelCmd   `cmd:"" help:"Ask for an invoice not to be sent."`
-	Pause    pauseCmd    `cmd:"" help:"Stop sending and following an account's invoices."`
-	Resume   resumeCmd   `cmd:"" help:"Go on with a paused account."`
-	Explain  explainCmd  `cmd:"" help:"Say what an answer of Chorus Pro, PISTE or choriste means, who must act, and what to do."`
-	Webhooks webhooksCmd `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
-	Password passwordCmd `cmd:"" help:"Make what stands for a password in the file of those who may sign in to the console."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
-	Help     helpCmd     `cmd:"" help:"Show this help, or the settings: help env."`
+	Todo       todoCmd       `cmd:"" help:"Say what needs a person, since when, why, and what to do; also without any command."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database to the schema this program needs."`
+	Work       workCmd       `cmd:"" help:"Deposit and follow invoices until stopped."`
+	Doctor     doctorCmd     `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
+	Check      checkCmd      `cmd:"" help:"Say what is wrong with invoice files before they are inserted; no database is needed."`
+	Submit     submitCmd     `cmd:"" help:"Insert invoice files, as an application would."`
+	List       listCmd       `cmd:"" help:"List invoices."`
+	Show       showCmd       `cmd:"" help:"Show one invoice and every request made for it."`
+	Events     eventsCmd     `cmd:"" help:"Show the history of one invoice; with --follow, what happens from now on."`
+	Stats      statsCmd      `cmd:"" help:"Count invoices by state, with the age of the oldest."`
+	Watch      watchCmd      `cmd:"" help:"Show what needs a person and the figures again and again, until interrupted."`
+	Digest     digestCmd     `cmd:"" help:"Print or mail the day's figures, what needs a person, and the money."`
+	Money      moneyCmd      `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
+	Evidence   evidenceCmd   `cmd:"" help:"Write one archive that proves what was sent, when, and what was answered."`
+	Verify     verifyCmd     `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
+	Retry      retryCmd      `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
+	Resolve    resolveCmd    `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
+	Complete   completeCmd   `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`
+	Recycle    recycleCmd    `cmd:"" help:"Route an invoice anew that went to the wrong place; same number."`
+	Replace    replaceCmd    `cmd:"" help:"Insert a new invoice, with a new number, for one that its recipient refused."`
+	Cancel     cancelCmd     `cmd:"" help:"Ask for an invoice not to be sent."`
+	Pause      pauseCmd      `cmd:"" help:"Stop sending and following an account's invoices."`
+	Resume     resumeCmd     `cmd:"" help:"Go on with a paused account."`
+	Explain    explainCmd    `cmd:"" help:"Say what an answer of Chorus Pro, PISTE or choriste means, who must act, and what to do."`
+	Webhooks   webhooksCmd   `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
+	Password   passwordCmd   `cmd:"" help:"Make what stands for a password in the file of those who may sign in to the console."`
+	Completion completionCmd `cmd:"" help:"Print what has a shell complete commands, flags and values."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Help       helpCmd       `cmd:"" help:"Show this help, or the settings: help env."`
 
 	Reconcile reconcileCmd `cmd:"" help:"Compare with the portal what was deposited, and report what differs."`
 }
@@ -124,6 +128,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong
+	}
+	if getenv("COMP_LINE") != "" { // a shell asks what may come next
+		kongcompletion.Register(parser, kongcompletion.WithExitFunc(func(code int) { exited = code }))
+		return max(exited, 0)
 	}
 	if len(args) == 0 {
 		args = []string{"help"}

@@ -63,6 +63,11 @@ type settings struct {
 	Certificate *tls.Certificate // of the two above
 	Users       []console.User   // of CHORISTE_USERS_FILE
 
+	SMTP         *url.URL // of choriste digest --mail
+	SMTPPassword chorus.Secret
+	DigestFrom   []string
+	DigestTo     []string
+
 	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
 	Webhooks []jobs.Webhook   // of CHORISTE_WEBHOOKS_FILE
 

@@ -77,6 +77,10 @@ var table = []setting{
 	{name: "CHORISTE_SHUTDOWN_TIMEOUT", def: "25s", about: "How long SIGTERM waits for deposits in the air. A second signal ends at once.", set: duration(func(s *settings) *time.Duration { return &s.ShutdownTimeout }, time.Hour)},
 	{name: "CHORISTE_MAINTENANCE", about: "Announced closures of Chorus Pro, during which nothing is asked: START/END, as 2026-12-05T20:00:00+01:00/2026-12-06T02:00:00+01:00, several separated by commas.", set: windows},
 	{name: "CHORISTE_STATE_DIR", about: "A directory where workers keep what they know to have been committed, outside the database, so that they notice when it is restored. By itself: systemd's $STATE_DIRECTORY, else nowhere.", set: text(func(s *settings) *string { return &s.StateDir }, anyText)},
+	{name: "CHORISTE_SMTP_URL", about: "The mail server for `choriste digest --mail`: smtps://USER@HOST:465, or smtp://USER@HOST:587, which must offer STARTTLS; without TLS only on this machine. Without USER it is not signed in to.", set: smtpURL},
+	{name: "CHORISTE_SMTP_PASSWORD", secret: true, about: "The password of USER.", set: secret(func(s *settings) *chorus.Secret { return &s.SMTPPassword })},
+	{name: "CHORISTE_DIGEST_FROM", about: "The sender of the digest, as choriste@example.org.", set: addresses(func(s *settings) *[]string { return &s.DigestFrom }, 1)},
+	{name: "CHORISTE_DIGEST_TO", about: "Who gets the digest: addresses separated by commas, twenty at most.", set: addresses(func(s *settings) *[]string { return &s.DigestTo }, 20)},
 	{name: "CHORISTE_LOG", about: "text or json, and a least level after a colon, as json:warn. By itself: text on a terminal, JSON otherwise, from info on.", set: func(s *settings, v string) error {
 		if _, _, err := parseLog(v); err != nil {
 			return err
