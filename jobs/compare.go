@@ -83,7 +83,7 @@ func statusDiffers(s Settings, watermark time.Time, h store.Held, f chorus.Factu
 		return false
 	}
 	latest := f.DateHeureEtatCourant.Time
-	if h.StatutCourantDate.After(latest) {
+	if latest.After(watermark.Add(2*oneDay)) || h.StatutCourantDate.After(latest) { // one that is to come is a mistake, and hides nothing
 		latest = h.StatutCourantDate
 	}
 	return latest.Add(s.VisibilityDelay).Before(watermark)

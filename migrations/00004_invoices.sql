@@ -212,6 +212,10 @@ BEGIN
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
         RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
     END IF;
+    -- A status that is still to come is the portal's mistake. Kept, it would hide every later one: the latest date counts.
+    IF NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date AND NEW.statut_courant_date > clock_timestamp() + interval '1 day' THEN
+        NEW.statut_courant_date := clock_timestamp();
+    END IF;
     IF NEW.attempt_no < OLD.attempt_no THEN
         RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
     END IF;

@@ -354,7 +354,8 @@ BEGIN
     SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, quarantine_kind = p_kind, forgotten_since = since,
         suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END,
         -- A day more: somewhere it is tomorrow.
-        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (at AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
+        -- Nor is the clock behind what it has told a worker.
+        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (greatest(at, p_since) AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
         suspect_before = i.suspect_date;
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));

@@ -5,7 +5,8 @@
 -- A worker has seen that the clock was set, by so many seconds: forward, or back where they are negative. Ages count anew from now, because nobody knows how much of
 -- them was only the clock; what was suspect stays so for as long. Where the clock was ahead, what waits for a moment that it told waits no longer than it would
 -- have, and nothing has begun later than now. A quarantine may have been told by the clock that was ahead: then what was forgotten was sent so much earlier.
--- suspect_date stays: it is held against dates of invoices, which applications tell by clocks of their own. What an application or an operator has set for a
+-- suspect_date is held against dates of invoices, which applications tell by clocks of their own: where the clock was behind when a restore was noticed, it was set too
+-- early, and is moved on with the clock; it is never moved back. What an application or an operator has set for a
 -- moment (not_before, closures) stays, too.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.clock_stepped(p_seconds float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -20,6 +21,10 @@ BEGIN
             WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
             WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
             ELSE suspect_until END,
+        suspect_date = CASE
+            WHEN p_seconds > 0 AND isfinite(suspect_date) AND quarantine_kind = 'restore'
+                THEN greatest(suspect_date, ((quarantined_at + step) AT TIME ZONE 'Europe/Paris')::date + 1, suspect_date + floor(p_seconds / 86400)::integer)
+            ELSE suspect_date END,
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
         quarantined_at = least(quarantined_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));

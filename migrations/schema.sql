@@ -2007,6 +2007,10 @@ BEGIN
             WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
             WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
             ELSE suspect_until END,
+        suspect_date = CASE
+            WHEN p_seconds > 0 AND isfinite(suspect_date) AND quarantine_kind = 'restore'
+                THEN greatest(suspect_date, ((quarantined_at + step) AT TIME ZONE 'Europe/Paris')::date + 1, suspect_date + floor(p_seconds / 86400)::integer)
+            ELSE suspect_date END,
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
         quarantined_at = least(quarantined_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
@@ -2520,6 +2524,10 @@ BEGIN
         OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
         RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    -- A status that is still to come is the portal's mistake. Kept, it would hide every later one: the latest date counts.
+    IF NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date AND NEW.statut_courant_date > clock_timestamp() + interval '1 day' THEN
+        NEW.statut_courant_date := clock_timestamp();
     END IF;
     IF NEW.attempt_no < OLD.attempt_no THEN
         RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
@@ -3126,7 +3134,8 @@ BEGIN
     SET db_epoch = now_epoch, quarantines = p_seen + 1, quarantined_at = at, quarantine_kind = p_kind, forgotten_since = since,
         suspect_until = CASE WHEN p_kind = 'restore' THEN at + p_window ELSE i.suspect_until END,
         -- A day more: somewhere it is tomorrow.
-        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (at AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
+        -- Nor is the clock behind what it has told a worker.
+        suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (greatest(at, p_since) AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
         suspect_before = i.suspect_date;
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));

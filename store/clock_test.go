@@ -238,3 +238,48 @@ func TestNothingOfTheMachineryIsToCome(t *testing.T) {
 		}
 	}
 }
+
+// A restore is noticed while the clock is days behind, and then it is put right: what was lost and is inserted again, with the date that it had, is looked up first.
+func TestAClockThatWasBehindForgetsNoDate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var day, lifted time.Time
+	_, err := b.worker.Pool().Exec(t.Context(), `SELECT chorus.clock_stepped(0)`)
+	must(t, err)
+	_, _, err = b.worker.Quarantine(t.Context(), b.memory, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindRestore}, time.Hour, 10)
+	must(t, err)
+	must(t, b.owner.QueryRow(t.Context(), `SELECT suspect_date FROM chorus.installation`).Scan(&day))
+	_, err = b.worker.Pool().Exec(t.Context(), `SELECT chorus.clock_stepped($1)`, (3*24*time.Hour - time.Minute).Seconds())
+	must(t, err)
+	must(t, b.owner.QueryRow(t.Context(), `SELECT suspect_date FROM chorus.installation`).Scan(&lifted))
+	if lifted.Sub(day) < 2*24*time.Hour {
+		t.Errorf("suspect until %s, and before the clock was put right until %s", lifted, day)
+	}
+	_, err = b.worker.Pool().Exec(t.Context(), `SELECT chorus.clock_stepped($1)`, (-3 * 24 * time.Hour).Seconds())
+	must(t, err)
+	must(t, b.owner.QueryRow(t.Context(), `SELECT suspect_date FROM chorus.installation`).Scan(&day))
+	if !day.Equal(lifted) {
+		t.Errorf("it went back to %s", day)
+	}
+}
+
+// A status that the portal dates in a year that is to come does not hide the ones after it.
+func TestNoStatusIsToCome(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.ready(t, "default")
+	must(t, b.worker.Finish(t.Context(), b.sent(t, id, "default", false), store.Ending{Outcome: store.Accepted, NumeroFlux: "SPOILED", To: store.Deposited}))
+	set := func(statut, at string) (ago float64) {
+		t.Helper()
+		must(t, b.worker.Pool().QueryRow(t.Context(), `
+			UPDATE chorus.invoices SET state = 'integrated', statut_courant = $2, statut_courant_date = `+at+` WHERE id = $1
+			RETURNING extract(epoch FROM clock_timestamp() - statut_courant_date)::float8`, id, statut).Scan(&ago))
+		return ago
+	}
+	if ago := set("MISE_A_DISPOSITION", `'2199-11-29'`); ago < 0 || ago > 60 {
+		t.Errorf("it dates from %.0f s ago", ago)
+	}
+	if ago := set("MANDATEE", `clock_timestamp() + interval '2 hours'`); ago > -7000 { // clocks differ
+		t.Errorf("it dates from %.0f s ago", ago)
+	}
+}

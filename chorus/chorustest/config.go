@@ -37,7 +37,7 @@ type Config struct {
 	Visibility  time.Duration // V: search lags the deposit by up to this, drawn for each; default 0
 	LagFrom     time.Duration // the search shows each integration and each statut so much later at least,
 	Lag         time.Duration // and so much at most, drawn for each: a later one may show before an earlier one; see also Sim.SetLag
-	Step        time.Duration // from one statut to the next; 0 = only when moved by hand
+	Step        time.Duration // from one statut to the next; 0, or below = only when moved by hand
 	Late        time.Duration // commit_late lands between half of this and this after arrival; default 2 min
 	LateAfterD  time.Duration // late_after_D lands so long after arrival; default 20 min
 	TokenLife   time.Duration // default 3600 s
@@ -94,7 +94,7 @@ func (e *UsageError) Error() string { return e.Field + " " + e.Reason }
 // check looks at what defaults has left.
 func (c *Config) check() error {
 	for name, d := range map[string]time.Duration{
-		"hidden": c.Hidden, "integration": c.Integration, "visibility": c.Visibility, "lag-from": c.LagFrom, "lag": c.Lag, "step": c.Step, "late": c.Late,
+		"hidden": c.Hidden, "integration": c.Integration, "visibility": c.Visibility, "lag-from": c.LagFrom, "lag": c.Lag, "late": c.Late,
 		"late-after-d": c.LateAfterD, "token-life": c.TokenLife, "hang-for": c.HangFor,
 	} {
 		if d < 0 {
