@@ -154,6 +154,8 @@ func (t *trial) look(ctx context.Context) (open int, err error) {
 	case away(err) && time.Since(t.lastSample) < longestAway:
 		open = -1
 		line += "database away  "
+	case away(err):
+		return 0, fmt.Errorf("the database has not answered the harness for %s, and it was told to be away for seconds: is the machine overloaded? %w", longestAway, err)
 	default:
 		return 0, err
 	}
