@@ -10,16 +10,23 @@ import (
 	"github.com/choriste/choriste/store/storetest"
 )
 
-// The clock is set forward, and the next that is asked for is the age of an attempt: no comparison has come between. It is no older for that, what was looked up
-// before counts no more, and what was suspect stays so.
-func TestNoAgeIsReadFromAClockThatWasSet(t *testing.T) {
-	t.Parallel()
+// clocked is a bench whose database has a clock that the test sets.
+func clocked(t *testing.T) (*bench, *storetest.Clock) {
+	t.Helper()
 	b := newBench(t)
 	clock, err := storetest.NewClock(t.Context(), b.owner.Config().ConnString())
 	must(t, err)
 	t.Cleanup(clock.Close)
 	b.worker.Pool().Reset()
 	b.owner.Reset()
+	return b, clock
+}
+
+// The clock is set forward, and the next that is asked for is the age of an attempt: no comparison has come between. It is no older for that, what was looked up
+// before counts no more, and what was suspect stays so.
+func TestNoAgeIsReadFromAClockThatWasSet(t *testing.T) {
+	t.Parallel()
+	b, clock := clocked(t)
 	var steps []time.Duration
 	must(t, b.worker.WatchClock(t.Context(), func(by time.Duration) { steps = append(steps, by) }))
 	id := b.ready(t, "default")
@@ -61,12 +68,7 @@ func TestNoAgeIsReadFromAClockThatWasSet(t *testing.T) {
 func TestAClockThatWasAheadIsPutRight(t *testing.T) {
 	t.Parallel()
 	const ahead = 20 * 24 * time.Hour
-	b := newBench(t)
-	clock, err := storetest.NewClock(t.Context(), b.owner.Config().ConnString())
-	must(t, err)
-	t.Cleanup(clock.Close)
-	b.worker.Pool().Reset()
-	b.owner.Reset()
+	b, clock := clocked(t)
 	b.app.Pool().Reset()
 	steps := 0
 	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) { steps++ }))
@@ -84,8 +86,7 @@ func TestAClockThatWasAheadIsPutRight(t *testing.T) {
 	}
 	waiting := b.ready(t, "default")
 	set(ahead)
-	quarantined := b.memory
-	quarantined, _, err = b.worker.Quarantine(t.Context(), quarantined, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindRestore}, time.Hour, 10)
+	quarantined, _, err := b.worker.Quarantine(t.Context(), b.memory, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindRestore}, time.Hour, 10)
 	must(t, err)
 	b.memory = quarantined
 	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET suspect_date = '-infinity', suspect_until = '-infinity'`)
@@ -173,12 +174,7 @@ func TestNoWitnessIsToCome(t *testing.T) {
 func TestAClockThatIsAheadEndsNothing(t *testing.T) {
 	t.Parallel()
 	const ahead = 6 * 366 * 24 * time.Hour
-	b := newBench(t)
-	clock, err := storetest.NewClock(t.Context(), b.owner.Config().ConnString())
-	must(t, err)
-	t.Cleanup(clock.Close)
-	b.worker.Pool().Reset()
-	b.owner.Reset()
+	b, clock := clocked(t)
 	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
 	id := b.ready(t, "default")
 	must(t, b.worker.Finish(t.Context(), b.sent(t, id, "default", false), store.Ending{Outcome: store.Accepted, NumeroFlux: "ORDERED", To: store.Deposited}))
@@ -203,7 +199,7 @@ func TestAClockThatIsAheadEndsNothing(t *testing.T) {
 	must(t, clock.Step(t.Context(), -ahead))
 	ends("when it is right again", 0, 0)
 	must(t, clock.Step(t.Context(), ahead))
-	_, err = b.worker.Knows(t.Context(), b.memory, "")
+	_, err := b.worker.Knows(t.Context(), b.memory, "")
 	must(t, err)
 	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.installation SET stepped_at = clock_timestamp() - interval '25 hours'`)
 	must(t, err)
