@@ -110,6 +110,7 @@ func (s *Sim) send(w http.ResponseWriter, r *http.Request, c *call, a answer) {
 	}
 	s.mu.Lock()
 	s.record(line)
+	s.remember(c, a, line)
 	s.mu.Unlock()
 	if s.ledger.settle() != nil { // nothing may be promised any more
 		a = answer{wire: wireDrop}

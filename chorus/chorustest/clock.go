@@ -18,14 +18,17 @@ func mustZone(name string) *time.Location {
 }
 
 // due is one thing that will happen by itself at a moment of the virtual clock: a late landing, an
-// integration, or the next step in the life of an invoice. Exactly one of the three pointers is set.
+// integration, the next step in the life of an invoice, or an entry of a scenario's timeline. Exactly one of the four pointers is set.
 type due struct {
 	at      time.Time
 	order   int64 // ties are broken by the order of planning
 	landing *landing
 	flux    *flux
 	facture *facture
-	move    int // facture.moves when planned; another value means that somebody moved it meanwhile
+
+	happening *Happening
+
+	move int // facture.moves when planned; another value means that somebody moved it meanwhile
 }
 
 type agenda []due
@@ -69,6 +72,8 @@ func (s *Sim) catchUp() {
 			s.land(d.landing, d.at)
 		case d.flux != nil:
 			s.integrate(d.flux, d.at)
+		case d.happening != nil:
+			s.happen(d.happening)
 		case d.facture.moves == d.move:
 			s.step(d.facture, d.at)
 		}
@@ -86,6 +91,9 @@ func (s *Sim) housekeeping() {
 			return
 		case <-tick.C:
 			s.mu.Lock()
+			if now := time.Now(); now.Sub(s.hastened) >= 250*time.Millisecond {
+				s.hasten(now)
+			}
 			s.catchUp()
 			s.profile.everyMinute(s)
 			s.mu.Unlock()

@@ -2,6 +2,8 @@ package chorustest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,7 +47,7 @@ type Config struct {
 	HangFor time.Duration // real time that a hanging answer holds a connection, default 5 min
 
 	MaxPage          int    // most rows granted per page, default 100
-	Empty            string // how an empty search answers: "0", "20000", or "" = by turns
+	Empty            string // how an empty search answers: codeRetour "20000" (default), "0", or by "turns" (default of the hostile profile)
 	SubstringNumbers bool   // the search matches numeroFacture anywhere, not exactly [G: unknown]
 
 	// What the search makes of periodeDateHeureEtatCourant [G: unknown]; see also Sim.Periods.
@@ -53,7 +55,10 @@ type Config struct {
 	PeriodsIgnored bool          // ignores it
 	PeriodsShift   time.Duration // takes changes for so much later than it says they were, as in another zone
 
-	Scripts map[string][]Move // by invoice number: the statuts after DEPOSEE
+	Scripts map[string][]Move // by invoice number, * for every other: the statuts after DEPOSEE
+
+	// Scenario is played from the start, and again after a reset. What the fields above say comes before it.
+	Scenario *Scenario
 
 	Swagger            []string // official Swagger 2.0 files to check requests against
 	TolerateViolations bool     // New does not fail the test for malformed requests
@@ -102,10 +107,10 @@ func (c *Config) check() error {
 		}
 	}
 	switch {
-	case c.Profile != "calm" && c.Profile != "hostile" && c.Profile != "late":
-		return &UsageError{"profile", fmt.Sprintf("%q is none of calm, hostile, late", c.Profile)}
-	case c.Empty != "" && c.Empty != "0" && c.Empty != "20000":
-		return &UsageError{"empty", fmt.Sprintf("%q is neither 0 nor 20000", c.Empty)}
+	case !slices.Contains(profiles, c.Profile):
+		return &UsageError{"profile", fmt.Sprintf("%q is none of %s", c.Profile, strings.Join(profiles, ", "))}
+	case c.Empty != "0" && c.Empty != "20000" && c.Empty != "turns":
+		return &UsageError{"empty", fmt.Sprintf("%q is none of 0, 20000, turns", c.Empty)}
 	case c.MaxPage < 1:
 		return &UsageError{"max-page", fmt.Sprintf("is %d: no row at all", c.MaxPage)}
 	}
@@ -126,6 +131,10 @@ func (c *Config) defaults() {
 	text(&c.Listen, "127.0.0.1:0")
 	text(&c.Manage, "127.0.0.1:0")
 	text(&c.Profile, "calm")
+	if c.Profile == "hostile" {
+		text(&c.Empty, "turns")
+	}
+	text(&c.Empty, "20000")
 	if c.Quota == 0 {
 		c.Quota = 20
 	}

@@ -77,7 +77,11 @@ func (s *Sim) deposerFlux(c *call) answer {
 			return answer{flux: t.Flux}
 		}
 	}
-	s.accept(t, now)
+	only := ""
+	if c.fault != nil {
+		only = c.fault.Numero
+	}
+	s.accept(t, now, only)
 	a := ok(object{"numeroFluxDepot": t.Flux, "dateDepot": dayOf(now), "syntaxeFlux": syntaxe})
 	a.flux = t.Flux
 	return a
@@ -91,13 +95,15 @@ func (s *Sim) land(l *landing, at time.Time) {
 	case l.template.Op == "soumettre":
 		s.submit(l.template, at)
 	default:
-		s.accept(l.template, at)
+		s.accept(l.template, at, "")
 	}
 }
 
 // accept writes one line per document, all at once. A crash before it leaves no deposit, a crash after it a
 // deposit that is known after the restart. What will become of each document is decided here.
-func (s *Sim) accept(t Entry, at time.Time) {
+//
+// A fault's fate is that of one document alone, if only names its number.
+func (s *Sim) accept(t Entry, at time.Time, only string) {
 	chance := s.draw("depot", t.Request)
 	report := at.Add(s.cfg.Hidden)
 	integration := at.Add(s.cfg.Integration/2 + between(chance, s.cfg.Integration/2))
@@ -110,6 +116,9 @@ func (s *Sim) accept(t Entry, at time.Time) {
 	var lines []Entry
 	for n, f := range t.Documents {
 		as, reason := t.RefusedAs, t.Reason
+		if only != "" && f.Numero != only {
+			as, reason = "", ""
+		}
 		if as == "" {
 			as, reason = s.judge(f, t.Syntaxe, taken)
 		}

@@ -31,13 +31,16 @@ func init() { // the answer of GET / is made of them
 		return func(s *Sim, _ *http.Request) (any, error) { return f(s), nil }
 	}
 	routes = []route{
-		{method: "GET", path: "/{$}", about: "this list", serve: (*Sim).getHome},
+		{method: "GET", path: "/{$}", about: "this list; for browsers the page", params: []string{"q", "lang"}, serve: (*Sim).getHome},
+		{method: "GET", path: "/page.css", about: "of the page", serve: pageFile("page.css", "text/css; charset=utf-8")},
+		{method: "GET", path: "/page.js", about: "of the page", serve: pageFile("page.js", "text/javascript; charset=utf-8")},
+		{method: "POST", path: "/do/{what}", about: "a form of the page", serve: (*Sim).postAct},
 		{method: "GET", path: "/openapi.json", about: "this door in OpenAPI 3", run: get((*Sim).manageOpenAPI)},
 		{method: "GET", path: "/faults", about: "the queue of faults, and every kind", run: get((*Sim).pendingFaults)},
 		{method: "POST", path: "/faults", about: "one fault or a list, for the next requests", example: `{"kind":"commit_then_drop","op":"deposer/flux","times":2}`, run: (*Sim).postFaults},
 		{method: "DELETE", path: "/faults", about: "empties the queue", run: get(func(s *Sim) any { s.ClearFaults(); return object{} })},
 		{method: "GET", path: "/clock", about: "the virtual time", run: get(func(s *Sim) any { return object{"now": s.Now()} })},
-		{method: "POST", path: "/clock", about: "moves it forward", example: `{"advance":"36h"}`, run: (*Sim).postClock},
+		{method: "POST", path: "/clock", about: "moves it forward, or makes it run faster", example: `{"advance":"36h","speed":60}`, run: (*Sim).postClock},
 		{method: "POST", path: "/invoices", about: "an invoice that a person types in at the portal", example: `{"numero":"M-1","dateFacture":"2026-02-01","fournisseur":"99999999800012","destinataire":"99999999700023","montantTTC":"120.00"}`, run: (*Sim).postInvoice},
 		{method: "GET", path: "/invoices/{numero}", about: "the deposits and the history of a number", run: (*Sim).getInvoice},
 		{method: "POST", path: "/invoices/{numero}/statut", about: "moves the newest invoice of a number", example: `{"statut":"SUSPENDUE","commentaire":"Bon de livraison manquant"}`, run: (*Sim).postStatut},
@@ -49,13 +52,15 @@ func init() { // the answer of GET / is made of them
 		{method: "GET", path: "/stats", about: "counts", run: get(func(s *Sim) any { return s.Stats() })},
 		{method: "GET", path: "/violations", about: "requests that no correct client sends", run: get(func(s *Sim) any { return s.Violations() })},
 		{method: "GET", path: "/tolerated", about: "what -tolerant took and would otherwise have refused", run: get(func(s *Sim) any { return s.Tolerated() })},
+		{method: "GET", path: "/truth", about: "what each answer rests on: section of docs/chorus-pro.md and weight", params: []string{"op"}, run: (*Sim).getTruth},
 		{method: "GET", path: "/structures", about: "all suppliers and recipients", run: get((*Sim).everyStructure)},
 		{method: "POST", path: "/structures/{siret}", about: "adds or changes one", example: `{"designation":"MAIRIE","publique":true,"services":[{"code":"S-1"}]}`, run: (*Sim).postStructure},
 		{method: "POST", path: "/accounts", about: "adds or changes a technical account", example: `{"login":"TECH_2@cpro.fr","password":"pw","expires":"2026-12-24"}`, run: (*Sim).postAccount},
 		{method: "POST", path: "/revoke", about: "ends the tokens of an application; {} of all", example: `{"client":"sim"}`, run: (*Sim).postRevoke},
-		{method: "POST", path: "/profile", about: "random faults on or off", example: `{"on":false}`, run: (*Sim).postProfile},
+		{method: "POST", path: "/profile", about: "random faults on or off, or of another profile", example: `{"name":"hostile","on":true}`, run: (*Sim).postProfile},
 		{method: "POST", path: "/outage", about: "takes a part of the platform down or up", example: `{"on":true,"scope":"api","kind":"503"}`, run: (*Sim).postOutage},
 		{method: "POST", path: "/lag", about: "how late searches show changes from now on", example: `{"from":"0s","to":"90s"}`, run: (*Sim).postLag},
+		{method: "GET", path: "/scenario", about: "what is played, and what is expected of the client", run: (*Sim).getScenario},
 		{method: "POST", path: "/reset", about: "everything as after a new start", run: (*Sim).postReset},
 	}
 }
@@ -166,8 +171,12 @@ func strictly(r io.Reader, into any) error {
 	return nil
 }
 
-// getHome lists the routes.
-func (s *Sim) getHome(w http.ResponseWriter, _ *http.Request) {
+// getHome lists the routes, and shows browsers the page.
+func (s *Sim) getHome(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.servePage(w, r, "")
+		return
+	}
 	list := make([]object, 0, len(routes))
 	for _, rt := range routes {
 		o := object{"method": rt.method, "path": strings.TrimSuffix(rt.path, "{$}"), "about": rt.about}

@@ -75,3 +75,75 @@ func (s *schema) compare(at string, f field, definitions map[string]*schema) (wr
 	}
 	return wrong
 }
+
+// Routes are those that are served with POST, below /cpro/.
+func Routes() (all []string) {
+	for name := range operations {
+		if route, is := strings.CutPrefix(name, "POST /cpro/"); is {
+			all = append(all, route)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Missing lists the keys that an answer should have and has not, and those that it has and should not.
+func Missing(route string, body map[string]any) []string {
+	return missing("", descriptions[route].says, body)
+}
+
+func missing(at string, says fields, body map[string]any) (wrong []string) {
+	for name, f := range says {
+		value, there := body[name]
+		if !there {
+			wrong = append(wrong, at+name+" is missing")
+		}
+		switch f.kind {
+		case nested:
+			if o, is := asObject(value); is {
+				wrong = append(wrong, missing(at+name+".", f.fields, o)...)
+			}
+		case list:
+			all, _ := value.([]any)
+			for _, x := range all {
+				if o, is := asObject(x); is {
+					wrong = append(wrong, missing(at+name+"[].", f.fields, o)...)
+				}
+			}
+		}
+	}
+	for name := range body {
+		if _, declared := says[name]; !declared && name != "codeRetour" && name != "libelle" {
+			wrong = append(wrong, at+name+" is not declared")
+		}
+	}
+	return wrong
+}
+
+// CompareAnswers lists where the descriptions of answers and the Swagger files part.
+func CompareAnswers(files []string) (wrong []string, err error) {
+	sw, err := readSwagger(files)
+	if sw == nil || err != nil {
+		return nil, err
+	}
+	for path, s := range sw.responses {
+		if op := operations["POST "+path]; op != nil {
+			wrong = append(wrong, s.compare(op.name, field{kind: nested, fields: op.says}, s.definitions)...)
+		}
+	}
+	slices.Sort(wrong)
+	return wrong, nil
+}
+
+// Operations are the names of all that is served.
+func Operations() []string { return operationNames() }
+
+// French is the French for a word of the page, Words are all of them in English.
+func French(english string) string { return frenchWords[english] }
+
+func Words() (all []string) {
+	for word := range frenchWords {
+		all = append(all, word)
+	}
+	return all
+}

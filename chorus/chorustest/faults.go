@@ -150,13 +150,19 @@ func (s *Sim) Faults(faults ...Fault) {
 }
 
 func (s *Sim) addFaults(faults []Fault) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, f := range faults {
 		if err := f.check(); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queueFaults(faults)
+	return nil
+}
+
+// queueFaults appends faults that were checked. Callers hold the lock.
+func (s *Sim) queueFaults(faults []Fault) {
 	for _, f := range faults {
 		s.nextFault++
 		f.ID = s.nextFault
@@ -168,7 +174,6 @@ func (s *Sim) addFaults(faults []Fault) error {
 		}
 		s.faults = append(s.faults, &f)
 	}
-	return nil
 }
 
 func (f *Fault) check() error {
@@ -199,7 +204,7 @@ func (s *Sim) pick(c *call) *Fault {
 	}
 	numero := c.numero(s)
 	for i, f := range s.faults {
-		if f.Op != "*" && f.Op != op || f.Numero != "" && f.Numero != numero {
+		if f.Op != "*" && f.Op != op || f.Numero != "" && f.Numero != numero && !c.holds(f.Numero) {
 			continue
 		}
 		struck := *f

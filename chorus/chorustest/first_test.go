@@ -260,7 +260,7 @@ func TestLogLines(t *testing.T) {
 // TestUsage: a setting that makes no sense is named.
 func TestUsage(t *testing.T) {
 	for want, cfg := range map[string]chorustest.Config{
-		"profile": {Profile: "sunny"}, "empty": {Empty: "5"}, "max-page": {MaxPage: -1}, "step": {Step: -time.Second},
+		"profile": {Profile: "sunny"}, "empty": {Empty: "5"}, "max-page": {MaxPage: -1}, "late": {Late: -time.Second},
 	} {
 		s, err := chorustest.Start(cfg)
 		if err == nil {
@@ -287,7 +287,7 @@ func TestOpenAPIIsWhole(t *testing.T) {
 	if err := json.Unmarshal((&client{t: t, http: dialless()}).do(req).raw, &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Paths["/cpro/factures/v1/deposer/flux"]["post"].Mark != "simulated" || doc.Paths["/cpro/transverses/v1/consulterCR"]["post"].Mark == "" {
+	if doc.Paths["/cpro/factures/v1/deposer/flux"]["post"].Mark != "simulated" || doc.Paths["/cpro/transverses/v1/consulter/information/siret"]["post"].Mark != "not simulated" {
 		t.Errorf("%d paths", len(doc.Paths))
 	}
 }

@@ -43,6 +43,7 @@ type call struct {
 	basicUser, basicPassword string
 
 	raw        []byte
+	size       int  // of the body, without the file in it
 	incomplete bool // the client left before the end of the body
 	tooLarge   bool
 	body       object
@@ -85,6 +86,11 @@ func (c *call) numero(s *Sim) string {
 		}
 	}
 	return ""
+}
+
+// holds tells that one of the documents of a deposit has this number.
+func (c *call) holds(numero string) bool {
+	return slices.ContainsFunc(c.documents, func(f *Facts) bool { return f.Numero == numero })
 }
 
 // serveAPI is the API and token door: it counts, reads, records, judges and answers one request.
@@ -145,7 +151,7 @@ func (c *call) opName() string {
 // read takes the whole body, and the facts of the document in it, without the lock.
 func (c *call) read(body io.Reader) {
 	raw, err := io.ReadAll(body)
-	c.raw = raw
+	c.raw, c.size = raw, len(raw)
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		c.tooLarge, c.raw = true, nil
@@ -175,6 +181,7 @@ func (c *call) read(body io.Reader) {
 		file, err := base64.StdEncoding.DecodeString(c.body.text("fichierFlux"))
 		if err == nil && len(file) > 0 {
 			c.file, c.fileSHA = file, sum(file)
+			c.size -= len(c.body.text("fichierFlux"))
 			if len(file) <= maxFile || bytes.HasPrefix(file, []byte{0x1f, 0x8b}) {
 				c.documents = readFile(file)
 			}

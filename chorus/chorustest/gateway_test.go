@@ -214,7 +214,7 @@ func TestReasons(t *testing.T) {
 		want   string
 		fine   int // violations; -1: some
 	}{
-		"not simulated": {path: "/cpro/factures/v1/telecharger/groupe", want: "not simulated"},
+		"not simulated": {path: "/cpro/transverses/v1/recuperer/etat/typedp", want: "not simulated"},
 		"undeclared":    {path: "/cpro/factures/v1/consulter/facture", want: "undeclared route", fine: 1},
 		"strange token": {path: "/cpro/factures/v1/completer", want: "token is unknown here", change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }},
 		"account":       {path: "/cpro/factures/v1/completer", want: "technical account", change: func(r *http.Request) { r.Header.Set("cpro-account", "eDp5") }},

@@ -30,6 +30,7 @@ import (
 //	portal     identifiantFactureCPP, facts: an invoice typed in at the portal by a person
 //	edited     identifiantFactureCPP, flux, facts: changed at the portal by nobody's request, as it stands afterwards
 //	hidden     identifiantFactureCPP, numero, hidden: no search shows it any more, or one does again
+//	rejetTraite, telechargee  identifiantFactureCPP, numero: taken note of by its supplier; fetched by its recipient. detached: piece
 //	piece      piece (pieceJointeId), bytes, sha256
 //	answer     request, status, codeRetour, flux, fault, sent: written before the answer leaves
 //	close      request, sent: the exchange is over; sent = every byte was handed to the network without error

@@ -92,6 +92,9 @@ func (s *Sim) replay(e Entry) (err error) {
 		return fmt.Errorf("seq %d after %d", e.Seq, s.seq)
 	}
 	s.apply(&e)
+	if e.At.After(s.lastAt) {
+		s.lastAt = e.At
+	}
 	return nil
 }
 

@@ -204,8 +204,10 @@ func (s *Sim) pathAfter(f *facture, statut string) []Move {
 
 // fullPath is the script of this invoice, or the ordinary itinerary of its recipient.
 func (s *Sim) fullPath(f *facture) []Move {
-	if script, scripted := s.scripts[f.Numero]; scripted {
-		return script
+	for _, numero := range []string{f.Numero, "*"} {
+		if script, scripted := s.scripts[numero]; scripted {
+			return script
+		}
 	}
 	return s.ordinaryPath(f)
 }

@@ -43,17 +43,29 @@ func (s *Sim) pendingFaults() any {
 
 const maxAdvance = 10 * 366 * 24 * time.Hour
 
-// POST /clock {"advance":"36h"}
+// POST /clock {"advance":"36h"}, {"speed":60}, or both.
 func (s *Sim) postClock(r *http.Request) (any, error) {
 	var in struct {
-		Advance string `json:"advance"`
+		Advance *string `json:"advance"`
+		Speed   *int    `json:"speed"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	d, err := time.ParseDuration(in.Advance)
-	if err != nil || d < 0 || d > maxAdvance {
-		return nil, fmt.Errorf("advance: %q is not a positive duration as 90m or 36h, of at most ten years", in.Advance)
+	if in.Advance == nil && in.Speed == nil {
+		return nil, fmt.Errorf("advance (a duration) or speed (a number) is missing")
+	}
+	d := time.Duration(0)
+	if in.Advance != nil {
+		var err error
+		if d, err = parseAdvance(*in.Advance); err != nil {
+			return nil, err
+		}
+	}
+	if in.Speed != nil {
+		if err := s.SetSpeed(*in.Speed); err != nil {
+			return nil, err
+		}
 	}
 	s.mu.Lock()
 	before := s.liveTokens()
@@ -61,7 +73,7 @@ func (s *Sim) postClock(r *http.Request) (any, error) {
 	s.Advance(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return withTokens(object{"now": s.now()}, max(0, before-s.liveTokens())), nil
+	return withTokens(object{"now": s.now(), "speed": max(1, s.speed)}, max(0, before-s.liveTokens())), nil
 }
 
 // POST /invoices/{numero}/statut {"statut":"SUSPENDUE","commentaire":"…"}
@@ -160,15 +172,22 @@ func (s *Sim) Stats() Counts {
 	return c
 }
 
-// POST /profile {"on":false}
+// POST /profile {"on":false}, {"name":"hostile","on":true}
 func (s *Sim) postProfile(r *http.Request) (any, error) {
 	var in struct {
-		On bool `json:"on"`
+		Name string `json:"name"`
+		On   bool   `json:"on"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	s.Weather(in.On)
+	if in.Name == "" {
+		s.Weather(in.On)
+	} else if err := s.SetProfile(in.Name, in.On); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return object{"profile": s.profile.name, "on": in.On}, nil
 }
 

@@ -221,7 +221,7 @@ func TestManualNamesEveryFaultAndPath(t *testing.T) {
 			t.Errorf("docs/simulator.md does not list the fault %s", kind)
 		}
 	}
-	for _, path := range []string{"faults", "clock", "invoices", "ledger", "open", "stats", "violations", "outage", "accounts", "revoke", "profile", "lag", "reset", "tolerated", "structures"} {
+	for _, path := range []string{"faults", "clock", "invoices", "ledger", "open", "stats", "violations", "outage", "accounts", "revoke", "profile", "lag", "reset", "tolerated", "structures", "truth"} {
 		if !bytes.Contains(manual, []byte("$MANAGE/"+path)) {
 			t.Errorf("docs/simulator.md shows no call of /%s", path)
 		}

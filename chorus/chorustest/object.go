@@ -87,7 +87,7 @@ func page[T any](p paging, all []T) []T {
 // list answers one page in the newer style, with its counters in parametresRetour.
 func (s *Sim) list(c *call, name string, rows []any, p paging, total int) answer {
 	if total == 0 && s.empty20000(c) {
-		return refusal(20000, "TRA_MSG_00.015 - La recherche n'a retourné aucun résultat.")
+		return refusal(20000, noResult)
 	}
 	body := object{
 		name: rows,
@@ -101,17 +101,25 @@ func (s *Sim) list(c *call, name string, rows []any, p paging, total int) answer
 	return ok(body)
 }
 
+const noResult = "TRA_MSG_00.015 - La recherche n'a retourné aucun résultat."
+
 // empty20000 picks one of the two ways to say "nothing found" (docs/chorus-pro.md §5.1).
 func (s *Sim) empty20000(c *call) bool {
 	switch s.cfg.Empty {
 	case "0":
 		return false
-	case "20000":
-		return true
+	case "turns":
+		return c.id%2 == 0
 	}
-	return c.id%2 == 0
+	return true
 }
 
 func sortBy[T any, K cmp.Ordered](all []T, key func(T) K) {
 	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
+}
+
+// objectOf is an element of a list as an object; an empty one when it is none.
+func objectOf(x any) object {
+	o, _ := asObject(x)
+	return o
 }

@@ -10,7 +10,7 @@ import (
 func (s *Sim) operate(c *call) answer {
 	if c.malformed != nil {
 		s.violate(c, "the body is not one JSON object: "+c.malformed.Error())
-		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête illisible."}}
+		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": c.op.code() + " - Requête illisible."}}
 	}
 	faulty := c.op.fields.check("", c.body)
 	if s.swagger != nil {
@@ -29,13 +29,35 @@ func (s *Sim) operate(c *call) answer {
 		for _, f := range faulty {
 			s.violate(c, f)
 		}
-		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": "GDP_MSG_11.999 - Requête invalide : " + faulty[0]}}
+		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": c.op.code() + " - Requête invalide : " + inFrench(faulty[0])}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
-	return c.op.run(s, c)
+	a := c.op.run(s, c)
+	if a.codeRetour() == "0" {
+		c.op.says.complete(a.body)
+	}
+	return a
 }
+
+// code is what begins the texts about a malformed request. The prefixes are those of each API's other messages, the number is invented [G].
+func (op *operation) code() string {
+	switch op.api {
+	case "factures":
+		return "GDP_MSG_11.999"
+	case "utilisateurs":
+		return "GCU_MSG_01.999"
+	}
+	return "TRA_MSG_00.999"
+}
+
+var french = strings.NewReplacer(
+	"swagger: ", "", "unknown field ", "champ inconnu ", "unknown property ", "champ inconnu ", "missing field ", "champ obligatoire absent ", " has the wrong type", " : type incorrect",
+	"not of type ", "type attendu ", "is not one of its values", "n'est pas une valeur autorisée", "is not a date", "n'est pas une date",
+)
+
+func inFrench(reason string) string { return french.Replace(reason) }
 
 // violate records a request that no correct client sends.
 func (s *Sim) violate(c *call, reason string) {

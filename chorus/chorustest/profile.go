@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -152,26 +153,51 @@ func (s *Sim) Weather(on bool) {
 	s.profile.on = on
 }
 
-// Outage takes a part of the platform down, or up again. scope is api, token, deposits or all; kind is any
-// fault, "" = 503.
-func (s *Sim) Outage(on bool, scope, kind string) error {
-	if kind == "" {
-		kind = "503"
-	}
-	f := Fault{Kind: kind, Times: -1}
-	if err := f.check(); err != nil {
-		return err
-	}
-	if !slices.Contains([]string{"all", "api", "token", "deposits"}, scope) {
-		return fmt.Errorf("unknown scope %q: api, token, deposits or all", scope)
+// SetProfile changes the random faults to those of another profile.
+func (s *Sim) SetProfile(name string, on bool) error {
+	if !slices.Contains(profiles, name) {
+		return fmt.Errorf("profile: %.40q is none of %s", name, strings.Join(profiles, ", "))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.profile = newProfile(name, s.cfg.Seed)
+	s.profile.on = on
+	return nil
+}
+
+var profiles = []string{"calm", "hostile", "late"}
+
+// Outage takes a part of the platform down, or up again. scope is api, token, deposits or all; kind is any
+// fault, "" = 503.
+func (s *Sim) Outage(on bool, scope, kind string) error {
+	if err := checkOutage(scope, kind); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setOutage(on, scope, kind)
+	return nil
+}
+
+func checkOutage(scope, kind string) error {
+	if !slices.Contains([]string{"all", "api", "token", "deposits"}, scope) {
+		return fmt.Errorf("unknown scope %q: api, token, deposits or all", scope)
+	}
+	if kind == "" {
+		return nil
+	}
+	return (&Fault{Kind: kind}).check()
+}
+
+// setOutage is Outage for what was checked. Callers hold the lock.
+func (s *Sim) setOutage(on bool, scope, kind string) {
 	delete(s.outages, scope)
 	if on {
-		s.outages[scope] = f
+		if kind == "" {
+			kind = "503"
+		}
+		s.outages[scope] = Fault{Kind: kind, Times: -1}
 	}
-	return nil
 }
 
 func operationNames() []string {

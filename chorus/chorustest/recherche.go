@@ -19,7 +19,7 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 		}
 	}
 	now := s.now()
-	keep := s.filter(c, now)
+	keep := s.filter(c.body, now)
 	var found []*facture
 	for _, f := range s.candidates(c.body) {
 		if _, known := f.shown(now); known && c.account.sees(f.Fournisseur) && keep(f) {
@@ -34,7 +34,8 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 	p := s.paging(in, "pageResultatDemandee", "nbResultatsParPage")
 	rows := make([]any, 0)
 	for _, f := range page(p, found) {
-		rows = append(rows, s.row(f, now))
+		shown, _ := f.shown(now)
+		rows = append(rows, s.row(f, shown))
 	}
 	return s.list(c, "listeFactures", rows, p, len(found))
 }
@@ -66,8 +67,7 @@ func (s *Sim) candidates(in object) []*facture {
 }
 
 // filter makes the test of one request. An invoice has to pass every part that was asked.
-func (s *Sim) filter(c *call, now time.Time) func(*facture) bool {
-	in := c.body
+func (s *Sim) filter(in object, now time.Time) func(*facture) bool {
 	shown := func(f *facture) passage { p, _ := f.shown(now); return p }
 	var tests []func(*facture) bool
 	add := func(asked bool, test func(*facture) bool) {
@@ -109,7 +109,7 @@ func (s *Sim) filter(c *call, now time.Time) func(*facture) bool {
 	statuts := in.list("statutCourant")
 	add(len(statuts) > 0, func(f *facture) bool { return slices.Contains(statuts, any(shown(f).Statut)) })
 	rejetTraite, asked := in.boolean("rejetTraite")
-	add(asked && rejetTraite, func(*facture) bool { return false }) // nobody can mark a rejection as handled here
+	add(asked, func(f *facture) bool { return f.rejetTraite == rejetTraite })
 	recipients := in.list("listeDestinataire")
 	bySiren, _ := in.boolean("rechercheSirenDestinataire")
 	add(len(recipients) > 0, func(f *facture) bool { return s.toOneOf(f, recipients, bySiren) })
@@ -234,8 +234,7 @@ func sortFactures(all []*facture, column, sense string, now time.Time) {
 }
 
 // row is one invoice of a search answer.
-func (s *Sim) row(f *facture, now time.Time) object {
-	last, _ := f.shown(now)
+func (s *Sim) row(f *facture, last passage) object {
 	supplier, recipient := "", ""
 	var idRecipient any
 	if st := s.structures[f.Fournisseur]; st != nil {
@@ -251,7 +250,7 @@ func (s *Sim) row(f *facture, now time.Time) object {
 		"codeDestinataire": f.Destinataire, "designationDestinataire": orNil(recipient), "codeServiceExecutant": orNil(f.Service),
 		"montantHT": amount(f.HT), "montantTTC": amount(f.TTC), "montantAPayer": amount(f.APayer), "devise": f.Devise,
 		"statut": last.Statut, "numeroBonCommande": orNil(f.Engagement), "numeroFluxDepot": orNil(f.flux), "modeDepot": f.Mode,
-		"rejetTraite": false, "dateHeureEtatCourant": isoDate(last.at), "commentaireEtatCourant": orNil(last.Commentaire),
+		"rejetTraite": f.rejetTraite, "dateHeureEtatCourant": isoDate(last.at), "commentaireEtatCourant": orNil(last.Commentaire),
 	}
 	if sv := s.serviceOf(f); sv.ID != 0 && f.Service != "" {
 		row["idServiceExecutant"], row["nomServiceExecutant"] = sv.ID, sv.Libelle

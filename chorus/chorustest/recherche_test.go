@@ -143,12 +143,12 @@ func TestChangesShowLate(t *testing.T) {
 	for i := range n {
 		c.integrated(c.accepted(facture(fmt.Sprintf("F-%02d", i))))
 	}
-	s.Advance(9 * time.Second)
+	s.Advance(3 * time.Second) // and the deposits have taken some
 	all := m{"rechercheFactureParFournisseur": m{"nbResultatsParPage": 100}}
 	if found := c.search(all).found(); len(found) != 0 {
 		t.Errorf("%d of %d show before they may", len(found), n)
 	}
-	s.Advance(52 * time.Second)
+	s.Advance(58 * time.Second)
 	if found := c.search(all).found(); len(found) != n {
 		t.Errorf("%d of %d show after all must", len(found), n)
 	}
@@ -208,7 +208,7 @@ func TestGuessesThatCanBeSwitched(t *testing.T) {
 }
 
 func TestEmptyByTurns(t *testing.T) {
-	_, c := start(t, nil)
+	_, c := start(t, &chorustest.Config{Empty: "turns"})
 	codes := map[string]bool{}
 	for range 4 {
 		codes[c.search(m{"numeroFacture": "none"}).code()] = true

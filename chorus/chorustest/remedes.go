@@ -33,8 +33,9 @@ func (s *Sim) ajouterFichier(c *call) answer {
 	if len(file) > maxFile {
 		return refusal(20003, "La taille du fichier dépasse 10 Mo.")
 	}
-	id := firstPiece + int64(len(s.pieces)) + 1
+	id := max(firstPiece, s.lastPiece) + 1
 	s.record(Entry{Type: "piece", Request: c.id, Piece: id, Bytes: int64(len(file)), FileSHA256: sum(file)})
+	s.keep(id, nom, file)
 	a := ok(object{"pieceJointeId": id})
 	a.body["libelle"] = "GCU_MSG_01_000"
 	return a

@@ -18,6 +18,9 @@ func (s *Sim) Reset() error {
 	was := s.started
 	s.cfg.LagFrom, s.cfg.Lag, s.cfg.PeriodsByDay, s.cfg.PeriodsIgnored, s.cfg.PeriodsShift = was.LagFrom, was.Lag, was.PeriodsByDay, was.PeriodsIgnored, was.PeriodsShift
 	s.record(s.startLine())
+	if s.cfg.Scenario != nil {
+		return s.stage(s.cfg.Scenario)
+	}
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -245,14 +244,15 @@ var scenes = []scene{
 			{"pieceJointeComplementaireId": piece, "pieceJointeComplementaireDesignation": "Bon de livraison", "pieceJointeComplementaireType": "07"},
 		}})
 	}},
+	{name: "74-telecharger-groupe", ask: func(_ *chorustest.Sim, c *client, x sample) reply {
+		c.integrated(c.accepted(facture("F-1")))
+		return c.as(x)
+	}},
 	{name: "75-soumettre-ok", ask: func(_ *chorustest.Sim, c *client, x sample) reply { return c.submitPDF(c.depositPDF(10), nil) }},
 	{name: "73-completer-mauvais-statut", same: true, ask: func(s *chorustest.Sim, c *client, x sample) reply {
 		return c.post(x.Request.Path, m{"identifiantFactureCPP": suspended(s, c)})
 	}},
 }
-
-// notServed are operations that no supplier of ours needs: the portal answers as to an API that is not subscribed.
-var notServed = []string{"74-telecharger-groupe"}
 
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/samples/*.json")
@@ -261,7 +261,7 @@ func TestSamples(t *testing.T) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
-		if !slices.Contains(notServed, name) && !slices.ContainsFunc(scenes, func(x scene) bool { return x.name == name }) {
+		if !slices.ContainsFunc(scenes, func(x scene) bool { return x.name == name }) {
 			t.Errorf("no scene for sample %s", name)
 		}
 	}
@@ -299,15 +299,6 @@ func TestSamples(t *testing.T) {
 			}
 			compare(t, "", want, got.body, x.same)
 		})
-	}
-}
-
-func TestNotServed(t *testing.T) {
-	_, c := start(t, &chorustest.Config{TolerateViolations: true})
-	for _, name := range notServed {
-		if got := c.as(readSample(t, name)); got.status != http.StatusForbidden {
-			t.Errorf("%s: %d", name, got.status)
-		}
 	}
 }
 

@@ -3,15 +3,16 @@ package chorustest
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 )
 
 // operation is one route of the API.
 type operation struct {
-	name   string // in the ledger, in faults, in statistics
-	api    string // what has to be ticked in PISTE
-	fields fields
+	name   string                   // in the ledger, in faults, in statistics
+	api    string                   // what has to be ticked in PISTE
+	fields fields                   // of the request
+	says   fields                   // of the answer
 	run    func(*Sim, *call) answer // called with the lock held
 }
 
@@ -114,186 +115,69 @@ func (f field) check(at string, value any) []string {
 	return nil
 }
 
-var sens = field{enum: []string{"Descendant", "Ascendant"}}
+// operations are all that is served, by method and path.
+var operations = makeOperations()
 
-// genericPaging are fields that the official description declares in every paging object beside its own. What they do is not said: here they change nothing.
-var genericPaging = fields{
-	"champsDeTri": {kind: anything}, "ordreTriGenerique": sens, "taillePageGenerique": {kind: integer}, "indexPageGenerique": {kind: integer},
-}
-
-// and is both descriptions in one.
-func (fs fields) and(more fields) fields {
-	both := maps.Clone(fs)
-	maps.Copy(both, more)
-	return both
-}
-
-// user is the optional field that every Factures and Transverses operation declares.
-var user = field{kind: integer}
-
-var operations = map[string]*operation{
-	"POST /cpro/factures/v1/deposer/flux": {name: "deposer/flux", api: "factures", run: (*Sim).deposerFlux, fields: fields{
-		"fichierFlux": {required: true}, "nomFichier": {required: true}, "syntaxeFlux": {required: true, enum: syntaxes},
-		"avecSignature": {kind: boolean}, "idUtilisateurCourant": user,
-	}},
-	"POST /cpro/factures/v1/deposer/pdf": {name: "deposer/pdf", api: "factures", run: (*Sim).deposerPDF, fields: pdfFields},
-	"POST /cpro/factures/v1/soumettre":   {name: "soumettre", api: "factures", run: (*Sim).soumettre, fields: soumettreFields},
-	"POST /cpro/factures/v1/rechercher/fournisseur": {
-		name: "rechercher/fournisseur", api: "factures", run: (*Sim).rechercherFournisseur, fields: searchFields,
-	},
-	"POST /cpro/factures/v1/consulter/historique": {
-		name: "consulter/historique", api: "factures", run: (*Sim).consulterHistorique, fields: historyFields,
-	},
-	"POST /cpro/factures/v1/completer": {name: "completer", api: "factures", run: (*Sim).completer, fields: fields{
-		"identifiantFactureCPP": {kind: integer, required: true}, "commentaire": {}, "idUtilisateurCourant": user,
-		"pieceJointeComplementaire": {kind: list, elements: nested, fields: fields{
-			"pieceJointeComplementaireId": {kind: integer, required: true}, "pieceJointeComplementaireDesignation": {},
-			"pieceJointeComplementaireType": {}, "pieceJointeComplementaireNumeroLigneFacture": {kind: integer},
-		}},
-	}},
-	"POST /cpro/factures/v1/recycler": {name: "recycler", api: "factures", run: (*Sim).recycler, fields: fields{
-		"identifiantFactureCPP": {kind: integer, required: true}, "commentaire": {}, "idUtilisateurCourant": user,
-		"destinataire": {kind: nested, fields: fields{"codeDestinataire": {}, "codeServiceExecutant": {}}},
-		"reference": {kind: nested, fields: fields{
-			"deviseFacture": {}, "typeFacture": {enum: []string{"AVOIR", "FACTURE"}},
-			"typeTva":             {enum: []string{"TVA_SUR_DEBIT", "TVA_SUR_ENCAISSEMENT", "EXONERATION", "SANS_TVA"}},
-			"motifExonerationTva": {}, "numeroMarche": {}, "numeroBonCommande": {}, "numeroFactureOrigine": {},
-			"modePaiement": {enum: []string{"CHEQUE", "PRELEVEMENT", "VIREMENT", "ESPECE", "AUTRE", "REPORT"}},
-		}},
-	}},
-	"POST /cpro/transverses/v1/consulterCRDetaille": {
-		name: "consulterCRDetaille", api: "transverses", run: (*Sim).consulterCRDetaille,
-		fields: fields{"numeroFluxDepot": {required: true}, "syntaxeFlux": {enum: syntaxes}, "idUtilisateurCourant": user},
-	},
-	"POST /cpro/transverses/v1/ajouter/fichier": {name: "ajouter/fichier", api: "transverses", run: (*Sim).ajouterFichier, fields: fields{
-		"pieceJointeFichier": {required: true}, "pieceJointeNom": {required: true}, "pieceJointeTypeMime": {required: true},
-		"pieceJointeExtension": {required: true}, "idUtilisateurCourant": user,
-	}},
-	"POST /cpro/transverses/v1/recuperer/structures/actives/fournisseur": {
-		name: "recuperer/structures/actives/fournisseur", api: "transverses", run: (*Sim).structuresActives,
-		fields: fields{"idUtilisateurCourant": user},
-	},
-	"GET /cpro/transverses/v1/health-check": {name: "health-check", api: "transverses", run: (*Sim).healthCheck},
-	"POST /cpro/utilisateurs/v1/monCompte/recuperer/rattachements": {
-		name: "rattachements", api: "utilisateurs", run: (*Sim).rattachements, fields: fields{
-			"parametresRecherche": {kind: nested, fields: fields{"nbResultatsParPage": user, "pageResultatDemandee": user}},
-		},
-	},
-	"POST /cpro/transverses/v1/telecharger/annuaire/destinataire": {
-		name: "telecharger/annuaire/destinataire", api: "transverses", run: (*Sim).telechargerAnnuaire, fields: fields{"idUtilisateurCourant": user},
-	},
-	"POST /cpro/engagementsJuridiques/v1/rechercher": {
-		name: "engagementsJuridiques/rechercher", api: "engagementsJuridiques", run: (*Sim).rechercherEngagements, fields: fields{
-			"structureReceptriceEngagementJuridique": {required: true}, "numeroEngagementJuridique": {required: true}, "etatCourantEngagementJuridique": {},
-		},
-	},
-	"POST /cpro/structures/v1/rechercher": {name: "structures/rechercher", api: "structures", run: (*Sim).rechercherStructures, fields: fields{
-		"restreindreStructuresPrivees": {kind: boolean},
-		"parametres": {kind: nested, fields: fields{
-			"nbResultatsParPage": user, "pageResultatDemandee": user, "triSens": sens,
-			"triColonne": {enum: []string{"IdentifiantStructure", "DesignationStructure", "TypeIdentifiantStructure", "Statut"}},
-		}},
-		"structure": {kind: nested, fields: fields{
-			"adresseCodePays": {}, "adresseCodePostal": {}, "adresseVille": {}, "estMOA": {kind: boolean}, "estMOAUniquement": {kind: boolean},
-			"identifiantStructure": {}, "libelleStructure": {}, "nomStructure": {}, "prenomStructure": {}, "raisonSocialeStructure": {},
-			"statutStructure":          {enum: []string{"ACTIF", "INACTIF"}},
-			"typeIdentifiantStructure": {enum: []string{"SIRET", "UE_HORS_FRANCE", "HORS_UE", "RIDET", "TAHITI", "AUTRE", "PARTICULIER"}},
-			"typeStructure":            {enum: []string{"PRIVEE", "PUBLIQUE"}},
-		}},
-	}},
-	"POST /cpro/structures/v1/consulter": {
-		name: "structures/consulter", api: "structures", run: (*Sim).consulterStructure,
-		fields: fields{"idStructureCPP": {kind: integer, required: true}, "codeLangue": {}},
-	},
-	"POST /cpro/structures/v1/rechercher/services": {
-		name: "structures/rechercher/services", api: "structures", run: (*Sim).rechercherServices, fields: fields{
-			"idStructure": {kind: integer, required: true},
-			"parametresRechercherServicesStructure": {kind: nested, fields: fields{
-				"nbResultatsParPage": user, "pageResultatDemandee": user, "triSens": sens,
-				"triColonne": {enum: []string{"CodeService", "LibelleService", "DateDbtService", "DateFinService", "EstActif"}},
-			}},
-		},
-	},
-	"POST /cpro/structures/v1/consulter/service": {
-		name: "structures/consulter/service", api: "structures", run: (*Sim).consulterService,
-		fields: fields{"idStructure": {kind: integer, required: true}, "idService": {kind: integer, required: true}, "codeLangue": {}},
-	},
-}
-
-// syntaxes are the 13 official values (docs/chorus-pro.md §6).
-var syntaxes = []string{
-	"IN_DP_E1_UBL_INVOICE", "IN_DP_E1_CII", "IN_DP_E1_PES_FACTURE", "IN_DP_E1_XCBL", "IN_DP_E1_CII_16B", "IN_DP_E2_UBL_INVOICE_MIN",
-	"IN_DP_E2_CII_MIN", "IN_DP_E2_CII_MIN_16B", "IN_DP_E2_PES_FACTURE_MIN", "IN_DP_E2_CPP_FACTURE_MIN", "IN_DP_E2_CII_FACTURX",
-	"IN_DP_PDFARCHIVE_UBL_INVOICE_MUG", "IN_DP_PDFARCHIVE_CII_MUG",
-}
-
-var searchFields = fields{
-	"numeroFacture": {}, "numeroFluxDepot": {}, "idFournisseur": {kind: integer}, "idServiceFournisseur": {kind: integer},
-	"listeDestinataire": {kind: list, elements: nested, fields: fields{
-		"idDestinataire": {kind: integer}, "listeIdServiceExecutant": {kind: list, elements: integer}, "raisonSocialeStuctDmd": {},
-	}},
-	"rechercheSirenDestinataire": {kind: boolean}, "statutCourant": {kind: list},
-	"typeFacture": {enum: []string{"FACTURE", "AVOIR", "ACOMPTE"}}, "cadreFacturation": {enum: cadres}, "modeDepot": {enum: modes},
-	"periodeDateDepotDu": {kind: date}, "periodeDateDepotAu": {kind: date}, "periodeDateFactureDu": {kind: date},
-	"periodeDateFactureAu": {kind: date}, "periodeDateHeureEtatCourantDu": {kind: date}, "periodeDateHeureEtatCourantAu": {kind: date},
-	"montantHTMin": {kind: number}, "montantHTMax": {kind: number}, "montantTTCMin": {kind: number}, "montantTTCMax": {kind: number},
-	"montantApayerMin": {kind: number}, "montantApayerMax": {kind: number}, "numeroMarche": {}, "numeroBonCommande": {},
-	"numeroFactureOrigine": {}, "idStructureValideur": {kind: integer}, "coordonneeBancaire": {kind: integer},
-	"idUtilisateurCreateur": {kind: list, elements: integer}, "rejetTraite": {kind: boolean}, "recupererTaille": {kind: boolean},
-	"idUtilisateurCourant": user,
-	"rechercheFactureParFournisseur": {kind: nested, fields: fields{
-		"nbResultatsMaximum": user, "pageResultatDemandee": user, "nbResultatsParPage": user, "triSens": sens, "triColonne": {enum: columns},
-	}.and(genericPaging)},
-}
-
-var historyFields = fields{
-	"idFacture": {kind: integer, required: true}, "idEspace": {kind: integer}, "nbResultatsMaximum": {kind: integer}, "idUtilisateurCourant": user,
-	"paramRechercheHistoStatuts": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoStatut": user, "nbResultatsParPageListeHistoStatut": user, "triSensListeHistoStatut": sens,
-		"triColonneListeHistoStatut": {enum: []string{
-			"HistoStatutCode", "HistoStatutDatePassage", "HistoStatutCommentaire", "HistoStatutUtilisateurPrenom", "HistoStatutUtilisateurNom",
-			"HistoStatutUtilisateurEmail", "HistoStatutUtilisateurTelephone",
-		}},
-	}.and(genericPaging)},
-	"paramRechercheHistoEvenementsComplementaires": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoEvenement": user, "nbResultatsParPageListeHistoEvenement": user, "triSensListeHistoEvenement": sens,
-		"triColonneListeHistoEvenement": {enum: []string{"EvenementLibelle", "EvenementQui", "EvenementDateHeure"}},
-	}.and(genericPaging)},
-	"paramRechercheHistoActionsUtilisateurs": {kind: nested, fields: fields{
-		"pageResultatDemandeeListeHistoAction": user, "nbResultatsParPageListeHistoAction": user, "triSensListeHistoAction": sens,
-		"triColonneListeHistoAction": {enum: []string{
-			"HistoActionDateHeure", "HistoActionCode", "HistoAction", "HistoActionUtilisateurPrenom", "HistoActionUtilisateurNom",
-			"HistoActionUtilisateurEmail", "HistoActionUtilisateurTelephone",
-		}},
-	}.and(genericPaging)},
-}
-
-var modes = []string{
-	"SAISIE_WEB", "PORTAIL_PDF", "EDI_XML_STRUCT", "EDI_MIXTE", "EDI_PDF_ARCHIVE", "SAISIE_PORTAIL", "SAISIE_API", "DEPOT_PDF_PORTAIL",
-	"DEPOT_PDF_SIGNE_PORTAIL", "DEPOT_PDF_API", "DEPOT_PDF_SIGNE_API", "EDI", "UPLOAD_PORTAIL", "UPLOAD_API", "EDI_NUMERISATION",
-}
-
-// columns are the official triColonne values of a search. Those that mean nothing here are accepted and change nothing.
-var columns = []string{
-	"TypeDemandePaiement", "CodeFournisseur", "TypeIdentifiantFournisseur", "DesignationFournisseur", "CodeServiceFournisseur",
-	"NomServiceFournisseur", "CodeDestinataire", "DesignationDestinataire", "CodeServiceExecutant", "NomServiceExecutant", "TypeFacture",
-	"NumeroFacture", "DateFacture", "DateDepot", "MontantHT", "MontantTTC", "MontantAPayer", "Devise", "Statut", "NumeroMarche",
-	"NumeroBonCommande", "NumeroFluxDepot", "TypeIdentifiantValideur1", "CodeValideur1", "RaisonSocialeValideur1", "NomValideur1",
-	"PrenomValideur1", "DateValidation1", "TypeIdentifiantValideur2", "CodeValideur2", "RaisonSocialeValideur2", "NomValideur2",
-	"PrenomValideur2", "DateValidation2", "NumeroFactureOrigine", "ModeDepot", "CoordBancairesFournisseurCleIban",
-	"CoordBancairesFournisseurCleRib", "CoordBancairesFournisseurCodeBanque", "CoordBancairesFournisseurCodePays",
-	"CoordBancairesFournisseurCompteBancaire", "CoordBancairesFournisseurNomCb", "AffactureurCode", "AffactureurTypeIdentifiant",
-	"AffactureurRaisonSociale", "NomPrenomUtilisateurCreateur",
-}
-
-// cadres are the official values of cadreFacturation in a search; documents carry the part before the underscore.
-var cadres = []string{
-	"A1_FACTURE_FOURNISSEUR", "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE", "A3_MEMOIRE_JUSTICE", "A4_PROJET_DECOMPTE_MENSUEL_FOURNISSEUR",
-	"A5_ETAT_ACOMPTE_FOURNISSEUR", "A6_ETAT_ACOMPTE_VALIDE_FOURNISSEUR", "A7_PROJET_DECOMPTE_FINAL_FOURNISSEUR",
-	"A8_DECOMPTE_GENERAL_DEFINITIF_FOURNISSEUR", "A9_FACTURE_SOUSTRAITANT", "A10_PROJET_DECOMPTE_MENSUEL_SOUSTRAITANT",
-	"A11_PROJET_DECOMPTE_FINAL_SOUSTRAITANT", "A12_FACTURE_COTRAITANT", "A13_PROJET_DECOMPTE_MENSUEL_COTRAITANT",
-	"A14_PROJET_DECOMPTE_FINAL_COTRAITANT", "A15_ETAT_ACOMPTE_MOE", "A16_ETAT_ACOMPTE_VALIDE_MOE", "A17_PROJET_DECOMPTE_GENERAL_MOE",
-	"A18_DECOMPTE_GENERAL_MOE", "A19_ETAT_ACOMPTE_VALIDE_MOA", "A20_DECOMPTE_GENERAL_MOA", "A21_DEMANDE_REMBOURSEMENT_TIC",
-	"A22_PROJET_DECOMPTE_GENERAL_FOURNISSEUR_PROCEDURE_TACITE", "A23_DECOMPTE_GENERAL_DEFINITIF_TACITE_FOURNISSEUR",
-	"A24_DECOMPTE_GENERAL_DEFINITIF_TACITE_MOE", "A25_DECOMPTE_GENERAL_DEFINITIF_MOE_PROCEDURE_TACITE",
+func makeOperations() map[string]*operation {
+	all := map[string]*operation{"GET /cpro/transverses/v1/health-check": {name: "health-check", api: "transverses", run: (*Sim).healthCheck}}
+	add := func(route, name string, run func(*Sim, *call) answer) {
+		d, described := descriptions[route]
+		if !described {
+			panic("interface/: nothing is said of " + route)
+		}
+		api, _, _ := strings.Cut(route, "/")
+		all["POST /cpro/"+route] = &operation{name: name, api: api, fields: d.asks, says: d.says, run: run}
+	}
+	for _, x := range []struct {
+		route, name string
+		run         func(*Sim, *call) answer
+	}{
+		{"factures/v1/deposer/flux", "deposer/flux", (*Sim).deposerFlux},
+		{"factures/v1/deposer/pdf", "deposer/pdf", (*Sim).deposerPDF},
+		{"factures/v1/soumettre", "soumettre", (*Sim).soumettre},
+		{"factures/v1/rechercher/fournisseur", "rechercher/fournisseur", (*Sim).rechercherFournisseur},
+		{"factures/v1/consulter/historique", "consulter/historique", (*Sim).consulterHistorique},
+		{"factures/v1/completer", "completer", (*Sim).completer},
+		{"factures/v1/recycler", "recycler", (*Sim).recycler},
+		{"factures/v1/consulter/fournisseur", "consulter/fournisseur", (*Sim).consulterFournisseur},
+		{"factures/v1/telecharger/groupe", "telecharger/groupe", (*Sim).telechargerGroupe},
+		{"factures/v1/traiterRejet", "traiterRejet", (*Sim).traiterRejet},
+		{"factures/v1/rechercher/atraiter/fournisseur", "rechercher/atraiter/fournisseur", (*Sim).aTraiterFournisseur},
+		{"factures/v1/rechercher/demandePaiement", "rechercher/demandePaiement", (*Sim).rechercherDemandePaiement},
+		{"factures/v1/corriger/valideur/facture", "corriger/valideur/facture", (*Sim).corrigerValideur},
+		{"factures/v1/rechercher/recipiendaire", "rechercher/recipiendaire", (*Sim).rechercherRecipiendaire},
+		{"factures/v1/rechercher/atraiter/recipiendaire", "rechercher/atraiter/recipiendaire", (*Sim).aTraiterRecipiendaire},
+		{"factures/v1/consulter/recipiendaire", "consulter/recipiendaire", (*Sim).consulterRecipiendaire},
+		{"factures/v1/traiter/recue", "traiter/recue", (*Sim).traiterRecue},
+		{"factures/v1/rechercher/valideur", "rechercher/valideur", (*Sim).rechercherValideur},
+		{"factures/v1/rechercher/aTraiter/valideur", "rechercher/aTraiter/valideur", (*Sim).aTraiterValideur},
+		{"factures/v1/consulter/valideur", "consulter/valideur", (*Sim).consulterValideur},
+		{"factures/v1/traiter/factureAValider", "traiter/factureAValider", (*Sim).traiterFactureAValider},
+		{"factures/v1/recuperer/statutsFactureVisibles/valideur", "recuperer/statutsFactureVisibles/valideur", (*Sim).statutsVisibles},
+		{"structures/v1/rechercher", "structures/rechercher", (*Sim).rechercherStructures},
+		{"structures/v1/consulter", "structures/consulter", (*Sim).consulterStructure},
+		{"structures/v1/rechercher/services", "structures/rechercher/services", (*Sim).rechercherServices},
+		{"structures/v1/consulter/service", "structures/consulter/service", (*Sim).consulterService},
+		{"structures/v1/lister/rattachementsutilisateur", "structures/lister/rattachementsutilisateur", (*Sim).listerRattachements},
+		{"structures/v1/rechercher/espaces", "structures/rechercher/espaces", (*Sim).rechercherEspaces},
+		{"transverses/v1/consulterCRDetaille", "consulterCRDetaille", (*Sim).consulterCRDetaille},
+		{"transverses/v1/consulterCR", "consulterCR", (*Sim).consulterCR},
+		{"transverses/v1/ajouter/fichier", "ajouter/fichier", (*Sim).ajouterFichier},
+		{"transverses/v1/detacherPieceJointe", "detacherPieceJointe", (*Sim).detacherPieceJointe},
+		{"transverses/v1/telecharger/pieceJointe", "telecharger/pieceJointe", (*Sim).telechargerPieceJointe},
+		{"transverses/v1/recuperer/structures/actives/fournisseur", "recuperer/structures/actives/fournisseur", (*Sim).structuresActives},
+		{"transverses/v1/recuperer/structuresPourUtilisateur", "recuperer/structuresPourUtilisateur", (*Sim).structuresActives},
+		{"transverses/v1/recuperer/coordbanc/valides", "recuperer/coordbanc/valides", (*Sim).coordonneesBancaires},
+		{"transverses/v1/rechercher/destinataire", "rechercher/destinataire", (*Sim).rechercherDestinataire},
+		{"transverses/v1/rechercher/serviceexecutant", "rechercher/serviceexecutant", (*Sim).rechercherServiceExecutant},
+		{"transverses/v1/telecharger/annuaire/destinataire", "telecharger/annuaire/destinataire", (*Sim).telechargerAnnuaire},
+		{"utilisateurs/v1/monCompte/recuperer/rattachements", "rattachements", (*Sim).rattachements},
+		{"engagementsJuridiques/v1/rechercher", "engagementsJuridiques/rechercher", (*Sim).rechercherEngagements},
+	} {
+		add(x.route, x.name, x.run)
+	}
+	for list := range referenceLists {
+		add("transverses/v1/recuperer/"+list, "recuperer/"+list, referenceList(list))
+	}
+	return all
 }

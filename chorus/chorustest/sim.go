@@ -52,6 +52,7 @@ type Sim struct {
 	mu     sync.Mutex
 	ledger *ledger
 	seq    int64
+	lastAt time.Time // of the lines that were read again
 	open   map[int64]*openRequest
 
 	requests int64
@@ -60,12 +61,16 @@ type Sim struct {
 
 // world is everything that a reset makes anew.
 type world struct {
-	offset  time.Duration
+	offset   time.Duration
+	speed    int // of the virtual clock; below 2: as the machine's
+	hastened time.Time
+
 	agenda  agenda
 	planned int64
 
 	landings       map[int64]*landing // by request
 	fluxes         map[string]*flux
+	fluxOrder      []*flux // by their arrival
 	fluxSeq        int64
 	factures       map[int64]*facture
 	order          []*facture // by identifiantFactureCPP
@@ -77,6 +82,9 @@ type world struct {
 	structuresByID map[int64]*Structure
 	annuaire       []byte // the file of all recipients; nil: made of the structures
 	pieces         map[int64]piece
+	lastPiece      int64
+	kept           map[int64]keptPiece
+	keptBytes      int
 	scripts        map[string][]Move
 	tokens         map[string]*token
 	clients        map[string]*Client
@@ -90,13 +98,14 @@ type world struct {
 	nextFault int
 	rates     map[string]*rate
 	stats     *stats
+	exchanges exchanges // the newest, for the page
 }
 
 func newWorld() world {
 	return world{
 		landings: map[int64]*landing{}, fluxes: map[string]*flux{}, factures: map[int64]*facture{},
 		byNumero: map[string][]*facture{}, taken: map[string]bool{}, structures: map[string]*Structure{},
-		structuresByID: map[int64]*Structure{}, pieces: map[int64]piece{}, scripts: map[string][]Move{},
+		structuresByID: map[int64]*Structure{}, pieces: map[int64]piece{}, kept: map[int64]keptPiece{}, scripts: map[string][]Move{},
 		tokens: map[string]*token{}, clients: map[string]*Client{}, accounts: map[string]*account{},
 		rates: map[string]*rate{}, stats: newStats(), outages: map[string]Fault{}, nextFacture: firstFacture,
 	}
@@ -104,6 +113,9 @@ func newWorld() world {
 
 // Start runs a simulator until Close.
 func Start(cfg Config) (*Sim, error) {
+	if cfg.Scenario != nil {
+		cfg.Scenario.configure(&cfg)
+	}
 	cfg.defaults()
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -117,7 +129,20 @@ func Start(cfg Config) (*Sim, error) {
 	if s.ledger, err = openLedger(cfg.Ledger, cfg.NoSync, s.replay); err != nil {
 		return nil, err
 	}
+	if cfg.Scenario != nil {
+		err := error(&UsageError{"scenario", "begins with an empty ledger, and this one has lines"})
+		if s.seq == 0 {
+			s.record(s.startLine())
+			err = s.stage(cfg.Scenario)
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.ledger.close())
+		}
+	}
 	s.requestID.Store(s.requests)
+	if behind := s.lastAt.Sub(s.now()); behind > 0 { // the clock ran faster than its last line says, or the machine's was set back
+		s.offset += behind
+	}
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, s.ledger.close())
 	}

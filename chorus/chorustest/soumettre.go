@@ -16,52 +16,6 @@ import (
 // modePDF is the only way of submitting that keeps the supplier's own number.
 const modePDF = "DEPOT_PDF_API"
 
-var pdfFields = fields{
-	"fichierFacture": {required: true}, "nomFichier": {required: true}, "idUtilisateurCourant": user,
-	"formatDepot": {required: true, enum: []string{"PDF_NON_SIGNE", "PDF_SIGNE_PADES", "PDF_SIGNE_XADES"}},
-}
-
-var principale = fields{"pieceJointePrincipaleDesignation": {}, "pieceJointePrincipaleId": {kind: integer, required: true}}
-
-var soumettreFields = fields{
-	"idUtilisateurCourant": user, "commentaire": {},
-	"modeDepot":          {required: true, enum: []string{"SAISIE_API", modePDF, "DEPOT_PDF_SIGNE_API"}},
-	"numeroFactureSaisi": {}, "dateFacture": {kind: date},
-	"destinataire": {kind: nested, required: true, fields: fields{"codeDestinataire": {required: true}, "codeServiceExecutant": {}}},
-	"fournisseur": {kind: nested, required: true, fields: fields{
-		"idFournisseur": {kind: integer, required: true}, "idServiceFournisseur": {kind: integer}, "codeCoordonneesBancairesFournisseur": {kind: integer},
-	}},
-	"cadreDeFacturation": {kind: nested, required: true, fields: fields{
-		"codeCadreFacturation": {required: true, enum: []string{
-			"A1_FACTURE_FOURNISSEUR", "A2_FACTURE_FOURNISSEUR_DEJA_PAYEE", "A9_FACTURE_SOUSTRAITANT", "A12_FACTURE_COTRAITANT",
-		}},
-		"codeStructureValideur": {}, "codeServiceValideur": {},
-	}},
-	"references": {kind: nested, required: true, fields: fields{
-		"deviseFacture": {required: true}, "typeFacture": {required: true, enum: []string{"AVOIR", "FACTURE"}},
-		"typeTva":             {required: true, enum: []string{"TVA_SUR_DEBIT", "TVA_SUR_ENCAISSEMENT", "EXONERATION", "SANS_TVA"}},
-		"motifExonerationTva": {}, "numeroMarche": {}, "numeroBonCommande": {}, "numeroFactureOrigine": {},
-		"modePaiement": {enum: []string{"CHEQUE", "PRELEVEMENT", "VIREMENT", "ESPECE", "AUTRE", "REPORT"}},
-	}},
-	"lignePoste": {kind: list, elements: nested, fields: fields{
-		"lignePosteNumero": {kind: integer}, "lignePosteReference": {}, "lignePosteDenomination": {}, "lignePosteQuantite": {kind: number}, "lignePosteUnite": {},
-		"lignePosteMontantUnitaireHT": {kind: number}, "lignePosteMontantRemiseHT": {kind: number}, "lignePosteTauxTva": {}, "lignePosteTauxTvaManuel": {kind: number},
-	}},
-	"ligneTva": {kind: list, elements: nested, fields: fields{
-		"ligneTvaTaux": {}, "ligneTvaMontantBaseHtParTaux": {kind: number}, "ligneTvaMontantTvaParTaux": {kind: number}, "ligneTvaTauxManuel": {kind: number},
-	}},
-	"montantTotal": {kind: nested, required: true, fields: fields{
-		"montantHtTotal": {kind: number}, "montantTVA": {kind: number}, "montantTtcTotal": {kind: number, required: true},
-		"montantRemiseGlobaleTTC": {kind: number}, "motifRemiseGlobaleTTC": {}, "montantAPayer": {kind: number, required: true},
-	}},
-	// The Swagger has an object, clients in production send a list: both are taken.
-	"pieceJointePrincipale": {kind: list, single: true, elements: nested, required: true, fields: principale},
-	"pieceJointeComplementaire": {kind: list, elements: nested, fields: fields{
-		"pieceJointeComplementaireDesignation": {}, "pieceJointeComplementaireType": {}, "pieceJointeComplementaireNumeroLigneFacture": {kind: integer},
-		"pieceJointeComplementaireId": {kind: integer, required: true}, "pieceJointeComplementaireIdLiaison": {kind: integer},
-	}},
-}
-
 // POST factures/v1/deposer/pdf: the file becomes an attachment, and belongs to no invoice yet. Nothing is read out of it here: real answers have null as well.
 func (s *Sim) deposerPDF(c *call) answer {
 	file, err := base64.StdEncoding.DecodeString(c.body.text("fichierFacture"))
@@ -79,8 +33,9 @@ func (s *Sim) deposerPDF(c *call) answer {
 	if len(file) > maxFile {
 		return plain(413)
 	}
-	id := firstPiece + int64(len(s.pieces)) + 1
+	id := max(firstPiece, s.lastPiece) + 1
 	s.record(Entry{Type: "piece", Request: c.id, Piece: id, Bytes: int64(len(file)), FileSHA256: sum(file), NomFichier: c.body.text("nomFichier")})
+	s.keep(id, c.body.text("nomFichier"), file)
 	a := ok(object{"pieceJointeId": id})
 	for _, name := range []string{
 		"numeroFacture", "dateFacture", "codeDestinataire", "codeServiceExecutant", "codeFournisseur", "codeDeviseFacture", "typeFacture", "typeTva",

@@ -19,6 +19,7 @@ type Facts struct {
 	Service      string `json:"codeService,omitempty"`
 	Engagement   string `json:"engagement,omitempty"`
 	Cadre        string `json:"cadre,omitempty"`
+	Valideur     string `json:"valideur,omitempty"` // SIRET, once the supplier has corrected it
 	HT           string `json:"montantHT,omitempty"`
 	TTC          string `json:"montantTTC,omitempty"`
 	APayer       string `json:"montantAPayer,omitempty"`
@@ -91,6 +92,10 @@ type facture struct {
 	deposeLe time.Time
 	searchAt time.Time
 	hidden   bool // no search shows it any more
+
+	rejetTraite bool // its supplier has taken note of its rejection
+	telechargee bool // by its recipient
+
 	histoire []passage
 	path     []Move // the statuts still to come
 	moves    int    // counts the passages
@@ -143,6 +148,13 @@ func (s *Sim) apply(e *Entry) {
 		s.byNumero[f.Numero] = slices.DeleteFunc(s.byNumero[f.Numero], func(o *facture) bool { return o == f })
 		s.byNumero[e.Numero] = append(s.byNumero[e.Numero], f)
 		f.Facts, f.flux = e.Facts, e.Flux
+	case "rejetTraite":
+		s.factures[e.Facture].rejetTraite = true
+	case "telechargee":
+		s.factures[e.Facture].telechargee = true
+	case "detached":
+		delete(s.pieces, e.Piece)
+		delete(s.kept, e.Piece)
 	case "hidden":
 		s.factures[e.Facture].hidden = *e.Hidden
 	case "submitted":
@@ -168,6 +180,7 @@ func (s *Sim) apply(e *Entry) {
 		s.scripts[e.Numero] = e.Moves
 	case "piece":
 		s.pieces[e.Piece] = piece{e.FileSHA256, e.Bytes}
+		s.lastPiece = max(s.lastPiece, e.Piece)
 	case "token":
 		s.tokens[e.Token] = &token{client: e.Client, end: *e.Due}
 	case "revoke":
@@ -191,6 +204,7 @@ func (s *Sim) applyAccepted(e *Entry) {
 			request: e.Request, at: e.At, reportAt: *e.ReportAt, integrateAt: *e.Due, searchAt: *e.SearchAt,
 		}
 		s.fluxes[e.Flux] = fl
+		s.fluxOrder = append(s.fluxOrder, fl)
 		if s.landings[e.Request] == nil { // a late one took its number when it arrived
 			s.fluxSeq++
 		}

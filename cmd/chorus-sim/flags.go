@@ -14,7 +14,7 @@ type options struct {
 	cfg              chorustest.Config
 	withStdin, serve bool
 	version          bool
-	sample           string
+	sample, scenario string
 }
 
 const usage = `Usage: chorus-sim [flags]             serves until it is signalled
@@ -49,6 +49,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.BoolVar(&o.serve, "serve", false, "do not end when standard input does")
 	f.BoolVar(&o.version, "version", false, "print the version and end")
 	f.StringVar(&o.sample, "sample", "", "write sample invoices into this `directory` and end")
+	f.StringVar(&o.scenario, "scenario", "", "play a `file`, or one of: "+strings.Join(chorustest.Scenarios(), ", "))
 	verbose := f.Bool("v", false, "one line on standard error for each request")
 	f.BoolVar(&cfg.Tolerant, "tolerant", false, "take what is only guessed to be refused, and record it (GET /tolerated)")
 	anySupplier := f.Bool("any-supplier", true, "register unknown suppliers by their first invoice")
@@ -65,7 +66,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&cfg.TokenLife, "token-life", 0, "life of a token (default 1h)")
 	f.DurationVar(&cfg.HangFor, "hang-for", 0, "how long a hanging answer holds its connection (default 5m)")
 	f.IntVar(&cfg.MaxPage, "max-page", 100, "most `rows` granted per page")
-	f.StringVar(&cfg.Empty, "empty", "", "how an empty search answers: `codeRetour` 0 or 20000; default: by turns")
+	f.StringVar(&cfg.Empty, "empty", "", "how an empty search answers: `codeRetour` 20000, 0, or turns (default 20000; hostile: turns)")
 	f.BoolVar(&cfg.SubstringNumbers, "substring-numbers", false, "numeroFacture matches anywhere in the number")
 	f.BoolVar(&cfg.PeriodsByDay, "periods-by-day", false, "the period of the last statut change ignores hours")
 	f.BoolVar(&cfg.PeriodsIgnored, "periods-ignored", false, "the period of the last statut change is ignored")
@@ -86,6 +87,19 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		err := fmt.Errorf("-serve and -with-stdin contradict each other")
 		fmt.Fprintln(stderr, err)
 		return o, err
+	}
+	if o.scenario != "" { // it says these, unless the command line does
+		said := map[string]bool{}
+		f.Visit(func(x *flag.Flag) { said[x.Name] = true })
+		if !said["seed"] {
+			cfg.Seed = 0
+		}
+		if !said["profile"] {
+			cfg.Profile = ""
+		}
+		if !said["quota"] {
+			cfg.Quota = 0
+		}
 	}
 	if *verbose {
 		cfg.Log = func(line string) { fmt.Fprintln(stderr, line) }

@@ -46,6 +46,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func serve(o options, stdin io.Reader, stdout, stderr io.Writer) error {
+	var err error
+	if o.scenario != "" {
+		if o.cfg.Scenario, err = chorustest.ReadScenario(o.scenario); err != nil {
+			return err
+		}
+	}
 	sim, err := chorustest.Start(o.cfg)
 	if err != nil {
 		return err
@@ -69,7 +75,19 @@ func serve(o options, stdin io.Reader, stdout, stderr io.Writer) error {
 			fmt.Fprintln(stderr, "chorus-sim: standard input has ended, and so does the simulator (-serve: it goes on)")
 		}
 	}
-	return errors.Join(err, sim.Close())
+	return errors.Join(err, unmet(sim.Expectations()), sim.Close())
+}
+
+// unmet names what the scenario expected of the client and did not see; nil when all went well.
+func unmet(expected []chorustest.Expectation) error {
+	var all []error
+	for _, x := range expected {
+		if !x.Met {
+			bounds, err := json.Marshal(x)
+			all = append(all, fmt.Errorf("expected of the client, and not so: %s", bounds), err)
+		}
+	}
+	return errors.Join(all...)
 }
 
 // isPipe tells that another program holds the other end of standard input: when it dies, nobody needs the simulator any more. A terminal, a file and

@@ -1,0 +1,266 @@
+package chorustest_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+)
+
+// play is a scenario being played to a client.
+type play struct {
+	*testing.T
+	s *chorustest.Sim
+	c *client
+}
+
+func perform(t *testing.T, name string) *play {
+	t.Helper()
+	sc, err := chorustest.ReadScenario(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := chorustest.New(t, &chorustest.Config{Scenario: sc, HangFor: 10 * time.Millisecond, Late: time.Millisecond})
+	c := &client{t: t, api: s.APIURL(), url: s.TokenURL(), account: "TECH_SIM@cpro.fr:sim-password", http: dialless()}
+	t.Cleanup(c.http.CloseIdleConnections)
+	return &play{t, s, c}
+}
+
+// until does something again and again, an interval of the virtual clock apart, with a new token each time, until it says that it is done.
+func (p *play) until(every time.Duration, done func() bool) {
+	p.Helper()
+	for range 200 {
+		if r := p.c.askToken("sim", "sim-secret"); r.text("access_token") != "" {
+			p.c.token = r.text("access_token")
+			if done() {
+				return
+			}
+		}
+		p.s.Advance(every)
+	}
+	p.Fatal("200 tries are not enough")
+}
+
+// sent deposits as a careful client does: what may have arrived is looked for, for longer than the portal may hide it, before it is sent again.
+func (p *play) sent(numero string) {
+	p.Helper()
+	missed, tried := 0, false
+	p.until(30*time.Minute, func() bool {
+		if tried {
+			r := p.c.search(m{"numeroFacture": numero})
+			if len(r.found()) > 0 {
+				return true
+			}
+			if r.status != 200 {
+				return false
+			}
+			if missed++; missed < 10 {
+				return false
+			}
+		}
+		r := p.c.deposit(facture(numero))
+		flux := r.text("numeroFluxDepot")
+		if flux == "" {
+			tried = tried || r.status != 429 && r.status != 401 // neither reaches the portal
+			return false
+		}
+		for range 1000 {
+			switch r := p.c.report(flux); r.body["etatCourantDepotFlux"] {
+			case "IN_INTEGRE", "IN_REJETE":
+				return true
+			case "IN_INCIDENTE":
+				tried = true
+				return false
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return false
+	})
+}
+
+func (p *play) reaches(numero, statut string, remedy func(id any)) {
+	p.Helper()
+	p.until(time.Hour, func() bool {
+		rows := p.c.search(m{"numeroFacture": numero}).found()
+		if len(rows) == 0 {
+			return false
+		}
+		if is := rows[0]["statut"]; is == "SUSPENDUE" || is == "A_RECYCLER" {
+			remedy(rows[0]["identifiantFactureCPP"])
+		}
+		return rows[0]["statut"] == statut
+	})
+}
+
+// TestScenarios plays every one that is shipped to a careful client, which does what is expected of it.
+func TestScenarios(t *testing.T) {
+	nothing := func(any) {}
+	clients := map[string]func(p *play){
+		"calm":              func(p *play) { p.sent("F-1"); p.reaches("F-1", "MISE_EN_PAIEMENT", nothing) },
+		"lost-answer":       func(p *play) { p.sent("F-1"); p.sent("F-2") },
+		"late-landing":      func(p *play) { p.sent("F-1") },
+		"duplicate":         func(p *play) { p.sent("F-1"); p.sent("F-2") },
+		"maintenance-night": func(p *play) { p.sent("F-1"); p.s.Advance(11 * time.Minute); p.sent("F-2") },
+		"storm-429":         func(p *play) { p.sent("F-1") },
+		"late-visibility":   func(p *play) { p.sent("F-1") },
+		"years-end": func(p *play) {
+			p.sent("F-1")
+			p.s.Advance(20 * time.Minute)
+			if day := p.s.Now().In(chorustest.Paris); day.Month() != time.January || day.Day() != 1 {
+				p.Errorf("it is %s", day)
+			}
+		},
+		"dead-tokens": func(p *play) { p.sent("F-1"); p.s.Advance(time.Hour); p.sent("F-2") },
+		"incident":    func(p *play) { p.sent("F-1") },
+		"hostile":     func(p *play) { p.sent("F-1") },
+		"partial-flux": func(p *play) {
+			p.c.login()
+			flux := p.c.depositFile("lot.tar.gz", "IN_DP_E1_UBL_INVOICE", archive(p, facture("F-1"), facture("F-2"), facture("F-3"))).text("numeroFluxDepot")
+			if r := p.c.integrated(flux); r.text("etatCourantDepotFlux") != "IN_INTEGRE_PARTIEL" || !strings.Contains(string(r.raw), `"numeroDP":"F-2"`) {
+				p.Errorf("report %s", r.raw)
+			}
+		},
+		"suspended": func(p *play) {
+			p.sent("F-1")
+			p.reaches("F-1", "MISE_EN_PAIEMENT", func(id any) { p.c.post("/cpro/factures/v1/completer", m{"identifiantFactureCPP": id}) })
+		},
+		"recycled": func(p *play) {
+			p.sent("F-1")
+			p.reaches("F-1", "MISE_EN_PAIEMENT", func(id any) {
+				p.c.post("/cpro/factures/v1/recycler", m{"identifiantFactureCPP": id, "destinataire": m{"codeServiceExecutant": "SERV_TECH"}})
+			})
+		},
+		"refused": func(p *play) { p.sent("F-1"); p.reaches("F-1", "REJETEE", nothing) },
+		"expired-password": func(p *play) {
+			p.sent("F-1")
+			p.s.Advance(2 * time.Hour)
+			p.c.login()
+			if r := p.c.deposit(facture("F-2")); r.status != 401 {
+				p.Errorf("an expired password: %d", r.status)
+			}
+			p.s.Advance(24 * time.Hour)
+			p.c.account = "TECH_SIM@cpro.fr:new-password"
+			p.sent("F-2")
+		},
+	}
+	for _, name := range chorustest.Scenarios() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := perform(t, name)
+			if clients[name] == nil {
+				t.Fatal("nobody plays it")
+			}
+			clients[name](p)
+			for _, x := range p.s.Expectations() {
+				if !x.Met {
+					t.Errorf("%+v", x)
+				}
+			}
+			if _, answer := manage(t, p.s, "GET", "/scenario", ""); !strings.Contains(answer, `"name":"`+name+`"`) || !strings.Contains(answer, `"a_propos":"`) {
+				t.Error(answer)
+			}
+		})
+	}
+}
+
+// TestAScenarioFindsTheNaive: who sends again without looking is found out, and a reset plays it anew.
+func TestAScenarioFindsTheNaive(t *testing.T) {
+	p := perform(t, "lost-answer")
+	for range 2 {
+		p.c.login()
+		p.c.deposit(facture("F-1"))
+		p.c.accepted(facture("F-1"))
+		unmet := 0
+		for _, x := range p.s.Expectations() {
+			if x.What == "twice" && !x.Met {
+				unmet++
+			}
+		}
+		if unmet != 1 {
+			t.Errorf("expectations %+v", p.s.Expectations())
+		}
+		if err := p.s.Reset(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestScenarioFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, x := range map[string]struct{ file, want string }{
+		"good":     {`{"about":"x","expect":[{"what":"accepted","min":1}]}`, ""},
+		"field":    {`{"colour":"red"}`, "colour"},
+		"fault":    {`{"faults":[{"kind":"hiccup"}]}`, "hiccup"},
+		"statut":   {`{"scripts":{"F-1":[{"statut":"PAYEE"}]}}`, "MISE_EN_PAIEMENT"},
+		"order":    {`{"timeline":[{"after":"2h","revoke":true},{"after":"1h","revoke":true}]}`, "comes before"},
+		"scope":    {`{"timeline":[{"after":"2h","outage":{"on":true,"scope":"web"}}]}`, "scope"},
+		"bound":    {`{"expect":[{"what":"accepted"}]}`, "min nor max"},
+		"duration": {`{"step":"soon"}`, "90m"},
+		"begins":   {`{"begins":"christmas"}`, "12-31T23:50"},
+		"text":     {`once upon a time`, "scenario"},
+	} {
+		file := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(file, []byte(x.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chorustest.ReadScenario(file); (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := chorustest.ReadScenario("no-such"); err == nil || !strings.Contains(err.Error(), "lost-answer") {
+		t.Errorf("an unknown name: %v", err)
+	}
+	sc, err := chorustest.ReadScenario("calm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger := filepath.Join(dir, "l.jsonl")
+	s, _ := start(t, &chorustest.Config{Ledger: ledger})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chorustest.Start(chorustest.Config{Ledger: ledger, Scenario: sc}); err == nil || !strings.Contains(err.Error(), "empty ledger") {
+		t.Errorf("a ledger with lines: %v", err)
+	}
+}
+
+// TestManualListsTheScenarios: docs/simulator.md has the names and what happens, and its example is one that can be read.
+func TestManualListsTheScenarios(t *testing.T) {
+	const page, begin, end = "../../docs/simulator.md", "<!-- scenarios -->\n", "<!-- end of scenarios -->"
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(raw), begin)
+	table, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatal("docs/simulator.md has lost its marks")
+	}
+	want := "\n| name | what happens |\n| --- | --- |\n"
+	for _, name := range chorustest.Scenarios() {
+		sc, err := chorustest.ReadScenario(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += "| `" + name + "` | " + sc.About + " |\n"
+	}
+	if table != want {
+		if !*update {
+			t.Error("docs/simulator.md has another list of scenarios: go test ./chorus/chorustest -run Scenarios -update")
+		} else if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, example, _ := strings.Cut(after, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	file := filepath.Join(t.TempDir(), "example.json")
+	if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chorustest.ReadScenario(file); err != nil {
+		t.Errorf("the manual's example: %v", err)
+	}
+}
