@@ -18,7 +18,10 @@ LABEL org.opencontainers.image.title="chorus-sim" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/chorus-sim /chorus-sim
 USER 65532:65532
+EXPOSE 18080 18081
 ENTRYPOINT ["/chorus-sim"]
+CMD ["-listen", "0.0.0.0:18080", "-manage", "0.0.0.0:18081"]
+HEALTHCHECK --interval=5s --timeout=6s CMD ["/chorus-sim", "-health", "-manage", "127.0.0.1:18081"]
 
 FROM gcr.io/distroless/static-debian12 AS choriste
 LABEL org.opencontainers.image.title="choriste" \

@@ -112,6 +112,12 @@ func (s *Sim) postStructure(r *http.Request) (any, error) {
 	if err := strictly(bytes.NewReader(raw), &Structure{}); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	full := s.structures[siret] == nil && len(s.structures) >= maxStructures
+	s.mu.Unlock()
+	if full {
+		return nil, fmt.Errorf("there are %d structures already", maxStructures)
+	}
 	s.SetStructure(siret, func(st *Structure) {
 		var lists struct{ Services, Engagements *json.RawMessage }
 		if err := json.Unmarshal(raw, &lists); err == nil && lists.Services != nil { // into a new list, not into the elements of the old one

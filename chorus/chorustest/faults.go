@@ -157,6 +157,9 @@ func (s *Sim) addFaults(faults []Fault) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.faults)+len(faults) > maxFaults {
+		return fmt.Errorf("the queue holds %d faults, and takes %d: times makes one strike more than once", len(s.faults), maxFaults)
+	}
 	s.queueFaults(faults)
 	return nil
 }

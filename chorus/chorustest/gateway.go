@@ -46,6 +46,7 @@ type call struct {
 	size       int  // of the body, without the file in it
 	incomplete bool // the client left before the end of the body
 	tooLarge   bool
+	crowded    bool // no room for its body
 	body       object
 	malformed  error // of the JSON
 
@@ -100,7 +101,13 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := s.arrive(r)
-	c.read(http.MaxBytesReader(w, r.Body, maxRequest))
+	release, room := s.room(r)
+	defer release()
+	if !room {
+		c.why, c.crowded = "too many large requests at once: more than 256 MB of them", true
+	} else {
+		c.read(http.MaxBytesReader(w, r.Body, maxRequest))
+	}
 	s.admit(c, r)
 	a := s.answer(c)
 	s.send(w, r, c, a)
@@ -220,7 +227,10 @@ func (s *Sim) admit(c *call, r *http.Request) {
 
 // answer applies the gateway's checks in PISTE's order, then a fault if one is due, then the operation.
 func (s *Sim) answer(c *call) answer {
-	if c.incomplete {
+	switch {
+	case c.crowded:
+		return html(http.StatusServiceUnavailable, unavailable)
+	case c.incomplete:
 		return answer{wire: wireDrop}
 	}
 	if c.path == tokenPath {

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 type account struct {
@@ -47,6 +49,7 @@ type Sim struct {
 	serving     sync.WaitGroup
 
 	requestID atomic.Int64 // given on arrival, before the lock is taken
+	bodies    *semaphore.Weighted
 
 	// mu guards everything below. The lock is never held while a client or the disk is waited for.
 	mu     sync.Mutex
@@ -120,7 +123,7 @@ func Start(cfg Config) (*Sim, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, started: cfg, done: make(chan struct{}), open: map[int64]*openRequest{}}
+	s := &Sim{cfg: cfg, started: cfg, done: make(chan struct{}), open: map[int64]*openRequest{}, bodies: semaphore.NewWeighted(maxBodies)}
 	var err error
 	if s.swagger, err = readSwagger(cfg.Swagger); err != nil {
 		return nil, err
@@ -182,12 +185,14 @@ func (s *Sim) listen() error {
 	}
 	s.apiURL, s.manageURL = "http://"+api.Addr().String(), "http://"+manage.Addr().String()
 	s.api = &http.Server{
-		Handler: http.HandlerFunc(s.serveAPI), ReadHeaderTimeout: time.Minute, ErrorLog: quiet(),
+		Handler: http.HandlerFunc(s.serveAPI), ReadHeaderTimeout: time.Minute, ReadTimeout: slowest, IdleTimeout: slowest, MaxHeaderBytes: maxHeader, ErrorLog: quiet(),
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, connection{}, new(atomic.Int64))
 		},
 	}
-	s.manage = &http.Server{Handler: s.manageHandler(), ReadHeaderTimeout: time.Minute, ErrorLog: quiet()}
+	s.manage = &http.Server{
+		Handler: s.manageHandler(), ReadHeaderTimeout: time.Minute, ReadTimeout: time.Minute, IdleTimeout: slowest, MaxHeaderBytes: maxHeader, ErrorLog: quiet(),
+	}
 	s.mu.Lock()
 	s.record(s.startLine())
 	s.mu.Unlock()

@@ -182,6 +182,7 @@ func (s *Sim) apply(e *Entry) {
 		s.pieces[e.Piece] = piece{e.FileSHA256, e.Bytes}
 		s.lastPiece = max(s.lastPiece, e.Piece)
 	case "token":
+		s.forgetTokens(e.At)
 		s.tokens[e.Token] = &token{client: e.Client, end: *e.Due}
 	case "revoke":
 		for hash, t := range s.tokens {
@@ -190,9 +191,9 @@ func (s *Sim) apply(e *Entry) {
 			}
 		}
 	case "tolerated":
-		s.tolerated = append(s.tolerated, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason})
+		s.tolerated = bounded(append(s.tolerated, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason}))
 	case "violation":
-		s.violations = append(s.violations, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason})
+		s.violations = bounded(append(s.violations, Violation{Request: e.Request, Op: e.Op, Reason: e.Reason}))
 	}
 }
 

@@ -15,6 +15,7 @@ type options struct {
 	withStdin, serve bool
 	version          bool
 	sample, scenario string
+	health           bool
 }
 
 const usage = `Usage: chorus-sim [flags]             serves until it is signalled
@@ -48,6 +49,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.BoolVar(&o.withStdin, "with-stdin", false, "end when standard input ends, whatever it is (default: if it is a pipe)")
 	f.BoolVar(&o.serve, "serve", false, "do not end when standard input does")
 	f.BoolVar(&o.version, "version", false, "print the version and end")
+	f.BoolVar(&o.health, "health", false, "ask the simulator whose management door is at -manage whether it serves, and end: for containers")
 	f.StringVar(&o.sample, "sample", "", "write sample invoices into this `directory` and end")
 	f.StringVar(&o.scenario, "scenario", "", "play a `file`, or one of: "+strings.Join(chorustest.Scenarios(), ", "))
 	verbose := f.Bool("v", false, "one line on standard error for each request")

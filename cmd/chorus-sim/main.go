@@ -7,10 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
 )
@@ -30,6 +33,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case o.version:
 		fmt.Fprintln(stdout, "chorus-sim", version())
 		return 0
+	case o.health:
+		err = healthy(o.cfg.Manage)
 	case o.sample != "":
 		err = writeSamples(o.sample, stdout)
 	default:
@@ -116,6 +121,27 @@ func wait(signals <-chan os.Signal, stdin io.Reader) (ended bool) {
 	case <-gone:
 		return true
 	}
+}
+
+// healthy asks a running simulator for its time.
+func healthy(manage string) error {
+	host, port, err := net.SplitHostPort(manage)
+	if err != nil {
+		return &chorustest.UsageError{Field: "manage", Reason: err.Error()}
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	client := &http.Client{Timeout: 5 * time.Second}
+	res, err := client.Get("http://" + net.JoinHostPort(host, port) + "/clock")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the management door answers %d", res.StatusCode)
+	}
+	return nil
 }
 
 func version() string {

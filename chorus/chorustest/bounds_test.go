@@ -1,0 +1,118 @@
+package chorustest_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+)
+
+// TestLargeRequestsTakeTurns: large bodies that are in memory at once are bounded, others wait for their turn, and small ones pass by.
+func TestLargeRequestsTakeTurns(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, TolerateViolations: true})
+	const large = 44 << 20
+	var holding []net.Conn
+	for range 5 { // of the six that there is no room for
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.APIURL(), "http://"), 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		holding = append(holding, conn)
+		if _, err := fmt.Fprintf(conn, "POST /cpro/factures/v1/deposer/flux HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n{", large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); s.Stats().Open != n; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d requests are open, not %d", s.Stats().Open, n)
+			}
+		}
+	}
+	opened(5)
+	answered := make(chan int, 1)
+	go func() {
+		req := c.request(http.MethodPost, "/cpro/factures/v1/deposer/flux", nil)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("{"+strings.Repeat(" ", large-2)+"}")), large
+		answered <- c.do(req).status
+	}()
+	opened(6)
+	c.integrated(c.accepted(facture("F-1")))
+	select {
+	case status := <-answered:
+		t.Errorf("it did not wait: %d", status)
+	default:
+	}
+	for _, conn := range holding {
+		_ = conn.Close()
+	}
+	if status := <-answered; status != http.StatusBadRequest {
+		t.Errorf("%d", status)
+	}
+}
+
+// TestBounds: what a client could make grow has an end.
+func TestBounds(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, TolerateViolations: true})
+	many := "[" + strings.TrimSuffix(strings.Repeat(`{"kind":"hang","op":"token"},`, 10_001), ",") + "]"
+	if status, answer := manage(t, s, "POST", "/faults", many); status != 400 || !strings.Contains(answer, "takes 10000") {
+		t.Errorf("%d %.200s", status, answer)
+	}
+	if status, answer := manage(t, s, "POST", "/invoices/F-1/script", "["+strings.Repeat(" ", 9<<20)+"]"); status != 400 || !strings.Contains(answer, "too large") {
+		t.Errorf("%d %.200s", status, answer)
+	}
+	req := c.request(http.MethodPost, "/cpro/factures/v1/completer", m{})
+	req.Header.Set("X-Long", strings.Repeat("x", 100<<10))
+	if r := c.do(req); r.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 100 KB: %d %v", r.status, r.err)
+	}
+	for _, body := range []string{strings.Repeat("[", 200_000), strings.Repeat(`{"a":`, 200_000), `{"a":1e999999999}`, "\x00", `{"a":"\ud800"}`, "\xff\xfe"} {
+		req := c.request(http.MethodPost, "/cpro/factures/v1/completer", nil)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		if r := c.do(req); r.status != http.StatusBadRequest {
+			t.Errorf("%.20q: %d %v", body, r.status, r.err)
+		}
+	}
+	if r := c.search(m{"numeroFacture": "none"}); r.status != 200 { // it still serves
+		t.Errorf("%d", r.status)
+	}
+}
+
+// TestHalfRequests: clients that send a part and leave, or nothing at all, hold nobody up and are not carried out.
+func TestHalfRequests(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, TolerateViolations: true})
+	address := strings.TrimPrefix(s.APIURL(), "http://")
+	var open []net.Conn
+	for i := range 100 {
+		conn, err := net.DialTimeout("tcp", address, 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, conn)
+		text := []string{"", "POST /cpro/factures/v1/depo", "POST /cpro/factures/v1/deposer/flux HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"fich"}[i%3]
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.integrated(c.accepted(facture("F-1")))
+	for _, conn := range open {
+		_ = conn.Close()
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if s.Stats().Open == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(fmt.Sprint(s.Stats().Open, " requests are still open"))
+		}
+	}
+	if n := s.Stats().Accepted; n != 1 {
+		t.Errorf("%d accepted", n)
+	}
+}
