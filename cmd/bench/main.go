@@ -26,6 +26,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   check        of documents by all rules, beside Saxon, and how soon chorus.checks is answered
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
   throughput   invoices a second, beside River alone, and what each costs the database
+  cost         statements, commits, row versions and WAL that an invoice costs the database
   idle         what a worker with nothing to do asks of the database
   memory       of the worker, while it takes those through
   quota        eight workers share twenty requests a second
@@ -67,7 +68,7 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"start", "check", "latency", "throughput", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
+var names = []string{"start", "check", "latency", "throughput", "cost", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
 
 // measurements are those that stand alone; throughput, idle and memory are one.
 var measurements = []struct {
@@ -77,6 +78,7 @@ var measurements = []struct {
 	{"start", starts},
 	{"check", checking},
 	{"latency", latency},
+	{"cost", cost},
 	{"quota", sharedQuota},
 	{"permits", permits},
 	{"token", sharedToken},
@@ -111,6 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	asJSON := f.Bool("json", false, "print JSON, one object a line")
 	s := full
 	f.IntVar(&s.invoices, "invoices", s.invoices, "of throughput: take so many through")
+	f.IntVar(&s.counted, "counted", s.counted, "of cost: take so many through")
 	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)

@@ -30,6 +30,7 @@ type size struct {
 	large    int // bytes of the large document of check
 	every    time.Duration
 	invoices int // of throughput
+	counted  int // invoices of cost
 	workers  int // of quota
 	fleet    int // workers of token
 	crowd    int // invoices of the large account of fairness
@@ -49,7 +50,7 @@ type size struct {
 
 // full is what the README's figures come from: 4 of 400 samples are above the 99th percentile.
 var full = size{
-	warmUp: 20, samples: 400, large: 9 << 20, every: 100 * time.Millisecond, invoices: 5000,
+	warmUp: 20, samples: 400, large: 9 << 20, every: 100 * time.Millisecond, invoices: 5000, counted: 1000,
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
 	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second, rest: 20 * time.Second,
 	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, settle: 10 * time.Minute, watch: time.Hour,
