@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -56,8 +57,10 @@ type pageFacts struct {
 type (
 	pageInvoice struct {
 		Numero, Date, Fournisseur, Destinataire, TTC, Devise, Statut, Commentaire, At string
-		Hidden                                                                        bool
-		Next                                                                          []string
+		Link                                                                          string // to what the door says of its number
+
+		Hidden bool
+		Next   []string
 	}
 	pageFlux struct {
 		Numero, NomFichier, Syntaxe, At, Etat string
@@ -160,7 +163,7 @@ func (s *Sim) pageFacts(query string) pageFacts {
 func (s *Sim) pageInvoice(x *facture) pageInvoice {
 	last := x.statut()
 	p := pageInvoice{
-		x.Numero, x.Date, x.Fournisseur, x.Destinataire, x.TTC, x.Devise, last.Statut, last.Commentaire, parisian(last.at), x.hidden, nil,
+		x.Numero, x.Date, x.Fournisseur, x.Destinataire, x.TTC, x.Devise, last.Statut, last.Commentaire, parisian(last.at), "/invoices/" + url.PathEscape(x.Numero), x.hidden, nil,
 	}
 	if len(x.path) > 0 {
 		p.Next = append(p.Next, x.path[0].Statut)

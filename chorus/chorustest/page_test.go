@@ -39,6 +39,7 @@ func browserOf(t *testing.T, s *chorustest.Sim, method, path, lang string, form 
 func TestPageForms(t *testing.T) {
 	s, c := start(t, &chorustest.Config{TolerateViolations: true, Quota: -1})
 	c.integrated(c.accepted(facture("F-1")))
+	c.integrated(c.accepted(facture("F/3 A")))
 	long := facture("F-2")
 	long.DestinataireNom, long.Engagement = "<script>alert(1)</script>", "<script>alert(2)</script>"
 	c.integrated(c.accepted(long))
@@ -82,7 +83,7 @@ func TestPageForms(t *testing.T) {
 		}
 	}
 	page := browserOf(t, s, "GET", "/", "en", nil)
-	for _, want := range []string{"F-1", "IN_INTEGRE", "unknown field colour", "octets", "99999999700023"} {
+	for _, want := range []string{"F-1", `href="/invoices/F%2F3%20A"`, "IN_INTEGRE", "unknown field colour", "octets", "99999999700023"} {
 		if !strings.Contains(string(page.raw), want) {
 			t.Errorf("%s is not on the page", want)
 		}

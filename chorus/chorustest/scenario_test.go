@@ -1,6 +1,7 @@
 package chorustest_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,11 @@ func perform(t *testing.T, name string) *play {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := chorustest.New(t, &chorustest.Config{Scenario: sc, HangFor: 10 * time.Millisecond, Late: time.Millisecond})
+	cfg := chorustest.Config{Scenario: sc, HangFor: 10 * time.Millisecond, Late: time.Millisecond, Quota: -1} // this client does not pace itself
+	if sc.Quota != 0 {
+		cfg.Quota = 0 // the scenario's
+	}
+	s := chorustest.New(t, &cfg)
 	c := &client{t: t, api: s.APIURL(), url: s.TokenURL(), account: "TECH_SIM@cpro.fr:sim-password", http: dialless()}
 	t.Cleanup(c.http.CloseIdleConnections)
 	return &play{t, s, c}
@@ -104,7 +109,7 @@ func TestScenarios(t *testing.T) {
 		"late-landing":      func(p *play) { p.sent("F-1") },
 		"duplicate":         func(p *play) { p.sent("F-1"); p.sent("F-2") },
 		"maintenance-night": func(p *play) { p.sent("F-1"); p.s.Advance(11 * time.Minute); p.sent("F-2") },
-		"storm-429":         func(p *play) { p.sent("F-1") },
+		"storm-429":         func(p *play) { p.c.http.Transport = paced{p.c.http.Transport}; p.sent("F-1") },
 		"late-visibility":   func(p *play) { p.sent("F-1") },
 		"years-end": func(p *play) {
 			p.sent("F-1")
@@ -164,6 +169,17 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// paced lets a request go every 55 ms: the quota counts real time.
+type paced struct{ http.RoundTripper }
+
+func (p paced) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(55 * time.Millisecond)
+	if p.RoundTripper == nil {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return p.RoundTripper.RoundTrip(r)
 }
 
 // TestAScenarioFindsTheNaive: who sends again without looking is found out, and a reset plays it anew.

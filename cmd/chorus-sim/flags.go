@@ -19,6 +19,7 @@ type options struct {
 }
 
 const usage = `Usage: chorus-sim [flags]             serves until it is signalled
+       chorus-sim -scenario NAME|FILE  plays a scenario, and exits with 1 when the client did not do what it expects
        chorus-sim -sample DIR          writes sample invoices
        chorus-sim -version
 
