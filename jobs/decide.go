@@ -94,12 +94,13 @@ func quotaWait(s Settings, asked time.Duration) time.Duration {
 
 // search is what looking for an invoice in doubt found.
 type search struct {
-	complete bool // every page was read and the counts agree
-	matches  int  // invoices of the same business key
-	agree    bool // the one match is ours in every field that can be compared
-	witness  bool // a deposit of the supplier acknowledged later is findable
-	later    bool // there is such a deposit at all
-	blind    bool // the search does not show what it has shown of the supplier before: it is not complete
+	complete bool   // every page was read and the counts agree
+	matches  int    // invoices of the same business key
+	agree    bool   // the one match is ours in every field that can be compared
+	differs  string // in which it is not
+	witness  bool   // a deposit of the supplier acknowledged later is findable
+	later    bool   // there is such a deposit at all
+	blind    bool   // the search does not show what it has shown of the supplier before: it is not complete
 }
 
 // absent tells whether the search counts towards the proof of absence (§3.4).
@@ -140,7 +141,7 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 	case f.matches == 1 && f.agree:
 		return store.Doubt{To: store.Deposited}
 	case f.matches == 1:
-		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number whose date, amount, supplier or recipient differs")
+		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number that is not this one (choriste ≠ Chorus Pro: "+f.differs+")")
 	case f.matches > 1:
 		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
 	case d.wanted != "":

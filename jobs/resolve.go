@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -157,7 +159,8 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		}
 		return f, store.Seen{}, lookup, err
 	}
-	f.agree = agrees(inv, match)
+	f.differs = unlike(inv, match)
+	f.agree = f.differs == ""
 	lookup.Flux = match.NumeroFluxDepot
 	return f, seenOf(match), lookup, nil
 }
@@ -174,11 +177,53 @@ func sameKey(inv store.Invoice, f chorus.Facture) bool {
 }
 
 // agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient, all of them said and equal.
-func agrees(inv store.Invoice, f chorus.Facture) bool {
-	return f.DateFacture.Time.Format(time.DateOnly) == inv.DateFacture.Format(time.DateOnly) &&
-		f.MontantTTC.Valid && inv.MontantTTC.Valid && f.MontantTTC.Decimal.Equal(inv.MontantTTC.Decimal) &&
-		f.CodeFournisseur == inv.FournisseurSIRET &&
-		f.CodeDestinataire == inv.DestinataireSIRET
+func agrees(inv store.Invoice, f chorus.Facture) bool { return unlike(inv, f) == "" }
+
+// unlike says in which of them the portal's invoice is not ours, in the words of the columns, which both languages share: ours ≠ the portal's.
+func unlike(inv store.Invoice, f chorus.Facture) string {
+	var all []string
+	compare := func(column, ours, theirs string) {
+		if ours != theirs || ours == "" {
+			all = append(all, column+" "+said(ours)+" ≠ "+said(theirs))
+		}
+	}
+	compare("date_facture", isoDay(inv.DateFacture), isoDay(f.DateFacture.Time))
+	ours, theirs := "", ""
+	if inv.MontantTTC.Valid {
+		ours = inv.MontantTTC.Decimal.StringFixed(2)
+	}
+	if f.MontantTTC.Valid {
+		theirs = f.MontantTTC.Decimal.StringFixed(2)
+		if inv.MontantTTC.Valid && ours == theirs && !f.MontantTTC.Decimal.Equal(inv.MontantTTC.Decimal) {
+			ours, theirs = inv.MontantTTC.Decimal.String(), f.MontantTTC.Decimal.String()
+		}
+	}
+	compare("montant_ttc", ours, theirs)
+	compare("fournisseur_siret", inv.FournisseurSIRET, f.CodeFournisseur)
+	compare("destinataire_siret", inv.DestinataireSIRET, f.CodeDestinataire)
+	return strings.Join(all, "; ")
+}
+
+func isoDay(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+// said is a value in such a text: not longer than any that is right, and a dash where there is none.
+func said(value string) string {
+	const longest = 40
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '(' || r == ')' {
+			return '?'
+		}
+		return r
+	}, value)
+	if r := []rune(value); len(r) > longest {
+		value = string(r[:longest]) + "…"
+	}
+	return cmp.Or(value, "–")
 }
 
 // seenOf translates an invoice of the portal into what the store keeps of it.

@@ -116,8 +116,8 @@ func (j *Jobs) judge(ctx context.Context, acct *Account, r store.Reconciliation,
 	switch standingOf(h, f) {
 	case parkedRow:
 		text := "the portal holds it, and date, amount, supplier and recipient agree: choriste resolve has it looked up again and adopted"
-		if !agrees(h.Invoice, f) {
-			text = "the portal holds it, and date, amount, supplier or recipient differ"
+		if u := unlike(h.Invoice, f); u != "" {
+			text = "the portal holds it, and it differs (choriste ≠ Chorus Pro: " + u + ")"
 		}
 		add(f, store.FindingParked, fmt.Sprintf("parked as %s; %s", h.ReasonCode, text))
 	case compared:

@@ -149,9 +149,12 @@ stuck AS (
     WHERE a.name = ANY (mine.accounts) AND i.created_at < now - interval '15 minutes'
 )
 SELECT i.state AS kind, i.id AS invoice, i.numero_facture, i.account, i.updated_at AS since, i.montant_ttc AS amount, i.devise,
-       concat_ws(': ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN rtrim(h.text, '.') END, left(i.reason, 500)) AS cause,
-       concat_ws(' : ', i.reason_code, CASE WHEN i.state = 'parked' OR i.reason IS NULL THEN rtrim(h.text_fr, '.') END,
-           coalesce(f.message_fr, left(i.reason, 500))) AS cause_fr,
+       concat_ws(': ', i.reason_code, coalesce(left(i.reason, 500), rtrim(h.text, '.'))) AS cause,
+       -- Of our own words about a parked row, which are English, what stands in brackets is for both languages.
+       CASE i.state
+           WHEN 'parked' THEN concat_ws(' : ', i.reason_code, coalesce(rtrim(h.text_fr, '.'), left(i.reason, 500)) || coalesce(' ' || substring(left(i.reason, 500) FROM '\(.*\)'), ''))
+           ELSE concat_ws(' : ', i.reason_code, CASE WHEN i.reason IS NULL THEN rtrim(h.text_fr, '.') END, coalesce(f.message_fr, left(i.reason, 500)))
+       END AS cause_fr,
        CASE i.state WHEN 'parked' THEN 'operator' ELSE 'supplier' END AS who,
        CASE
            WHEN i.state = 'parked' THEN 'choriste resolve ' || i.id

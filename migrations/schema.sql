@@ -1333,16 +1333,15 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
     i.updated_at AS since,
     i.montant_ttc AS amount,
     i.devise,
-    concat_ws(': '::text, i.reason_code,
-        CASE
-            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN rtrim(h.text, '.'::text)
-            ELSE NULL::text
-        END, "left"(i.reason, 500)) AS cause,
-    concat_ws(' : '::text, i.reason_code,
-        CASE
-            WHEN ((i.state = 'parked'::text) OR (i.reason IS NULL)) THEN rtrim(h.text_fr, '.'::text)
-            ELSE NULL::text
-        END, COALESCE(f.message_fr, "left"(i.reason, 500))) AS cause_fr,
+    concat_ws(': '::text, i.reason_code, COALESCE("left"(i.reason, 500), rtrim(h.text, '.'::text))) AS cause,
+        CASE i.state
+            WHEN 'parked'::text THEN concat_ws(' : '::text, i.reason_code, (COALESCE(rtrim(h.text_fr, '.'::text), "left"(i.reason, 500)) || COALESCE((' '::text || "substring"("left"(i.reason, 500), '\(.*\)'::text)), ''::text)))
+            ELSE concat_ws(' : '::text, i.reason_code,
+            CASE
+                WHEN (i.reason IS NULL) THEN rtrim(h.text_fr, '.'::text)
+                ELSE NULL::text
+            END, COALESCE(f.message_fr, "left"(i.reason, 500)))
+        END AS cause_fr,
         CASE i.state
             WHEN 'parked'::text THEN 'operator'::text
             ELSE 'supplier'::text

@@ -255,3 +255,28 @@ func TestTheStatutsOfTheIndex(t *testing.T) {
 		t.Errorf("the index knows fewer: %s", plan)
 	}
 }
+
+// What is said of a row that a person must decide about is said once: its own reason, and in French what the code means, with the values.
+func TestTheCauseIsSaidOnce(t *testing.T) {
+	d := newDesk(t)
+	d.invoice("M", "parked", `reason_code = 'MISMATCH', reason = 'Chorus Pro holds another one (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)'`)
+	d.invoice("A", "parked", `reason_code = 'ABSENT', reason = 'the account may not search'`)
+	d.invoice("B", "parked", `reason_code = 'BUDGET', reason = NULL`)
+	lines, err := operate.Todos(t.Context(), d.owner, operate.TodoFilter{Kind: "parked"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, l := range lines {
+		said = append(said, l.Cause, l.CauseFR)
+	}
+	want := []string{
+		"MISMATCH: Chorus Pro holds another one (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)",
+		"MISMATCH : Le portail en détient une de ce numéro dont la date, le montant, le fournisseur ou le destinataire diffère (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)",
+		"ABSENT: the account may not search",
+		"ABSENT : Absence prouvée sur Chorus Pro, sans renvoi automatique (réglages, refus pour doublon, ou recherche non autorisée)",
+	}
+	if !slices.Equal(said[:4], want) || !strings.HasPrefix(said[4], "BUDGET: Proven absent") {
+		t.Errorf("it says:\n%s", strings.Join(said, "\n"))
+	}
+}

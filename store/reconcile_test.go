@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,39 @@ func TestReconcileFunctions(t *testing.T) {
 	for reason, state := range map[string]string{"": "CH021", "because": "CH020"} {
 		if err := operator.AcceptFinding(t.Context(), 1, reason); store.SQLState(err) != state {
 			t.Errorf("accepted for %q: %v", reason, err)
+		}
+	}
+}
+
+// However much differs, what is read at once is bounded: the open ones first, and it is said that there are more.
+func TestFindingsAreBounded(t *testing.T) {
+	db := storetest.New(t)
+	supplied(t, db, store.Structure{ID: 7, Identifiant: "11111111100011"})
+	if _, err := as(t, db.URL).Exec(t.Context(), `
+		SET session_replication_role = replica;
+		INSERT INTO chorus.reconciliations (account, id_structure_cpp, siret, period, requested_by, state, finished_at)
+		VALUES ('default', 7, '11111111100011', '[2026-01-01,2026-01-08)', 'me', 'done', now());
+		INSERT INTO chorus.findings (reconciliation_id, last_reconciliation_id, code, account, id_structure_cpp, subject, deposit_day, text, state, resolution)
+		SELECT 1, 1, 'AMOUNT', 'default', 7, 'f' || n, '2026-01-02', 'differs', CASE WHEN n <= 3 THEN 'accepted' ELSE 'open' END, CASE WHEN n <= 3 THEN 'right' END
+		FROM generate_series(1, 6) n;
+		SET session_replication_role = origin`); err != nil {
+		t.Fatal(err)
+	}
+	st := store.New(db.Pool)
+	for most, want := range map[int]string{2: "open open more", 4: "accepted open open open more", 6: "accepted accepted accepted open open open", 7: "accepted accepted accepted open open open"} {
+		list, more, err := st.Findings(t.Context(), nil, "", "", most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range list {
+			got += f.State + " "
+		}
+		if more {
+			got += "more"
+		}
+		if strings.TrimSpace(got) != want {
+			t.Errorf("at most %d: %q, want %q", most, got, want)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,15 +102,25 @@ const findingView = `
 	FROM chorus.findings f
 	JOIN chorus.reconciliations r ON r.id = f.last_reconciliation_id`
 
-// Findings lists what these runs found last, and, without runs, all that is open or accepted.
-func (s *Store) Findings(ctx context.Context, runs []int64, account, siret string) ([]FindingView, error) {
+// Findings lists what these runs found last, and, without runs, all that is open or accepted: at most so many, and then the open ones first. more: there are others.
+func (s *Store) Findings(ctx context.Context, runs []int64, account, siret string, most int) (list []FindingView, more bool, err error) {
 	rows, err := s.pool.Query(ctx, findingView+`
 		WHERE f.state <> 'closed' AND ($1::bigint[] IS NULL OR f.last_reconciliation_id = ANY ($1)) AND ($2 = '' OR f.account = $2) AND ($3 = '' OR r.siret = $3)
-		ORDER BY r.siret, f.code, f.id`, runs, account, siret)
+		ORDER BY f.state DESC, f.id
+		LIMIT $4`, runs, account, siret, most+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[FindingView])
+	if list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FindingView]); err != nil {
+		return nil, false, err
+	}
+	if more = len(list) > most; more {
+		list = list[:most]
+	}
+	slices.SortFunc(list, func(a, b FindingView) int {
+		return cmp.Or(cmp.Compare(a.SIRET, b.SIRET), cmp.Compare(a.Code, b.Code), cmp.Compare(a.ID, b.ID))
+	})
+	return list, more, nil
 }
 
 // AcceptFinding takes note of a finding that is as it should be.

@@ -34,6 +34,7 @@ type reconcileRunCmd struct {
 	Limit   int    `help:"With --list: at most so many." default:"30"`
 
 	compared *time.Time // with --open: when a comparison ended last
+	more     bool       // there is more than mostFindings
 }
 
 // Exit statuses beside 0 (both sides agree) and 1 (it could not be found out).
@@ -107,19 +108,24 @@ func (c reconcileRunCmd) Run(a *app) error {
 	if runs, err = a.await(st, ids); err != nil {
 		return err
 	}
-	findings, err := st.Findings(a.ctx, ids, "", "")
+	findings, more, err := st.Findings(a.ctx, ids, "", "", mostFindings)
 	if err != nil {
 		return err
 	}
+	c.more = more
 	return c.report(a, runs, findings)
 }
 
+// mostFindings bounds what is printed at once.
+const mostFindings = 10_000
+
 // open prints what is open. Where nothing was ever compared, that nothing is open says nothing.
 func (c reconcileRunCmd) open(a *app, st *store.Store) error {
-	findings, err := st.Findings(a.ctx, nil, c.Account, c.SIRET)
+	findings, more, err := st.Findings(a.ctx, nil, c.Account, c.SIRET, mostFindings)
 	if err != nil {
 		return err
 	}
+	c.more = more
 	last, err := st.LastCompared(a.ctx, c.Account, c.SIRET)
 	if err != nil {
 		return err
@@ -220,6 +226,9 @@ func (c reconcileRunCmd) report(a *app, runs []store.Run, findings []store.Findi
 			return fmt.Errorf("run %d is %s: %s", r.ID, r.State, or(r.Reason, "for no known reason"))
 		}
 	}
+	if c.more {
+		a.warnf("choriste: there are more than these %d: name an account or a supplier (--account, --siret), or read chorus.findings\n", mostFindings)
+	}
 	if open > 0 {
 		return findingsError{open}
 	}
@@ -315,6 +324,9 @@ func (c reconcileRunCmd) json(a *app, runs []store.Run, findings []store.Finding
 	end := map[string]any{"open": open, "accepted": len(findings) - open, "totals": totals(findings)}
 	if c.Open {
 		end["compared_at"] = c.compared
+	}
+	if c.more {
+		end["more"] = true // than are listed and counted here
 	}
 	return a.print(end)
 }

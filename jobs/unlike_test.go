@@ -1,0 +1,49 @@
+package jobs
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/store"
+)
+
+// A person who must decide about an invoice that is not ours is told in what it is not, whatever the portal says.
+func TestWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	amount := func(s string) decimal.NullDecimal { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
+	date := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
+	ours := store.Invoice{DateFacture: date(31), MontantTTC: amount("1200"), FournisseurSIRET: "99999999800012", DestinataireSIRET: "11000001100011"}
+	theirs := func(change func(*chorus.Facture)) chorus.Facture {
+		var f chorus.Facture
+		f.DateFacture.Time, f.MontantTTC, f.CodeFournisseur, f.CodeDestinataire = date(31), amount("1200.00"), "99999999800012", "11000001100011"
+		change(&f)
+		return f
+	}
+	for want, f := range map[string]chorus.Facture{
+		"":                                     theirs(func(*chorus.Facture) {}),
+		"date_facture 2026-01-31 ≠ 2026-01-30": theirs(func(f *chorus.Facture) { f.DateFacture.Time = date(30) }),
+		"montant_ttc 1200.00 ≠ 1300.00":        theirs(func(f *chorus.Facture) { f.MontantTTC = amount("1300") }),
+		"montant_ttc 1200 ≠ 1200.001":          theirs(func(f *chorus.Facture) { f.MontantTTC = amount("1200.001") }),
+		"montant_ttc 1200.00 ≠ –; fournisseur_siret 99999999800012 ≠ 99999999800020": theirs(func(f *chorus.Facture) {
+			f.MontantTTC, f.CodeFournisseur = decimal.NullDecimal{}, "99999999800020"
+		}),
+		"destinataire_siret 11000001100011 ≠ ?evil? " + strings.Repeat("x", 33) + "…": theirs(func(f *chorus.Facture) {
+			f.CodeDestinataire = "(evil) " + strings.Repeat("x", 4000)
+		}),
+	} {
+		if got := unlike(ours, f); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if agrees(ours, f) != (want == "") {
+			t.Errorf("%q: agrees %v", want, agrees(ours, f))
+		}
+	}
+	d := afterSearch(Settings{}, doubt{}, search{complete: true, matches: 1, differs: "montant_ttc 1 ≠ 2"})
+	if d.ReasonCode != store.ParkMismatch || !strings.HasSuffix(d.Reason, "(choriste ≠ Chorus Pro: montant_ttc 1 ≠ 2)") {
+		t.Errorf("it is parked with %q", d.Reason)
+	}
+}
