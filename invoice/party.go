@@ -44,6 +44,12 @@ var siretSchemes = []string{"0009", "1", "SIRET", "FR:SIRET"}
 // sirenSchemes say SIREN, and in practice a SIRET stands under them too.
 var sirenSchemes = []string{"0002", "SIREN", "SIRENE", "FR:SIREN"}
 
+// OtherScheme tells a scheme that says neither SIRET nor SIREN.
+func OtherScheme(scheme string) bool {
+	scheme = strings.ToUpper(scheme)
+	return scheme != "" && !slices.Contains(siretSchemes, scheme) && !slices.Contains(sirenSchemes, scheme)
+}
+
 // kinds are the schemes of those who have no SIRET (ISO 6523, and Chorus Pro's own types in UBL), as typeIdentifiantStructure.
 var kinds = map[string]string{
 	"0223": "UE_HORS_FRANCE", "UE_HORS_FRANCE": "UE_HORS_FRANCE", "2": "UE_HORS_FRANCE",

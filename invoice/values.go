@@ -135,9 +135,15 @@ func newDocument(s *syntax, t *tree.Tree) *Document {
 // fillers are what programs write where they must write something and have nothing.
 var fillers = strings.Fields("NA N/A N.A. N.A N/R NR NC N/C ND N/D SO S/O NONE NULL NIL NEANT NÉANT AUCUN AUCUNE SANS INCONNU UNKNOWN UNDEFINED TBD XXX")
 
+// fillerPhrases are the same in several words.
+var fillerPhrases = []string{
+	"SANS OBJET", "NON APPLICABLE", "NOT APPLICABLE", "A DEFINIR", "À DÉFINIR", "A DÉFINIR", "NON RENSEIGNE", "NON RENSEIGNÉ", "NON COMMUNIQUE", "NON COMMUNIQUÉ", "PAS DE NUMERO", "PAS DE NUMÉRO",
+}
+
 // isFiller tells a value that says that there is none: one of fillers, or nothing but zeros or signs.
 func isFiller(s string) bool {
-	return s != "" && (slices.Contains(fillers, strings.ToUpper(s)) || strings.Trim(s, "0") == "" || strings.Trim(s, "-_./?*X x") == "")
+	upper := strings.ToUpper(s)
+	return s != "" && (slices.Contains(fillers, upper) || slices.Contains(fillerPhrases, strings.Join(strings.Fields(upper), " ")) || strings.Trim(s, "0") == "" || strings.Trim(s, "-_./?*X x") == "")
 }
 
 func unlessFiller(s string) string {
@@ -207,9 +213,24 @@ func newFile(e *tree.Element) File {
 
 // The form of a date in each syntax: UBL and fields have xs:date, whose time zone does not move the civil date; CII has format 102.
 var (
-	ublDate = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?$`)
+	ublDate = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$`)
 	ciiDate = regexp.MustCompile(`^[0-9]{8}$`)
 )
+
+// IsDate tells whether a text is a date in the form of a syntax, and for CII with this format.
+func IsDate(syntaxe, text, format string) bool {
+	text = strings.Trim(text, blanks)
+	if syntaxe != SyntaxeCII {
+		m := ublDate.FindStringSubmatch(text)
+		return m != nil && isDay(time.DateOnly, m[1])
+	}
+	return format == "102" && ciiDate.MatchString(text) && isDay("20060102", text)
+}
+
+func isDay(layout, text string) bool {
+	_, err := time.Parse(layout, text)
+	return err == nil
+}
 
 // date reads a date in the form of the syntax, and in no other.
 func (s *syntax) date(v Value) (day time.Time, ok bool) {

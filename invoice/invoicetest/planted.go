@@ -49,6 +49,14 @@ const (
 	ublFile  = `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="NAME">DATA</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>` + ublRef
 )
 
+// ciiTerms is where terms of payment stand in the CII sample.
+const ciiTerms = "<ram:Description>Paiement à 30 jours</ram:Description>"
+
+// ciiDue adds a date on which payment is due.
+func ciiDue(format, date string) string {
+	return ciiTerms + "<ram:DueDateDateTime><udt:DateTimeString" + format + ">" + date + "</udt:DateTimeString></ram:DueDateDateTime>"
+}
+
 // inAddress moves a SIRET from the legal registration of the CII sample to the electronic address.
 func inAddress(siret string) [2]string {
 	return [2]string{
@@ -67,8 +75,22 @@ func fact(change func(i *Invoice)) breaks { return breaks{change: change} }
 var planted = map[string][]breaks{
 	"CH-NUMBER-LENGTH":     {fact(func(i *Invoice) { i.Numero = "123456789012345678901" })},
 	"CH-NUMBER-CHARACTERS": {fact(func(i *Invoice) { i.Numero = "F.1" }), fact(func(i *Invoice) { i.Numero = " F1" }), fact(func(i *Invoice) { i.Numero = "FÉ1" })},
-	"CH-SEVERAL":           {{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}}},
-	"CH-DATE":              {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
+	"CH-SEVERAL": {
+		{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}},
+		{ubl: [2]string{ublRef, "<cac:OrderReference><cbc:ID>A</cbc:ID></cac:OrderReference><cac:OrderReference><cbc:ID>B</cbc:ID></cac:OrderReference>" + ublRef}},
+	},
+	"CH-DATE": {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
+	"CH-DATE-OTHER": {
+		{ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate>20260228</cbc:DueDate><cbc:InvoiceTypeCode>"}},
+		{ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate/><cbc:InvoiceTypeCode>"}},
+		{ubl: [2]string{ublRef, "<cac:InvoicePeriod><cbc:StartDate>2026-13-01</cbc:StartDate></cac:InvoicePeriod>" + ublRef}},
+		{ubl: [2]string{ublRef, "<cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>R-1</cbc:ID><cbc:IssueDate>01/01/2026</cbc:IssueDate></cac:InvoiceDocumentReference></cac:BillingReference>" + ublRef}},
+	},
+	"CH-DATE-FORMAT": {
+		{cii: [2]string{ciiTerms, ciiDue("", "20260228")}},
+		{cii: [2]string{ciiTerms, ciiDue(` format="203"`, "202602280000")}},
+		{cii: [2]string{ciiTerms, ciiDue(` format="102"`, "20260230")}},
+	},
 	"CH-DATE-YEAR":         {fact(func(i *Invoice) { i.Date = time.Date(1989, 1, 1, 0, 0, 0, 0, time.UTC) }), fact(func(i *Invoice) { i.Date = time.Date(2101, 1, 1, 0, 0, 0, 0, time.UTC) })},
 	"CH-CADRE":             {fact(func(i *Invoice) { i.Cadre = "A26" }), fact(func(i *Invoice) { i.Cadre = "S1" }), fact(func(i *Invoice) { i.Cadre = "B2" }), fact(func(i *Invoice) { i.Cadre = "A01" }), fact(func(i *Invoice) { i.Cadre = "A1_FACTURE_FOURNISSEUR" })},
 	"CH-CADRE-SUPPLIER":    {fact(func(i *Invoice) { i.Cadre = "A25" })},
@@ -122,6 +144,8 @@ var planted = map[string][]breaks{
 var near = map[string]breaks{
 	"CH-NUMBER-LENGTH":  fact(func(i *Invoice) { i.Numero = "12345678901234567890" }),
 	"CH-DATE":           {ubl: [2]string{"2026-01-15", "2026-01-15+01:00"}},
+	"CH-DATE-OTHER":     {ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate>2026-02-28Z</cbc:DueDate><cbc:InvoiceTypeCode>"}},
+	"CH-DATE-FORMAT":    {cii: [2]string{ciiTerms, ciiDue(` format="102"`, "20260228")}},
 	"CH-CADRE":          fact(func(i *Invoice) { i.Cadre = "A12" }),
 	"CH-SERVICE-LENGTH": fact(func(i *Invoice) { i.CodeService = strings.Repeat("é", 100) }),
 	"CH-SIRET-CHECK": fact(func(i *Invoice) {

@@ -130,6 +130,21 @@ func rightSwaps() []rightSwap {
 			"<ram:BasisAmount>1250.00</ram:BasisAmount>", "<ram:ExemptionReason>Exonération</ram:ExemptionReason><ram:BasisAmount>1250.00</ram:BasisAmount>")
 	}
 
+	// Goods that leave for another member state, and what is outside of VAT altogether.
+	const ublTaxed, ublSchemed = "<cbc:Percent>20</cbc:Percent>", "<cbc:ID>VAT</cbc:ID>\n        </cac:TaxScheme>\n      </cac:PartyTaxScheme>"
+	add("category K", "UBL", Invoice{}, "<cbc:ID>S</cbc:ID>", "<cbc:ID>K</cbc:ID>", "<cbc:Percent>20", "<cbc:Percent>0", ">250.00", ">0.00", "1500.00", "1250.00",
+		"<cbc:Percent>0</cbc:Percent>\n        <cac:TaxScheme>", "<cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReasonCode>VATEX-EU-IC</cbc:TaxExemptionReasonCode><cac:TaxScheme>",
+		"</cac:PostalAddress>\n      <cac:PartyLegalEntity>", "</cac:PostalAddress><cac:PartyTaxScheme><cbc:CompanyID>DE123456789</cbc:CompanyID><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:PartyTaxScheme><cac:PartyLegalEntity>",
+		"<cac:PaymentMeans>", "<cac:Delivery><cbc:ActualDeliveryDate>2026-01-10</cbc:ActualDeliveryDate><cac:DeliveryLocation><cac:Address><cac:Country><cbc:IdentificationCode>DE</cbc:IdentificationCode></cac:Country></cac:Address></cac:DeliveryLocation></cac:Delivery><cac:PaymentMeans>")
+	add("category O", "UBL", Invoice{}, "<cbc:ID>S</cbc:ID>", "<cbc:ID>O</cbc:ID>", ublTaxed, "<cbc:TaxExemptionReasonCode>VATEX-EU-O</cbc:TaxExemptionReasonCode>", ">250.00", ">0.00", "1500.00", "1250.00",
+		ublSchemed, strings.Replace(ublSchemed, "VAT", "FC", 1))
+	const ciiExempt = "<ram:ExemptionReason>Exonération</ram:ExemptionReason><ram:BasisAmount>1250.00</ram:BasisAmount>"
+	add("category K", "CII", Invoice{}, "CategoryCode>S<", "CategoryCode>K<", "ApplicablePercent>20<", "ApplicablePercent>0<", ">250.00", ">0.00", "1500.00", "1250.00",
+		"<ram:BasisAmount>1250.00</ram:BasisAmount>", ciiExempt, "</ram:BuyerTradeParty>", `<ram:SpecifiedTaxRegistration><ram:ID schemeID="VA">DE123456789</ram:ID></ram:SpecifiedTaxRegistration></ram:BuyerTradeParty>`,
+		"<ram:ApplicableHeaderTradeDelivery/>", `<ram:ApplicableHeaderTradeDelivery><ram:ShipToTradeParty><ram:PostalTradeAddress><ram:CountryID>DE</ram:CountryID></ram:PostalTradeAddress></ram:ShipToTradeParty><ram:ActualDeliverySupplyChainEvent><ram:OccurrenceDateTime><udt:DateTimeString format="102">20260110</udt:DateTimeString></ram:OccurrenceDateTime></ram:ActualDeliverySupplyChainEvent></ram:ApplicableHeaderTradeDelivery>`)
+	add("category O", "CII", Invoice{}, "CategoryCode>S<", "CategoryCode>O<", "<ram:RateApplicablePercent>20</ram:RateApplicablePercent>", "", ">250.00", ">0.00", "1500.00", "1250.00",
+		"<ram:BasisAmount>1250.00</ram:BasisAmount>", ciiExempt, `schemeID="VA"`, `schemeID="FC"`)
+
 	const ublLine, ciiTax = "<cac:TaxTotal>", "<ram:SpecifiedTradePaymentTerms>"
 	charge := func(is, code, amount string) string {
 		return `<cac:AllowanceCharge><cbc:ChargeIndicator>` + is + `</cbc:ChargeIndicator><cbc:AllowanceChargeReasonCode>` + code + `</cbc:AllowanceChargeReasonCode><cbc:Amount currencyID="EUR">` + amount +

@@ -42,6 +42,14 @@ var controlRule = Rule{
 	Remedy: "Remove it.", RemedyFR: "Supprimez-le.",
 }
 
+// place is where a value stands, without the line, and whichever of its kind it is.
+func place(v invoice.Value) string {
+	path, _, _ := strings.Cut(v.Where(), " ")
+	return countForm.ReplaceAllString(path, "")
+}
+
+var countForm = regexp.MustCompile(`\[[0-9]+\]`)
+
 var headerRules = []chorusRule{
 	{
 		Rule: Rule{
@@ -80,8 +88,11 @@ var headerRules = []chorusRule{
 			Remedy: "Keep one; each invoice is inserted by itself.", RemedyFR: "N'en gardez qu'un ; chaque facture est insérée séparément.",
 		},
 		find: func(d *invoice.Document) (hits []hit) {
-			for _, term := range []string{"BT-1", "BT-2", "BT-3", "BT-5"} {
+			for _, term := range []string{"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-13"} {
 				all := d.All(term)
+				if term == "BT-10" || term == "BT-13" { // stand in several places, and only in one of them it may be once
+					all = slices.DeleteFunc(slices.Clone(all), func(v invoice.Value) bool { return place(v) != place(all[0]) })
+				}
 				if i := slices.IndexFunc(all, func(v invoice.Value) bool { return v.Text != all[0].Text }); i > 0 {
 					hits = append(hits, saying(at(all[i]), term+" is there twice, as "+quote(all[0].Text)+" and "+quote(all[i].Text),
 						term+" y est deux fois : "+quote(all[0].Text)+" et "+quote(all[i].Text))...)
@@ -101,6 +112,22 @@ var headerRules = []chorusRule{
 		find: func(d *invoice.Document) []hit {
 			return onlyIf(d.At("BT-2"), d.At("BT-2").Trimmed() != "" && d.Date.IsZero())
 		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-DATE-OTHER", Severity: Error, Source: "the schemas of UBL 2.1", Weight: "S",
+			Text: "a date of a UBL invoice is none of xs:date", TextFR: "une date d'une facture UBL n'est pas de la forme xs:date",
+			Remedy: "Write it as 2026-01-31, or leave the element out.", RemedyFR: "Écrivez-la comme 2026-01-31, ou supprimez l'élément.",
+		},
+		find: ublDates,
+	},
+	{
+		Rule: Rule{
+			Code: "CH-DATE-FORMAT", Severity: Warning, Source: "EN 16931-3-3", Weight: "S",
+			Text: "a date of a CII invoice is not of format 102, or no day of the calendar", TextFR: "une date d'une facture CII n'est pas au format 102, ou n'existe pas au calendrier",
+			Remedy: "Write 20260131, with format=\"102\".", RemedyFR: "Écrivez 20260131, avec format=\"102\".",
+		},
+		find: ciiDates,
 	},
 	{
 		Rule: Rule{

@@ -29,10 +29,12 @@ func siretHit(p invoice.Party, term, en, fr string) []hit {
 	switch {
 	case solid == "":
 		return say("is missing: Chorus Pro requires it", "est absent : Chorus Pro l'exige")
+	case invoice.OtherScheme(p.ID.Scheme) && (!digits || len(seen) != 14):
+		return say("is missing: %s is of the scheme %s, which is not that of SIRETs", "est absent : %s est du référentiel %s, qui n'est pas celui des SIRET", quote(cut(seen)), quote(cut(p.ID.Scheme)))
+	case len(solid) == 9 && strings.Trim(solid, "0123456789") == "":
+		return say("is a SIREN, %s", "est un SIREN, %s", quote(cut(seen)))
 	case solid != seen && strings.Trim(solid, "0123456789") == "":
 		return say("has a space or a line break in it, %s", "contient une espace ou un saut de ligne, %s", quote(cut(seen)))
-	case digits && len(seen) == 9:
-		return say("is a SIREN, %s", "est un SIREN, %s", quote(seen))
 	case digits && len(seen) == 14:
 		return say("is %s, under the scheme %s, which is not that of SIRETs", "vaut %s, sous le référentiel %s, qui n'est pas celui des SIRET", quote(seen), quote(cut(p.ID.Scheme)))
 	case digits:

@@ -183,7 +183,7 @@ func (r rule) finding(e *element) Finding {
 	case len(at.Kids) == 0:
 		f.Value = cut(strings.TrimSpace(at.Text))
 	}
-	return f
+	return f.placed(placeTerm(r.id, at))
 }
 
 // shown is the most that a finding shows of a document, in characters.

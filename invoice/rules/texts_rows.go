@@ -353,7 +353,7 @@ var ownTexts = []own{
 	}},
 	{"CII-DT-037", text{"BT-118", "a tax is not called VAT", "une taxe n'est pas appelée VAT", "Write VAT.", "Écrivez VAT."}},
 	{"CII-DT-097", text{
-		"BT-2", "a date that says format 102 is not of the form 20260131", "une date au format 102 n'est pas de la forme 20260131",
+		"", "a date that says format 102 is not of the form 20260131", "une date au format 102 n'est pas de la forme 20260131",
 		"Write eight digits: year, month, day.", "Écrivez huit chiffres : année, mois, jour.",
 	}},
 }
