@@ -50,6 +50,9 @@ func read(op operation, r reply, hide redactor) verdict {
 	v.retryAfter = retryAfter(r.header)
 	v.Exchange.CorrelationID = correlation(r.header, hide)
 	s := challengeSigns(r.header)
+	if r.opened {
+		s |= opened
+	}
 	if r.why != "" {
 		v.rule = judge(op.kind, r.Status, nil, "", s|unread)
 		v.fault, v.detail = r.fault, r.why
@@ -139,7 +142,7 @@ func (c *Client) exchange(ctx context.Context, op operation, lane Lane, b body, 
 			return verdict{}, err
 		}
 		// A verdict that is returned with an error has no answer to be read any more.
-		v := c.weigh(read(op, send(ctx, hc, req, s, c.depart, timeout, maxRead, file), c.private.with(token.Value.Reveal())), token)
+		v := c.weigh(read(op, c.send(ctx, hc, req, s, timeout, maxRead, file), c.private.with(token.Value.Reveal())), token)
 		leave(v.fault, v.detail == unclear401)
 		if v.fault == FaultToken {
 			c.tokens.Reject(ctx, token)

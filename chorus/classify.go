@@ -23,6 +23,7 @@ const (
 	saysAccount                   // WWW-Authenticate speaks of login or password
 	asDuplicate                   // the libelle reads like "already there"
 	healthy                       // the health check's statusCode is OK
+	opened                        // something on the way may have read and answered the request (egress.Route.Opened)
 )
 
 // kind is what a rule distinguishes among operations.
@@ -100,6 +101,13 @@ var rules = []rule{
 	{kinds: change, from: 200, to: 200, has: coded | zero, outcome: Accepted, mark: "S"},
 	{kinds: reads | change, has: zero, outcome: Ambiguous, fault: FaultPortal, detail: "success under another status", mark: "A"},
 
+	// What opens TLS on the way answers in its own name, and may do so when it has passed the request on and dislikes the answer (docs/protocol.md §3.9).
+	{kinds: every, from: 401, to: 401, has: opened, not: gateway | coded, outcome: Ambiguous, fault: FaultPortal, detail: answeredOnTheWay, mark: "A"},
+	{kinds: every, from: 403, to: 403, has: opened, not: gateway | coded, outcome: Ambiguous, fault: FaultPortal, detail: answeredOnTheWay, mark: "A"},
+	{kinds: every, from: 413, to: 413, has: opened, not: gateway | coded, outcome: Ambiguous, fault: FaultPortal, detail: answeredOnTheWay, mark: "A"},
+	{kinds: every, from: 429, to: 429, has: opened, not: gateway | coded, outcome: Ambiguous, fault: FaultPortal, detail: answeredOnTheWay, mark: "A"},
+	{kinds: every, from: 407, to: 407, outcome: Ambiguous, fault: FaultNetwork, detail: "a proxy answered in the portal's place and asks for a login", mark: "A"},
+
 	// The application's refusals, under 200 or 400 (§9).
 	{
 		kinds: deposits, from: 200, to: 200, code: 20001, message: "GDP_MSG_11.022", has: coded,
@@ -155,6 +163,8 @@ var rules = []rule{
 	{kinds: every, from: 200, to: 200, outcome: Ambiguous, fault: FaultPortal, detail: "answer is not the promised JSON", mark: "A"},
 	{kinds: reads, from: 400, to: 499, fault: FaultConfiguration, detail: "request refused", mark: "A"},
 }
+
+const answeredOnTheWay = "not in the portal's words: what opens TLS on the way may have answered"
 
 const unclear401 = "token or account refused, without saying which"
 

@@ -3,7 +3,6 @@ package chorus
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/choriste/choriste/egress"
 )
 
 // Config says which portal, as whom, and how patiently. The zero value of a field without a stated default is refused.
@@ -47,8 +48,8 @@ type Config struct {
 	Gate Gate
 	// Tokens gives the OAuth tokens; nil means an own source over TokenURL, for this process alone.
 	Tokens TokenSource
-	// RootCAs replaces the system's roots when set.
-	RootCAs *x509.CertPool
+	// Way is the way out to the portal; straight by default.
+	Way egress.Way
 }
 
 // Lane says on behalf of which work a request is made, so that a Budget can keep a share for each.
@@ -124,6 +125,7 @@ func (cfg Config) validateApplication() error {
 // Client speaks to one portal as one technical account. It is safe for concurrent use.
 type Client struct {
 	api            string
+	route          *egress.Route
 	deposits       *http.Client // connections used once
 	reads          *http.Client // connections kept
 	depositTimeout time.Duration
@@ -154,6 +156,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("chorus: %w", err)
 	}
 	cfg.APIURL = hosts.API
+	route, err := cfg.Way.Open()
+	if err != nil {
+		return nil, fmt.Errorf("chorus: %w", err)
+	}
 	tokens := cfg.Tokens
 	if tokens == nil {
 		endpoint, err := NewTokenEndpoint(cfg)
@@ -168,8 +174,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		api:            hosts.API,
-		deposits:       depositClient(cfg),
-		reads:          readClient(cfg),
+		route:          route,
+		deposits:       depositClient(cfg, route),
+		reads:          readClient(cfg, route),
 		depositTimeout: cfg.DepositTimeout,
 		readTimeout:    cfg.ReadTimeout,
 		budget:         cfg.Budget,

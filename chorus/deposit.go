@@ -130,7 +130,7 @@ func (d *Deposit) Send(ctx context.Context, leaveBy time.Time) (Receipt, error) 
 		leave(FaultLocal, false)
 		return Receipt{}, before(ctx, d.op.name, FaultLocal, errLate.Error(), nil)
 	}
-	r := send(ctx, c.deposits, d.req, d.body, c.depart, c.depositTimeout, maxAnswer, nil)
+	r := c.send(ctx, c.deposits, d.req, d.body, c.depositTimeout, maxAnswer, nil)
 	hide := c.private.with(d.token.Value.Reveal())
 	v := c.weigh(read(d.op, r, hide), *d.token)
 	defer v.free()

@@ -65,7 +65,7 @@ type application struct {
 	redactor
 }
 
-// NewTokenEndpoint uses TokenURL, ClientID, ClientSecret, Scope, ReadTimeout and RootCAs of cfg.
+// NewTokenEndpoint uses TokenURL, ClientID, ClientSecret, Scope, ReadTimeout and Way of cfg.
 func NewTokenEndpoint(cfg Config) (*TokenEndpoint, error) {
 	cfg = cfg.withDefaults()
 	url, _, text := readAddress(cfg.TokenURL)
@@ -73,13 +73,15 @@ func NewTokenEndpoint(cfg Config) (*TokenEndpoint, error) {
 	if text != "" {
 		err = errors.Join(&AddressError{"token", text}, err)
 	}
+	route, wrong := cfg.Way.Open()
+	err = errors.Join(err, wrong)
 	if err != nil {
 		return nil, fmt.Errorf("chorus: %w", err)
 	}
 	cfg.APIURL = url // the host that newTransport looks at
 	return &TokenEndpoint{
 		url:     url,
-		http:    depositClient(cfg), // rare requests: no connection is worth keeping
+		http:    depositClient(cfg, route), // rare requests: no connection is worth keeping
 		timeout: cfg.ReadTimeout,
 		private: &application{cfg.ClientID, cfg.ClientSecret.Reveal(), cfg.Scope, newRedactor(cfg.ClientSecret.Reveal())},
 	}, nil

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/crash"
+	"github.com/choriste/choriste/egress"
 )
 
 // Limits of what is accepted from the portal. An answer beyond them is unreadable, not cut.
@@ -59,35 +60,36 @@ const contentType = "application/json;charset=utf-8"
 
 // newTransport makes a transport on which one request is one request. Over HTTP/2 net/http repeats a POST as often as the
 // server resets the stream; HTTP/1.1 without GetBody is never repeated once a byte was written.
-func newTransport(cfg Config) *http.Transport {
+func newTransport(cfg Config, route *egress.Route) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
+	var straight func(context.Context, string, string, syscall.RawConn) error
 	if u, err := url.Parse(cfg.APIURL); err == nil && isState(u.Hostname()) {
-		dialer.ControlContext = publicOnly
+		straight = publicOnly
 	}
 	return &http.Transport{
-		Proxy:                  nil, // the account's password does not go through whatever the environment names
-		DialContext:            dialer.DialContext,
+		Proxy:                  nil, // a proxy is the route's affair: net/http would use the environment's, and send http addresses through it without a tunnel
+		DialContext:            route.DialContext(straight),
 		Protocols:              protocols,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+		TLSClientConfig:        route.TLS(),
+		TLSHandshakeTimeout:    egress.Within, // a connection is made to its end even when its request has been given up
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        4 * time.Second, // PISTE closes after 5 s of silence, docs/chorus-pro.md §3.1
 	}
 }
 
-func depositClient(cfg Config) *http.Client {
+func depositClient(cfg Config, route *egress.Route) *http.Client {
 	if crash.Mutant(crash.DefaultTransport) {
 		return &http.Client{}
 	}
-	t := newTransport(cfg)
+	t := newTransport(cfg, route)
 	t.DisableKeepAlives = true // a connection that the other side is just closing makes a deposit ambiguous
 	return &http.Client{Transport: t, CheckRedirect: stay}
 }
 
-func readClient(cfg Config) *http.Client {
-	return &http.Client{Transport: newTransport(cfg), CheckRedirect: stay}
+func readClient(cfg Config, route *egress.Route) *http.Client {
+	return &http.Client{Transport: newTransport(cfg, route), CheckRedirect: stay}
 }
 
 // stay follows no redirect: a 307 would carry the body, and the account's password, to another host.
@@ -177,14 +179,15 @@ type reply struct {
 	fault  Fault  // beside why
 	err    error  // the caller's context, when it ended
 	free   func() // gives back the body's room; nil when it is small
+	opened bool   // TLS may have been opened on the way
 }
 
-// send makes one round trip within timeout, dialling and reading included. depart is asked when there is a connection, before anything is written to it. file, where
+// send makes one round trip within timeout, dialling and reading included. When there is a connection, before anything is written to it, it waits for the moment to leave. file, where
 // it is not nil, is taken out of the answer, and counts neither for limit nor for what is said of the answer.
-func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depart func(context.Context) (func(), error), timeout time.Duration, limit int, file *lift) (r reply) {
+func (c *Client) send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, timeout time.Duration, limit int, file *lift) (r reply) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	trace := tracer{stop: cancel, depart: func() (func(), error) { return depart(limited) }, sent: s}
+	trace := tracer{stop: cancel, depart: func() (func(), error) { return c.depart(limited) }, sent: s}
 	r.Started = time.Now()
 	defer func() {
 		r.Took = time.Since(r.Started)
@@ -203,7 +206,7 @@ func send(ctx context.Context, hc *http.Client, req *http.Request, s *sent, depa
 		return r
 	}
 	defer func() { _ = resp.Body.Close() }() // an error here changes nothing: what counts was read
-	r.Status, r.header = resp.StatusCode, resp.Header
+	r.Status, r.header, r.opened = resp.StatusCode, resp.Header, c.route.Opened(resp.TLS)
 	err = crash.Point(crash.BeforeRead)
 	if err == nil {
 		var body io.Reader = resp.Body
@@ -287,7 +290,10 @@ func failure(err error) (string, Fault) {
 	var alert tls.AlertError
 	var netErr net.Error
 	var corrupt flate.CorruptInputError
+	var proxy *egress.Error
 	switch {
+	case errors.As(err, &proxy):
+		return proxy.Error(), FaultNetwork
 	case errors.Is(err, errLate):
 		return errLate.Error(), FaultLocal
 	case errors.Is(err, errFile):

@@ -9,27 +9,26 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/choriste/choriste/egress"
 )
 
-// client makes requests that go where the address says and nowhere else: the address is checked when its name has been looked up, no proxy is used and
-// no redirect followed. HTTP/1.1, because over HTTP/2 Go may send one request many times by itself (docs/protocol.md §1).
-func client(reach func(netip.Addr) bool) *http.Client {
-	dialer := &net.Dialer{
-		Timeout: Timeout,
-		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			at, err := netip.ParseAddrPort(address)
-			if err != nil || !reach(at.Addr().Unmap()) {
-				return errAddress
-			}
-			return nil
-		},
+// client makes requests that go where the address says and nowhere else: the address is checked when its name has been looked up, no proxy is used but that of
+// the settings, and no redirect followed. HTTP/1.1, because over HTTP/2 Go may send one request many times by itself (docs/protocol.md §1).
+func client(reach func(netip.Addr) bool, route *egress.Route) *http.Client {
+	straight := func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil || !reach(at.Addr().Unmap()) {
+			return errAddress
+		}
+		return nil
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			DialContext:            route.DialContext(straight),
+			TLSClientConfig:        route.TLS(),
 			TLSHandshakeTimeout:    Timeout,
 			Protocols:              &protocols,
 			DisableCompression:     true,
@@ -85,8 +84,11 @@ func code(err error) string {
 		alert       tls.AlertError
 		op          *net.OpError
 		network     net.Error
+		proxy       *egress.Error
 	)
 	switch {
+	case errors.As(err, &proxy):
+		return CodeProxy
 	case errors.Is(err, errAddress):
 		return CodeAddress
 	case errors.As(err, &dns):

@@ -6,11 +6,13 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,6 +21,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/choriste/choriste/egress"
 )
 
 // Timeout bounds one delivery, from the look-up of the name to the last byte that is read of the answer.
@@ -36,8 +40,8 @@ type Sender struct {
 
 // New makes a sender for an address and its secrets, each whsec_ and 24 to 64 bytes in base64; every request is signed with each of them, so that the
 // receiver may change over at any time. Addresses of private networks and of this machine are refused, also when a name leads there, unless private
-// is set; plain HTTP is taken for this machine alone.
-func New(address string, secrets []string, private bool) (*Sender, error) {
+// is set; plain HTTP is taken for this machine alone. Behind the proxy of way, it is the proxy that looks names up and decides which addresses it reaches.
+func New(address string, secrets []string, private bool, way egress.Way) (*Sender, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
 		return nil, errors.New("the url cannot be read: it should look like https://host/path")
@@ -62,7 +66,14 @@ func New(address string, secrets []string, private bool) (*Sender, error) {
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !reach(ip.Unmap()) {
 		return nil, errors.New("the url leads to an address that is not allowed: allow_private: true lets private ones in")
 	}
-	s := &Sender{url: u.String(), client: client(reach)}
+	route, err := way.Open()
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme == "http" && route.Proxied(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80"))) {
+		return nil, errors.New("the url begins with http://, which is for this machine alone, and leads to the proxy: name the host in NO_PROXY, or use localhost")
+	}
+	s := &Sender{url: u.String(), client: client(reach, route)}
 	for _, secret := range secrets {
 		key, err := parse(secret)
 		if err != nil {
@@ -106,7 +117,8 @@ const (
 	CodeAddress = "ADDRESS" // the name leads to an address that is not allowed
 	CodeConnect = "CONNECT"
 	CodeTLS     = "TLS"
-	CodeCut     = "CUT" // the connection ended without an answer
+	CodeProxy   = "PROXY" // the proxy on the way out made no tunnel: nothing was sent
+	CodeCut     = "CUT"   // the connection ended without an answer
 )
 
 // Send makes one request. Whatever is not a 2xx is a failure, and without an answer nobody knows whether the receiver has dealt with the event:

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/webhook"
 )
 
@@ -33,7 +34,7 @@ func sender(t *testing.T, url string, secrets ...string) *webhook.Sender {
 	if secrets == nil {
 		secrets = []string{newSecret}
 	}
-	s, err := webhook.New(url, secrets, true)
+	s, err := webhook.New(url, secrets, true, egress.Way{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +342,7 @@ func TestAddressesAndSecrets(t *testing.T) {
 		{"https://receiver.example/", false, newSecret + " ", false},
 		{"https://receiver.example/", false, "whsec_not base64 at all, although long enough", false},
 	} {
-		s, err := webhook.New(c.url, []string{c.secret}, c.private)
+		s, err := webhook.New(c.url, []string{c.secret}, c.private, egress.Way{})
 		if (err == nil) != c.good {
 			t.Errorf("%s, private %v, secret of %d: %v", c.url, c.private, len(c.secret), err)
 		}
@@ -352,7 +353,7 @@ func TestAddressesAndSecrets(t *testing.T) {
 			}
 		}
 	}
-	if _, err := webhook.New("https://receiver.example/", nil, false); err == nil {
+	if _, err := webhook.New("https://receiver.example/", nil, false, egress.Way{}); err == nil {
 		t.Error("no secret is needed")
 	}
 }
@@ -366,7 +367,7 @@ func TestNamesThatLeadInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := webhook.New("https://localhost:"+port+"/", []string{newSecret}, false)
+	s, err := webhook.New("https://localhost:"+port+"/", []string{newSecret}, false, egress.Way{})
 	if err != nil {
 		t.Fatal(err)
 	}

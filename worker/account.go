@@ -118,7 +118,7 @@ func (w *Worker) application(next *roster, a Account) (*application, error) {
 	key, quota := budgetKey(a.Chorus), cmp.Or(a.Quota, w.cfg.Quota)
 	if app := next.applications[key]; app != nil {
 		if !sameApplication(app.conf, a.Chorus) || app.quota != quota {
-			return nil, errors.New("another account of the same PISTE application has another client secret, scope or quota")
+			return nil, errors.New("another account of the same PISTE application has another client secret, scope, quota or way out")
 		}
 		return app, nil
 	}
@@ -143,7 +143,7 @@ func (w *Worker) application(next *roster, a Account) (*application, error) {
 }
 
 func sameApplication(a, b chorus.Config) bool {
-	return a.TokenURL == b.TokenURL && a.ClientID == b.ClientID && a.ClientSecret == b.ClientSecret && a.Scope == b.Scope && a.TokenMargin == b.TokenMargin
+	return a.TokenURL == b.TokenURL && a.ClientID == b.ClientID && a.ClientSecret == b.ClientSecret && a.Scope == b.Scope && a.TokenMargin == b.TokenMargin && a.Way == b.Way
 }
 
 // account makes the account for the jobs. Its client and gate stay the ones it has unless something of theirs has changed.

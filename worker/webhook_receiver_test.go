@@ -14,6 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/webhook"
@@ -102,7 +103,7 @@ func (r *receiver) await(enough func([]told) bool) []told {
 
 func (r *receiver) hook(name, account string, events ...string) jobs.Webhook {
 	r.t.Helper()
-	s, err := webhook.New(r.URL+"/hook?token=hidden-in-the-address", []string{hookSecret}, true)
+	s, err := webhook.New(r.URL+"/hook?token=hidden-in-the-address", []string{hookSecret}, true, egress.Way{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

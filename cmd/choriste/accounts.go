@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/worker"
 )
 
@@ -33,6 +35,7 @@ type piste struct {
 	secret   chorus.Secret
 	scope    string
 	quota    float64
+	way      egress.Way
 }
 
 // configure finds the accounts, of the environment variables and of the file.
@@ -56,7 +59,7 @@ func (s *settings) configure(getenv func(string) string) []error {
 	whole("PISTE_CLIENT_ID", "PISTE_CLIENT_SECRET")
 	whole("CHORUS_LOGIN", "CHORUS_PASSWORD")
 	if given("PISTE_CLIENT_ID") {
-		f.applications[defaultName] = piste{s.ClientID, s.ClientSecret, s.Scope, s.Quota}
+		f.applications[defaultName] = piste{s.ClientID, s.ClientSecret, s.Scope, s.Quota, s.Way}
 	}
 	if given("CHORUS_LOGIN") {
 		f.accounts = append(f.accounts, worker.Account{Name: defaultName, Application: defaultName, Chorus: chorus.Config{Login: s.Login, Password: s.Password}})
@@ -71,7 +74,7 @@ func (s *settings) configure(getenv func(string) string) []error {
 		app := f.applications[a.Application]
 		c := a.Chorus
 		c.APIURL, c.TokenURL, c.TokenMargin = s.APIURL, s.TokenURL, s.TokenMargin
-		c.ClientID, c.ClientSecret, c.Scope = app.clientID, app.secret, app.scope
+		c.ClientID, c.ClientSecret, c.Scope, c.Way = app.clientID, app.secret, app.scope, app.way
 		a.Chorus, a.Quota, a.Rules, a.Engagements = c, app.quota, s.Rules.over(a.Rules), s.Engagements
 		if own, says := f.engagements[a.Name]; says {
 			a.Engagements = own
@@ -106,13 +109,20 @@ func (f *accountsFile) application(n *yaml.Node, s *settings) {
 	var name string
 	app := piste{scope: "openid", quota: s.Quota}
 	before := len(f.problems)
-	f.fields(n, "an application", map[string]func(*yaml.Node){
+	var own ownWay
+	keys := own.keys(&f.yamlFile)
+	maps.Copy(keys, map[string]func(*yaml.Node){
 		"name":               f.text("name", &name),
 		"client_id":          f.formed("client_id", &app.clientID, identifier),
 		"client_secret_file": f.secret("client_secret_file", &app.secret),
 		"scope":              f.formed("scope", &app.scope, scopes),
 		"quota":              f.number("quota", &app.quota, leastQuota, mostQuota),
 	})
+	f.fields(n, "an application", keys)
+	var err error
+	if app.way, err = own.over(s.Way); err != nil && len(f.problems) == before {
+		f.refuse(n, "application "+name+":", err)
+	}
 	if len(f.problems) == before {
 		_, twice := f.applications[name]
 		same := ""

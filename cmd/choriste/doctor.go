@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/internal/visible"
 )
 
@@ -187,9 +188,12 @@ func (d *doctor) examine() {
 	if !right {
 		d.unchecked(wayLines...)
 	}
-	reached := right && d.way(s.TokenURL)
+	var reached map[egress.Way]bool
+	if right {
+		reached = d.ways(s)
+	}
 	applications := map[string]*application{}
 	for _, a := range s.Accounts {
-		d.account(a, known[a.Name], applications, reached)
+		d.account(a, known[a.Name], applications, reached[a.Chorus.Way])
 	}
 }

@@ -46,6 +46,9 @@ func (d *doctor) settings() (s settings, ok bool) {
 		}
 	}
 	api, token := s.APIURL, s.TokenURL
+	for _, err := range s.configureWay(d.getenv) { // before the accounts, which may take it
+		wrong = append(wrong, err.Error())
+	}
 	hosts := s.hosts() // before the accounts, which get them
 	accounts, alsoCopied := accountsOf(&s, d.getenv)
 	copied = append(copied, alsoCopied...)

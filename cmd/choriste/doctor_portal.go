@@ -2,75 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/worker"
 )
-
-// way asks the token endpoint for nothing, without a secret: it shows whether the name, the connection and TLS are in order, and what time it is there.
-func (d *doctor) way(tokenURL string) (reached bool) {
-	ctx, cancel := context.WithTimeout(d.ctx, 20*time.Second)
-	defer cancel()
-	var handshake, ready atomic.Bool // dialling may outlast the request
-	var asked, answered time.Time
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart:    func() { handshake.Store(true) },
-		GotConn:              func(httptrace.GotConnInfo) { ready.Store(true); asked = time.Now() },
-		GotFirstResponseByte: func() { answered = time.Now() },
-	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, tokenURL, nil)
-	if err != nil {
-		panic("doctor: checked before")
-	}
-	client := &http.Client{
-		Transport: &http.Transport{
-			Proxy:             nil, // like the worker's own requests
-			DialContext:       (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
-			DisableKeepAlives: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		code := "NETWORK_TCP"
-		var dns *net.DNSError
-		switch {
-		case errors.As(err, &dns):
-			code = "NETWORK_DNS"
-		case ready.Load():
-			code = "NETWORK_SILENT"
-		case handshake.Load():
-			code = "NETWORK_TLS"
-		}
-		d.add(found(statusFail, code, hostOf(tokenURL)))
-		d.unchecked(wayLines[1:]...)
-		return false
-	}
-	_ = resp.Body.Close()
-	d.ok(layerNetwork, "")
-	there, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		d.unchecked(wayLines[1:]...)
-		return true
-	}
-	// The header counts whole seconds, rounded down.
-	half := answered.Sub(asked) / 2
-	d.add(clock("CLOCK_PORTAL", "portal", there.Add(time.Second/2).Sub(asked.Add(half)), half+time.Second/2))
-	return true
-}
 
 // application is one PISTE application's token: fetched once, and once more when the API refuses it. The fleet's token in the database is not touched.
 type application struct {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/internal/lab/httpproxy"
 	"github.com/choriste/choriste/invoice/invoicetest"
 )
 
@@ -130,11 +131,50 @@ var scenarios = []scenario{
 	{name: "a name that nobody knows", codes: "NETWORK_DNS", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = "https://piste.invalid/api/oauth/token" }},
 	{name: "a closed port", codes: "NETWORK_TCP", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = "http://127.0.0.1:1/api/oauth/token" }},
 	{name: "no TLS there", codes: "NETWORK_TLS", broken: func(c *clinic) { c.env["CHORUS_TOKEN_URL"] = strings.Replace(c.sim.TokenURL(), "http:", "https:", 1) }},
-	{name: "a certificate of nobody's", codes: "NETWORK_TLS", broken: func(c *clinic) {
+	{name: "a certificate of nobody's", codes: "TLS_INTERCEPTED", broken: func(c *clinic) {
 		server := httptest.NewTLSServer(always(200, ""))
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		c.Cleanup(server.Close)
 		c.env["CHORUS_TOKEN_URL"] = server.URL
+	}},
+	{name: "healthy, by way of a proxy that asks for a login", broken: func(c *clinic) {
+		p := c.proxy()
+		p.Login("robot", proxyPassword)
+		c.env["CHORISTE_PROXY_LOGIN"] = "robot"
+		c.secret("CHORISTE_PROXY_PASSWORD", proxyPassword)
+	}},
+	{name: "a wrong login at the proxy", codes: "PROXY_LOGIN", broken: func(c *clinic) {
+		c.proxy().Login("robot", "other")
+		c.env["CHORISTE_PROXY_LOGIN"] = "robot"
+		c.secret("CHORISTE_PROXY_PASSWORD", proxyPassword)
+	}},
+	{name: "a proxy that does not let through", codes: "PROXY_FORBIDS", broken: func(c *clinic) { c.proxy().Do(httpproxy.Answer(403)) }},
+	{name: "a proxy that does not reach the portal", codes: "PROXY_UPSTREAM", broken: func(c *clinic) { c.proxy().Do(httpproxy.Answer(504)) }},
+	{name: "a proxy that hangs up", codes: "PROXY_SILENT", broken: func(c *clinic) { c.proxy().Do(httpproxy.HangUp) }},
+	{name: "something else than a proxy", codes: "PROXY_OTHER", broken: func(c *clinic) { c.proxy().Do(httpproxy.Say("SSH-2.0-x\r\n")) }},
+	{name: "no proxy at its address", codes: "PROXY_UNREACHABLE", broken: func(c *clinic) {
+		c.proxy()
+		c.env["CHORISTE_PROXY"] = "http://127.0.0.1:1"
+	}},
+	{name: "a login in the proxy's address", codes: "SETTINGS_INVALID", broken: func(c *clinic) { c.env["CHORISTE_PROXY"] = "http://robot:" + proxyPassword + "@127.0.0.1:3128" }},
+	{name: "an application with a proxy of its own", codes: "PROXY_FORBIDS", broken: func(c *clinic) {
+		p := httpproxy.New(c.T)
+		p.Do(httpproxy.Answer(403))
+		c.proxy()
+		c.accounts("applications: [{name: far, client_id: other, client_secret_file: PISTE_CLIENT_SECRET, proxy: '" + p.URL() + "'}]\n" +
+			"accounts: [{name: b, application: far, login: TECH_1@cpro.fr, password_file: CHORUS_PASSWORD}]")
+	}},
+	{name: "a proxy of the environment, which is not used", codes: "NETWORK_DNS ?PROXY_UNUSED", broken: func(c *clinic) {
+		c.env["HTTPS_PROXY"] = c.proxy().URL()
+		delete(c.env, "CHORISTE_PROXY")
+	}},
+	{name: "TLS opened by a proxy", codes: "TLS_INTERCEPTED", broken: func(c *clinic) { c.intercepted() }},
+	{name: "TLS opened by a proxy that is trusted", codes: "?TLS_OPENED", broken: func(c *clinic) {
+		file := filepath.Join(c.dir, "roots.pem")
+		if err := os.WriteFile(file, []byte(c.intercepted().PEM), 0o600); err != nil {
+			c.Fatal(err)
+		}
+		c.env["CHORISTE_CA_FILE"] = file
 	}},
 	{name: "a connection that is cut", codes: "NETWORK_SILENT", broken: func(c *clinic) { c.outage("token", "drop_before_commit") }},
 	{name: "a wrong client secret", codes: "TOKEN_CLIENT", broken: func(c *clinic) { c.secret("PISTE_CLIENT_SECRET", "other") }},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/internal/lab/httpproxy"
 	"github.com/choriste/choriste/store/storetest"
 )
 
@@ -37,6 +39,7 @@ type clinic struct {
 const (
 	clientSecret    = "q7-canary-client-secret"
 	accountPassword = "z9-canary-account-secret"
+	proxyPassword   = "x8-canary-proxy-secret"
 )
 
 func newClinic(t *testing.T, db *storetest.Database, portal func(*chorustest.Config)) *clinic {
@@ -94,6 +97,31 @@ func (c *clinic) databaseURL(change func(*url.URL)) {
 	}
 	change(u)
 	c.secret("DATABASE_URL", u.String())
+}
+
+// proxy gives the portal names that only a proxy knows, and says so in the settings.
+func (c *clinic) proxy() *httpproxy.Proxy {
+	c.Helper()
+	p := httpproxy.New(c.T)
+	c.env["CHORISTE_PROXY"], c.env["CHORISTE_FOREIGN_HOSTS"] = p.URL(), "allow"
+	c.env["CHORUS_API_URL"], c.env["CHORUS_TOKEN_URL"] = p.Host("portal.test", c.sim.APIURL()), p.Host("token.test", c.sim.TokenURL())
+	return p
+}
+
+// intercepted has the proxy open TLS.
+func (c *clinic) intercepted() *httpproxy.Authority {
+	c.Helper()
+	authority := httpproxy.NewAuthority(c.T)
+	p := c.proxy()
+	pairs := map[string]httpproxy.Behaviour{}
+	for _, name := range []string{"portal.test", "token.test"} {
+		pairs[name] = httpproxy.Intercept(authority.Pair(c.T, name), nil)
+	}
+	p.Do(func(conn net.Conn, r *http.Request, address string) { pairs[r.URL.Hostname()](conn, r, address) })
+	for _, name := range []string{"CHORUS_API_URL", "CHORUS_TOKEN_URL"} {
+		c.env[name] = strings.Replace(c.env[name], "http://", "https://", 1)
+	}
+	return authority
 }
 
 func (c *clinic) account(change func(*chorustest.Account)) {
@@ -242,7 +270,7 @@ func (c *clinic) harmless(before []string, written string) {
 		c.Errorf("the database has changed: %v, %v", before, after)
 	}
 	account := base64.StdEncoding.EncodeToString([]byte("TECH_1@cpro.fr:" + accountPassword))
-	for _, secret := range []string{clientSecret, accountPassword, account, base64.StdEncoding.EncodeToString([]byte(clientSecret))} {
+	for _, secret := range []string{clientSecret, accountPassword, proxyPassword, account, base64.StdEncoding.EncodeToString([]byte(clientSecret)), base64.StdEncoding.EncodeToString([]byte("robot:" + proxyPassword))} {
 		if strings.Contains(written, secret) {
 			c.Errorf("a secret is printed:\n%s", written)
 		}

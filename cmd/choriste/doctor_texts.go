@@ -144,13 +144,58 @@ var setupDiagnoses = map[string]diagnosis{
 	},
 	"NETWORK_TCP": {
 		layerNetwork,
-		words{"No connection to %s.", "Have the firewall let this machine out to it on port 443; choriste uses no proxy."},
-		words{"Pas de connexion vers %s.", "Ouvrir au pare-feu la sortie de cette machine vers lui, port 443 ; choriste n'utilise pas de proxy."},
+		words{"No connection to %s.", "Have the firewall let this machine out to it on port 443, or set CHORISTE_PROXY where the world is reached by a proxy alone."},
+		words{"Pas de connexion vers %s.", "Ouvrir au pare-feu la sortie de cette machine vers lui, port 443, ou renseigner CHORISTE_PROXY si l'extérieur n'est joignable que par un proxy."},
 	},
 	"NETWORK_TLS": {
 		layerNetwork,
 		words{"Connected to %s, but not over a trusted TLS.", "Check this machine's clock and root certificates (package ca-certificates), and whether something on the way opens TLS connections."},
 		words{"Connexion à %s établie, mais pas en TLS de confiance.", "Vérifier l'horloge et les certificats racines de cette machine (paquet ca-certificates), et si un équipement intercepte le TLS."},
+	},
+	"TLS_INTERCEPTED": {
+		layerNetwork,
+		words{"The certificate shown for %s was issued by %s, which this machine does not trust: something on the way opens TLS, or the address is wrong.", "Ask the network's people to leave PISTE's hosts alone (best), or put the root certificate of what opens TLS into a file and set CHORISTE_CA_FILE."},
+		words{"Le certificat présenté pour %s a été émis par %s, auquel cette machine ne se fie pas : un équipement ouvre le TLS, ou l'adresse est fausse.", "Demander au réseau de ne pas ouvrir le TLS vers PISTE (le mieux), ou mettre le certificat racine de cet équipement dans un fichier et renseigner CHORISTE_CA_FILE."},
+	},
+	"TLS_OPENED": {
+		layerNetwork,
+		words{"Only a root of CHORISTE_CA_FILE vouches for %s (issued by %s): what opens TLS there reads secrets and invoices, and may answer in the portal's place.", "Nothing if that is meant. Better: have the network leave PISTE's hosts alone."},
+		words{"Seule une racine de CHORISTE_CA_FILE se porte garante de %s (émis par %s) : ce qui ouvre le TLS lit secrets et factures, et peut répondre à la place du portail.", "Rien si c'est voulu. Mieux : faire exclure les hôtes de PISTE de l'inspection."},
+	},
+	"PROXY_UNUSED": {
+		layerNetwork,
+		words{"The environment names a proxy, which choriste does not use: %s.", "If the world is reached by it, set CHORISTE_PROXY to it, without a login in the address."},
+		words{"L'environnement nomme un proxy, que choriste n'utilise pas : %s.", "Si l'extérieur se joint par lui, renseigner CHORISTE_PROXY, sans identifiants dans l'adresse."},
+	},
+	"PROXY_UNREACHABLE": {
+		layerNetwork,
+		words{"No connection to the proxy %s.", "Check its name and port in CHORISTE_PROXY, and that this machine may reach it; for an https:// proxy, its certificate, too (CHORISTE_CA_FILE)."},
+		words{"Pas de connexion au proxy %s.", "Vérifier son nom et son port dans CHORISTE_PROXY, et que cette machine peut le joindre ; pour un proxy en https://, aussi son certificat (CHORISTE_CA_FILE)."},
+	},
+	"PROXY_SILENT": {
+		layerNetwork,
+		words{"Connected to the proxy %s, which did not answer.", "Check the port in CHORISTE_PROXY; then ask the network's people whether the proxy works."},
+		words{"Connecté au proxy %s, qui ne répond pas.", "Vérifier le port dans CHORISTE_PROXY ; puis demander au réseau si le proxy fonctionne."},
+	},
+	"PROXY_OTHER": {
+		layerNetwork,
+		words{"What answers at %s does not speak as an HTTP proxy does.", "Check the port in CHORISTE_PROXY (often 3128 or 8080), and http:// or https:// before it: that is how the proxy itself is spoken to, nearly always http://."},
+		words{"Ce qui répond en %s ne parle pas comme un proxy HTTP.", "Vérifier le port dans CHORISTE_PROXY (souvent 3128 ou 8080), et http:// ou https:// devant : c'est la façon de parler au proxy lui-même, presque toujours http://."},
+	},
+	"PROXY_LOGIN": {
+		layerNetwork,
+		words{"The proxy %s refuses the login, or asks for one (407; it takes: %s).", "Set CHORISTE_PROXY_LOGIN and CHORISTE_PROXY_PASSWORD_FILE. choriste knows Basic alone: where the proxy takes NTLM or Negotiate only, have it let this machine through without a login, or put a relay before it (cntlm, px)."},
+		words{"Le proxy %s refuse les identifiants, ou en demande (407 ; il accepte : %s).", "Renseigner CHORISTE_PROXY_LOGIN et CHORISTE_PROXY_PASSWORD_FILE. choriste ne connaît que Basic : si le proxy n'accepte que NTLM ou Negotiate, faire autoriser cette machine sans identifiants, ou placer un relais devant (cntlm, px)."},
+	},
+	"PROXY_FORBIDS": {
+		layerNetwork,
+		words{"The proxy %s does not let this machine through (HTTP %d) to %s.", "Have the proxy's people allow it, port 443, by CONNECT, for both PISTE hosts."},
+		words{"Le proxy %s refuse le passage (HTTP %d) vers %s.", "Faire autoriser cet hôte sur le proxy, port 443, par CONNECT, pour les deux hôtes de PISTE."},
+	},
+	"PROXY_UPSTREAM": {
+		layerNetwork,
+		words{"The proxy %s answers (HTTP %d) that it does not reach %s.", "Try again in some minutes; then ask the proxy's people, who see the reason in its log."},
+		words{"Le proxy %s répond (HTTP %d) qu'il ne joint pas %s.", "Réessayer dans quelques minutes ; puis demander à l'équipe du proxy, dont le journal donne la raison."},
 	},
 	"NETWORK_SILENT": {
 		layerNetwork,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
@@ -55,6 +56,10 @@ type settings struct {
 	Log             string
 	ForeignHosts    bool     // CHORISTE_FOREIGN_HOSTS=allow
 	Hosts           []string // by which the console is asked for, beside addresses and localhost
+
+	Way        egress.Way // out to the internet, as the variables say
+	RootsFile  string     // CHORISTE_CA_FILE
+	ClientCert string     // the file of CHORISTE_CLIENT_CERT
 
 	Console     string // auto, proxied, open or off
 	ConsoleURL  string // for acts; "" = the console only reads
@@ -117,6 +122,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 			problems = append(problems, s.hosts()...)
 		}
 		problems = append(problems, s.relations()...)
+		problems = append(problems, s.configureWay(getenv)...)
 		problems = append(problems, s.configure(getenv)...)
 		problems = append(problems, s.configureWebhooks(getenv)...)
 		problems = append(problems, s.configureConsole(getenv)...)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/egress"
 )
 
 var table = []setting{
@@ -19,6 +20,13 @@ var table = []setting{
 		s.ForeignHosts = true
 		return nil
 	}},
+	{name: "CHORISTE_PROXY", about: "The HTTP proxy by which Chorus Pro, PISTE and webhooks are reached, as http://proxy.example.net:3128. It is asked for tunnels (CONNECT) alone. HTTPS_PROXY and its like are not used. [More](#the-way-out).", set: text(func(s *settings) *string { return &s.Way.Proxy }, egress.ReadProxy)},
+	{name: "CHORISTE_PROXY_LOGIN", about: "The login at the proxy (Basic). Only together with CHORISTE_PROXY_PASSWORD.", set: text(func(s *settings) *string { return &s.Way.Login }, login)},
+	{name: "CHORISTE_PROXY_PASSWORD", secret: true, about: "Its password.", set: secret(func(s *settings) *chorus.Secret { return &s.Way.Password })},
+	{name: "NO_PROXY", about: "Hosts that are reached without CHORISTE_PROXY, separated by commas: names with all that is below them (example.net), only what is below (.example.net), addresses and networks (10.0.0.0/8), each with a port or without. no_proxy where this is not set. This machine is always reached without.", set: text(func(s *settings) *string { return &s.Way.NoProxy }, anyText)},
+	{name: "CHORISTE_CA_FILE", about: "A file with certificates in PEM that are trusted beside the system's: of a proxy that opens TLS, or of hosts with roots of their own. Put such a proxy's root here and not into the system's store: [the way out](#the-way-out) says why.", set: text(func(s *settings) *string { return &s.RootsFile }, anyText)},
+	{name: "CHORISTE_CLIENT_CERT", about: "A file with the certificate, and those above it, in PEM, that is shown to PISTE's hosts when they ask for one. Only together with CHORISTE_CLIENT_KEY.", set: text(func(s *settings) *string { return &s.ClientCert }, anyText)},
+	{name: "CHORISTE_CLIENT_KEY", secret: true, about: "Its key, in PEM.", set: func(s *settings, v string) error { s.Way.Key = chorus.Secret(v); return nil }},
 	{name: "PISTE_CLIENT_ID", required: true, orFile: true, about: "The PISTE application's client id.", set: text(func(s *settings) *string { return &s.ClientID }, identifier)},
 	{name: "PISTE_CLIENT_SECRET", required: true, orFile: true, secret: true, about: "Its secret.", set: secret(func(s *settings) *chorus.Secret { return &s.ClientSecret })},
 	{name: "PISTE_SCOPE", def: "openid", about: "The OAuth scope asked for.", set: text(func(s *settings) *string { return &s.Scope }, scopes)},

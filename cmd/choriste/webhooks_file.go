@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/egress"
 	"github.com/choriste/choriste/jobs"
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/webhook"
@@ -15,12 +17,14 @@ import (
 // webhooksFile is the reading of the file of CHORISTE_WEBHOOKS_FILE (docs/webhooks.md).
 type webhooksFile struct {
 	yamlFile
+	way      egress.Way // of an endpoint that has none of its own
 	names    map[string]bool
 	webhooks []jobs.Webhook
 }
 
 func (s *settings) configureWebhooks(getenv func(string) string) []error {
-	f := webhooksFile{yamlFile: yamlFile{path: getenv("CHORISTE_WEBHOOKS_FILE"), getenv: getenv}, names: map[string]bool{}}
+	f := webhooksFile{yamlFile: yamlFile{path: getenv("CHORISTE_WEBHOOKS_FILE"), getenv: getenv}, way: s.Way, names: map[string]bool{}}
+	f.way.Cert, f.way.Key = "", "" // of PISTE's hosts alone
 	if f.path == "" {
 		return nil
 	}
@@ -50,6 +54,7 @@ func (f *webhooksFile) webhook(n *yaml.Node) {
 		url     string
 		secrets []string
 		private bool
+		own     ownWay
 	)
 	before := len(f.problems)
 	secret := func(n *yaml.Node) {
@@ -57,7 +62,8 @@ func (f *webhooksFile) webhook(n *yaml.Node) {
 		f.secret("secret_file", &v)(n)
 		secrets = append(secrets, v.Reveal())
 	}
-	f.fields(n, "a webhook", map[string]func(*yaml.Node){
+	keys := own.keys(&f.yamlFile)
+	maps.Copy(keys, map[string]func(*yaml.Node){
 		"name":        f.text("name", &c.Name),
 		"url":         f.text("url", &url),
 		"secret_file": secret,
@@ -80,6 +86,7 @@ func (f *webhooksFile) webhook(n *yaml.Node) {
 			}
 		},
 	})
+	f.fields(n, "a webhook", keys)
 	if len(f.problems) > before {
 		return
 	}
@@ -98,7 +105,11 @@ func (f *webhooksFile) webhook(n *yaml.Node) {
 		return
 	}
 	f.names[c.Name] = true
-	sender, err := webhook.New(url, secrets, private)
+	way, err := own.over(f.way)
+	var sender *webhook.Sender
+	if err == nil {
+		sender, err = webhook.New(url, secrets, private, way)
+	}
 	if err != nil {
 		f.problems = append(f.problems, fmt.Errorf("%s:%d: webhook %s: %w", f.path, n.Line, c.Name, err))
 		return

@@ -50,6 +50,12 @@ func (workCmd) Run(a *app) error {
 	if len(s.foreign) > 0 {
 		log.Warn("production is reached by hosts that are not PISTE's, as CHORISTE_FOREIGN_HOSTS allows", "hosts", strings.Join(s.foreign, ", "))
 	}
+	if name := s.environmentsProxy(a.getenv); name != "" {
+		log.Warn("the environment names a proxy, which is not used: set CHORISTE_PROXY if Chorus Pro is reached by it", "variable", name)
+	}
+	if s.Way.Proxy != "" {
+		log.Info("Chorus Pro and webhooks are reached by a proxy", "proxy", hostOf(s.Way.Proxy))
+	}
 	if names := unknown(a.getenv); len(names) > 0 {
 		log.Warn("variables that look like settings are none, and change nothing (choriste help env)", "variables", strings.Join(names, ", "))
 	}

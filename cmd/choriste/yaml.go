@@ -145,19 +145,49 @@ func (f *yamlFile) number(key string, into *float64, least, most float64) func(*
 	}
 }
 
-// secret reads the file that a value names; a relative name counts from the folder of the YAML file.
-func (f *yamlFile) secret(key string, into *chorus.Secret) func(*yaml.Node) {
+// file is the file that a value names, "" when it names none; a relative name counts from the folder of the YAML file.
+func (f *yamlFile) file(key string, n *yaml.Node) (name string) {
+	if f.text(key, &name)(n); name == "" {
+		return ""
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(f.path), name)
+	}
+	f.files = append(f.files, watch(name))
+	return name
+}
+
+// certificates reads a file with certificates in PEM.
+func (f *yamlFile) certificates(key string, into *string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		var name string
-		if f.text(key, &name)(n); name == "" {
+		if name := f.file(key, n); name != "" {
+			text, err := readCertificates(name)
+			if err != nil {
+				f.refuse(n, key+":", err)
+			}
+			*into = text
+		}
+	}
+}
+
+// secret reads a secret of one line.
+func (f *yamlFile) secret(key string, into *chorus.Secret) func(*yaml.Node) {
+	return f.secretFile(key, into, true)
+}
+
+// secretText reads a secret of several lines, as a key in PEM.
+func (f *yamlFile) secretText(key string, into *chorus.Secret) func(*yaml.Node) {
+	return f.secretFile(key, into, false)
+}
+
+func (f *yamlFile) secretFile(key string, into *chorus.Secret, line bool) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		name := f.file(key, n)
+		if name == "" {
 			return
 		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(f.path), name)
-		}
-		f.files = append(f.files, watch(name))
 		v, err := readSecret(name, mostMode(f.getenv, name))
-		if err == nil {
+		if err == nil && line {
 			if err = copiedWell(v, true); err != nil {
 				err = fmt.Errorf("the secret %w", err)
 			}

@@ -17,33 +17,36 @@ const module = "github.com/choriste/choriste/"
 
 // arrows says for each room which others it may import. cmd/* may import every room.
 var arrows = map[string]string{
-	"crash":                 "",
-	"chorus":                "chorus/annuaire chorus/answers crash",
-	"chorus/annuaire":       "",
-	"chorus/answers":        "",
-	"invoice":               "invoice/tree",
-	"invoice/tree":          "",
-	"invoice/rules":         "invoice invoice/tree",
-	"internal/visible":      "",
-	"fleet":                 "",
-	"webhook":               "",
-	"store":                 "crash",
-	"operate":               "chorus/answers internal/visible invoice/rules store",
-	"migrations":            "crash store",
-	"jobs":                  "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
-	"jobs/model":            "",
-	"worker":                "chorus crash fleet invoice/rules jobs migrations operate store",
-	"console":               "chorus/answers internal/visible operate store",
-	"chorus/chorustest":     "invoice",
-	"invoice/invoicetest":   "",
-	"store/storetest":       "migrations",
-	"internal/lab/tcpproxy": "",
-	"internal/chaos":        "crash internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
-	"internal/rooms":        "",
+	"crash":                  "",
+	"secret":                 "",
+	"egress":                 "secret",
+	"chorus":                 "chorus/annuaire chorus/answers crash egress secret",
+	"chorus/annuaire":        "",
+	"chorus/answers":         "",
+	"invoice":                "invoice/tree",
+	"invoice/tree":           "",
+	"invoice/rules":          "invoice invoice/tree",
+	"internal/visible":       "",
+	"fleet":                  "",
+	"webhook":                "egress",
+	"store":                  "crash",
+	"operate":                "chorus/answers internal/visible invoice/rules store",
+	"migrations":             "crash store",
+	"jobs":                   "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
+	"jobs/model":             "",
+	"worker":                 "chorus crash fleet invoice/rules jobs migrations operate store",
+	"console":                "chorus/answers internal/visible operate store",
+	"chorus/chorustest":      "invoice",
+	"invoice/invoicetest":    "",
+	"store/storetest":        "migrations",
+	"internal/lab/tcpproxy":  "",
+	"internal/lab/httpproxy": "",
+	"internal/chaos":         "crash internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
+	"internal/rooms":         "",
 }
 
 // forTests are the rooms that only tests and these programs import.
-var forTests = []string{"chorus/chorustest", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/tcpproxy"}
+var forTests = []string{"chorus/chorustest", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
 
 var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
 
