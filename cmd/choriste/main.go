@@ -33,8 +33,10 @@ import (
 type cli struct {
 	JSON        bool             `name:"json" help:"Print JSON, one object a line; errors, too."`
 	Lang        string           `help:"Language of what people read: en or fr; by default that of the environment (LC_ALL, LC_MESSAGES, LANG)." enum:"en,fr" default:"${lang}"`
+	EnvFile     string           `name:"env-file" help:"A file with settings, NAME=VALUE a line; the environment's go over them." placeholder:"FILE"`
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 
+	Init       initCmd       `cmd:"" help:"Make a set-up: settings, files of secrets, logins, the database's schema; then examine it. Overwrites nothing; can be run again."`
 	Todo       todoCmd       `cmd:"" help:"Say what needs a person, since when, why, and what to do; also without any command."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database to the schema this program needs."`
 	Work       workCmd       `cmd:"" help:"Deposit and follow invoices until stopped."`
@@ -148,6 +150,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		a.json = slices.Contains(args, "--json")
 		a.fail(fmt.Errorf("%w (see choriste --help)", err), 2)
 		return 2
+	}
+	if c.EnvFile != "" {
+		if a.getenv, err = withEnvironment(getenv, c.EnvFile); err != nil {
+			a.fail(err, 1)
+			return 1
+		}
 	}
 	a.screen = screenOf(out, getenv)
 	a.usage = func(command ...string) error {

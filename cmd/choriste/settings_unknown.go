@@ -19,7 +19,18 @@ var ours = regexp.MustCompile(`(?i)^(CHORISTE|CHORUS|PISTE)_`)
 var othersNames = regexp.MustCompile(`_(SERVICE_(HOST|PORT.*)|PORT(_[0-9]+_.*)?)$`)
 
 // unknown are variables that look like settings and are none, each with the setting that was probably meant: a typing mistake would go unnoticed.
-func unknown(getenv func(string) string) (list []string) {
+func unknown(getenv func(string) string) []string {
+	var set []string
+	for _, e := range environ() {
+		if name, _, _ := strings.Cut(e, "="); getenv(name) != "" {
+			set = append(set, name)
+		}
+	}
+	return unknownOf(set)
+}
+
+// unknownOf are those of these names.
+func unknownOf(set []string) (list []string) {
 	names := []string{"CHORISTE_CRASH", "CHORISTE_MUTANT"} // of tests
 	for _, t := range table {
 		names = append(names, t.name)
@@ -27,9 +38,8 @@ func unknown(getenv func(string) string) (list []string) {
 			names = append(names, t.name+"_FILE")
 		}
 	}
-	for _, e := range environ() {
-		name, _, _ := strings.Cut(e, "=")
-		if getenv(name) == "" || !ours.MatchString(name) || slices.Contains(names, name) || othersNames.MatchString(name) {
+	for _, name := range set {
+		if !ours.MatchString(name) || slices.Contains(names, name) || othersNames.MatchString(name) {
 			continue
 		}
 		nearest, least := "", len(name)
