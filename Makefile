@@ -2,13 +2,16 @@
 
 GO        ?= go
 GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
+NFPM      := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+VULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: ## the whole product on this machine, against the simulator
@@ -49,6 +52,37 @@ nightly: ## what takes an hour or more: races, fuzzing, every crash point, the f
 .PHONY: build
 build: ## static binaries in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/choriste ./cmd/chorus-sim
+
+# Of the last commit, so that a package of it is always the same; a tag v1.2.3 is the version 1.2.3.
+VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null | sed s/^v// | grep . || git log -1 --date=format:%Y%m%d%H%M%S --format=0.0.0~%cd.%h)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+RELEASE := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags="-s -w -buildid="
+
+.PHONY: package
+package: ## Debian packages for amd64 and arm64, and their sums, in dist/
+	@mkdir -p dist
+	@for arch in amd64 arm64; do \
+		GOARCH=$$arch $(RELEASE) -o dist/choriste_linux_$$arch ./cmd/choriste && \
+		ARCH=$$arch VERSION='$(VERSION)' BINARY=dist/choriste_linux_$$arch $(GO) run $(NFPM) package --config deploy/package/nfpm.yaml --packager deb --target dist/ || exit 1; \
+	done
+	@cd dist && sha256sum choriste_* >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: try-package
+try-package: package ## installs the package into an empty root, and runs what can be run there
+	@sh deploy/package/try.sh dist/choriste_*_$$($(GO) env GOARCH).deb
+
+.PHONY: reproducible
+reproducible: ## builds the last commit twice, in two folders, and compares
+	@sh deploy/reproducible.sh
+
+.PHONY: sbom
+sbom: ## what the binary is made of, as CycloneDX, in dist/
+	@mkdir -p dist
+	$(GO) run $(CYCLONEDX) app -json -licenses -packages=false -main cmd/choriste -output dist/choriste.cdx.json .
+
+.PHONY: vulnerabilities
+vulnerabilities: ## known vulnerabilities in what is called; asks vuln.go.dev
+	$(GO) run $(VULNCHECK) ./cmd/choriste
 
 .PHONY: secrets
 secrets: ## the files that compose.yaml reads, for a trial against the simulator

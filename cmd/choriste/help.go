@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -11,10 +12,42 @@ type versionCmd struct{}
 
 func (versionCmd) Run(a *app) error {
 	if a.json {
-		return a.print(map[string]string{"version": version()})
+		return a.print(about())
 	}
 	a.printf("choriste %s\n", version())
 	return nil
+}
+
+// build is what the compiler wrote into the program.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"` // of the sources, where they were under git
+	Time     string `json:"time,omitempty"`   // of that commit
+	Modified bool   `json:"modified"`         // the sources were not those of the commit
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+	Path     string `json:"path,omitempty"`
+}
+
+func about() build {
+	b := build{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	b.Path = info.Path
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.time":
+			b.Time = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	return b
 }
 
 func version() string {

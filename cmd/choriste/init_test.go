@@ -67,6 +67,32 @@ func TestEnvironmentFile(t *testing.T) {
 	}
 }
 
+// TestKubernetesSecret: a volume of Kubernetes shows its secrets to a group, and only such a volume may.
+func TestKubernetesSecret(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "chorus_password")
+	if err := os.WriteFile(file, []byte("secret"), 0o440); err != nil { //nolint:gosec // which is what is tried
+		t.Fatal(err)
+	}
+	env := map[string]string{"CHORUS_PASSWORD_FILE": file, "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+	read := func() error {
+		_, err := load(func(name string) string { return env[name] }, "CHORUS_PASSWORD")
+		return err
+	}
+	if read() == nil {
+		t.Error("a folder that is no volume's")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "..data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); err != nil {
+		t.Error(err)
+	}
+	if delete(env, "KUBERNETES_SERVICE_HOST"); read() == nil {
+		t.Error("not in Kubernetes")
+	}
+}
+
 // TestInit goes from nothing to a set-up that the doctor finds healthy, twice, and prints no secret.
 func TestInit(t *testing.T) {
 	db := storetest.New(t)

@@ -18,6 +18,9 @@ func mostMode(getenv func(string) string, file string) os.FileMode {
 	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(file) == filepath.Clean(dir) {
 		return 0o740 // systemd lets in the service alone by an access list, which shows as a right of the group
 	}
+	if getenv("KUBERNETES_SERVICE_HOST") != "" && exists(filepath.Join(filepath.Dir(file), "..data")) {
+		return 0o740 // a Secret's volume: the kubelet lets in the pod alone by its group (fsGroup), and cannot do without that right
+	}
 	return 0o700
 }
 
