@@ -56,6 +56,9 @@ func (d *desk) sql(statements ...string) {
 			d.Fatalf("%s: %v", sql, err)
 		}
 	}
+	if _, err := tx.Exec(d.Context(), `SELECT chorus.recount(false)`); err != nil {
+		d.Fatal(err)
+	}
 	if err := tx.Commit(d.Context()); err != nil {
 		d.Fatal(err)
 	}

@@ -832,6 +832,22 @@ CREATE TABLE chorus.suspects (
     CONSTRAINT suspects_reconciliation_id_subject_key UNIQUE (reconciliation_id, subject)
 );
 
+CREATE TABLE chorus.tallied (
+    one boolean DEFAULT true NOT NULL,
+    seq bigint NOT NULL,
+    counted_at timestamp with time zone,
+    CONSTRAINT tallied_one_check CHECK (one),
+    CONSTRAINT tallied_pkey PRIMARY KEY (one)
+);
+
+CREATE TABLE chorus.tallies (
+    account text NOT NULL,
+    state text NOT NULL,
+    count bigint NOT NULL,
+    CONSTRAINT tallies_pkey PRIMARY KEY (account, state),
+    CONSTRAINT tallies_state_fkey FOREIGN KEY (state) REFERENCES chorus.states(name)
+) WITH (fillfactor=50);
+
 CREATE UNLOGGED TABLE chorus.tokens (
     key text NOT NULL,
     generation bigint DEFAULT 0 NOT NULL,
@@ -2332,6 +2348,33 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.fold_moves(p_most bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    after bigint;
+    until bigint;
+BEGIN
+    SELECT t.seq INTO after FROM chorus.tallied t FOR UPDATE SKIP LOCKED;
+    IF after IS NULL THEN
+        RETURN 0;
+    END IF;
+    SELECT max(e.seq) INTO until FROM chorus.events e;
+    IF until IS NULL OR until <= after THEN
+        RETURN 0;
+    END IF;
+    until := least(until, after + p_most);
+    INSERT INTO chorus.tallies AS t (account, state, count)
+    SELECT m.account, m.state, m.count FROM chorus.moves(after, until) m
+    ON CONFLICT (account, state) DO UPDATE SET count = t.count + excluded.count;
+    UPDATE chorus.tallied SET seq = until;
+    RETURN until - after;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.folded(p_text text)
  RETURNS text
  LANGUAGE sql
@@ -2950,6 +2993,28 @@ CREATE OR REPLACE FUNCTION chorus.max_document_bytes()
 AS $function$ SELECT 10485760 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.moves(p_after bigint, p_until bigint)
+ RETURNS TABLE(account text, state text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT i.account, m.state, sum(m.n)::bigint
+    FROM (
+        SELECT e.invoice_id, e.from_state, e.to_state FROM chorus.events e WHERE e.seq > p_after AND e.seq <= coalesce(p_until, 9223372036854775807)
+        UNION ALL
+        SELECT e.invoice_id, e.from_state, e.to_state FROM chorus.events e WHERE e.seq IS NULL AND p_until IS NULL
+    ) e
+    JOIN chorus.invoices i ON i.id = e.invoice_id
+    CROSS JOIN LATERAL (VALUES (e.to_state, 1), (e.from_state, -1)) m (state, n)
+    WHERE e.to_state IS DISTINCT FROM e.from_state AND m.state IS NOT NULL
+    GROUP BY i.account, m.state;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.my_accounts()
  RETURNS text[]
  LANGUAGE plpgsql
@@ -3273,6 +3338,32 @@ BEGIN
             day := day + 7;
         END LOOP;
     END LOOP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.recount(p_nightly boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    after bigint;
+BEGIN
+    IF p_nightly AND (extract(hour FROM clock_timestamp() AT TIME ZONE 'Europe/Paris') NOT BETWEEN 2 AND 4
+        OR (SELECT t.counted_at BETWEEN clock_timestamp() - interval '12 hours' AND clock_timestamp() FROM chorus.tallied t)) THEN
+        RETURN;
+    END IF;
+    UPDATE chorus.tallied SET counted_at = clock_timestamp() RETURNING seq INTO after;
+    DELETE FROM chorus.tallies;
+    INSERT INTO chorus.tallies (account, state, count)
+    SELECT x.account, x.state, sum(x.count)
+    FROM (
+        SELECT i.account, i.state, count(*) AS count FROM chorus.invoices i GROUP BY i.account, i.state
+        UNION ALL
+        SELECT m.account, m.state, -m.count FROM chorus.moves(after, NULL) m
+    ) x
+    GROUP BY x.account, x.state;
 END $function$
 ;
 
@@ -3833,6 +3924,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.tally()
+ RETURNS TABLE(account text, state text, count bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT x.account, x.state, sum(x.count)::bigint
+    FROM (
+        SELECT t.account, t.state, t.count FROM chorus.tallies t
+        UNION ALL
+        SELECT m.account, m.state, m.count FROM chorus.moves((SELECT seq FROM chorus.tallied), NULL) m
+    ) x
+    WHERE x.account = ANY ((SELECT chorus.my_accounts())::text[])
+    GROUP BY x.account, x.state;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.test_webhook(p_name text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -4147,6 +4257,7 @@ GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.explain(text,text,text,text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.feed_honours(text,bigint,text,interval) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.fold_moves(bigint) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.folded(text) TO chorus_reader;
@@ -4188,6 +4299,7 @@ GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.readable(jsonb) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reconcile(text,text,date,date) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.recount(boolean) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.refuse_password(text,bytea,boolean) TO chorus_worker;
@@ -4217,6 +4329,9 @@ GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.unknown_to_rows(timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.vouched_until(timestamp with time zone) TO chorus_worker;

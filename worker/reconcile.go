@@ -34,8 +34,10 @@ func (w *Worker) dispatchReconcile(ctx context.Context) error {
 // nightlyEvery is how often it is looked whether a structure's nightly reconciliation is due.
 const nightlyEvery = time.Minute
 
-// nightly asks for the reconciliations of the night.
+// nightly asks for the reconciliations of the night, and has the tallies counted anew.
 func (w *Worker) nightly(ctx context.Context) error {
-	_, err := w.store.Nightly(ctx, w.names(), jobs.Nightly)
-	return err
+	if _, err := w.store.Nightly(ctx, w.names(), jobs.Nightly); err != nil {
+		return err
+	}
+	return w.store.Recount(ctx)
 }

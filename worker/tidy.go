@@ -38,6 +38,9 @@ func (w *Worker) sweep(ctx context.Context) error {
 	if _, err = w.store.Quiet(ctx, w.cfg.Settings.QuietPeriod); err != nil {
 		return err
 	}
+	if _, err := w.store.FoldMoves(ctx); err != nil {
+		return err
+	}
 	head, err := w.store.TidyEvidence(ctx, w.cfg.Settings.KeepExchanges)
 	if head != nil {
 		w.cfg.Log.Info("history sealed", "seq", head.Seq, "sha256", head.SHA256)

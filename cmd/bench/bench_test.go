@@ -15,7 +15,7 @@ func TestMeasure(t *testing.T) {
 	tiny := size{
 		warmUp: 2, samples: 8, large: 200 << 10, every: 20 * time.Millisecond, invoices: 50, counted: 300,
 		workers: 2, fleet: 2, crowd: 200, waiting: 40, outage: 2 * time.Second, settling: time.Second, backlog: 2 * time.Second, permits: 300 * time.Millisecond, rest: time.Second,
-		begin: 2 * time.Minute, window: 8 * time.Minute, changes: 2, only: "500 a day, shown after 0-90 s", few: 100, many: 200, settle: time.Minute, watch: 2 * time.Minute,
+		begin: 2 * time.Minute, window: 8 * time.Minute, changes: 2, only: "500 a day, shown after 0-90 s", few: 100, many: 200, history: 2000, settle: time.Minute, watch: 2 * time.Minute,
 	}
 	figures, err := measure(t.Context(), names, tiny, &progress)
 	if err != nil {

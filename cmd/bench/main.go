@@ -37,6 +37,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   calls        to the portal that an invoice costs, from deposit to payment
   freshness    from a change at the portal to its row, at portals that show changes at once or late
   open         what watching open invoices costs, few and many
+  console      what people and Prometheus ask for, over a million invoices (-history)
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
 
@@ -68,7 +69,7 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"start", "check", "latency", "throughput", "cost", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open"}
+var names = []string{"start", "check", "latency", "throughput", "cost", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open", "console"}
 
 // measurements are those that stand alone; throughput, idle and memory are one.
 var measurements = []struct {
@@ -87,6 +88,7 @@ var measurements = []struct {
 	{"calls", calls},
 	{"freshness", fresh},
 	{"open", open},
+	{"console", desk},
 }
 
 // interrupted is the exit status of a program that a person stopped, as shells have it.
@@ -115,6 +117,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.IntVar(&s.invoices, "invoices", s.invoices, "of throughput: take so many through")
 	f.IntVar(&s.counted, "counted", s.counted, "of cost: take so many through")
 	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
+	f.IntVar(&s.history, "history", s.history, "of console: so many invoices")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)
 		f.PrintDefaults()

@@ -45,6 +45,7 @@ type size struct {
 	changes       int           // of freshness, when idle
 	only          string        // of freshness: part of the names of the volumes and lags that are measured
 	few, many     int           // open invoices
+	history       int           // invoices of console
 	settle, watch time.Duration // of virtual time, until calls are counted, and while they are
 }
 
@@ -53,7 +54,7 @@ var full = size{
 	warmUp: 20, samples: 400, large: 9 << 20, every: 100 * time.Millisecond, invoices: 5000, counted: 1000,
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
 	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second, rest: 20 * time.Second,
-	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, settle: 10 * time.Minute, watch: time.Hour,
+	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, history: 1_000_000, settle: 10 * time.Minute, watch: time.Hour,
 }
 
 // workshop is what all measurements share: the programs, built as a release is, and one PostgreSQL server that waits for its disk.
