@@ -57,6 +57,7 @@ const (
 	isUnpaid    = "unpaid"
 	isUnusual   = "unusual"
 	isRetriable = "retriable"
+	isListed    = "listed"
 )
 
 var queryKeys = []*queryKey{
@@ -88,11 +89,11 @@ var queryKeys = []*queryKey{
 	{"newer", "moins", kindAge, []string{"created_at"}, nil, false, "newer:12h", [2]string{"inserted less long ago", "insérée il y a moins longtemps"}},
 	{
 		"is", "est", kindOneOf, nil,
-		[]string{isRetriable, isUnpaid, isUnusual},
+		[]string{isListed, isRetriable, isUnpaid, isUnusual},
 		false, "is:unpaid",
 		[2]string{
-			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; retriable: can be read or sent again",
-			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; retriable : peut être relue ou renvoyée",
+			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; retriable: can be read or sent again; listed: needs a person (todo)",
+			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; retriable : peut être relue ou renvoyée ; listed : attend une personne (todo)",
 		},
 	},
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
 )
 
 type todoCmd struct {
@@ -161,27 +162,15 @@ func cell(s string) string {
 	return s
 }
 
-type todoDismissCmd struct {
-	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
-
-	id     int64
-	Reason string `required:"" help:"Why nothing more will come of it; it goes into its history."`
-}
+type todoDismissCmd struct{ bulk }
 
 func (c todoDismissCmd) Run(a *app) error {
-	st, err := a.store()
-	if err != nil {
-		return err
-	}
-	if c.id, err = a.find(st, c.Invoice); err != nil {
-		return err
-	}
-	if err := operate.Dismiss(a.ctx, st.Pool(), c.id, c.Reason); err != nil {
-		return err
-	}
-	if a.json {
-		return a.print(map[string]any{"invoice": c.id, "dismissed": true})
-	}
-	a.printf("invoice %d is off the list\n", c.id)
-	return nil
+	still := []store.State{store.Invalid, store.Rejected}
+	return c.run(a, deed{
+		verb: "dismiss", past: "dismissed", filter: "--state invalid", only: "is:listed state:invalid,rejected", possible: store.Filter{States: still},
+		do: func(st *store.Store, id int64) (any, string, error) {
+			err := operate.Dismiss(a.ctx, st.Pool(), id, c.Reason)
+			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf("invoice %d is off the list", id), err
+		},
+	})
 }

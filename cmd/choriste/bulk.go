@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// bulk is an act on invoices that are named, or on all that a filter selects: counted and summed first (--dry-run, --expect), with a cap, spread over time. One act is one transaction, with
+// its event; what was done is not selected again, so the same command goes on where it was interrupted.
+type bulk struct {
+	Invoices []string `arg:"" optional:"" name:"id" help:"The invoices, each by its id, number, external_ref, flux or identifiantFactureCPP; or select them by filter."`
+	selection
+	Reason    string `help:"Why; kept in the history." placeholder:"TEXT"`
+	DryRun    bool   `help:"Only count and add up what it would be done to."`
+	Expect    int    `help:"Do nothing unless exactly so many are selected, as --dry-run has said." placeholder:"N" default:"-1"`
+	Limit     int    `help:"At most so many." default:"1000"`
+	PerMinute int    `help:"Spread over time: at most so many a minute; 0 is as fast as it goes." default:"0"`
+}
+
+// mostPerMinute bounds --per-minute.
+const mostPerMinute = 100_000
+
+// Validate is called by kong.
+func (c bulk) Validate() error {
+	if c.PerMinute < 0 || c.PerMinute > mostPerMinute {
+		return fmt.Errorf("--per-minute must be from 0 to %d", mostPerMinute)
+	}
+	return within(c.Limit)
+}
+
+// deed is what is done to each.
+type deed struct {
+	verb, past string       // as retry, retried
+	filter     string       // an example of one
+	only       string       // the query that a selection is narrowed down to, so that it holds nothing to which this cannot be done; what is in doubt is never in it
+	possible   store.Filter // the same, for counting
+	do         func(st *store.Store, id int64) (asJSON any, said string, err error)
+}
+
+func (c bulk) run(a *app, d deed) error {
+	if len(c.Invoices) == 0 && c.nothing() {
+		return usageError{fmt.Errorf("%s what? give ids or a filter, as %s", d.verb, d.filter)}
+	}
+	if !c.DryRun && c.Reason == "" {
+		return usageError{fmt.Errorf("to %s needs --reason (or --dry-run to see what it would be done to)", d.verb)}
+	}
+	st, err := a.store()
+	if err != nil {
+		return err
+	}
+	q, err := c.read(a, st)
+	if err != nil {
+		return err
+	}
+	ids, failed, err := c.named(a, st)
+	if err != nil {
+		return err
+	}
+	if len(c.Invoices) == 0 {
+		only, err := operate.ParseQuery(d.only)
+		if err != nil {
+			return err
+		}
+		q = q.And(only)
+		list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: operate.Sort{Key: "id", Ascending: true}, Limit: c.Limit})
+		if err != nil {
+			return err
+		}
+		for _, i := range list {
+			ids = append(ids, i.ID)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	switch {
+	case c.DryRun:
+		return c.dry(a, st, ids, d.possible)
+	case c.Expect >= 0 && c.Expect != len(ids):
+		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(ids), c.Expect)
+	}
+	return c.each(a, st, ids, failed, d)
+}
+
+// named finds the invoices that are named, and says which are not there.
+func (c bulk) named(a *app, st *store.Store) (ids []int64, failed int, err error) {
+	for _, text := range c.Invoices {
+		id, err := a.find(st, text)
+		switch {
+		case err == nil:
+			ids = append(ids, id)
+		case len(c.Invoices) == 1:
+			return nil, 0, err
+		default:
+			failed++
+			a.fail(err, 1)
+		}
+	}
+	return ids, failed, nil
+}
+
+// each does it to one after the other.
+func (c bulk) each(a *app, st *store.Store, ids []int64, failed int, d deed) error {
+	all := max(len(ids), len(c.Invoices))
+	for k, id := range ids {
+		if c.PerMinute > 0 && k > 0 {
+			select {
+			case <-a.ctx.Done():
+			case <-time.After(time.Minute / time.Duration(c.PerMinute)):
+			}
+		}
+		if a.ctx.Err() != nil {
+			return fmt.Errorf("interrupted after %d of %d: the same command goes on with the rest", k, all)
+		}
+		object, said, err := d.do(st, id)
+		if err != nil && len(ids)+failed == 1 {
+			return err
+		}
+		if err != nil {
+			failed++
+			a.fail(err, 1)
+			continue
+		}
+		if a.json {
+			err = a.print(object)
+		} else {
+			a.printf("%s\n", said)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d invoices were not %s", failed, all, d.past)
+	}
+	return nil
+}
+
+// dry counts what it would be done to: no more than the limit, and nothing that would be refused.
+func (c bulk) dry(a *app, st *store.Store, ids []int64, possible store.Filter) error {
+	possible.IDs = append([]int64{0}, ids...)
+	n, sums, err := st.Count(a.ctx, possible)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"count": n, "sums": sums})
+	}
+	if n == 1 {
+		a.printf(a.either("1 invoice", "1 facture"))
+	} else {
+		a.printf(a.either("%d invoices", "%d factures"), n)
+	}
+	for devise, sum := range sums {
+		if devise != "" {
+			a.printf(", %s %s", sum.StringFixed(2), devise)
+		}
+	}
+	a.printf("\n")
+	return nil
+}
