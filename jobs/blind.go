@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/choriste/choriste/chorus"
@@ -10,24 +12,55 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// An index that is down, or a right that was taken away without a word, looks like an empty search whose counts agree. So whatever is concluded from what the portal
-// does not show rests on a search, made at the same time, for what it has shown before of the same supplier.
+// An index that is down or has lost some hours, or a right that was taken away without a word, looks like a search that found nothing and whose counts agree. So
+// whatever is concluded from what the portal does not show rests on a search, made at the same time, for what it has shown before of the same supplier and about the
+// same time. All of that must be there.
 
 // codeBlind says of a look-up that the portal did not show what it has shown before.
 const codeBlind = "BLIND"
 
-// sighted takes a search that found nothing for incomplete if the portal is blind for the supplier now. listed is a listing that may show that it is not.
-func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, structure int64, at time.Time, f search, listed map[string][]chorus.Facture) (search, error) {
+// sights remembers which invoices a search has shown a moment ago, so that many rows in doubt about the same time ask once.
+type sights struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+const mostSights = 10_000
+
+func (s *sights) fresh(key string, within time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, known := s.at[key]
+	return known && time.Since(at) < within
+}
+
+func (s *sights) saw(key string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at == nil || len(s.at) >= mostSights {
+		s.at = map[string]time.Time{}
+	}
+	s.at[key] = at
+}
+
+// shownIn is what a listing has shown: all that was deposited after its first day, and some of that.
+type shownIn struct {
+	from    time.Time
+	numbers map[string][]chorus.Facture
+}
+
+func (l shownIn) shows(k store.Sight) bool {
+	return slices.ContainsFunc(l.numbers[k.NumeroFacture], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
+}
+
+// sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time.
+func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, structure int64, at time.Time, f search, l shownIn) (search, error) {
 	if crash.Mutant(crash.NoWitness) {
 		return f, nil
 	}
-	supplier := inv.FournisseurSIRET // the structure that is searched is a SIRET's
-	if structure == 0 {
-		supplier = inv.Siren()
-	}
-	known, err := j.Store.Shown(ctx, acct.Name, supplier, inv.NumeroFacture, at)
+	known, err := j.Store.Sights(ctx, acct.Name, inv.FournisseurSIRET, inv.NumeroFacture, at)
 	if err == nil {
-		f.blind, err = j.blind(ctx, acct, structure, known, listed)
+		f.blind, err = j.blind(ctx, acct, structure, known, l)
 	}
 	if err != nil || f.blind {
 		f.complete, f.witness = false, false
@@ -35,25 +68,39 @@ func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, st
 	return f, err
 }
 
-// blind tells that the portal shows none of what it has shown before. Nothing known: it may see or not.
-func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known []store.Invoice, listed map[string][]chorus.Facture) (bool, error) {
+// blind tells that the portal does not show something that it has shown before. Nothing known: it may see or not.
+func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known []store.Sight, l shownIn) (bool, error) {
 	for _, k := range known {
-		if slices.ContainsFunc(listed[k.NumeroFacture], func(f chorus.Facture) bool { return sameKey(k, f) }) {
-			return false, nil
+		seen := l.shows(k)
+		if !seen && (l.numbers == nil || !chorus.StartOfDay(k.Deposited).After(l.from)) {
+			var err error
+			if seen, err = j.sees(ctx, acct, structure, k); err != nil {
+				return false, err
+			}
+		}
+		if !seen {
+			j.Log.Warn("the portal's search does not show what it has shown before: nothing counts as absent until it does",
+				"account", acct.Name, "supplier", k.FournisseurSIRET, "numero", k.NumeroFacture)
+			return true, nil
 		}
 	}
-	for _, k := range known {
-		found, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: k.NumeroFacture, IDFournisseur: structure})
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(found.Factures, func(f chorus.Facture) bool { return sameKey(k, f) }) {
-			return false, nil
-		}
+	return false, nil
+}
+
+// sees asks for one invoice by its number, unless it was seen a moment ago.
+func (j *Jobs) sees(ctx context.Context, acct *Account, structure int64, k store.Sight) (bool, error) {
+	key := fmt.Sprint(acct.Name, " ", structure, " ", k.FournisseurSIRET, " ", k.NumeroFacture)
+	if j.sights.fresh(key, j.Settings.ResolveAfter) {
+		return true, nil
 	}
-	if len(known) > 0 {
-		j.Log.Warn("the portal's search does not show what it has shown before: nothing counts as absent until it does",
-			"account", acct.Name, "supplier", known[0].FournisseurSIRET, "numero", known[0].NumeroFacture)
+	asked := time.Now()
+	found, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: k.NumeroFacture, IDFournisseur: structure})
+	if err != nil {
+		return false, err
 	}
-	return len(known) > 0, nil
+	seen := slices.ContainsFunc(found.Factures, func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
+	if seen {
+		j.sights.saw(key, asked)
+	}
+	return seen, nil
 }

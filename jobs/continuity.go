@@ -74,14 +74,16 @@ const mostAgain, mostAnew = 5, 3
 // comparePages reads what the portal has got. An invoice may show that the database was taken back, or that its clock is behind: a quarantine
 // that began by such a clock would hold too little, so that comes first.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
-	shown := []string{}
+	shown := map[string]bool{}
+	l := shownIn{from: chorus.StartOfDay(c.Since), numbers: map[string][]chorus.Facture{}}
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now.Add(far), PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
 		if day := toCome(p.Factures, c.Now); day != "" {
 			return true, &store.Lag{Day: day, Now: c.Now}
 		}
 		for _, f := range p.Factures {
-			shown = append(shown, f.CodeFournisseur)
+			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture], chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
+			shown[f.CodeFournisseur] = true
 		}
 		if forgot == nil {
 			forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
@@ -89,34 +91,34 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 		return false, err
 	})
 	if err == nil && forgot == nil {
-		err = j.mayList(ctx, acct, c, shown)
+		err = j.mayList(ctx, acct, c, l, shown)
 	}
 	return read.Page, len(read.IDs), forgot, err
 }
 
-// mayList makes sure that the listing would have shown what it did not: it leaves out, without a word, the suppliers whose invoices the account may not search. Each
-// supplier for which something waits, and of which it has shown nothing, is asked for by itself.
-func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, shown []string) error {
-	structures, err := j.Store.WaitingStructures(ctx, acct.Name, shown)
+// mayList makes sure that the listing would have shown what it did not: it leaves out, without a word, the suppliers whose invoices the account may not search, and what an
+// index has lost. Each supplier for which something waits is asked for what was shown of it before; one of which nothing was, for the right alone.
+func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, l shownIn, shown map[string]bool) error {
+	structures, err := j.Store.WaitingStructures(ctx, acct.Name)
 	if err != nil {
 		return err
 	}
 	for _, w := range structures {
-		if w.ID == 0 {
+		if w.ID == 0 && !shown[w.Siret] {
 			return &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultRights, RetryAfter: -1, Detail: "the account is not attached to a supplier whose invoices wait"}
 		}
-		known, err := j.Store.Shown(ctx, acct.Name, w.Siret, "", c.Now)
+		known, err := j.Store.Sights(ctx, acct.Name, w.Siret, "", c.Now)
 		if err != nil {
 			return err
 		}
-		if len(known) > 0 { // which the right is needed for, too
-			blind, err := j.blind(ctx, acct, w.ID, known, nil)
-			if err != nil {
-				return err
-			}
-			if blind {
-				return errBlind
-			}
+		blind, err := j.blind(ctx, acct, w.ID, known, l)
+		if err != nil {
+			return err
+		}
+		if blind {
+			return errBlind
+		}
+		if len(known) > 0 || shown[w.Siret] { // which the right is needed for, too
 			continue
 		}
 		query := chorus.Query{DepotDu: chorus.StartOfDay(c.Now), DepotAu: c.Now, IDFournisseur: w.ID, PageSize: 1}

@@ -86,6 +86,7 @@ type Jobs struct {
 	webhooks atomic.Pointer[map[string]Webhook]
 
 	listingOf  listingCache
+	sights     sights
 	engagement engagements
 	refusals   refusals
 	motives    texts // unknown ones that were counted

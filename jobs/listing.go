@@ -143,7 +143,7 @@ func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store
 	defer l.asking.Unlock()
 	blind, asked := l.blind[inv.FournisseurSIRET]
 	if !asked {
-		f, err := j.sighted(ctx, acct, inv, structure, at, f, l.numbers)
+		f, err := j.sighted(ctx, acct, inv, structure, at, f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers})
 		if err == nil {
 			l.blind[inv.FournisseurSIRET] = f.blind
 		}

@@ -155,7 +155,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	}
 	if f.matches == 0 {
 		if f.complete {
-			f, err = j.sighted(ctx, acct, inv, structure, last.ClaimedAt, f, nil)
+			f, err = j.sighted(ctx, acct, inv, structure, last.ClaimedAt, f, shownIn{})
 		}
 		return f, store.Seen{}, lookup, err
 	}

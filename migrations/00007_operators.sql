@@ -258,6 +258,9 @@ BEGIN
     IF coalesce(p_reason, '') = '' THEN
         RAISE EXCEPTION 'allowing resubmission again needs a reason' USING ERRCODE = 'CH021';
     END IF;
+    IF NOT chorus.sees_all() THEN
+        RAISE EXCEPTION 'resubmission is allowed or not for all accounts at once: an operator does that who sees them all' USING ERRCODE = '42501';
+    END IF;
     UPDATE chorus.installation SET assumption_broken_at = NULL;
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'RESUBMIT_ALLOWED', jsonb_build_object('reason', p_reason));
 END $$;

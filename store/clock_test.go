@@ -168,6 +168,11 @@ func TestNoWitnessIsToCome(t *testing.T) {
 			t.Errorf("%s: visible %v, any %v", when, visible, some)
 		}
 	}
+	// The portal shows it in a search of its own establishment's structure, and the lost one in another's.
+	force(t, b.owner, later, `deposited_at = clock_timestamp(), visible_at = clock_timestamp() - interval '3 hours', fournisseur_siret = left(fournisseur_siret, 9) || '99999'`)
+	if visible, some, err := b.worker.Witness(t.Context(), store.Invoice{ID: lost, Account: "default", FournisseurSIRET: *inv.FournisseurSIRET}, attempts[0], time.Hour); err != nil || visible || some {
+		t.Errorf("of another establishment: visible %v, any %v, %v", visible, some, err)
+	}
 }
 
 // The clock is ahead for a moment. What ends by age does not end by that, what is kept for years stays, and the daily seal goes on afterwards.

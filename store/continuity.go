@@ -197,16 +197,15 @@ type WaitingStructure struct {
 	Siret string
 }
 
-// WaitingStructures lists the supplier structures for which something of the account waits to be sent, but for suppliers that were shown (by SIRET).
-func (s *Store) WaitingStructures(ctx context.Context, account string, shown []string) ([]WaitingStructure, error) {
+// WaitingStructures lists the supplier structures for which something of the account waits to be sent.
+func (s *Store) WaitingStructures(ctx context.Context, account string) ([]WaitingStructure, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT coalesce((
 		    SELECT id_structure_cpp FROM chorus.structures
-		    WHERE account = $1 AND left(identifiant, 9) = left(w.siret, 9)
-		    ORDER BY identifiant = w.siret DESC, id_structure_cpp
+		    WHERE account = $1 AND identifiant = w.siret
+		    ORDER BY id_structure_cpp
 		    LIMIT 1), 0), siret
-		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w
-		WHERE siret <> ALL ($2)`, account, shown)
+		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w`, account)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (s *Store) readAttempts(ctx context.Context, invoice int64) ([]Attempt, err
 	})
 }
 
-// Witness answers whether some deposit of the same account and supplier that was acknowledged after the attempt began can be found at the portal
+// Witness answers whether some deposit of the same account and supplier (by SIRET: the portal shows a structure's, to whom it is attached) that was acknowledged after the attempt began can be found at the portal
 // already, and whether there was any such deposit at all. One that the portal refused will never be found, and is none. What was adopted may be much older than its adoption, so that the witness's own attempts must have
 // begun later too. ago says how long ago the search began that it is to be a witness for. A deposit that is to come, by a clock that was ahead, is no witness; what was
 // findable by such a clock still is.
@@ -89,9 +89,9 @@ func (s *Store) Witness(ctx context.Context, i Invoice, a Attempt, ago time.Dura
 	const later = `
 		SELECT
 		FROM chorus.invoices i
-		WHERE account = $1 AND left(fournisseur_siret, 9) = $2 AND id <> $3 AND deposited_at > $4 AND deposited_at <= clock_timestamp() AND (state <> 'rejected' OR visible_at IS NOT NULL)
+		WHERE account = $1 AND fournisseur_siret = $2 AND id <> $3 AND deposited_at > $4 AND deposited_at <= clock_timestamp() AND (state <> 'rejected' OR visible_at IS NOT NULL)
 		  AND (SELECT min(claimed_at) FROM chorus.attempts WHERE invoice_id = i.id) > $4`
-	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND (visible_at <= clock_timestamp() - $5::interval OR visible_at > clock_timestamp())), EXISTS (`+later+`)`, i.Account, i.Siren(), i.ID, a.ClaimedAt, ago).
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (`+later+` AND (visible_at <= clock_timestamp() - $5::interval OR visible_at > clock_timestamp())), EXISTS (`+later+`)`, i.Account, i.FournisseurSIRET, i.ID, a.ClaimedAt, ago).
 		Scan(&visible, &any)
 	return visible, any, err
 }

@@ -34,6 +34,11 @@ func TestASearchThatGoesBlankProvesNothing(t *testing.T) {
 	if inv := h.await(lost, store.InDoubt); inv.Reason == nil || len(h.sim.Deposits("LOST")) != 1 {
 		t.Errorf("it was deposited %d times: %+v", len(h.sim.Deposits("LOST")), inv)
 	}
+	// It shows what comes now, but not what it has lost.
+	h.await(h.insert(invoicetest.Invoice{Numero: "LATEST"}.UBL()), store.Integrated, store.Settled)
+	looks := h.count(`SELECT max(jsonb_array_length(evidence -> 'lookups')) FROM chorus.attempts`)
+	h.until("it has been looked up three times since", `SELECT jsonb_array_length(evidence -> 'lookups') >= $2 + 3 FROM chorus.attempts WHERE invoice_id = $1`, lost, looks)
+	h.await(lost, store.InDoubt)
 	hide("LATER", false)
 	hide("LOST", false)
 	h.await(lost, store.Deposited, store.Integrated, store.Settled)
