@@ -106,7 +106,7 @@ func (r *Route) ask(conn net.Conn, address string) error {
 	bounded := &io.LimitedReader{R: conn, N: maxAnswer}
 	in := bufio.NewReader(bounded)
 	for {
-		resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+		resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // it is the connection's, which the caller closes unless it is the tunnel
 		var network net.Error
 		switch {
 		case err == nil:

@@ -36,7 +36,7 @@ func (s *setup) environment() func(string) string {
 }
 
 // secretFiles are the secrets' files, and the settings that name them.
-var secretFiles = map[string]string{
+var secretFiles = map[string]string{ //nolint:gosec // names, not credentials
 	"database_url":        "DATABASE_URL",
 	"piste_client_secret": "PISTE_CLIENT_SECRET",
 	"chorus_password":     "CHORUS_PASSWORD",

@@ -71,7 +71,7 @@ func TestEnvironmentFile(t *testing.T) {
 func TestKubernetesSecret(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "chorus_password")
-	if err := os.WriteFile(file, []byte("secret"), 0o440); err != nil { //nolint:gosec // which is what is tried
+	if err := os.WriteFile(file, []byte("secret"), 0o440); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"CHORUS_PASSWORD_FILE": file, "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
