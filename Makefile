@@ -2,7 +2,7 @@
 
 GO        ?= go
 GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
-NFPM      := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0
+NFPM      := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 VULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
