@@ -44,7 +44,7 @@ func TestTalliesAgreeWithTheRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 0))
 	steps := []string{
 		`INSERT INTO chorus.invoices (account, document) SELECT (ARRAY['default', 'second'])[1 + n % 2], 'x' FROM generate_series(1, $1) n`,
 		`UPDATE chorus.invoices SET state = 'invalid', reason_code = 'CH-X' WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'received' ORDER BY random() LIMIT $1)`,

@@ -77,7 +77,7 @@ func TestNothingThatAnOperatorDoesMakesADuplicate(t *testing.T) {
 	db := storetest.New(t)
 	every(t, db)
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 0))
 	acts := [][]string{
 		{"retry", "--query", "number:F-*", "--reason", "x"},
 		{"retry", "--query", "state:in_doubt,sending,parked,deposited,integrated", "--reason", "x"},
