@@ -161,7 +161,7 @@ func TestAnArchiveWaitsForTheNumbers(t *testing.T) {
 	if _, err := c.owner.Exec(t.Context(), stages[2]); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	_, err := operate.WriteEvidence(ctx, c.operator, &bytes.Buffer{}, []int64{1})
 	if err == nil || !strings.Contains(err.Error(), "invoice 1 are not numbered yet") {
