@@ -155,10 +155,9 @@ func New(cfg Config) (*Worker, error) {
 			default:
 			}
 		},
-		Remind:     w.recall,
-		Metrics:    jobs.NewMetrics(cfg.Registry),
-		Hard:       hard,
-		MayDeposit: func() bool { return w.opened.Load() && w.unfit.Load() == nil },
+		Remind:  w.recall,
+		Metrics: jobs.NewMetrics(cfg.Registry),
+		Hard:    hard,
 	}
 	if err := w.SetAccounts(cfg.Accounts); err != nil {
 		return nil, err
