@@ -199,13 +199,17 @@ func (g *Gate) otherPassword(ctx context.Context) {
 
 // prove makes one health check, if no other process is making one.
 func (g *Gate) prove(ctx context.Context) {
+	defer func() { // also when an answer made it break: else this process would never try again
+		g.mu.Lock()
+		g.probing = false
+		g.mu.Unlock()
+	}()
 	mine, err := g.store.BeginProbe(ctx, g.account, g.hash, g.lease())
 	if mine && err == nil {
 		err = g.try(ctx)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.probing = false
 	if !mine || err == nil {
 		return
 	}
