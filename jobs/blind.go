@@ -43,7 +43,7 @@ func (s *sights) saw(key string, at time.Time) {
 	s.at[key] = at
 }
 
-// shownIn is what a listing has shown: all that was deposited after its first day, and some of that.
+// shownIn is what a listing has shown. It holds every deposit after its first day; of the first day it may lack some, where two clocks differ about the day.
 type shownIn struct {
 	from    time.Time
 	numbers map[string][]chorus.Facture

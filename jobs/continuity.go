@@ -274,9 +274,9 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 // behind is what the log says when the portal tells of a day that is still to come.
 const behind = "PostgreSQL's clock is behind: nothing is sent for this account, and nothing counts as absent, until it has been put right (chrony, systemd-timesyncd)"
 
-// notShown asks a person about an account whose portal shows nothing of what it has shown before. chorus.todo has it in French.
-const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows nothing of what it has shown before: its search is down, or it was emptied (a sandbox). " +
-	"Nothing is sent before it shows that again, or a person must say whether the database was restored from a backup: resume the account if it was not"
+// notShown asks a person about an account whose portal does not show all that it has shown before. chorus.todo has it in French.
+const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +
+	"Nothing is sent until it shows all of that again. Otherwise a person must say whether the database was restored from a backup: resume the account if it was not"
 
 const notVouched = store.NotVouched + "no worker was alive, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
 	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +

@@ -155,7 +155,11 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	}
 	if f.matches == 0 {
 		if f.complete {
-			f, err = j.sighted(ctx, acct, inv, structure, last.ClaimedAt, f, shownIn{})
+			at := last.ClaimedAt
+			if at.IsZero() { // it was never sent
+				at = inv.InDoubtSince
+			}
+			f, err = j.sighted(ctx, acct, inv, structure, at, f, shownIn{})
 		}
 		return f, store.Seen{}, lookup, err
 	}

@@ -1459,7 +1459,7 @@ UNION ALL
     ('the account is paused: '::text || "left"(a.pause_reason, 500)) AS cause,
     ('le compte est en pause : '::text ||
         CASE
-            WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: no worker was alive, and Chorus Pro shows%'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne montre plus rien de ce qu''il a déjà montré : sa recherche est en panne, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau, ou qu''une personne ne dit pas que la base n''a pas été restaurée d''une sauvegarde : reprendre alors le compte'::text
+            WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: no worker was alive, and Chorus Pro shows%'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro montre moins qu''il n''a déjà montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'::text
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: %'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'::text
             ELSE "left"(a.pause_reason, 500)
         END) AS cause_fr,

@@ -66,7 +66,7 @@ func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
 	s.must(s.sim.Hide("BEFORE", true))
 	s.must(s.sim.Hide("FORGOTTEN", true))
 	w := s.start(slow)
-	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker was alive, and Chorus Pro shows nothing%' FROM chorus.accounts`)
+	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker was alive, and Chorus Pro shows less%' FROM chorus.accounts`)
 	s.says(w, "a person must say")
 	s.await(id, store.Ready)
 	s.must(s.sim.Hide("BEFORE", false))
