@@ -27,7 +27,7 @@ type listing struct {
 	err      error
 
 	asking sync.Mutex
-	blind  map[string]bool // by the supplier's SIRET, as far as was asked: the portal does not show what it has shown before
+	blind  map[sightKey]bool // as far as was asked: the portal does not show what it has shown before
 }
 
 // listingCache is the latest listing of each supplier structure, shared by all jobs that it is good for. Each is listed by itself: where the account may not
@@ -45,7 +45,7 @@ func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since
 	l := j.listingOf.of[key]
 	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
 	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
-		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}, blind: map[string]bool{}}
+		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}, blind: map[sightKey]bool{}}
 		if j.listingOf.of == nil {
 			j.listingOf.of = map[store.StructureKey]*listing{}
 		}
@@ -137,15 +137,22 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	return f, store.Seen{}, store.Lookup{Age: last.Age, Pages: l.pages}, err
 }
 
-// sighted asks once for all rows of a supplier whether the portal shows what it has shown before, if the listing itself does not.
+// sightKey is what is asked once for all rows of a quarantine.
+type sightKey struct {
+	siret string
+	at    time.Time
+}
+
+// sighted asks once for all rows of a supplier and a quarantine whether the portal shows what it has shown before, if the listing itself does not.
 func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store.Invoice, structure int64, at time.Time, f search) (search, error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
-	blind, asked := l.blind[inv.FournisseurSIRET]
+	key := sightKey{inv.FournisseurSIRET, at}
+	blind, asked := l.blind[key]
 	if !asked {
 		f, err := j.sighted(ctx, acct, inv, structure, at, f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers})
 		if err == nil {
-			l.blind[inv.FournisseurSIRET] = f.blind
+			l.blind[key] = f.blind
 		}
 		return f, err
 	}
