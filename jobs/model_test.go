@@ -348,8 +348,10 @@ func TestDecisionsAgainstTheModel(t *testing.T) {
 			unique: rapid.Bool().Draw(t, "U"),
 			flawed: rapid.IntRange(0, 7).Draw(t, "flawed") == 0,
 		}
+		// Often only one action can be taken. Under many names it is drawn before rapid gives up, which it does after 100 draws.
 		t.Repeat(map[string]func(*rapid.T){
-			"": w.check, "deposit": w.deposit, "tell": w.tell, "reap": w.reap, "quarantine": w.quarantine, "wait": w.wait, "look": w.look, "look again": w.look,
+			"": w.check, "deposit": w.deposit, "tell": w.tell, "reap": w.reap, "quarantine": w.quarantine, "look": w.look, "look again": w.look,
+			"wait": w.wait, "wait again": w.wait, "wait long": w.wait,
 		})
 		seen[w.row]++
 	})
