@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -73,17 +74,21 @@ type Jobs struct {
 	Store    *store.Store
 	Settings Settings
 	Log      *slog.Logger
-	Worker   string          // this process, as attempts name it
-	Memory   *CommitMemory   // what this process knows to have been committed
-	Weather  Weather         // what this process has last read of the breakers
-	Poke     func()          // there may be something to dispatch
-	Probe    func()          // a breaker wants a probe
-	Remind   func()          // the last day of a password has been learned
-	Metrics  *Metrics        // never nil
-	Hard     context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
-	draining atomic.Bool
-	accounts atomic.Pointer[map[string]*Account]
-	webhooks atomic.Pointer[map[string]Webhook]
+	Worker   string        // this process, as attempts name it
+	Memory   *CommitMemory // what this process knows to have been committed
+	Weather  Weather       // what this process has last read of the breakers
+	Poke     func()        // there may be something to dispatch
+	Probe    func()        // a breaker wants a probe
+	Remind   func()        // the last day of a password has been learned
+	Metrics  *Metrics      // never nil
+
+	Readers, Depositors Places          // of this process
+	MayDeposit          func() bool     // it may begin to deposit; nil: only what the dispatcher gives out
+	Hard                context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
+	draining            atomic.Bool
+	crowded             atomic.Int64 // until when, in Unix nanoseconds, reading does not wait for a place to send from
+	accounts            atomic.Pointer[map[string]*Account]
+	webhooks            atomic.Pointer[map[string]Webhook]
 
 	listingOf  listingCache
 	sights     sights
@@ -137,9 +142,9 @@ const (
 
 // River's arguments hold numbers and nothing else: its tables keep them, and whoever sees those tables.
 type (
-	// ValidateArgs has a received invoice read.
+	// ValidateArgs has received invoices read.
 	ValidateArgs struct {
-		ID int64 `json:"id"`
+		IDs []int64 `json:"ids"`
 	}
 	// SubmitArgs has a ready invoice deposited.
 	SubmitArgs struct {
@@ -204,20 +209,40 @@ func (RemedyArgs) Kind() string { return "remedy" }
 // Kind names the job for River.
 func (DiscoverArgs) Kind() string { return "discover" }
 
-// Insert is what River is given for one step of one invoice. A job is tried once: the row, not River, says when it is tried again.
-func Insert(step store.Step, id int64) river.InsertManyParams {
+// insert is what River is given for one step of one invoice, or to read some. A job is tried once: the row, not River, says when it is tried again.
+func insert(step store.Step, ids []int64) river.InsertManyParams {
 	switch step {
 	case store.StepValidate:
-		return once(ValidateArgs{id}, QueueValidate, 1)
+		return once(ValidateArgs{ids}, QueueValidate, 1)
 	case store.StepSubmit:
-		return once(SubmitArgs{id}, QueueSubmit, 1)
+		return once(SubmitArgs{ids[0]}, QueueSubmit, 1)
 	case store.StepResolve:
-		return once(ResolveArgs{id}, QueueFollow, 1)
+		return once(ResolveArgs{ids[0]}, QueueFollow, 1)
 	case store.StepHistory:
-		return once(HistoryArgs{id}, QueueFollow, 4)
+		return once(HistoryArgs{ids[0]}, QueueFollow, 4)
 	default:
-		return once(ReportArgs{id}, QueueFollow, 4)
+		return once(ReportArgs{ids[0]}, QueueFollow, 4)
 	}
+}
+
+// mostRead is how many invoices one job reads.
+const mostRead = 16
+
+// InsertAll is what River is given for one step of invoices, and which of these jobs has which of them: each a job of its own, but for reading, of which one job does
+// the more the more there is to be read.
+func InsertAll(step store.Step, ids []int64) (params []river.InsertManyParams, job []int) {
+	size := 1
+	if step == store.StepValidate {
+		size = min(1+len(ids)/8, mostRead)
+	}
+	for some := range slices.Chunk(ids, size) {
+		params = append(params, insert(step, some))
+	}
+	job = make([]int, len(ids))
+	for k := range job {
+		job[k] = k / size
+	}
+	return params, job
 }
 
 // InsertRecipient is what River is given to ask for a recipient's settings.
@@ -245,7 +270,7 @@ func once(args river.JobArgs, queue string, priority int) river.InsertManyParams
 // Register makes River run the jobs.
 func (j *Jobs) Register(w *river.Workers) {
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[ValidateArgs]) error {
-		return j.guard(ctx, r.Args.ID, r.ID, j.validate)
+		return j.readAll(ctx, r.Args.IDs, r.ID)
 	}))
 	river.AddWorker(w, river.WorkFunc(func(ctx context.Context, r *river.Job[SubmitArgs]) error {
 		return j.guard(ctx, r.Args.ID, r.ID, j.submit)

@@ -14,14 +14,26 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// submit deposits a ready invoice: everything that can fail without consequence first, then T1, the fence, one request, and T2 (docs/protocol.md §3.4).
-//
-// A crash before T1 leaves a ready row, one after it a sending row that the reaper takes to in_doubt. There is no third kind.
+// submit deposits a ready invoice that the dispatcher has given out.
 func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.Ready, j.Settings.lease())
+	leave, err := j.Depositors.take(ctx)
 	if err != nil {
 		return err
 	}
+	defer leave()
+	inv, err := j.Store.TakeWhole(ctx, id, claim, store.Ready, j.Settings.lease())
+	if err != nil {
+		return err
+	}
+	return j.deposit(ctx, inv)
+}
+
+// deposit sends a ready invoice that its job has taken: everything that can fail without consequence first, then T1, the fence, one request, and T2
+// (docs/protocol.md §3.4).
+//
+// A crash before T1 leaves a ready row, one after it a sending row that the reaper takes to in_doubt. There is no third kind.
+func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
+	id := inv.ID
 	acct, err := j.account(inv.Account)
 	if err != nil {
 		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))

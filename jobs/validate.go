@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/choriste/choriste/crash"
@@ -14,10 +15,64 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
+// readAll reads received invoices that the dispatcher has given out together. Each is taken, read and let on by itself: what goes wrong with one is its own affair. They
+// wait for each other at the places for readers only; one that goes on to be sent keeps nobody waiting.
+func (j *Jobs) readAll(ctx context.Context, ids []int64, claim int64) error {
+	began := time.Now()
+	errs := make([]error, min(len(ids), mostRead))
+	var rows sync.WaitGroup
+	for k := range errs {
+		rows.Go(func() {
+			errs[k] = j.guard(ctx, ids[k], claim, func(ctx context.Context, id, claim int64) error { return j.validate(ctx, id, claim, began) })
+		})
+	}
+	rows.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // validate reads the document of a received invoice, fills its columns, and lets it on or says why it cannot be sent. Nothing
 // of it leaves this machine; where it is asked for, its commitment number does (engagement.go).
-func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
-	inv, err := j.Store.Take(ctx, id, claim, store.Received, j.Settings.lease())
+//
+// Where nothing waits it goes on to send it: the same job, with the same claim and the document in its hands. A crash leaves a received row, or a ready one, whose
+// lease runs out; one that had not been taken yet is swept.
+func (j *Jobs) validate(ctx context.Context, id, claim int64, began time.Time) error {
+	var next onward
+	defer func() { next.leave() }()
+	if err := j.readOne(ctx, id, claim, began, &next); err != nil || next.invoice == nil {
+		return err
+	}
+	return j.deposit(ctx, *next.invoice)
+}
+
+// onward is what a job that has read a document goes on with: the row, unless it leaves that to the dispatcher, and a place among the deposits of this process.
+type onward struct {
+	invoice *store.Invoice
+	place   func() // gives it back; nil: there is none
+}
+
+func (o *onward) leave() {
+	if o.place != nil {
+		o.place()
+	}
+}
+
+// readOne takes a received row to its next state.
+func (j *Jobs) readOne(ctx context.Context, id, claim int64, began time.Time, next *onward) error {
+	done, err := j.Readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if j.draining.Load() {
+		return nil // not taken: whoever sweeps next gives it back
+	}
+	next.place = j.placeToSend(ctx, began)
+	inv, err := j.Store.TakeWhole(ctx, id, claim, store.Received, j.Settings.lease())
 	if err != nil {
 		return err
 	}
@@ -80,7 +135,7 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 		return nil
 	}
 	quarantines := j.Memory.Get().Quarantines
-	state, err := j.Store.Validated(ctx, inv, facts)
+	state, kept, err := j.Store.ValidatedAndKept(ctx, inv, facts, j.keepFor(acct, next))
 	switch {
 	case errors.Is(err, store.ErrForgot):
 		if j.Memory.Get().Quarantines == quarantines { // else it has been dealt with
@@ -90,7 +145,46 @@ func (j *Jobs) validate(ctx context.Context, id, claim int64) error {
 	case err == nil:
 		j.Log.Info("read", "invoice", id, "state", state, "numero", facts.NumeroFacture, "warnings", len(found))
 	}
+	next.invoice = kept
 	return err
+}
+
+const (
+	// promptly is how long a job may have run that goes on to send what it has read: it has to do so within its own time (Settings.Timeout).
+	promptly = 5 * time.Second
+	// placeWait is how long reading waits for a place to send from: where deposits flow, one is free sooner, and reading keeps their pace. Where they do not, it goes
+	// on without, and does not wait again for crowdedFor.
+	placeWait  = 100 * time.Millisecond
+	crowdedFor = time.Second
+)
+
+// placeToSend takes a place among the deposits of this process for a job that may send what it reads, or nil.
+func (j *Jobs) placeToSend(ctx context.Context, began time.Time) (leave func()) {
+	if j.MayDeposit == nil || !j.MayDeposit() || time.Since(began) > promptly {
+		return nil
+	}
+	if leave, ok := j.Depositors.try(); ok {
+		return leave
+	}
+	if time.Now().UnixNano() < j.crowded.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, placeWait)
+	defer cancel()
+	leave, err := j.Depositors.take(ctx)
+	if err != nil {
+		j.crowded.Store(time.Now().Add(crowdedFor).UnixNano())
+		return nil
+	}
+	return leave
+}
+
+// keepFor is for how long a job keeps what it has read, to send it, or 0 where it cannot: the dispatcher gives it out in its turn.
+func (j *Jobs) keepFor(acct *Account, next *onward) time.Duration {
+	if next.place == nil || j.draining.Load() || !acct.Gate.Open() || j.Weather.Open(acct) {
+		return 0
+	}
+	return j.Settings.lease()
 }
 
 // errorsFirst sorts findings; "error" is before "warning".
@@ -137,6 +231,9 @@ func (j *Jobs) readFetched(ctx context.Context, acct *Account, inv store.Invoice
 
 // sameNumber says what is wrong when the invoice replaces another one under its number, which the portal keeps for the refused one (docs/chorus-pro.md §10).
 func (j *Jobs) sameNumber(ctx context.Context, inv store.Invoice, facts store.Facts) ([]rules.Finding, error) {
+	if !inv.Replaces {
+		return nil, nil
+	}
 	numero, siren, annee, err := j.Store.Replaced(ctx, inv.ID)
 	if err != nil || numero == "" || numero != facts.NumeroFacture || annee != facts.DateFacture.Year() || !strings.HasPrefix(facts.FournisseurSIRET, siren) {
 		return nil, err

@@ -14,17 +14,18 @@ CREATE TABLE chorus.attempts (
     send_deadline     timestamptz NOT NULL,
     finished_at       timestamptz,
     outcome           text CHECK (outcome IN ('NOT_SENT', 'NOT_LANDED', 'ACCEPTED', 'REFUSED', 'DUPLICATE', 'AMBIGUOUS', 'OWNER_LOST')),
-    numero_flux_depot text UNIQUE,
+    numero_flux_depot text,
     evidence          jsonb NOT NULL DEFAULT '{}',
     UNIQUE (invoice_id, n)
 );
+CREATE UNIQUE INDEX attempts_numero_flux_depot_key ON chorus.attempts (numero_flux_depot) WHERE numero_flux_depot IS NOT NULL;
 CREATE INDEX attempts_open ON chorus.attempts (send_deadline) WHERE outcome IS NULL;
 -- For the question whether a deposit that was committed to later has been answered.
 CREATE INDEX attempts_claimed ON chorus.attempts (claimed_at);
 
 CREATE TABLE chorus.events (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    seq         bigint UNIQUE,
+    seq         bigint, -- given after the commit
     invoice_id  bigint,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     actor       text NOT NULL,
@@ -34,6 +35,7 @@ CREATE TABLE chorus.events (
     reason_code text,
     detail      jsonb NOT NULL DEFAULT '{}'
 );
+CREATE UNIQUE INDEX events_seq_key ON chorus.events (seq) WHERE seq IS NOT NULL;
 CREATE INDEX events_invoice ON chorus.events (invoice_id, id);
 CREATE INDEX events_unsequenced ON chorus.events (id) WHERE seq IS NULL;
 CREATE INDEX events_sending ON chorus.events (id) WHERE to_state = 'sending'; -- what chorus.unknown_to_rows walks
@@ -237,7 +239,11 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN ((NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.cancel_requested_at)
+        IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.cancel_requested_at))
+    EXECUTE FUNCTION chorus.invoices_history();
 
 -- Beside the history of each change: a status that is not known, a move that goes back (from a final status, or to an earlier stage, and not a usual
 -- one), and a reason that came after its status. They say so; they decide nothing.

@@ -78,11 +78,11 @@ CREATE TABLE chorus.attempts (
     CONSTRAINT attempts_n_check CHECK ((n > 0)),
     CONSTRAINT attempts_nom_fichier_check CHECK ((nom_fichier ~ '^[A-Za-z0-9_.-]{1,50}$'::text)),
     CONSTRAINT attempts_nom_fichier_key UNIQUE (nom_fichier),
-    CONSTRAINT attempts_numero_flux_depot_key UNIQUE (numero_flux_depot),
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['NOT_SENT'::text, 'NOT_LANDED'::text, 'ACCEPTED'::text, 'REFUSED'::text, 'DUPLICATE'::text, 'AMBIGUOUS'::text, 'OWNER_LOST'::text]))),
     CONSTRAINT attempts_pkey PRIMARY KEY (id)
 );
 CREATE INDEX attempts_claimed ON chorus.attempts USING btree (claimed_at);
+CREATE UNIQUE INDEX attempts_numero_flux_depot_key ON chorus.attempts USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX attempts_open ON chorus.attempts USING btree (send_deadline) WHERE (outcome IS NULL);
 CREATE TRIGGER attempts_after_insert AFTER INSERT ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_after_insert();
 CREATE TRIGGER attempts_before_update BEFORE UPDATE ON chorus.attempts FOR EACH ROW EXECUTE FUNCTION chorus.attempts_before_update();
@@ -254,12 +254,12 @@ CREATE TABLE chorus.events (
     attempt_sha256 bytea,
     attempt_looks integer,
     invoice_sha256 bytea,
-    CONSTRAINT events_pkey PRIMARY KEY (id),
-    CONSTRAINT events_seq_key UNIQUE (seq)
+    CONSTRAINT events_pkey PRIMARY KEY (id)
 );
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
+CREATE UNIQUE INDEX events_seq_key ON chorus.events USING btree (seq) WHERE (seq IS NOT NULL);
 CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
 CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
 CREATE TRIGGER events_before_insert BEFORE INSERT ON chorus.events FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION chorus.events_before_insert();
@@ -477,41 +477,41 @@ CREATE TABLE chorus.invoices (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT invoices_external_ref_check CHECK (((external_ref <> ''::text) AND (length(external_ref) <= 200))),
     CONSTRAINT invoices_external_ref_key UNIQUE (account, external_ref),
-    CONSTRAINT invoices_identifiant_facture_cpp_key UNIQUE (identifiant_facture_cpp),
-    CONSTRAINT invoices_numero_flux_depot_key UNIQUE (numero_flux_depot),
     CONSTRAINT invoices_pkey PRIMARY KEY (id),
     CONSTRAINT invoices_replaces_fkey FOREIGN KEY (replaces) REFERENCES chorus.invoices(id),
     CONSTRAINT invoices_state_fkey FOREIGN KEY (state) REFERENCES chorus.states(name)
-) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000);
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, toast_tuple_target=1024);
 CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices USING btree ("left"(fournisseur_siret, 9), numero_facture, EXTRACT(year FROM date_facture)) WHERE ((numero_facture IS NOT NULL) AND (state <> ALL (ARRAY['received'::text, 'invalid'::text, 'rejected'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_cancel ON chorus.invoices USING btree (id) WHERE ((state = 'ready'::text) AND (cancel_requested_at IS NOT NULL));
 CREATE INDEX invoices_changed ON chorus.invoices USING btree (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE (identifiant_facture_cpp IS NOT NULL);
-CREATE INDEX invoices_claimed ON chorus.invoices USING btree (state, claimed_until) WHERE (claimed_until IS NOT NULL);
+CREATE INDEX invoices_claimed ON chorus.invoices USING btree (id, state) WHERE (claim IS NOT NULL);
 CREATE INDEX invoices_deposit_day ON chorus.invoices USING btree (account, fournisseur_siret, (((COALESCE(date_depot, deposited_at) AT TIME ZONE 'Europe/Paris'::text))::date)) WHERE (deposited_at IS NOT NULL);
 CREATE INDEX invoices_deposited ON chorus.invoices USING btree (account, due_at) WHERE (state = 'deposited'::text);
 CREATE INDEX invoices_deposited_at ON chorus.invoices USING btree (account, deposited_at) WHERE (deposited_at IS NOT NULL);
+CREATE UNIQUE INDEX invoices_identifiant_facture_cpp_key ON chorus.invoices USING btree (identifiant_facture_cpp) WHERE (identifiant_facture_cpp IS NOT NULL);
 CREATE INDEX invoices_in_doubt ON chorus.invoices USING btree (account, due_at) WHERE (state = 'in_doubt'::text);
 CREATE INDEX invoices_money_open ON chorus.invoices USING btree (account, destinataire_siret) INCLUDE (devise, montant_ttc, type_facture, available_on, suspended_on, completed_on) WHERE (state = ANY (ARRAY['deposited'::text, 'integrated'::text]));
 CREATE INDEX invoices_money_settled ON chorus.invoices USING btree ((((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date)) INCLUDE (account, destinataire_siret, devise, montant_ttc, type_facture, statut_courant, statut_courant_date, reason_code, available_on, suspended_on, completed_on) WHERE (state = 'settled'::text);
-CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture);
+CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture) WHERE (numero_facture IS NOT NULL);
+CREATE UNIQUE INDEX invoices_numero_flux_depot_key ON chorus.invoices USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
 CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
 CREATE INDEX invoices_reason ON chorus.invoices USING btree (account, reason_due_at) WHERE (reason_due_at IS NOT NULL);
 CREATE INDEX invoices_received ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'received'::text);
 CREATE INDEX invoices_recipient ON chorus.invoices USING btree (destinataire_siret) WHERE (state = 'integrated'::text);
 CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replaces) WHERE ((replaces IS NOT NULL) AND (state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((state = 'rejected'::text) AND (identifiant_facture_cpp IS NULL))));
-CREATE INDEX invoices_sending ON chorus.invoices USING btree (id) WHERE (state = 'sending'::text);
 CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
 CREATE INDEX invoices_supplier ON chorus.invoices USING btree (id) WHERE ((state = 'integrated'::text) AND (statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])));
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
-CREATE TRIGGER invoices_before_update BEFORE UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+CREATE TRIGGER invoices_before_update BEFORE UPDATE OF id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, version, created_at, updated_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
 CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.attempt_no > old.attempt_no) AND (NOT (((new.attempt_no = (old.attempt_no + 1)) AND (new.state = 'sending'::text) AND (old.state = ANY (ARRAY['ready'::text, 'sending'::text]))) OR ((new.state = 'in_doubt'::text) AND (old.state = 'ready'::text)))))) EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
 CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
 CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
 CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
 CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS DISTINCT FROM old.statut_courant)) EXECUTE FUNCTION chorus.invoices_clock();
-CREATE TRIGGER invoices_history AFTER INSERT OR UPDATE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.cancel_requested_at IS DISTINCT FROM old.cancel_requested_at))) EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
 CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
 CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
@@ -521,6 +521,7 @@ CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH
 CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_sent_before();
 CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
 CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
+CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN ((new.document IS DISTINCT FROM old.document)) EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
 CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
 CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
@@ -2563,7 +2564,6 @@ CREATE OR REPLACE FUNCTION chorus.invoices_before_update()
 AS $function$
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
-        OR NEW.document IS DISTINCT FROM OLD.document
         OR NEW.fields IS DISTINCT FROM OLD.fields
         OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
         OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
@@ -2597,9 +2597,11 @@ BEGIN
         IF NOT EXISTS (SELECT FROM chorus.transitions t WHERE t.from_state = OLD.state AND t.to_state = NEW.state) THEN
             RAISE EXCEPTION 'invoice %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'CH002', COLUMN = 'state';
         END IF;
-        -- A step that was claimed for the old state is over.
-        NEW.claim := NULL;
-        NEW.claimed_until := NULL;
+        -- A step that was claimed for the old state is over, but for the job that has read the document and goes on to send it: it says until when.
+        IF (OLD.state = 'received' AND NEW.state = 'ready' AND NEW.claim = OLD.claim AND NEW.claimed_until > OLD.claimed_until) IS NOT TRUE THEN
+            NEW.claim := NULL;
+            NEW.claimed_until := NULL;
+        END IF;
         NEW.looks := 0;
         IF NEW.state = 'in_doubt' THEN
             NEW.in_doubt_since := clock_timestamp();

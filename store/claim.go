@@ -79,7 +79,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		WITH busy AS (
 		    SELECT account, count(*) AS n
 		    FROM chorus.invoices
-		    WHERE `+rule.where+` AND claimed_until > clock_timestamp()
+		    WHERE `+rule.where+` AND claim IS NOT NULL AND claimed_until > (SELECT clock_timestamp())
 		    GROUP BY account
 		), free AS (
 		    SELECT CASE WHEN 2 * coalesce(sum(n), 0) > $1 THEN 0 ELSE $1 - coalesce(sum(n), 0) END AS n
@@ -99,7 +99,7 @@ func (s *Store) Due(ctx context.Context, tx pgx.Tx, step Step, limit int, turns 
 		            FROM chorus.invoices
 		            WHERE `+rule.where+`
 		              AND account = a.name
-		              AND `+rule.at+` <= clock_timestamp()
+		              AND `+rule.at+` <= (SELECT clock_timestamp())
 		              AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
 		              AND `+rule.first+`
 		            ORDER BY `+rule.order+`
@@ -149,7 +149,7 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 			UPDATE chorus.`+table+`
 			SET claim = NULL, claimed_until = NULL
 			WHERE ctid = ANY (ARRAY(
-			    SELECT ctid FROM chorus.`+table+` WHERE claimed_until = 'infinity' AND `+lost+` FOR NO KEY UPDATE SKIP LOCKED
+			    SELECT ctid FROM chorus.`+table+` WHERE claim IS NOT NULL AND claimed_until = 'infinity' AND `+lost+` FOR NO KEY UPDATE SKIP LOCKED
 			))`, notTaken)
 		if err != nil {
 			return n, err

@@ -42,7 +42,10 @@ type Invoice struct {
 	DocumentBytes         int
 	HasFields             bool      // the document is a PDF without XML
 	Deaths                int       // jobs that neither ended nor gave the row back while it was received
+	Replaces              bool      // another invoice, under a new number
 	Leaves                time.Time // by the database's clock, when it is sent at the earliest: now, or not_before
+
+	document []byte // a small one comes with the row that is read or sent
 }
 
 // Siren is the first nine digits of the supplier's SIRET: the part that makes an invoice number unique.
@@ -81,7 +84,10 @@ const invoiceColumns = `
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - greatest(i.deposited_at, (SELECT stepped_at FROM chorus.installation WHERE i.deposited_at IS NOT NULL))), 0)::float8,
 	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
-	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL, greatest(clock_timestamp(), i.not_before)`
+	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL, i.replaces IS NOT NULL, greatest(clock_timestamp(), i.not_before)`
+
+// SmallDocument is the size up to which a document comes with its row, so that it is not asked for once more: a process may have one for each job in memory.
+const SmallDocument = 256 << 10
 
 func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	var (
@@ -98,7 +104,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
 		&deposited, &doubt, &since,
-		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields, &i.Leaves,
+		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields, &i.Replaces, &i.Leaves,
 	}, more...)...)
 	if err != nil {
 		return i, err
@@ -126,27 +132,40 @@ func (s *Store) Take(ctx context.Context, id, claim int64, state State, lease ti
 	return s.take(ctx, id, claim, lease, `i.state = $4`, state)
 }
 
+// TakeWhole is Take for a step that needs the document: a small one comes with the row.
+func (s *Store) TakeWhole(ctx context.Context, id, claim int64, state State, lease time.Duration) (Invoice, error) {
+	return s.takeWith(ctx, id, claim, lease, `CASE WHEN i.document_bytes <= $5 THEN i.document END`, `i.state = $4`, state, SmallDocument)
+}
+
 func (s *Store) take(ctx context.Context, id, claim int64, lease time.Duration, still string, args ...any) (Invoice, error) {
+	return s.takeWith(ctx, id, claim, lease, `NULL::bytea`, still, args...)
+}
+
+func (s *Store) takeWith(ctx context.Context, id, claim int64, lease time.Duration, document, still string, args ...any) (Invoice, error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.invoices i
 		SET claimed_until = clock_timestamp() + $3::interval
 		WHERE i.id = $1 AND i.claim = $2 AND `+still+`
-		RETURNING `+invoiceColumns, append([]any{id, claim, lease}, args...)...)
+		RETURNING `+invoiceColumns+`, `+document, append([]any{id, claim, lease}, args...)...)
 	if err != nil {
 		return Invoice{}, err
 	}
-	i, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row) })
+	var doc []byte
+	i, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row, &doc) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return i, ErrGone
 	}
+	i.document = doc
 	return i, err
 }
 
 // Document returns the bytes that the application inserted, checked against the hash that the insert computed.
 func (s *Store) Document(ctx context.Context, i Invoice) ([]byte, error) {
-	var doc []byte
-	if err := s.pool.QueryRow(ctx, `SELECT document FROM chorus.invoices WHERE id = $1`, i.ID).Scan(&doc); err != nil {
-		return nil, err
+	doc := i.document
+	if doc == nil {
+		if err := s.pool.QueryRow(ctx, `SELECT document FROM chorus.invoices WHERE id = $1`, i.ID).Scan(&doc); err != nil {
+			return nil, err
+		}
 	}
 	if sha256.Sum256(doc) != i.Sha256 {
 		return nil, errors.New("the document is not the one that was inserted: its SHA-256 differs")

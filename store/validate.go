@@ -52,17 +52,47 @@ func (f Facts) args(id int64) []any {
 // same supplier and year, the row becomes invalid instead, with the reason. It returns a *Forgot when the row has attempts: the table of invoices was taken back
 // alone.
 func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error) {
+	state, _, err := s.ValidatedAndKept(ctx, i, f, 0)
+	return state, err
+}
+
+// nothingWaits tells that what has just been read may be sent at once, past the dispatcher: no other row is ready and due that nobody has, whose turn it would be, and
+// nothing holds the account's deposits back or lets only some of them through. Where many are ready, it is not looked further. T1 asks all of it again that counts.
+const nothingWaits = `
+	coalesce(i.not_before <= clock_timestamp(), true)
+	AND (SELECT count(*) < 64 AND coalesce(bool_and(r.claim IS NOT NULL OR r.due_at > clock_timestamp()), true)
+	     FROM (SELECT claim, due_at FROM chorus.invoices WHERE state = 'ready' ORDER BY account, priority DESC, id LIMIT 64) r)
+	AND EXISTS (
+	    SELECT
+	    FROM chorus.accounts acc
+	    WHERE acc.name = i.account AND acc.paused_at IS NULL AND acc.compare_since IS NULL AND chorus.reachable(acc.name)
+	      AND NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (acc.behind) AND (b.state <> 'closed' OR b.ramp IS NOT NULL)))`
+
+// ValidatedAndKept is Validated for a job that may go on to send the invoice: it keeps its claim for lease where nothing waits, and is given the row that it then
+// has, or nil. A crash afterwards leaves a ready row whose lease runs out, as before any other T1.
+func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease time.Duration) (State, *Invoice, error) {
 	state := Ready
+	var kept *Invoice
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
 			return err
 		}
-		var suspect, shown, abandoned bool
-		err := tx.QueryRow(ctx, `
-			UPDATE chorus.invoices
-			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before), `+factsSQL+`
+		var suspect, keeps, shown, abandoned bool
+		rows, err := tx.Query(ctx, `
+			UPDATE chorus.invoices i
+			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before),
+			    claimed_until = CASE WHEN $20::interval > interval '0' AND `+nothingWaits+` THEN clock_timestamp() + $20::interval END, `+factsSQL+`
 			WHERE id = $1 AND state = 'received' AND claim = $19
-			RETURNING lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation)`, append(f.args(i.ID), i.Claim)...).Scan(&suspect)
+			RETURNING `+invoiceColumns+`, lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation), claim IS NOT NULL`,
+			append(f.args(i.ID), i.Claim, lease)...)
+		if err != nil {
+			return err
+		}
+		row, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row, &suspect, &keeps) })
+		if err == nil && keeps && !suspect {
+			row.document = i.document
+			kept = &row
+		}
 		if err == nil && suspect {
 			err = tx.QueryRow(ctx, `
 				SELECT chorus.shown($1, $2, $3), EXISTS (
@@ -88,15 +118,16 @@ func (s *Store) Validated(ctx context.Context, i Invoice, f Facts) (State, error
 	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {
-		return s.Invalid(ctx, i, f, ReasonDuplicateNumber, s.twin(ctx, i, f))
+		state, err := s.Invalid(ctx, i, f, ReasonDuplicateNumber, s.twin(ctx, i, f))
+		return state, nil, err
 	}
 	if errors.As(err, &pgErr) && pgErr.Code == noProof {
-		return "", &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is yet to be read was sent, by its own attempts"}
+		return "", nil, &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is yet to be read was sent, by its own attempts"}
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return state, nil
+	return state, kept, nil
 }
 
 // Invalid says that the document cannot be sent, and why; what could be read of it, and what the rules found, is kept.

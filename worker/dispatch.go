@@ -72,13 +72,14 @@ func (w *Worker) dispatchStep(ctx context.Context, step store.Step) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		params := make([]river.InsertManyParams, len(ids))
-		for k, id := range ids {
-			params[k] = jobs.Insert(step, id)
-		}
-		claims, err := w.insert(ctx, tx, params)
+		params, of := jobs.InsertAll(step, ids)
+		given, err := w.insert(ctx, tx, params)
 		if err != nil {
 			return err
+		}
+		claims := make([]int64, len(ids))
+		for k := range ids {
+			claims[k] = given[of[k]]
 		}
 		full = len(ids) == w.out(step)
 		return w.store.SetClaims(ctx, tx, ids, claims)

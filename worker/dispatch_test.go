@@ -35,3 +35,14 @@ func TestJobsAreDueByTheDatabasesClock(t *testing.T) {
 	h.start()
 	h.await(h.insert(invoicetest.Invoice{Numero: "ON-TIME"}.UBL()), store.Settled)
 }
+
+// What is inserted while nothing waits is read and sent by one job.
+func TestOneJobReadsAndSends(t *testing.T) {
+	h := newHouse(t, nil)
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "WARM"}.UBL()), store.Deposited, store.Integrated) // the worker is open
+	h.await(h.insert(invoicetest.Invoice{Numero: "ONE"}.UBL()), store.Deposited, store.Integrated)
+	if n := h.count(`SELECT count(*) FROM river.river_job j JOIN chorus.invoices i ON i.numero_facture = 'ONE' AND (j.args -> 'ids' @> to_jsonb(i.id) OR j.args -> 'id' = to_jsonb(i.id)) WHERE j.kind IN ('validate', 'submit')`); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}

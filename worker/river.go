@@ -24,10 +24,13 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 	cfg := w.cfg
 	workers := river.NewWorkers()
 	w.jobs.Register(workers)
-	queues := map[string]river.QueueConfig{ // reading and following up get a quarter each; deposits the rest
-		jobs.QueueValidate: {MaxWorkers: max(1, cfg.Workers/8)},
+	// Reading and following up get a quarter each; deposits the rest. A job that reads may go on to deposit, on a place of those.
+	readers, depositors := max(1, cfg.Workers/8), max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)
+	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(readers), jobs.NewPlaces(depositors)
+	queues := map[string]river.QueueConfig{
+		jobs.QueueValidate: {MaxWorkers: readers + depositors},
 		jobs.QueueFollow:   {MaxWorkers: max(1, cfg.Workers/4)},
-		jobs.QueueSubmit:   {MaxWorkers: max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)},
+		jobs.QueueSubmit:   {MaxWorkers: depositors},
 		jobs.QueueWebhook:  {MaxWorkers: jobs.MostWebhooks},
 	}
 	w.work = newWork(queues, cfg.Settings.Timeout()+cfg.Round)

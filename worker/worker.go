@@ -155,9 +155,10 @@ func New(cfg Config) (*Worker, error) {
 			default:
 			}
 		},
-		Remind:  w.recall,
-		Metrics: jobs.NewMetrics(cfg.Registry),
-		Hard:    hard,
+		Remind:     w.recall,
+		Metrics:    jobs.NewMetrics(cfg.Registry),
+		Hard:       hard,
+		MayDeposit: func() bool { return w.opened.Load() && w.unfit.Load() == nil },
 	}
 	if err := w.SetAccounts(cfg.Accounts); err != nil {
 		return nil, err
