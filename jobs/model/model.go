@@ -10,6 +10,8 @@ type Variant struct {
 	Failover bool // there is a standby that lags behind, and once it takes over; quarantine follows
 	Cancel   bool // the application may cancel what is ready
 	Operator bool // a person wants what is parked sent again, at any moment
+	Blind    bool // the portal's search may show nothing for a while, in answers that add up
+	Steps    bool // the database's clock may be set forward
 
 	Rewind    Rewind  // the database goes back to a copy of itself
 	Witnesses Witness // who notices it
@@ -32,6 +34,8 @@ type Variant struct {
 	LostIsNew         bool // what a rewind lost is taken for new when it is inserted again (R5)
 	LostOldAge        bool // its age counts from the copy, not from the quarantine (R6)
 	StrangerIsIgnored bool // what the portal holds and no row stands for stops no insert (R7)
+	BlindBelieved     bool // a search that finds nothing is believed without one for what was shown before (B1)
+	StepBelieved      bool // ages are believed without holding the clock against another one (C1)
 
 	Watch []string // the invariants to check; nil = all
 }
@@ -118,6 +122,8 @@ type state struct {
 	person  bool // there is an operator, so that what is parked is not over
 	holds   uint8
 	bad     bool // the portal finds fault with the document itself
+	blind   bool // its search shows nothing
+	stepped bool // the database's clock was set, and nobody has read an age since
 	w       [2]worker
 	req     [3]request
 }
@@ -231,6 +237,16 @@ func (v *Variant) steps(s state, emit func(step, state)) {
 		n := s
 		n.move(Cancelled)
 		emit(step{text: "the application cancels"}, n)
+	}
+	if v.Blind {
+		n := s
+		n.blind = !s.blind
+		emit(step{text: map[bool]string{true: "the search shows nothing any more", false: "the search shows everything again"}[n.blind]}, n)
+	}
+	if v.Steps && (s.row == Sending || s.row == InDoubt) {
+		n := s
+		n.stepped, n.age = true, uint8(v.TSend+v.D+v.V) //nolint:gosec // a handful of ticks
+		emit(step{text: "the database's clock is set forward"}, n)
 	}
 	if v.Failover && !s.failed {
 		emit(step{text: "the standby catches up"}, s.catchUp())
@@ -400,14 +416,20 @@ func (v *Variant) resolverSteps(s state, emit func(step, state)) {
 	}
 }
 
-// searches are the answers that one search may give: what landed V ticks ago is shown; what landed later may be, or not.
+// searches are the answers that one search may give: what landed V ticks ago is shown; what landed later may be, or not. A search that is blind shows neither this
+// invoice nor its neighbours, which are asked for next. Ages are read first, and held against a clock that nobody can set.
 func (v *Variant) searches(s state, emit func(step, state)) {
+	if s.stepped && !v.StepBelieved {
+		s.stepped, s.age = false, 0
+		emit(step{text: "the resolver notices that the clock was set: ages count anew"}, s)
+		return
+	}
 	for shown := range 8 {
 		found, last, possible := 0, uint8(0), true
 		for k := range s.req {
 			is, sure := s.req[k].verdict == accepted, int(s.req[k].age) >= v.V
 			show := shown>>k&1 == 1
-			possible = possible && (!show || is) && (show || !is || !sure)
+			possible = possible && (!show || is && !s.blind) && (show || !is || !sure || s.blind)
 			if show {
 				found, last = found+1, uint8(k+1)
 			}
@@ -420,6 +442,8 @@ func (v *Variant) searches(s state, emit func(step, state)) {
 			n.holds = holdsSeveral
 		case found == 1:
 			n.holds = last
+		case s.blind && !v.BlindBelieved:
+			continue // nor does it show what it has shown before
 		case s.age >= v.horizon() || v.NoHorizon:
 			n.holds = holdsAbsent
 		default:
