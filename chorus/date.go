@@ -41,14 +41,15 @@ var dateLayouts = []string{
 	"2006-01-02",
 }
 
-// parseDate reads a moment; one without a zone is Paris time.
+// parseDate reads a moment, and says it in Paris time, whatever its zone: the day of an invoice, told as 2025-12-31T23:00:00Z, is the first of January. One without a
+// zone is Paris time.
 func parseDate(raw string) Date {
 	d := Date{Raw: raw}
 	for _, layout := range dateLayouts {
 		if t, err := time.ParseInLocation(layout, raw, paris); err == nil {
 			// Beyond these years a moment is a mistake, and neither JSON nor every database can hold it.
 			if y := t.Year(); y >= 1900 && y <= 2200 {
-				d.Time = t
+				d.Time = t.In(paris)
 			}
 			break
 		}

@@ -1,0 +1,73 @@
+package worker_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
+)
+
+// told puts another portal between the workers and the simulator, which says the answers of its searches in other words.
+func (h *house) told(search func(asked, said []byte) []byte) func(*worker.Config) {
+	h.t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, h.sim.APIURL()+r.URL.Path, bytes.NewReader(asked))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		out.Header = r.Header.Clone()
+		out.Close = true
+		resp, err := http.DefaultTransport.RoundTrip(out)
+		if err != nil {
+			panic(http.ErrAbortHandler) // as the simulator did: without an answer
+		}
+		defer func() { _ = resp.Body.Close() }()
+		said, err := io.ReadAll(resp.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		status := resp.StatusCode
+		if strings.HasSuffix(r.URL.Path, "/rechercher/fournisseur") {
+			if other := search(asked, said); other != nil {
+				said, status = other, http.StatusOK
+			}
+		}
+		for key, values := range resp.Header {
+			w.Header()[key] = values
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(said)))
+		w.WriteHeader(status)
+		_, _ = w.Write(said)
+	}))
+	h.t.Cleanup(s.Close)
+	return func(c *worker.Config) { c.Accounts[0].Chorus.APIURL = s.URL }
+}
+
+// A day that the portal says as a moment, in UTC, is the day that it is in Paris: an invoice of the first of January is found, and not sent twice.
+func TestADayThatIsToldInUTC(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "NEW-YEAR"})
+	h.start(h.told(func(_, said []byte) []byte {
+		return bytes.ReplaceAll(said, []byte(`"dateFacture":"2026-01-01"`), []byte(`"dateFacture":"2025-12-31T23:00:00.000+0000"`))
+	}))
+	id := h.insert(invoicetest.Invoice{Numero: "NEW-YEAR", Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}.UBL())
+	got := h.await(id, store.Deposited, store.Integrated, store.Settled, store.Parked)
+	if n := len(h.sim.Deposits("NEW-YEAR")); n != 1 || got.State == store.Parked {
+		t.Errorf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+	}
+}
+
