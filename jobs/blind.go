@@ -50,7 +50,7 @@ type shownIn struct {
 }
 
 func (l shownIn) shows(k store.Sight) bool {
-	return slices.ContainsFunc(l.numbers[k.NumeroFacture], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
+	return slices.ContainsFunc(l.numbers[folded(k.NumeroFacture)], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
 }
 
 // sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time.

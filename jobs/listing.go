@@ -23,7 +23,7 @@ type listing struct {
 	done     chan struct{} // closed when what follows is known
 	complete bool
 	pages    int
-	numbers  map[string][]chorus.Facture // only what makes the key
+	numbers  map[string][]chorus.Facture // by their folded numbers; only what makes the key
 	err      error
 
 	asking sync.Mutex
@@ -81,7 +81,8 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 			return true, &store.Lag{Day: day, Now: l.now}
 		}
 		for _, f := range p.Factures {
-			l.numbers[f.NumeroFacture] = append(l.numbers[f.NumeroFacture],
+			key := folded(f.NumeroFacture)
+			l.numbers[key] = append(l.numbers[key],
 				chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
 		}
 		return false, nil
@@ -121,8 +122,8 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
-	for _, f := range l.numbers[inv.NumeroFacture] {
-		if sameKey(inv, f) {
+	for _, f := range l.numbers[folded(inv.NumeroFacture)] {
+		if sameKey(inv, f) || likeKey(inv, f) {
 			return j.lookUp(ctx, acct, inv, *last)
 		}
 	}

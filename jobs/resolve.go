@@ -144,8 +144,12 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	}
 	f.complete = listing.Complete
 	var match chorus.Facture
+	is := sameKey
+	if !slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool { return sameKey(inv, f) }) {
+		is = likeKey
+	}
 	for _, candidate := range listing.Factures {
-		if sameKey(inv, candidate) {
+		if is(inv, candidate) {
 			f.matches++
 			match = candidate
 			if candidate.NumeroFluxDepot != "" && len(lookup.Fluxes) < mostFluxes {
@@ -180,6 +184,24 @@ func sameKey(inv store.Invoice, f chorus.Facture) bool {
 	return len(f.CodeFournisseur) < 9 || f.CodeFournisseur[:9] == inv.Siren()
 }
 
+// likeKey tells whether the portal's invoice may have our business key in other letters: in capitals, with other blanks, without the zeros at the head of its number; or of
+// a supplier that it names by something else than a SIRET. Nobody knows what the portal makes of a number. Such a one is no absence: a person looks at it.
+func likeKey(inv store.Invoice, f chorus.Facture) bool {
+	if folded(f.NumeroFacture) != folded(inv.NumeroFacture) {
+		return false
+	}
+	f.NumeroFacture, f.CodeFournisseur = inv.NumeroFacture, strings.ReplaceAll(f.CodeFournisseur, " ", "")
+	if strings.Trim(f.CodeFournisseur, "0123456789") != "" {
+		f.CodeFournisseur = ""
+	}
+	return sameKey(inv, f)
+}
+
+// folded is a number without what its writing adds.
+func folded(number string) string {
+	return strings.TrimLeft(strings.ToUpper(strings.Join(strings.Fields(number), "")), "0")
+}
+
 // agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient, all of them said and equal.
 func agrees(inv store.Invoice, f chorus.Facture) bool { return unlike(inv, f) == "" }
 
@@ -190,6 +212,9 @@ func unlike(inv store.Invoice, f chorus.Facture) string {
 		if ours != theirs || ours == "" {
 			all = append(all, column+" "+said(ours)+" ≠ "+said(theirs))
 		}
+	}
+	if f.NumeroFacture != inv.NumeroFacture { // likeKey
+		compare("numero_facture", inv.NumeroFacture, f.NumeroFacture)
 	}
 	compare("date_facture", isoDay(inv.DateFacture), isoDay(f.DateFacture.Time))
 	ours, theirs := "", ""

@@ -71,3 +71,28 @@ func TestADayThatIsToldInUTC(t *testing.T) {
 	}
 }
 
+// What the portal may make of a number: capitals, other blanks, no zeros at its head. What it shows under such a number, of the same supplier and year, is no absence: a
+// person looks at it.
+func TestANumberThatIsToldOtherwise(t *testing.T) {
+	t.Parallel()
+	for numero, said := range map[string]string{
+		"fac-2026-7": `"FAC-2026-7"`,
+		"F  2026-7":  `"F 2026-7"`,
+		"0042":       `42`,
+	} {
+		t.Run(numero, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+			h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: numero})
+			h.start(h.told(func(_, text []byte) []byte {
+				return bytes.ReplaceAll(text, []byte(`"numeroFacture":"`+numero+`"`), []byte(`"numeroFacture":`+said))
+			}))
+			id := h.insert(invoicetest.Invoice{Numero: numero}.UBL())
+			got := h.await(id, store.Deposited, store.Integrated, store.Settled, store.Parked)
+			if n := len(h.sim.Deposits(numero)); n != 1 || got.State != store.Parked || *got.ReasonCode != store.ParkMismatch {
+				t.Errorf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+			}
+		})
+	}
+}
+
