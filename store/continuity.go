@@ -202,8 +202,8 @@ func (s *Store) WaitingStructures(ctx context.Context, account string) ([]Waitin
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT coalesce((
 		    SELECT id_structure_cpp FROM chorus.structures
-		    WHERE account = $1 AND identifiant = w.siret
-		    ORDER BY id_structure_cpp
+		    WHERE account = $1 AND identifiant = w.siret AND listed
+		    ORDER BY id_structure_cpp DESC
 		    LIMIT 1), 0), siret
 		FROM (SELECT DISTINCT fournisseur_siret AS siret FROM chorus.invoices WHERE account = $1 AND state = 'ready') w`, account)
 	if err != nil {

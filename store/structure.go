@@ -258,10 +258,11 @@ func (s *Store) Degraded(ctx context.Context) (map[string]int, error) {
 	return degraded, err
 }
 
-// StructureOf returns the portal's number of the supplier structure with this SIRET, or 0 when the account does not see it.
+// StructureOf returns the portal's number of the supplier structure with this SIRET, or 0 when the account does not see it: it never did, or the portal's last list has it
+// no more.
 func (s *Store) StructureOf(ctx context.Context, account, siret string) (int64, error) {
 	var id int64
-	err := s.pool.QueryRow(ctx, `SELECT id_structure_cpp FROM chorus.structures WHERE account = $1 AND identifiant = $2 LIMIT 1`, account, siret).Scan(&id)
+	err := s.pool.QueryRow(ctx, `SELECT id_structure_cpp FROM chorus.structures WHERE account = $1 AND identifiant = $2 AND listed ORDER BY id_structure_cpp DESC LIMIT 1`, account, siret).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil
 	}

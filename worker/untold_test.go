@@ -96,3 +96,30 @@ func TestANumberThatIsToldOtherwise(t *testing.T) {
 	}
 }
 
+// The account is attached to the supplier's structure no more, and the portal says nothing of that to a search. The supplier has no other invoice that could show it.
+func TestASupplierThatIsTakenAwayMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "FIRST-EVER"})
+	h.start(h.told(func(_, said []byte) []byte {
+		if bytes.Contains(said, []byte("GDP_MSG_11.005")) {
+			return []byte(`{"codeRetour":0,"libelle":"","listeFactures":[],"parametresRetour":{"pages":0,"pageCourante":1,"nbResultatsParPage":100,"total":0}}`)
+		}
+		return nil
+	}))
+	h.until("the structures are listed", `SELECT count(*) > 0 FROM chorus.structures`)
+	id := h.insert(invoicetest.Invoice{Numero: "FIRST-EVER"}.UBL())
+	h.await(id, store.InDoubt)
+	if err := h.sim.SetAccount(chorustest.DefaultAccount.Login, func(a *chorustest.Account) { a.Structures = []string{"11111111100011"} }); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE chorus.accounts SET next_at = '-infinity'`)
+	h.until("it is sent again, or was looked up after 2 H", `
+		SELECT state <> 'in_doubt' OR EXISTS (
+		    SELECT FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l WHERE invoice_id = i.id AND (l ->> 'age_ns')::float8 > 2.5 * 2e9)
+		FROM chorus.invoices i WHERE id = $1`, id)
+	if n := len(h.sim.Deposits("FIRST-EVER")); n != 1 {
+		t.Errorf("%d deposits: %s", n, h.path(id))
+	}
+}
+
