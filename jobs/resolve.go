@@ -149,7 +149,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		is = likeKey
 	}
 	for _, candidate := range listing.Factures {
-		if is(inv, candidate) {
+		if is(inv, candidate) && !takenBack(inv, candidate) {
 			f.matches++
 			match = candidate
 			if candidate.NumeroFluxDepot != "" && len(lookup.Fluxes) < mostFluxes {
@@ -182,6 +182,12 @@ func sameKey(inv store.Invoice, f chorus.Facture) bool {
 		return false
 	}
 	return len(f.CodeFournisseur) < 9 || f.CodeFournisseur[:9] == inv.Siren()
+}
+
+// takenBack tells whether the portal's invoice is one that a person typed in there and has deleted or given up since. It is not ours, which came by a flux, and keeps
+// nobody from sending it: taken for ours, it would be over without ever having been sent.
+func takenBack(inv store.Invoice, f chorus.Facture) bool {
+	return !inv.HasFields && f.NumeroFluxDepot == "" && (f.Statut == "ABANDONNEE" || f.Statut == "SUPPRIMEE")
 }
 
 // likeKey tells whether the portal's invoice may have our business key in other letters: in capitals, with other blanks, without the zeros at the head of its number; or of

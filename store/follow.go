@@ -153,6 +153,8 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		case h.State == InDoubt:
 			did.Doubts++
 			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET due_at = clock_timestamp() WHERE id = $1 AND due_at > clock_timestamp()`, h.ID)
+		case h.State == Ready && (seen.Statut == "REJETEE" || seen.Statut == "ABANDONNEE" || seen.Statut == "SUPPRIMEE"):
+			ours[h.k] = false // a stranger that is in nobody's way (chorus.shown)
 		case h.State == Ready:
 			did.Doubts++
 			err = standIn(ctx, tx, h.ID, heldAlready, false)

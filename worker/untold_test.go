@@ -123,3 +123,43 @@ func TestASupplierThatIsTakenAwayMeanwhile(t *testing.T) {
 	}
 }
 
+// A person typed it in at the portal and deleted it there, and then it is sent by us. What was deleted is not taken for ours: it would be settled, and never sent.
+func TestWhatAPersonHasDeletedIsNotOurs(t *testing.T) {
+	t.Parallel()
+	for _, statut := range []string{"SUPPRIMEE", "ABANDONNEE"} {
+		t.Run(statut, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+			h.start()
+			gone := func(numero string) {
+				t.Helper()
+				h.typeIn(numero)
+				if err := h.sim.Statut(numero, statut, ""); err != nil {
+					t.Fatal(err)
+				}
+				h.until("the feed has shown it", `SELECT EXISTS (SELECT FROM chorus.strangers WHERE numero_facture = $1 AND statut = $2)`, numero, statut)
+			}
+			// It waits for its day, and the feed shows once more that the other one is deleted.
+			gone("WAITS")
+			var later int64
+			if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.invoices (document, not_before) VALUES ($1, now() + interval '1 hour') RETURNING id`,
+				invoicetest.Invoice{Numero: "WAITS"}.UBL()).Scan(&later); err != nil {
+				t.Fatal(err)
+			}
+			h.await(later, store.Ready)
+			h.until("the feed has shown it again", `
+				SELECT state <> 'ready' OR EXISTS (SELECT FROM chorus.strangers s WHERE s.numero_facture = i.numero_facture AND s.last_seen_at > i.updated_at)
+				FROM chorus.invoices i WHERE id = $1`, later)
+			// The answer to its deposit is lost, and so is the deposit.
+			gone("LOST")
+			h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit", Numero: "LOST"})
+			lost := h.insert(invoicetest.Invoice{Numero: "LOST"}.UBL())
+			if got := h.await(lost, store.Deposited, store.Integrated, store.Settled, store.Parked); len(h.sim.Deposits("LOST")) != 1 {
+				t.Errorf("it is %s, after %d deposits: %s", got.State, len(h.sim.Deposits("LOST")), h.path(lost))
+			}
+			if got := h.await(later, store.Ready, store.Deposited, store.Integrated, store.Settled, store.Parked); got.State != store.Ready {
+				t.Errorf("it is %s, and was never sent: %s", got.State, h.path(later))
+			}
+		})
+	}
+}
