@@ -40,6 +40,8 @@ var sessionSettings = map[string]string{
 	"transform_null_equals":       "off",
 	"quote_all_identifiers":       "off", // names of the catalogue are compared as they are printed
 
+	"client_min_messages": "warning", // T1 heeds what is said at its commit (inTxForGood)
+
 	"row_security":    "on", // off turns a filter into an error
 	"jit":             "off",
 	"plan_cache_mode": "auto",
@@ -47,6 +49,9 @@ var sessionSettings = map[string]string{
 
 // triggersOff is the one setting that only a superuser may change and that must be right: with replica, none of our rules hold.
 const triggersOff = "session_replication_role"
+
+// warned is kept with a connection that was sent a warning.
+const warned = "warned"
 
 // Application is the application_name of our connections.
 const Application = "choriste"
@@ -104,6 +109,11 @@ func PoolConfig(databaseURL string, also map[string]string) (*pgxpool.Config, er
 	}
 	s := &session{wanted: wanted, second: conn.Config.Copy()}
 	conn.AfterConnect = s.settle
+	conn.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { // within whatever the connection is asked, never beside it
+		if n.SeverityUnlocalized == "WARNING" {
+			c.CustomData()[warned] = true
+		}
+	}
 	return config, nil
 }
 

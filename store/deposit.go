@@ -34,7 +34,7 @@ var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or
 // when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
 // account does not let it through or the account is still to be compared with the portal, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
-// It commits synchronously even in a session that has lost this setting, as one behind a pooler may.
+// It commits synchronously even in a session that has lost this setting, as one behind a pooler may; a commit whose wait for a standby was ended is an error.
 //
 // On any other error the commit may have happened: the caller must not send, and settles it with Finish(NotSent), which does nothing if T1 was lost.
 // A crash after it leaves a sending row that the reaper takes to in_doubt.
@@ -47,7 +47,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 	var slots int
 	var same, torn, held bool
 	var n *int
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTxForGood(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)

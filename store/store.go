@@ -64,6 +64,28 @@ func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
 	})
 }
 
+// errHalf says that a transaction is committed on this server alone: its wait for a standby was ended. A failover may forget it.
+var errHalf = errors.New("the commit may not have reached the standby")
+
+// inTxForGood is inTx for what a failover must not forget. With synchronous_standby_names a commit waits for a standby; whoever ends that wait (pg_cancel_backend,
+// statement_timeout) has PostgreSQL say COMMIT all the same, with a warning and nothing else.
+func (s *Store) inTxForGood(ctx context.Context, do func(pgx.Tx) error) error {
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE`); err != nil {
+				return err
+			}
+			err := do(tx)
+			delete(conn.Conn().PgConn().CustomData(), warned) // of other things, as a database that is old
+			return err
+		})
+		if _, half := conn.Conn().PgConn().CustomData()[warned]; err == nil && half {
+			return errHalf
+		}
+		return err
+	})
+}
+
 // alone tells whether this transaction is the only one that has the named lock; it lasts until its end.
 func alone(ctx context.Context, tx pgx.Tx, name string) (bool, error) {
 	err := tx.QueryRow(ctx, `SELECT name FROM chorus.locks WHERE name = $1 FOR UPDATE SKIP LOCKED`, name).Scan(nil)
