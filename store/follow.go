@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -352,7 +353,7 @@ type following struct {
 }
 
 // followAll takes rows to where their statuts put them, all at once; where that breaks a rule of uniqueness, one by one, and those that break it stay as they
-// are: a row that was rejected may come back when another one has its number since.
+// are: a row that was rejected may come back when another one has its number since (tooMany).
 func followAll(ctx context.Context, tx pgx.Tx, list []following) error {
 	try := func(some []following) error {
 		return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return followSome(ctx, savepoint, some) })
@@ -365,11 +366,42 @@ func followAll(ctx context.Context, tx pgx.Tx, list []following) error {
 		return err
 	}
 	for _, f := range list {
-		if err := try([]following{f}); err != nil && !isTaken(err) {
+		err := try([]following{f})
+		if isTaken(err) {
+			err = tooMany(ctx, tx, f)
+		}
+		if err != nil && !isTaken(err) && SQLState(err) != "55P03" { // that row is locked: with the next reading of this line
 			return err
 		}
 	}
 	return nil
+}
+
+// tooMany parks the row that has the number of one that was rejected and that the portal has taken in after all: it holds two. The first one stays rejected, with what
+// the portal shows of it, so that this is said once.
+func tooMany(ctx context.Context, tx pgx.Tx, f following) error {
+	if f.seen.Statut == "ABANDONNEE" || f.seen.Statut == "SUPPRIMEE" {
+		return nil
+	}
+	return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		_, err := savepoint.Exec(ctx, `
+			UPDATE chorus.invoices
+			SET identifiant_facture_cpp = coalesce(identifiant_facture_cpp, nullif($2, 0::bigint)), statut_courant = nullif($3, ''), statut_courant_date = $4
+			WHERE id = $1`, f.ID, f.seen.IdentifiantFactureCPP, f.seen.Statut, nullTime(f.seen.StatutDate))
+		if err == nil {
+			_, err = savepoint.Exec(ctx, `
+				WITH other AS (
+				    SELECT id FROM chorus.invoices
+				    WHERE id <> $1 AND numero_facture = $2 AND left(fournisseur_siret, 9) = $3 AND extract(year FROM date_facture) = $4
+				      AND state IN ('sending', 'deposited', 'integrated', 'settled')
+				    FOR NO KEY UPDATE NOWAIT
+				)
+				UPDATE chorus.invoices SET state = 'parked', reason_code = $5, reason = $6 WHERE id IN (SELECT id FROM other)`,
+				f.ID, f.NumeroFacture, f.Siren(), f.DateFacture.Year(), ParkContradiction,
+				fmt.Sprintf("Chorus Pro has taken in invoice %d, of the same number, after it was rejected: it holds both", f.ID))
+		}
+		return err
+	})
 }
 
 // follow is followAll of one row.
