@@ -68,7 +68,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	j.refusals.note(err)
 	if errors.Is(err, errNotAttached) {
 		j.Log.Warn("not sent", "invoice", id, "account", inv.Account, "error", err)
-		return j.Store.Release(ctx, inv, about(time.Minute))
+		return j.Store.Wait(ctx, inv, about(time.Minute), store.ReasonListing, err.Error())
 	}
 	if err != nil {
 		return j.notPrepared(ctx, acct, inv, err)

@@ -119,21 +119,22 @@ unread AS MATERIALIZED (
                    ORDER BY i.statut_courant_date DESC
                    LIMIT 1) i))
 ),
--- What waits though nothing is in its way.
+-- What waits though nothing is in its way: of each account by itself, since others may send. A row that a job gives back again and again is due soon, too.
 stuck AS (
     SELECT 'sent' AS what, i.account, i.created_at
     FROM mine, clock, chorus.accounts a,
          LATERAL (
              SELECT i.account, i.created_at, i.not_before
              FROM chorus.invoices i
-             WHERE i.state = 'ready' AND i.claim IS NULL AND i.account = a.name AND coalesce(i.due_at, i.created_at) <= now AND coalesce(i.not_before, now) <= now
+             WHERE i.state = 'ready' AND i.claim IS NULL AND i.account = a.name AND coalesce(i.due_at, i.created_at) <= now + interval '2 minutes' AND coalesce(i.not_before, now) <= now
              ORDER BY i.priority DESC, i.id
              LIMIT 1
          ) i
     WHERE a.name = ANY (mine.accounts)
       AND a.paused_at IS NULL
       AND greatest(i.created_at, i.not_before) < now - interval '15 minutes'
-      AND NOT EXISTS (SELECT FROM chorus.attempts WHERE claimed_at > now - interval '15 minutes')
+      AND NOT EXISTS (
+          SELECT FROM chorus.attempts t JOIN chorus.invoices o ON o.id = t.invoice_id WHERE t.claimed_at > now - interval '15 minutes' AND o.account = a.name)
       AND NOT EXISTS (SELECT FROM chorus.breakers WHERE state <> 'closed')
       AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
     UNION ALL

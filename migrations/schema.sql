@@ -1318,12 +1318,13 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
                     i_1.created_at,
                     i_1.not_before
                    FROM chorus.invoices i_1
-                  WHERE ((i_1.state = 'ready'::text) AND (i_1.claim IS NULL) AND (i_1.account = a.name) AND (COALESCE(i_1.due_at, i_1.created_at) <= clock.now) AND (COALESCE(i_1.not_before, clock.now) <= clock.now))
+                  WHERE ((i_1.state = 'ready'::text) AND (i_1.claim IS NULL) AND (i_1.account = a.name) AND (COALESCE(i_1.due_at, i_1.created_at) <= (clock.now + '00:02:00'::interval)) AND (COALESCE(i_1.not_before, clock.now) <= clock.now))
                   ORDER BY i_1.priority DESC, i_1.id
                  LIMIT 1) i
           WHERE ((a.name = ANY (mine.accounts)) AND (a.paused_at IS NULL) AND (GREATEST(i.created_at, i.not_before) < (clock.now - '00:15:00'::interval)) AND (NOT (EXISTS ( SELECT
-                   FROM chorus.attempts
-                  WHERE (attempts.claimed_at > (clock.now - '00:15:00'::interval))))) AND (NOT (EXISTS ( SELECT
+                   FROM (chorus.attempts t
+                     JOIN chorus.invoices o ON ((o.id = t.invoice_id)))
+                  WHERE ((t.claimed_at > (clock.now - '00:15:00'::interval)) AND (o.account = a.name))))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.breakers
                   WHERE (breakers.state <> 'closed'::text)))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.maintenance

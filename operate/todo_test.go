@@ -190,6 +190,21 @@ func TestWhatIsNoInvoice(t *testing.T) {
 	}
 }
 
+// TestAnAccountThatStandsStillBesideAnother is one that no worker knows any more, because it was renamed in the settings: the others send as ever.
+func TestAnAccountThatStandsStillBesideAnother(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.heartbeats (worker) VALUES ('w')`, `INSERT INTO chorus.accounts (name) VALUES ('default'), ('north') ON CONFLICT DO NOTHING`)
+	north := d.invoice("SENT", "deposited", `account = 'north', attempt_no = 1`)
+	d.sql(fmt.Sprintf(`
+		INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, outcome)
+		VALUES (gen_random_uuid(), %d, 1, 'w', 'f.xml', '', '', now(), now(), 'ACCEPTED')`, north))
+	d.expect()
+	d.invoice("WAITS", "ready", "due_at = clock_timestamp() - interval '1 hour', created_at = clock_timestamp() - interval '1 hour'")
+	d.expect("stalled - operator choriste doctor")
+	d.sql(`UPDATE chorus.invoices SET due_at = clock_timestamp() + interval '1 minute' WHERE state = 'ready'`) // as a job does that gives it back
+	d.expect("stalled - operator choriste doctor")
+}
+
 // TestTheListIsOnesOwn has a reader who is mapped to one account see no other's.
 func TestTheListIsOnesOwn(t *testing.T) {
 	d := newDesk(t)
