@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -30,7 +31,24 @@ func Examine(ctx context.Context, pool *pgxpool.Pool) (*Fault, error) {
 	case readonly:
 		return fault("DATABASE_READONLY", by), nil
 	}
-	return nil, nil
+	return collated(ctx, pool)
+}
+
+// collated returns a fault when the library that orders texts is another one than the indexes were made with, as after an upgrade of the system under the same data, or
+// with another image: rows are not found then, and a number or an external_ref that is there is taken again. PostgreSQL knows, since 15, and warns only.
+func collated(ctx context.Context, pool *pgxpool.Pool) (*Fault, error) {
+	var database, made, is string
+	err := pool.QueryRow(ctx, `
+		SELECT datname, to_jsonb(d) ->> 'datcollversion', pg_database_collation_actual_version(oid)
+		FROM pg_database d
+		WHERE datname = current_database() AND to_jsonb(d) ->> 'datcollversion' <> pg_database_collation_actual_version(oid)`).Scan(&database, &made, &is)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), SQLState(err) == "42883": // PostgreSQL 14 has no such function
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return fault("DATABASE_COLLATION", database, made, is), nil
 }
 
 // Member returns a fault when the pool's login has the rights of none of these roles, with the statement that gives it those of one: of one that it is a member of

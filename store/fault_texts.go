@@ -155,6 +155,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"DATABASE_URL asks for a server that is read-only (target_session_attrs).", "Set target_session_attrs=read-write, or take it out."},
 		French:  FaultWords{"DATABASE_URL demande un serveur en lecture seule (target_session_attrs).", "Mettre target_session_attrs=read-write, ou l'enlever."},
 	},
+	"DATABASE_COLLATION": {
+		Layer: layerDatabase, names: true,
+		English: FaultWords{"The library that orders texts is not the one with which the indexes of the database %s were made (version %s then, %s now): rows may not be found, and a number or external_ref that is there may be taken again.", "Stop the workers. Look for what is there twice (docs/operating.md, \"Another collation\"); then, as the owner, REINDEX DATABASE, and ALTER DATABASE … REFRESH COLLATION VERSION."},
+		French:  FaultWords{"La bibliothèque qui ordonne les textes n'est pas celle avec laquelle les index de la base %s ont été faits (version %s alors, %s maintenant) : des lignes peuvent rester introuvables, et un numéro ou un external_ref déjà présent être accepté de nouveau.", "Arrêter les services. Chercher ce qui est en double (docs/operating.md, « Another collation ») ; puis, en tant que propriétaire, REINDEX DATABASE et ALTER DATABASE … REFRESH COLLATION VERSION."},
+	},
 	"DATABASE_READONLY": {
 		Layer:   layerDatabase,
 		English: FaultWords{"The database is read-only: default_transaction_read_only is on (set by: %s).", "Turn it off when its reason is gone: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE … RESET default_transaction_read_only."},

@@ -113,6 +113,8 @@ func parametersOf(address string, pairs []string) string { return parameters(add
 var databases = []oddDatabase{
 	{name: "LATIN1", code: "DATABASE_ENCODING", address: made(`ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)},
 	{name: "SQL_ASCII", code: "DATABASE_ENCODING", address: made(`ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`)},
+	{name: "ordered by another library", code: "DATABASE_COLLATION", address: made(`TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'und' LOCALE 'C'`,
+		`UPDATE pg_database SET datcollversion = '1' WHERE datname = current_database()`)},
 	{name: "read-only by default", code: "DATABASE_READONLY", address: changed(`ALTER DATABASE %I SET default_transaction_read_only = on`)},
 	{name: "read-only by the address", code: "DATABASE_READONLY", address: the(func(a string) string { return parameters(a, "default_transaction_read_only", "on") })},
 	{name: "triggers off", code: "DATABASE_TRIGGERS", address: changed(`ALTER DATABASE %I SET session_replication_role = replica`)},
