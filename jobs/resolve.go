@@ -79,6 +79,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), older: last.Older, search: may, broken: broken,
 		unsent: len(attempts) == 0,
 	}, found)
+	if d.To == store.Ready && inv.IdentifiantFactureCPP != 0 { // the database would refuse it
+		d = park(store.ParkAbsent, "Chorus Pro has held it as an invoice, and does not show it any more")
+	}
 	switch {
 	case d.To == store.Deposited:
 		d.Seen = &seen

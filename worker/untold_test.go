@@ -115,7 +115,7 @@ func TestASupplierThatIsTakenAwayMeanwhile(t *testing.T) {
 	}
 	h.exec(`UPDATE chorus.accounts SET next_at = '-infinity'`)
 	h.until("it is sent again, or was looked up after 2 H", `
-		SELECT state <> 'in_doubt' OR EXISTS (
+		SELECT state NOT IN ('in_doubt', 'ready', 'sending') OR state = 'in_doubt' AND EXISTS (
 		    SELECT FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l WHERE invoice_id = i.id AND (l ->> 'age_ns')::float8 > 2.5 * 2e9)
 		FROM chorus.invoices i WHERE id = $1`, id)
 	if n := len(h.sim.Deposits("FIRST-EVER")); n != 1 {
@@ -161,5 +161,23 @@ func TestWhatAPersonHasDeletedIsNotOurs(t *testing.T) {
 				t.Errorf("it is %s, and was never sent: %s", got.State, h.path(later))
 			}
 		})
+	}
+}
+
+// The copy that a person typed in is taken for ours, and then deleted there, because the application sends it anyway. A person hears of it.
+func TestWhatIsDeletedAfterItWasTakenForOurs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{Step: -1})
+	h.start()
+	h.typeIn("BOTH-WAYS")
+	h.until("the feed has shown it", `SELECT EXISTS (SELECT FROM chorus.strangers WHERE numero_facture = 'BOTH-WAYS')`)
+	id := h.insert(invoicetest.Invoice{Numero: "BOTH-WAYS"}.UBL())
+	h.until("it is taken for ours", `SELECT identifiant_facture_cpp IS NOT NULL FROM chorus.invoices WHERE id = $1`, id)
+	if err := h.sim.Statut("BOTH-WAYS", "SUPPRIMEE", ""); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it is said that it is deleted", `SELECT statut_courant = 'SUPPRIMEE' FROM chorus.invoices WHERE id = $1`, id)
+	if got := h.await(id, store.Settled, store.Parked); got.State != store.Parked || len(h.sim.Deposits("BOTH-WAYS")) != 0 {
+		t.Errorf("it is %s, after %d deposits: %s", got.State, len(h.sim.Deposits("BOTH-WAYS")), h.path(id))
 	}
 }
