@@ -19,7 +19,10 @@ import (
 // codeBlind says of a look-up that the portal did not show what it has shown before.
 const codeBlind = "BLIND"
 
-// sights remembers which invoices a search has shown a moment ago, so that many rows in doubt about the same time ask once.
+// codeUnseen says of a look-up that the portal has never shown anything of the supplier.
+const codeUnseen = "UNSEEN"
+
+// sights remembers when a search has shown an invoice, so that many rows in doubt about the same time ask once.
 type sights struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -27,11 +30,20 @@ type sights struct {
 
 const mostSights = 10_000
 
-func (s *sights) fresh(key string, within time.Duration) bool {
+func (s *sights) since(key string, least time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, known := s.at[key]
-	return known && time.Since(at) < within
+	return known && !at.Before(least)
+}
+
+// sightsFrom is from when on a sight counts beside a search that was made at searched, for an attempt of this age. A proof can rest on it once the horizon is over: then
+// only what was asked after the search shows that the search was not blind. Before, a moment ago is enough.
+func (s Settings) sightsFrom(searched time.Time, age time.Duration) time.Time {
+	if age >= s.Horizon() {
+		return searched
+	}
+	return searched.Add(-s.ResolveAfter)
 }
 
 func (s *sights) saw(key string, at time.Time) {
@@ -53,14 +65,15 @@ func (l shownIn) shows(k store.Sight) bool {
 	return slices.ContainsFunc(l.numbers[folded(k.NumeroFacture)], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
 }
 
-// sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time.
-func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, structure int64, at time.Time, f search, l shownIn) (search, error) {
+// sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time. What was seen before least does not count.
+func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, structure int64, at, least time.Time, f search, l shownIn) (search, error) {
 	if crash.Mutant(crash.NoWitness) {
 		return f, nil
 	}
 	known, err := j.Store.Sights(ctx, acct.Name, inv.FournisseurSIRET, inv.NumeroFacture, at)
+	f.untried = len(known) == 0
 	if err == nil {
-		f.blind, err = j.blind(ctx, acct, structure, known, l)
+		f.blind, err = j.blind(ctx, acct, structure, known, least, l)
 	}
 	if err != nil || f.blind {
 		f.complete, f.witness = false, false
@@ -69,12 +82,12 @@ func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, st
 }
 
 // blind tells that the portal does not show something that it has shown before. Nothing known: it may see or not.
-func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known []store.Sight, l shownIn) (bool, error) {
+func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known []store.Sight, least time.Time, l shownIn) (bool, error) {
 	for _, k := range known {
 		seen := l.shows(k)
 		if !seen && (l.numbers == nil || !chorus.StartOfDay(k.Deposited).After(l.from)) {
 			var err error
-			if seen, err = j.sees(ctx, acct, structure, k); err != nil {
+			if seen, err = j.sees(ctx, acct, structure, k, least); err != nil {
 				return false, err
 			}
 		}
@@ -87,10 +100,10 @@ func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known 
 	return false, nil
 }
 
-// sees asks for one invoice by its number, unless it was seen a moment ago.
-func (j *Jobs) sees(ctx context.Context, acct *Account, structure int64, k store.Sight) (bool, error) {
+// sees asks for one invoice by its number, unless it was seen since least.
+func (j *Jobs) sees(ctx context.Context, acct *Account, structure int64, k store.Sight, least time.Time) (bool, error) {
 	key := fmt.Sprint(acct.Name, " ", structure, " ", k.FournisseurSIRET, " ", k.NumeroFacture)
-	if j.sights.fresh(key, j.Settings.ResolveAfter) {
+	if j.sights.since(key, least) {
 		return true, nil
 	}
 	asked := time.Now()

@@ -112,7 +112,7 @@ func (j *Jobs) mayList(ctx context.Context, acct *Account, c store.Comparison, l
 		if err != nil {
 			return err
 		}
-		blind, err := j.blind(ctx, acct, w.ID, known, l)
+		blind, err := j.blind(ctx, acct, w.ID, known, time.Now().Add(-j.Settings.ResolveAfter), l)
 		if err != nil {
 			return err
 		}

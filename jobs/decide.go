@@ -65,6 +65,7 @@ func afterDeposit(s Settings, a answer) store.Ending {
 const (
 	looking     = "the request may have arrived: looking for it at Chorus Pro"
 	blindSearch = "the request may have arrived, and Chorus Pro's search does not show what it has shown of this supplier before: nothing counts as absent until it does"
+	nothingSeen = "the request may have arrived, and Chorus Pro has shown nothing of this supplier yet, so that nothing counts as absent until it does: the next invoice of this supplier will tell, or the technical account lacks the space Factures émises"
 	cannotLook  = "the request may have arrived, and the technical account may not look for it at Chorus Pro: whoever administers the supplier's structure there " +
 		"gives it the space Factures émises of that structure; then it is looked up by itself"
 )
@@ -101,6 +102,8 @@ type search struct {
 	witness  bool   // a deposit of the supplier acknowledged later is findable
 	later    bool   // there is such a deposit at all
 	blind    bool   // the search does not show what it has shown of the supplier before: it is not complete
+	untried  bool   // nothing is known that it should show
+	unseen   bool   // nor was anything of the supplier ever seen: only a later deposit that is findable proves that it would show this one
 }
 
 // absent tells whether the search counts towards the proof of absence (§3.4).

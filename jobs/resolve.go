@@ -90,7 +90,10 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	case d.To == store.InDoubt && found.blind:
 		d.Reason = blindSearch
 		lookup.Code = codeBlind
-	case d.To == store.InDoubt && lookup.Code == "" && (lastCode(last) == string(chorus.FaultRights) || lastCode(last) == codeBlind):
+	case d.To == store.InDoubt && found.unseen && lookup.Code == "":
+		d.Reason = nothingSeen
+		lookup.Code = codeUnseen
+	case d.To == store.InDoubt && lookup.Code == "" && slices.Contains([]string{string(chorus.FaultRights), codeBlind, codeUnseen}, lastCode(last)):
 		d.Reason = looking
 	}
 	if d.To == store.InDoubt && held && lookup.Code == "" {
@@ -134,6 +137,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	if structure == 0 { // Chorus Pro shows nothing of a supplier that the account is not attached to: only what it does show proves that it would
 		f.later = true
 	}
+	searched := time.Now()
 	// All deposits of the number, however old: a refusal as duplicate, or a forgotten deposit, may be about one from long before our first attempt.
 	listing, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: inv.NumeroFacture, IDFournisseur: structure})
 	lookup.Pages = listing.Pages
@@ -166,7 +170,14 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 			if at.IsZero() { // it was never sent
 				at = inv.InDoubtSince
 			}
-			f, err = j.sighted(ctx, acct, inv, structure, at, f, shownIn{})
+			f, err = j.sighted(ctx, acct, inv, structure, at, j.Settings.sightsFrom(searched, last.Age), f, shownIn{})
+		}
+		if err == nil && f.untried && !last.StandIn && !f.later { // it may be that the account sees nothing of this supplier, without a word
+			shown, err := j.Store.ShowsStrangers(ctx, inv.Account, structure)
+			if err != nil {
+				return f, store.Seen{}, lookup, err
+			}
+			f.later, f.unseen = !shown, !shown
 		}
 		return f, store.Seen{}, lookup, err
 	}

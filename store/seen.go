@@ -49,3 +49,10 @@ func (s *Store) Sights(ctx context.Context, account, siret, except string, at ti
 	}
 	return all, nil
 }
+
+// ShowsStrangers tells whether the portal has shown an invoice of this structure that no row stands for: it shows the account something of it, then.
+func (s *Store) ShowsStrangers(ctx context.Context, account string, structure int64) (bool, error) {
+	var shown bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM chorus.strangers WHERE account = $1 AND id_structure_cpp = $2)`, account, structure).Scan(&shown)
+	return shown, err
+}

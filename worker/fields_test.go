@@ -71,6 +71,7 @@ func TestASubmissionThatNeverArrivedIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
+	h.seen()
 	h.sim.Faults(chorustest.Fault{Op: "soumettre", Kind: "drop_before_commit"})
 	id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-NEVER"})
 	h.await(id, store.Settled)

@@ -45,6 +45,7 @@ func (h *house) resolve(id int64, r store.Resolution) {
 func (h *house) lost(numero string) int64 {
 	h.t.Helper()
 	h.start(func(c *worker.Config) { c.Never = true })
+	h.seen()
 	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
 	id := h.insert(invoicetest.Invoice{Numero: numero}.UBL())
 	h.await(id, store.Parked)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +97,58 @@ func TestANumberThatIsToldOtherwise(t *testing.T) {
 	}
 }
 
+const emptyList = `{"codeRetour":0,"libelle":"","listeFactures":[],"parametresRetour":{"pages":0,"pageCourante":1,"nbResultatsParPage":100,"total":0}}`
+
+const lookedUpLate = `
+	SELECT state <> 'in_doubt' OR EXISTS (
+	    SELECT FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l WHERE invoice_id = i.id AND (l ->> 'age_ns')::float8 > 2.5 * 2e9)
+	FROM chorus.invoices i WHERE id = $1`
+
+// A new set-up: the account lacks the right to see what its supplier has sent, and the portal answers every search with an empty list. That proves nothing; what it shows
+// once the right is given does.
+func TestTheFirstInvoiceOfASupplierThatTheAccountMayNotSee(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "FIRST"})
+	var given atomic.Bool
+	h.start(h.told(func(_, _ []byte) []byte {
+		if given.Load() {
+			return nil
+		}
+		return []byte(emptyList)
+	}))
+	id := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	h.await(id, store.InDoubt)
+	h.until("it was looked up after 2 H", lookedUpLate, id)
+	if got := h.await(id, store.InDoubt); got.Reason == nil || !strings.Contains(*got.Reason, "shown nothing of this supplier yet") {
+		t.Errorf("of a row in doubt it is said: %v", got.Reason)
+	}
+	given.Store(true)
+	h.exec(`UPDATE chorus.invoices SET due_at = '-infinity'`)
+	h.await(id, store.Settled)
+	if n := len(h.sim.Deposits("FIRST")); n != 1 {
+		t.Errorf("%d deposits: %s", n, h.path(id))
+	}
+}
+
+// The first invoice was lost for good. It waits until the portal shows the next one, and is sent then.
+func TestTheFirstInvoiceOfASupplierThatIsLost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit", Numero: "FIRST"})
+	h.start()
+	id := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	h.await(id, store.InDoubt)
+	h.until("it was looked up after 2 H", lookedUpLate, id)
+	h.await(id, store.InDoubt)
+	h.await(h.insert(invoicetest.Invoice{Numero: "SECOND"}.UBL()), store.Settled)
+	h.exec(`UPDATE chorus.invoices SET due_at = '-infinity' WHERE state = 'in_doubt'`)
+	h.await(id, store.Settled)
+	if n := len(h.sim.Deposits("FIRST")); n != 1 {
+		t.Errorf("%d deposits: %s", n, h.path(id))
+	}
+}
+
 // The account is attached to the supplier's structure no more, and the portal says nothing of that to a search. The supplier has no other invoice that could show it.
 func TestASupplierThatIsTakenAwayMeanwhile(t *testing.T) {
 	t.Parallel()
@@ -103,7 +156,7 @@ func TestASupplierThatIsTakenAwayMeanwhile(t *testing.T) {
 	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "FIRST-EVER"})
 	h.start(h.told(func(_, said []byte) []byte {
 		if bytes.Contains(said, []byte("GDP_MSG_11.005")) {
-			return []byte(`{"codeRetour":0,"libelle":"","listeFactures":[],"parametresRetour":{"pages":0,"pageCourante":1,"nbResultatsParPage":100,"total":0}}`)
+			return []byte(emptyList)
 		}
 		return nil
 	}))

@@ -251,10 +251,17 @@ func TestLostAnswersAreFoundAgain(t *testing.T) {
 	}
 }
 
+// seen has the portal show an invoice of the supplier: before that, nothing that it does not show counts as absent.
+func (h *house) seen() {
+	h.t.Helper()
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Settled)
+}
+
 func TestWhatNeverArrivedIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.start()
+	h.seen()
 	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
 	id := h.insert(invoicetest.Invoice{Numero: "NEVER-1"}.UBL())
 	h.await(id, store.Settled)
@@ -280,6 +287,7 @@ func TestNeverMeansThatAPersonDecides(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.start(func(c *worker.Config) { c.Never = true })
+	h.seen()
 	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit"})
 	id := h.insert(invoicetest.Invoice{Numero: "NEVER-2"}.UBL())
 	if got := h.await(id, store.Parked); *got.ReasonCode != store.ParkAbsent {
