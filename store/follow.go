@@ -438,9 +438,9 @@ func followSome(ctx context.Context, tx pgx.Tx, list []following) error {
 		}
 		_, err := tx.Exec(ctx, `
 			UPDATE chorus.invoices i
-			SET state = CASE WHEN dropped.yes THEN 'parked' ELSE x.state END,
-			    reason_code = CASE WHEN dropped.yes THEN $11 WHEN x.keep THEN i.reason_code ELSE nullif(x.code, '') END,
-			    reason = CASE WHEN dropped.yes THEN $12 WHEN x.keep THEN i.reason ELSE nullif(x.reason, '') END,
+			SET state = CASE WHEN `+dropped+` THEN 'parked' ELSE x.state END,
+			    reason_code = CASE WHEN `+dropped+` THEN $11 WHEN x.keep THEN i.reason_code ELSE nullif(x.code, '') END,
+			    reason = CASE WHEN `+dropped+` THEN $12 WHEN x.keep THEN i.reason ELSE nullif(x.reason, '') END,
 			    identifiant_facture_cpp = coalesce(i.identifiant_facture_cpp, nullif(x.cpp, 0)),
 			    mode_depot = coalesce(nullif(x.mode, ''), i.mode_depot),
 			    statut_courant = coalesce(nullif(x.statut, ''), i.statut_courant),
@@ -449,8 +449,6 @@ func followSome(ctx context.Context, tx pgx.Tx, list []following) error {
 			    visible_at = coalesce(i.visible_at, clock_timestamp())
 			FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::boolean[])
 			     AS x (id, state, code, reason, cpp, mode, statut, statut_date, commentaire, keep)
-			CROSS JOIN LATERAL (SELECT x.state = 'settled' AND x.statut IN ('ABANDONNEE', 'SUPPRIMEE')
-			    AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = x.id AND a.outcome = 'ACCEPTED') AS yes) dropped
 			WHERE i.id = x.id`, ids, tos, codes, reasons, cpps, modes, statuts, dates, commented, keeps, ParkMismatch, droppedThere)
 		if err != nil {
 			return err
@@ -458,8 +456,10 @@ func followSome(ctx context.Context, tx pgx.Tx, list []following) error {
 	}
 }
 
-// droppedThere is said of a row that was found at the portal and never acknowledged to us: a person may have typed in what was found, and have left the rest to us.
-const droppedThere = "the invoice that was found at Chorus Pro for it was given up or deleted there, and no deposit of ours was acknowledged: give it up, and insert it anew if it is to be sent"
+// dropped tells of a row whose invoice at the portal came by no flux, and is not to be paid any more: a person typed it in, and may have left the rest to us.
+const dropped = `x.state = 'settled' AND x.statut IN ('ABANDONNEE', 'SUPPRIMEE') AND i.numero_flux_depot IS NULL AND i.fields IS NULL`
+
+const droppedThere = "the invoice that was found at Chorus Pro for it was typed in there, and has been given up or deleted: give this one up, and insert it anew if it is to be sent"
 
 // path lists the states to pass through from one to the other, the last one included; a row that stays where it is passes through that state alone.
 // States that know nothing of the portal (parked, cancelled …) keep theirs.
