@@ -71,6 +71,9 @@ CREATE TABLE chorus.invoices (
     claim               bigint,
     claimed_until       timestamptz,
 
+    -- When the document was deleted (00020_retention.sql). Its hash and size stay.
+    purged_at           timestamptz,
+
     version             bigint NOT NULL DEFAULT 0,
     created_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -188,12 +191,13 @@ BEGIN
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
     END IF;
     -- The same words for both, so that nobody learns which accounts there are.
-    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account)
+        OR EXISTS (SELECT FROM chorus.retention r WHERE r.account = NEW.account AND r.erase_after IS NOT NULL) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
-        OR NEW.cancel_requested_at IS NOT NULL THEN
+        OR NEW.cancel_requested_at IS NOT NULL OR NEW.purged_at IS NOT NULL THEN
         RAISE EXCEPTION 'a new invoice starts in state received, never sent: leave the worker''s columns alone' USING ERRCODE = 'CH002', COLUMN = 'state';
     END IF;
     NEW.document_sha256 := sha256(NEW.document);
@@ -209,11 +213,13 @@ CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH 
 
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_before_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    purge CONSTANT boolean := NEW.purged_at IS DISTINCT FROM OLD.purged_at; -- invoices_purge says whether it may be
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
-        OR NEW.fields IS DISTINCT FROM OLD.fields
+        OR NOT purge AND (NEW.fields IS DISTINCT FROM OLD.fields OR NEW.metadata IS DISTINCT FROM OLD.metadata)
         OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
-        OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
+        OR NEW.priority <> OLD.priority OR NEW.created_at <> OLD.created_at
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
         RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
     END IF;
@@ -280,7 +286,7 @@ CREATE TRIGGER invoices_before_update BEFORE UPDATE OF
     document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht,
     montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics,
     lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date,
-    statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, version, created_at, updated_at
+    statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, purged_at, version, created_at, updated_at
     ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
 
 -- Whoever writes the status: one that is of no use without its reason has the reason asked for when it came without. Runs after invoices_before_update.
@@ -312,7 +318,7 @@ END $$;
 -- +goose StatementEnd
 -- Only where a statement names it: comparing documents means unpacking them.
 CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.document IS DISTINCT FROM OLD.document)
+    WHEN (NEW.document IS DISTINCT FROM OLD.document AND NEW.purged_at IS NOT DISTINCT FROM OLD.purged_at)
     EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
 -- An invalid one is received again before it is read again.
 CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW
@@ -463,7 +469,7 @@ SELECT
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
     numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp, -- the portal gives a day, of Paris
     statut_courant, statut_courant_date, statut_commentaire,
-    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings
+    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at
 FROM chorus.invoices
 WHERE account = ANY ((SELECT chorus.my_accounts())::text[]); -- a view reads as its owner, whom row-level security lets pass
 

@@ -56,6 +56,10 @@ BEGIN
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'a retry needs a reason' USING ERRCODE = 'CH021';
     END IF;
+    IF i.purged_at IS NOT NULL AND (i.state = 'invalid' OR i.state = 'rejected' AND i.identifiant_facture_cpp IS NULL) THEN
+        RAISE EXCEPTION 'invoice %: its document was purged on %: insert the document again, under another external_ref', p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date
+            USING ERRCODE = 'CH022';
+    END IF;
     IF i.state = 'invalid' THEN
         BEGIN
             UPDATE chorus.invoices
@@ -153,6 +157,10 @@ BEGIN
             RETURN format('invoice %s was never sent: there is nothing to look for', p_id);
         END IF;
     WHEN 'resubmit' THEN
+        IF i.purged_at IS NOT NULL THEN
+            RETURN format('invoice %s: its document was purged on %s, so it cannot be sent again; look it up, or abandon it and insert the document anew',
+                          p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date);
+        END IF;
         IF i.identifiant_facture_cpp IS NOT NULL THEN
             RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
         END IF;

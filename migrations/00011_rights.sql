@@ -40,7 +40,7 @@ GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, prior
     destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service,
     numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date,
     identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at,
-    in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
+    in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
     chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.logins TO chorus_operator, chorus_reader;

@@ -219,7 +219,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- The document, for whoever may read it, and a line about the reading in the invoice's history.
+-- The document (null: it was purged), for whoever may read it, and a line about the reading in the invoice's history.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.read_evidence(p_id bigint) RETURNS bytea LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -235,10 +235,14 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Whether a document is still the one that was inserted, for whoever may not read it.
+-- Whether a document is still the one that was inserted, or was purged with a line in history, for whoever may not read it.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.document_intact(p_id bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT sha256(document) IS NOT DISTINCT FROM document_sha256 FROM chorus.invoices WHERE id = p_id AND chorus.sees(account)
+    SELECT CASE WHEN i.document IS NULL AND i.purged_at IS NOT NULL
+                THEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.reason_code = 'PURGED' AND e.detail ->> 'sha256' = encode(i.document_sha256, 'hex'))
+                ELSE sha256(i.document) IS NOT DISTINCT FROM i.document_sha256 END
+    FROM chorus.invoices i
+    WHERE i.id = p_id AND chorus.sees(i.account)
 $$;
 -- +goose StatementEnd
 

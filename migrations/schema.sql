@@ -206,6 +206,14 @@ ALTER TABLE chorus.checks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.checks FOR ALL TO chorus_app, chorus_operator USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.checks FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.clock_watch (
+    one boolean DEFAULT true NOT NULL,
+    since timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    seen timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT clock_watch_one_check CHECK (one),
+    CONSTRAINT clock_watch_pkey PRIMARY KEY (one)
+);
+
 CREATE TABLE chorus.configured (
     kind text NOT NULL,
     key text NOT NULL,
@@ -285,6 +293,7 @@ CREATE TABLE chorus.exchanges (
     CONSTRAINT exchanges_exchange_check CHECK ((octet_length(exchange) <= 262144)),
     CONSTRAINT exchanges_pkey PRIMARY KEY (attempt_id)
 );
+CREATE INDEX exchanges_invoice ON chorus.exchanges USING btree (invoice_id);
 CREATE INDEX exchanges_kept ON chorus.exchanges USING btree (kept_at);
 ALTER TABLE chorus.exchanges ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.exchanges FOR ALL TO chorus_operator USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
@@ -472,6 +481,7 @@ CREATE TABLE chorus.invoices (
     looks integer DEFAULT 0 NOT NULL,
     claim bigint,
     claimed_until timestamp with time zone,
+    purged_at timestamp with time zone,
     version bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -495,6 +505,7 @@ CREATE INDEX invoices_money_settled ON chorus.invoices USING btree ((((statut_co
 CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture) WHERE (numero_facture IS NOT NULL);
 CREATE UNIQUE INDEX invoices_numero_flux_depot_key ON chorus.invoices USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
+CREATE INDEX invoices_purgeable ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NULL) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
 CREATE INDEX invoices_reason ON chorus.invoices USING btree (account, reason_due_at) WHERE (reason_due_at IS NOT NULL);
 CREATE INDEX invoices_received ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'received'::text);
@@ -504,7 +515,7 @@ CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
 CREATE INDEX invoices_supplier ON chorus.invoices USING btree (id) WHERE ((state = 'integrated'::text) AND (statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])));
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
-CREATE TRIGGER invoices_before_update BEFORE UPDATE OF id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, version, created_at, updated_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
+CREATE TRIGGER invoices_before_update BEFORE UPDATE OF id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, purged_at, version, created_at, updated_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
 CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.attempt_no > old.attempt_no) AND (NOT (((new.attempt_no = (old.attempt_no + 1)) AND (new.state = 'sending'::text) AND (old.state = ANY (ARRAY['ready'::text, 'sending'::text]))) OR ((new.state = 'in_doubt'::text) AND (old.state = 'ready'::text)))))) EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
 CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
 CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
@@ -513,6 +524,7 @@ CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN
 CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.cancel_requested_at IS DISTINCT FROM old.cancel_requested_at))) EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
+CREATE TRIGGER invoices_purge BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.purged_at IS DISTINCT FROM old.purged_at)) EXECUTE FUNCTION chorus.invoices_purge();
 CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
 CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
@@ -521,8 +533,9 @@ CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH
 CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_sent_before();
 CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
 CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
-CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN ((new.document IS DISTINCT FROM old.document)) EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
+CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN (((new.document IS DISTINCT FROM old.document) AND (NOT (new.purged_at IS DISTINCT FROM old.purged_at)))) EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
 CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
+CREATE TRIGGER invoices_stays_purged BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.purged_at IS NOT NULL) AND (new.state <> old.state) AND (new.state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text])))) EXECUTE FUNCTION chorus.invoices_stays('its document was purged, so it cannot be read or sent again; insert the document anew');
 CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
@@ -716,6 +729,22 @@ CREATE POLICY mine ON chorus.remedy_files FOR ALL TO chorus_operator, chorus_rea
    FROM chorus.remedies r
   WHERE (r.id = remedy_files.remedy_id))));
 CREATE POLICY worker ON chorus.remedy_files FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.retention (
+    account text NOT NULL,
+    keep interval,
+    erase_after timestamp with time zone,
+    reason text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT retention_account_fkey FOREIGN KEY (account) REFERENCES chorus.accounts(name),
+    CONSTRAINT retention_keep_check CHECK (((keep >= '1 day'::interval) AND (keep <= '100 years'::interval))),
+    CONSTRAINT retention_pkey PRIMARY KEY (account),
+    CONSTRAINT retention_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
+);
+ALTER TABLE chorus.retention ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.retention FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.retention FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.secrets (
     key text NOT NULL,
@@ -952,7 +981,8 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
     chorus.readable(metadata) AS metadata,
     created_at,
     updated_at,
-    findings
+    findings,
+    purged_at
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
@@ -1178,6 +1208,7 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             i.looks,
             i.claim,
             i.claimed_until,
+            i.purged_at,
             i.version,
             i.created_at,
             i.updated_at
@@ -1250,6 +1281,7 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             i.looks,
             i.claim,
             i.claimed_until,
+            i.purged_at,
             i.version,
             i.created_at,
             i.updated_at,
@@ -1740,6 +1772,28 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.at_rest(p_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM chorus.invoices i
+        WHERE i.id = p_id AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
+          AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL AND NOT i.lookup_first
+          AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.outcome IS NULL)
+          AND NOT EXISTS (SELECT FROM chorus.remedies r WHERE r.invoice_id = i.id AND r.state NOT IN ('done', 'refused'))
+          AND NOT EXISTS (SELECT FROM chorus.findings f WHERE f.invoice_id = i.id AND f.state = 'open')
+          AND NOT EXISTS (SELECT FROM chorus.invoices r WHERE r.replaces = i.id AND r.state NOT IN ('integrated', 'settled', 'rejected', 'invalid', 'cancelled', 'abandoned'))
+          AND NOT EXISTS (SELECT FROM chorus.invoices d
+                          WHERE d.numero_facture = i.numero_facture AND left(d.fournisseur_siret, 9) = left(i.fournisseur_siret, 9)
+                            AND d.state IN ('sending', 'in_doubt', 'parked')));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.attach(p_remedy bigint, p_nom text, p_contenu bytea, p_mime text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2140,7 +2194,11 @@ CREATE OR REPLACE FUNCTION chorus.document_intact(p_id bigint)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT sha256(document) IS NOT DISTINCT FROM document_sha256 FROM chorus.invoices WHERE id = p_id AND chorus.sees(account)
+    SELECT CASE WHEN i.document IS NULL AND i.purged_at IS NOT NULL
+                THEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.reason_code = 'PURGED' AND e.detail ->> 'sha256' = encode(i.document_sha256, 'hex'))
+                ELSE sha256(i.document) IS NOT DISTINCT FROM i.document_sha256 END
+    FROM chorus.invoices i
+    WHERE i.id = p_id AND chorus.sees(i.account)
 $function$
 ;
 
@@ -2178,6 +2236,32 @@ BEGIN
     )
     SELECT count(*) INTO n FROM added;
     RETURN n;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.erase_account(p_account text, p_reason text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at timestamptz;
+BEGIN
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'erasing an account needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    INSERT INTO chorus.retention AS r (account, erase_after, reason, set_by)
+    SELECT name, clock_timestamp() + interval '1 day', left(btrim(p_reason), 1000), chorus.actor() FROM chorus.accounts WHERE name = p_account AND chorus.sees(name)
+    ON CONFLICT (account) DO UPDATE
+        SET erase_after = coalesce(r.erase_after, excluded.erase_after), reason = excluded.reason, set_by = excluded.set_by, set_at = clock_timestamp()
+    RETURNING erase_after INTO at;
+    IF at IS NULL THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'ERASURE_ASKED', jsonb_build_object('account', p_account, 'after', at, 'reason', left(btrim(p_reason), 1000)));
+    RETURN at;
 END $function$
 ;
 
@@ -2539,12 +2623,13 @@ BEGIN
             USING ERRCODE = 'CH016', COLUMN = 'not_before';
     END IF;
     -- The same words for both, so that nobody learns which accounts there are.
-    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account) THEN
+    IF NOT chorus.sees(NEW.account) OR NOT EXISTS (SELECT FROM chorus.accounts a WHERE a.name = NEW.account)
+        OR EXISTS (SELECT FROM chorus.retention r WHERE r.account = NEW.account AND r.erase_after IS NOT NULL) THEN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
     IF NEW.state <> 'received' OR NEW.attempt_no <> 0 OR NEW.numero_flux_depot IS NOT NULL OR NEW.identifiant_facture_cpp IS NOT NULL
-        OR NEW.cancel_requested_at IS NOT NULL THEN
+        OR NEW.cancel_requested_at IS NOT NULL OR NEW.purged_at IS NOT NULL THEN
         RAISE EXCEPTION 'a new invoice starts in state received, never sent: leave the worker''s columns alone' USING ERRCODE = 'CH002', COLUMN = 'state';
     END IF;
     NEW.document_sha256 := sha256(NEW.document);
@@ -2563,11 +2648,13 @@ CREATE OR REPLACE FUNCTION chorus.invoices_before_update()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    purge CONSTANT boolean := NEW.purged_at IS DISTINCT FROM OLD.purged_at; -- invoices_purge says whether it may be
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
-        OR NEW.fields IS DISTINCT FROM OLD.fields
+        OR NOT purge AND (NEW.fields IS DISTINCT FROM OLD.fields OR NEW.metadata IS DISTINCT FROM OLD.metadata)
         OR NEW.syntaxe_flux IS DISTINCT FROM OLD.syntaxe_flux OR NEW.not_before IS DISTINCT FROM OLD.not_before
-        OR NEW.priority <> OLD.priority OR NEW.metadata IS DISTINCT FROM OLD.metadata OR NEW.created_at <> OLD.created_at
+        OR NEW.priority <> OLD.priority OR NEW.created_at <> OLD.created_at
         OR NEW.document_sha256 <> OLD.document_sha256 OR NEW.document_bytes <> OLD.document_bytes THEN
         RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
     END IF;
@@ -2765,6 +2852,40 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.invoices_purge()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r     chorus.retention%ROWTYPE;
+    erase boolean;
+    waits text := chorus.purge_waits();
+BEGIN
+    SELECT * INTO r FROM chorus.retention WHERE account = OLD.account;
+    erase := coalesce(r.erase_after < clock_timestamp(), false);
+    IF NEW.purged_at IS NULL OR NEW.document IS NOT NULL OR NEW.fields IS NOT NULL OR NEW.metadata IS NOT NULL AND NEW.metadata IS DISTINCT FROM OLD.metadata
+        OR NEW.metadata IS NULL AND OLD.metadata IS NOT NULL AND NOT erase OR NEW.state <> OLD.state THEN
+        RAISE EXCEPTION 'invoice %: a purge deletes its document and what describes it, and nothing else', OLD.id USING ERRCODE = 'CH001', COLUMN = 'purged_at';
+    END IF;
+    IF waits IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice %: nothing is purged now: %', OLD.id, waits USING ERRCODE = 'CH025', COLUMN = 'purged_at';
+    END IF;
+    IF NOT chorus.at_rest(OLD.id) THEN
+        RAISE EXCEPTION 'invoice % is %, or somebody still needs its document: it is not purged', OLD.id, OLD.state USING ERRCODE = 'CH025', COLUMN = 'purged_at';
+    END IF;
+    IF NOT erase AND (OLD.purged_at IS NOT NULL OR coalesce(OLD.updated_at > clock_timestamp() - r.keep, true)) THEN
+        RAISE EXCEPTION 'invoice %: its document is kept longer', OLD.id USING ERRCODE = 'CH025', COLUMN = 'purged_at';
+    END IF;
+    NEW.purged_at := clock_timestamp();
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (OLD.id, chorus.actor(), OLD.state, OLD.state, 'PURGED', jsonb_build_object(
+        'sha256', encode(OLD.document_sha256, 'hex'), 'bytes', OLD.document_bytes, 'why', CASE WHEN erase THEN 'erasure' ELSE 'retention' END));
+    RETURN NEW;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_reason()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2899,6 +3020,30 @@ BEGIN
     SET resting = false, next_sync_at = least(next_sync_at, clock_timestamp()), sync_expected_at = least(sync_expected_at, clock_timestamp())
     WHERE account = NEW.account AND identifiant = NEW.fournisseur_siret AND resting;
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.keep_documents(p_account text, p_keep interval, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'how long documents are kept needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    IF p_keep NOT BETWEEN interval '1 day' AND interval '100 years' THEN
+        RAISE EXCEPTION 'documents are kept for a day at least, and for 100 years at most; null is for ever' USING ERRCODE = 'CH026';
+    END IF;
+    INSERT INTO chorus.retention AS r (account, keep, reason, set_by)
+    SELECT name, p_keep, left(btrim(p_reason), 1000), chorus.actor() FROM chorus.accounts WHERE name = p_account AND chorus.sees(name)
+    ON CONFLICT (account) DO UPDATE SET keep = excluded.keep, erase_after = NULL, reason = excluded.reason, set_by = excluded.set_by, set_at = clock_timestamp();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'RETENTION_SET', jsonb_build_object('account', p_account, 'keep', p_keep::text, 'reason', left(btrim(p_reason), 1000)));
 END $function$
 ;
 
@@ -3164,6 +3309,128 @@ BEGIN
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), CASE WHEN p_reason IS NULL THEN 'WEBHOOK_RESUMED' ELSE 'WEBHOOK_PAUSED' END,
             jsonb_strip_nulls(jsonb_build_object('webhook', p_name, 'reason', p_reason)));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.purge(p_account text, p_most integer, OUT invoices integer, OUT bytes bigint, OUT exchanges bigint, OUT files bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    waits text := chorus.purge_waits();
+    erase CONSTANT boolean := EXISTS (SELECT FROM chorus.retention WHERE account = p_account AND erase_after < clock_timestamp());
+    want  bigint;
+    i     record;
+    n     bigint;
+BEGIN
+    invoices := 0;
+    bytes := 0;
+    exchanges := 0;
+    files := 0;
+    IF NOT EXISTS (SELECT FROM chorus.accounts WHERE name = p_account AND chorus.sees(name)) THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    IF waits IS NOT NULL THEN
+        RAISE EXCEPTION 'nothing is purged now: %', waits USING ERRCODE = 'CH025';
+    END IF;
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
+    FOR want IN SELECT d.id FROM chorus.purge_due(p_account, least(greatest(p_most, 0), 1000)) d LIMIT least(greatest(p_most, 0), 1000) LOOP
+        -- Locked first, then looked at: whatever was committed until now counts.
+        SELECT x.purged_at, x.updated_at, x.document_bytes INTO i FROM chorus.invoices x WHERE x.id = want FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND OR NOT chorus.at_rest(want) OR i.purged_at IS NOT NULL AND NOT erase
+            OR NOT erase AND NOT EXISTS (SELECT FROM chorus.retention r WHERE r.account = p_account AND i.updated_at < clock_timestamp() - r.keep);
+        UPDATE chorus.invoices
+        SET purged_at = clock_timestamp(), document = NULL, fields = NULL, metadata = CASE WHEN erase THEN NULL ELSE metadata END
+        WHERE id = want;
+        DELETE FROM chorus.invoice_findings WHERE invoice_id = want; -- they quote the document; history has their codes
+        DELETE FROM chorus.exchanges WHERE invoice_id = want;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        exchanges := exchanges + n;
+        DELETE FROM chorus.remedy_files WHERE remedy_id IN (SELECT id FROM chorus.remedies WHERE invoice_id = want);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        files := files + n;
+        invoices := invoices + 1;
+        bytes := bytes + CASE WHEN i.purged_at IS NOT NULL THEN 0 ELSE i.document_bytes END;
+    END LOOP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.purge_count(p_account text, OUT invoices bigint, OUT bytes bigint, OUT exchanges bigint, OUT files bigint, OUT held bigint, OUT not_final bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    r chorus.retention%ROWTYPE;
+BEGIN
+    IF NOT chorus.sees(p_account) THEN
+        RAISE EXCEPTION 'there is no account %', p_account USING ERRCODE = 'CH020';
+    END IF;
+    SELECT * INTO r FROM chorus.retention WHERE account = p_account;
+    SELECT count(*), coalesce(sum(d.bytes), 0),
+           coalesce(sum((SELECT count(*) FROM chorus.exchanges x WHERE x.invoice_id = d.id)), 0),
+           coalesce(sum((SELECT count(*) FROM chorus.remedy_files f JOIN chorus.remedies m ON m.id = f.remedy_id WHERE m.invoice_id = d.id)), 0)
+    INTO invoices, bytes, exchanges, files
+    FROM chorus.purge_due(p_account, NULL) d;
+    SELECT count(*) - invoices INTO held
+    FROM chorus.invoices i
+    WHERE i.account = p_account AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
+      AND (i.purged_at IS NULL AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
+           OR i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND r.erase_after < clock_timestamp());
+    SELECT count(*) INTO not_final FROM chorus.invoices i WHERE i.account = p_account AND i.state NOT IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned');
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.purge_due(p_account text, p_most bigint)
+ RETURNS TABLE(id bigint, bytes bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    r chorus.retention%ROWTYPE;
+BEGIN
+    SELECT * INTO r FROM chorus.retention WHERE account = p_account AND chorus.sees(account);
+    RETURN QUERY
+    SELECT i.id, i.document_bytes::bigint
+    FROM chorus.invoices i
+    WHERE i.account = p_account AND i.purged_at IS NULL AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
+      AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
+      AND chorus.at_rest(i.id)
+    ORDER BY i.updated_at
+    LIMIT p_most;
+    IF r.erase_after < clock_timestamp() THEN -- purged by age before, with what erasure takes besides
+        RETURN QUERY
+        SELECT i.id, 0::bigint FROM chorus.invoices i WHERE i.account = p_account AND i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND chorus.at_rest(i.id) LIMIT p_most;
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.purge_waits()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w chorus.clock_watch%ROWTYPE;
+BEGIN
+    IF NOT chorus.clock_is_trusted() THEN
+        RETURN 'the database''s clock was set less than a day ago';
+    END IF;
+    SELECT * INTO w FROM chorus.clock_watch;
+    IF clock_timestamp() NOT BETWEEN w.seen AND w.seen + interval '2 hours' OR w.since > clock_timestamp() - interval '1 day' THEN
+        RETURN 'no worker has run for a day without a break, so nobody knows whether the database''s clock was set: let one run for a day (choriste work)';
+    END IF;
+    IF EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp()) THEN
+        RETURN 'the database was restored, and what it may have forgotten is being looked up';
+    END IF;
+    RETURN NULL;
 END $function$
 ;
 
@@ -3730,6 +3997,10 @@ BEGIN
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'a retry needs a reason' USING ERRCODE = 'CH021';
     END IF;
+    IF i.purged_at IS NOT NULL AND (i.state = 'invalid' OR i.state = 'rejected' AND i.identifiant_facture_cpp IS NULL) THEN
+        RAISE EXCEPTION 'invoice %: its document was purged on %: insert the document again, under another external_ref', p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date
+            USING ERRCODE = 'CH022';
+    END IF;
     IF i.state = 'invalid' THEN
         BEGIN
             UPDATE chorus.invoices
@@ -4032,6 +4303,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.watch_clock()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    UPDATE chorus.clock_watch
+    SET since = CASE WHEN clock_timestamp() BETWEEN seen AND seen + interval '2 hours' THEN since ELSE clock_timestamp() END, seen = clock_timestamp()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.why_not_resolve(p_id bigint, p_action text, p_flux text, p_override boolean)
  RETURNS text
  LANGUAGE plpgsql
@@ -4067,6 +4349,10 @@ BEGIN
             RETURN format('invoice %s was never sent: there is nothing to look for', p_id);
         END IF;
     WHEN 'resubmit' THEN
+        IF i.purged_at IS NOT NULL THEN
+            RETURN format('invoice %s: its document was purged on %s, so it cannot be sent again; look it up, or abandon it and insert the document anew',
+                          p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date);
+        END IF;
         IF i.identifiant_facture_cpp IS NOT NULL THEN
             RETURN format('invoice %s: Chorus Pro holds it as %s, so it cannot be sent again', p_id, i.identifiant_facture_cpp);
         END IF;
@@ -4184,6 +4470,9 @@ GRANT SELECT ON chorus.remedies TO chorus_operator;
 GRANT SELECT ON chorus.remedies TO chorus_reader;
 GRANT SELECT ON chorus.remedies TO chorus_worker;
 GRANT SELECT ON chorus.remedy_files TO chorus_worker;
+GRANT SELECT ON chorus.retention TO chorus_operator;
+GRANT SELECT ON chorus.retention TO chorus_reader;
+GRANT SELECT ON chorus.retention TO chorus_worker;
 GRANT INSERT, SELECT ON chorus.secrets TO chorus_worker;
 GRANT SELECT ON chorus.slots TO chorus_operator;
 GRANT SELECT ON chorus.slots TO chorus_reader;
@@ -4216,14 +4505,14 @@ GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
-GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
-GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_operator;
@@ -4254,6 +4543,7 @@ GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.document_intact(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint,bigint,text[],timestamp with time zone[],text[]) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.erase_account(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.event_text(chorus.events) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.event_type(bigint,text,text,text,jsonb) TO chorus_operator;
@@ -4273,6 +4563,7 @@ GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.hash_before(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.invoice_text(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.keep_documents(text,interval,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_worker;
@@ -4297,6 +4588,11 @@ GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.purge(text,integer) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.purge(text,integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.purge_count(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.purge_waits() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.purge_waits() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.quarantine(text,integer,jsonb,timestamp with time zone,boolean,interval,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.reachable(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.read_evidence(bigint) TO chorus_operator;
@@ -4341,3 +4637,4 @@ GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.unknown_to_rows(timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.vouched_until(timestamp with time zone) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.watch_clock() TO chorus_worker;

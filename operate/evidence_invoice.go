@@ -17,7 +17,7 @@ import (
 // evidence is all that an archive holds of one invoice.
 type evidence struct {
 	id       int64
-	document []byte
+	document []byte // nil: it was purged, and history says so
 	invoice  string // chorus.invoice_text
 	attempts []evidenceAttempt
 	events   []ChainedEvent
@@ -44,11 +44,15 @@ type file struct {
 // files writes what an archive holds of the invoice, and reads nothing: the check does the same, and compares.
 func (e *evidence) files() ([]file, error) {
 	dir := fmt.Sprintf("%d/", e.id)
-	ext := ".xml"
-	if bytes.HasPrefix(e.document, []byte("%PDF")) {
-		ext = ".pdf"
+	var files []file
+	switch {
+	case e.document == nil:
+	case bytes.HasPrefix(e.document, []byte("%PDF")):
+		files = append(files, file{dir + "document.pdf", e.document})
+	default:
+		files = append(files, file{dir + "document.xml", e.document})
 	}
-	files := []file{{dir + "document" + ext, e.document}, {dir + "invoice.json", []byte(e.invoice)}}
+	files = append(files, file{dir + "invoice.json", []byte(e.invoice)})
 	for _, a := range e.attempts {
 		files = append(files, file{fmt.Sprintf("%sattempt-%d.json", dir, a.n), []byte(a.text)})
 		if a.exchange != nil {

@@ -11,13 +11,13 @@ import (
 var evidenceWords = map[string]map[string]string{
 	"en": {
 		"title": "What was sent, when, and what was answered", "invoice": "Invoice", "number": "Number (BT-1)", "date": "Date (BT-2)", "supplier": "Supplier", "recipient": "Recipient",
-		"amount": "Amount with VAT", "sha": "SHA-256 of the bytes that were sent", "state": "State", "attempts": "Deposits", "n": "No.", "claimed": "Committed to (database's clock)",
+		"amount": "Amount with VAT", "sha": "SHA-256 of the bytes that were sent", "purged": "Document deleted at (UTC)", "state": "State", "attempts": "Deposits", "n": "No.", "claimed": "Committed to (database's clock)",
 		"finished": "Known at (database's clock)", "started": "Left at (worker's clock)", "outcome": "Outcome", "flux": "Flux", "answer": "Answer", "correlation": "Correlation id", "history": "History", "at": "At (UTC)",
 		"what": "What", "who": "Who", "note": "Each event's hash stands on the one before it (events.jsonl). choriste verify FILE names what does not agree with the rest of this archive; whoever writes all of it anew is found only by choriste verify FILE --database, which compares it with the history.",
 	},
 	"fr": {
 		"title": "Ce qui a été envoyé, quand, et ce qui a été répondu", "invoice": "Facture", "number": "Numéro (BT-1)", "date": "Date (BT-2)", "supplier": "Fournisseur", "recipient": "Destinataire",
-		"amount": "Montant TTC", "sha": "SHA-256 des octets envoyés", "state": "État", "attempts": "Dépôts", "n": "N°", "claimed": "Décidé le (horloge de la base)",
+		"amount": "Montant TTC", "sha": "SHA-256 des octets envoyés", "purged": "Document supprimé le (UTC)", "state": "État", "attempts": "Dépôts", "n": "N°", "claimed": "Décidé le (horloge de la base)",
 		"finished": "Connu le (horloge de la base)", "started": "Parti le (horloge du programme)", "outcome": "Issue", "flux": "Flux", "answer": "Réponse", "correlation": "Identifiant de corrélation", "history": "Historique", "at": "Le (UTC)",
 		"what": "Quoi", "who": "Qui", "note": "L'empreinte de chaque événement repose sur celle du précédent (events.jsonl). choriste verify FICHIER nomme ce qui ne concorde pas avec le reste de cette archive ; une archive réécrite en entier n'est décelée que par choriste verify FICHIER --database, qui la compare à l'historique.",
 	},
@@ -36,7 +36,8 @@ var evidencePage = template.Must(template.New("summary").Parse(`<!DOCTYPE html>
 <tr><th>{{.W.amount}}<td>{{.Invoice.montant_ttc}} {{.Invoice.devise}}
 <tr><th>{{.W.state}}<td>{{.State}} {{.Statut}}
 <tr><th>{{.W.sha}}<td><code>{{.SHA256}}</code>
-</table>
+{{with .Purged}}<tr><th>{{$.W.purged}}<td>{{.}}
+{{end}}</table>
 <h2>{{.W.attempts}}</h2>
 <table><tr><th>{{.W.n}}<th>{{.W.claimed}}<th>{{.W.started}}<th>{{.W.finished}}<th>{{.W.outcome}}<th>{{.W.flux}}<th>{{.W.answer}}<th>{{.W.correlation}}
 {{range .Attempts}}<tr><td>{{.n}}<td>{{.claimed_at}}<td>{{.started}}<td>{{.finished_at}}<td>{{.outcome}}<td>{{.numero_flux_depot}}<td>{{.answer}}<td><code>{{.evidence.correlation_id}}</code>
@@ -68,6 +69,10 @@ func (e *evidence) summary(lang string) ([]byte, error) {
 	}
 	state, statut := e.stands()
 	data := map[string]any{"Lang": lang, "W": evidenceWords[lang], "ID": e.id, "Invoice": invoice, "State": state, "Statut": statut, "SHA256": hexSum(e.document)}
+	if e.document == nil {
+		data["SHA256"] = invoice["document_sha256"]
+		data["Purged"], _ = e.purged()
+	}
 	var list, history []map[string]any
 	for _, a := range e.attempts {
 		m, err := object(a.text)

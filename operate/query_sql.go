@@ -48,7 +48,7 @@ func (c *condition) of(k *queryKey, v value) string {
 			isUnpaid:    "state IN ('deposited', 'integrated')",
 			isUnusual:   "id IN (SELECT invoice_id FROM chorus.events WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS'))",
 			isListed:    "id IN (SELECT invoice FROM chorus.todo WHERE invoice IS NOT NULL)",
-			isRetriable: "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)",
+			isRetriable: "((state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL)",
 		}[v.text()]
 	}
 	switch test := v.test.(type) {

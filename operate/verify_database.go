@@ -100,7 +100,8 @@ const (
 		    WHEN NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = x.id AND e.from_state IS NULL) THEN format('invoice %s was inserted past its history', x.id)
 		    WHEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = x.id AND e.invoice_sha256 <> sha256(convert_to(chorus.invoice_text(x.id), 'UTF8')))
 		         THEN format('invoice %s was altered', x.id)
-		    WHEN NOT chorus.document_intact(x.id) THEN format('the document of invoice %s was altered', x.id)
+		    WHEN NOT chorus.document_intact(x.id) THEN CASE WHEN i.purged_at IS NULL THEN format('the document of invoice %s was altered', x.id)
+		              ELSE format('the document of invoice %s was removed, and no event says that it was purged', x.id) END
 		    WHEN i.state <> (SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = x.id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1)
 		         THEN format('the state of invoice %s was altered', x.id)
 		    WHEN i.statut_courant IS DISTINCT FROM (

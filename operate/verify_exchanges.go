@@ -13,13 +13,14 @@ import (
 const forgotten = `FROM chorus.events WHERE reason_code = 'EXCHANGES_FORGOTTEN' AND reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN')`
 
 // exchanges compares what is kept of deposits with the hashes that their attempts hold. What was deleted because it is old is no loss: events say until when, and how many
-// (EXCHANGES_FORGOTTEN).
+// (EXCHANGES_FORGOTTEN). So is what went with its invoice's document (PURGED).
 func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(string)) error {
 	var old int64 // that are missing
 	for after := uuid.Nil; ; {
 		rows, err := db.Query(ctx, `
 			SELECT a.id, a.invoice_id, a.n, a.evidence ->> 'exchange_sha256', x.exchange,
-			       a.finished_at > coalesce((SELECT max((detail ->> 'until')::timestamptz) `+forgotten+`), '-infinity')
+			       a.finished_at > coalesce((SELECT max((detail ->> 'until')::timestamptz) `+forgotten+`), '-infinity'),
+			       EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = a.invoice_id AND e.reason_code = 'PURGED')
 			FROM chorus.attempts a
 			LEFT JOIN chorus.exchanges x ON x.attempt_id = a.id
 			WHERE a.id > $1 AND a.evidence ? 'exchange_sha256'
@@ -33,14 +34,15 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 		var attempt int
 		var sum string
 		var packed []byte
-		var younger bool
-		if _, err := pgx.ForEachRow(rows, []any{&after, &invoice, &attempt, &sum, &packed, &younger}, func() error {
+		var younger, purged bool
+		if _, err := pgx.ForEachRow(rows, []any{&after, &invoice, &attempt, &sum, &packed, &younger, &purged}, func() error {
 			n++
 			text, err := unpack(packed)
 			if packed != nil {
 				v.Exchanges++
 			}
 			switch {
+			case packed == nil && purged:
 			case packed == nil && younger:
 				bad(fmt.Sprintf("the exchange of attempt %d of invoice %d was removed", attempt, invoice))
 			case packed == nil:

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/choriste/choriste/store"
 )
 
 // invoice reads the files of one invoice, checks what they say of each other, and returns them; nil when they cannot be read.
@@ -99,9 +101,30 @@ func (a *archive) said(dir string, e *evidence) {
 	}
 	if json.Unmarshal([]byte(e.invoice), &i) != nil || i.ID != e.id {
 		a.bad("%s/invoice.json: it is not that of invoice %d", dir, e.id)
+	} else if e.document == nil {
+		if at, sum := e.purged(); at == "" || sum != i.SHA256 {
+			a.bad("%s/document: it is missing, and no event says that it was purged", dir)
+		}
 	} else if i.SHA256 != hexSum(e.document) || i.Bytes != len(e.document) {
 		a.bad("%s/document: it is not the one that invoice.json tells of", dir)
 	}
+}
+
+// purged says when the document was purged, and what its SHA-256 was; "" when no event of the archive says so.
+func (e *evidence) purged() (at, sum string) {
+	for _, line := range e.events {
+		var t struct {
+			At     string `json:"at"`
+			Code   string `json:"reason_code"`
+			Detail struct {
+				SHA256 string `json:"sha256"`
+			} `json:"detail"`
+		}
+		if json.Unmarshal([]byte(line.Text), &t) == nil && t.Code == store.EventPurged && at == "" {
+			at, sum = t.At, t.Detail.SHA256
+		}
+	}
+	return at, sum
 }
 
 // eventText is what the check needs of an event's text.
@@ -191,7 +214,7 @@ func (a *archive) attempt(dir string, e *evidence, x evidenceAttempt, t eventTex
 	if x.exchange != nil && hexSum(x.exchange) != w.Evidence.Exchange {
 		a.bad("%s/exchange-%d.json: it is not the exchange of this attempt", dir, x.n)
 	}
-	if w.SHA256 != hexSum(e.document) {
+	if e.document != nil && w.SHA256 != hexSum(e.document) {
 		a.bad("%s/document: it is not what attempt %d sent", dir, x.n)
 	}
 }

@@ -38,6 +38,7 @@ type Status struct {
 	CreatedAt             time.Time           `json:"created_at"`
 	UpdatedAt             time.Time           `json:"updated_at"`
 	Findings              int                 `json:"findings_count"`
+	PurgedAt              *time.Time          `json:"purged_at,omitempty"` // when its document was deleted
 }
 
 // Day is a civil date; it prints as 2026-11-23.
@@ -83,7 +84,7 @@ func (f Filter) where() (string, []any) {
 		add("state = ANY ($%d)", f.States)
 	}
 	if f.Retriable {
-		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL)")
+		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL")
 	}
 	return strings.Join(clauses, " AND "), args
 }

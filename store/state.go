@@ -24,6 +24,7 @@ var States = []State{Received, Ready, Sending, InDoubt, Parked, Deposited, Integ
 
 // What the history says beside the moves; written by triggers (invoices_statut). They decide nothing.
 const (
+	EventPurged        = "PURGED"         // the document was deleted
 	EventUnknownStatut = "UNKNOWN_STATUT" // the portal shows a statut that is in no list
 	EventBackwards     = "BACKWARDS"      // it left a final statut, or went back to an earlier one, in an unusual way
 )

@@ -276,6 +276,7 @@ func (w *Worker) duties(life context.Context) []*loop {
 		{name: "sweep", every: cfg.Sweep, within: slow, round: w.sweep},
 		{name: "recipients", every: cfg.Sweep, within: slow, round: w.recipients},
 		{name: "nightly", every: nightlyEvery, within: slow, round: w.nightly},
+		{name: "purge", every: purgeEvery, within: time.Minute, round: w.purge},
 		{name: "announce", every: announceEvery, round: w.announce},
 		{name: "jobs", every: cfg.Round / 5, round: w.moves},
 	}...)

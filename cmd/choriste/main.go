@@ -52,6 +52,7 @@ type cli struct {
 	Money      moneyCmd      `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
 	Evidence   evidenceCmd   `cmd:"" help:"Write one archive that proves what was sent, when, and what was answered."`
 	Verify     verifyCmd     `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
+	Purge      purgeCmd      `cmd:"" help:"Say whose documents have been kept long enough; delete them; set how long they stay; erase an account."`
 	Retry      retryCmd      `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
 	Resolve    resolveCmd    `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
 	Complete   completeCmd   `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`
@@ -120,17 +121,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	shown := newErrorLines(&visible.Writer{Out: errOut}, args, getenv) // errors may quote what others wrote
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("choriste"),
-		kong.Description("A durable invoice queue and worker for Chorus Pro. Settings are environment variables: choriste help env."),
-		kong.Writers(out, errOut),
-		kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", ")},
-	)
-	if err != nil {
-		panic(err) // the commands above are wrong
-	}
+	parser := parserOf(&c, getenv, out, errOut, func(code int) { exited = code })
 	if getenv("COMP_LINE") != "" { // a shell asks what may come next
 		kongcompletion.Register(parser, kongcompletion.WithExitFunc(func(code int) { exited = code }))
 		return max(exited, 0)
@@ -173,6 +164,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	status := statusOf(err)
 	a.fail(err, status)
 	return status
+}
+
+// parserOf reads command lines into c.
+func parserOf(c *cli, getenv func(string) string, out, errOut io.Writer, exit func(code int)) *kong.Kong {
+	parser, err := kong.New(c,
+		kong.Name("choriste"),
+		kong.Description("A durable invoice queue and worker for Chorus Pro. Settings are environment variables: choriste help env."),
+		kong.Writers(out, errOut),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", ")},
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	return parser
 }
 
 // statusOf is the exit status for an error: docs/operating.md has them all.

@@ -83,6 +83,9 @@ func (c showCmd) Run(a *app) error {
 		line("since", stamp(*i.StatutCourantDate))
 	}
 	line("comment", or(i.StatutCommentaire, ""))
+	if i.PurgedAt != nil {
+		line("document", "purged "+stamp(*i.PurgedAt)+"; its hash and history stay")
+	}
 	for _, h := range help {
 		means, do := explainLines(a.lang, h)
 		line(h.Code, means)
