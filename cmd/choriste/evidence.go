@@ -85,7 +85,8 @@ func (c evidenceCmd) invoices(a *app, st *store.Store) ([]int64, error) {
 type verifyCmd struct {
 	File     string `arg:"" optional:"" help:"An archive that choriste evidence wrote."`
 	Database bool   `help:"Check history, attempts, invoices and exchanges in the database; with FILE, compare the whole of FILE with what the database would write instead."`
-	Head     string `help:"With --database: a head that was announced, as SEQ:SHA256, in the log or in an archive." placeholder:"SEQ:SHA256"`
+	Restored bool   `help:"Check a restored copy of the database: schema, rights, history, how old it is, and what a worker would look up first. Sends and writes nothing."`
+	Head     string `help:"With --database or --restored: a head that was announced, as SEQ:SHA256, in the log or in an archive." placeholder:"SEQ:SHA256"`
 }
 
 func (c verifyCmd) Run(a *app) error {
@@ -93,10 +94,14 @@ func (c verifyCmd) Run(a *app) error {
 	switch {
 	case err != nil:
 		return err
-	case c.File == "" && !c.Database:
-		return usageError{errors.New("say what is to be verified: FILE or --database")}
-	case c.Head != "" && (!c.Database || c.File != ""):
-		return usageError{errors.New("--head goes with --database, without FILE")}
+	case c.File == "" && !c.Database && !c.Restored:
+		return usageError{errors.New("say what is to be verified: FILE, --database or --restored")}
+	case c.Restored && (c.File != "" || c.Database):
+		return usageError{errors.New("--restored goes without FILE and without --database")}
+	case c.Head != "" && (!c.Database && !c.Restored || c.File != ""):
+		return usageError{errors.New("--head goes with --database or --restored, without FILE")}
+	case c.Restored:
+		return c.restored(a, anchor)
 	case c.File != "":
 		return c.archive(a)
 	}
