@@ -6,13 +6,16 @@ import (
 )
 
 type migrateCmd struct {
-	Action string `arg:"" enum:"up,status" default:"up" help:"up or status."`
+	Action string `arg:"" enum:"up,status,plan" default:"up" help:"up; status: which steps are done; plan: what the pending ones would do, and whom they hold up."`
 }
 
 func (c migrateCmd) Run(a *app) error {
 	s, err := load(a.getenv, "DATABASE_URL")
 	if err != nil {
 		return err
+	}
+	if c.Action == "plan" {
+		return c.plan(a, s.DatabaseURL)
 	}
 	if c.Action == "up" {
 		if err := migrations.Up(a.ctx, s.DatabaseURL, func(text string) { a.warnf("%s\n", text) }); err != nil {
