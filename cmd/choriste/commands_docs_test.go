@@ -1,0 +1,169 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// commandWords takes a command line apart as a shell does: quotes, escapes, and operators as words of their own.
+func commandWords(line string) (list []string) {
+	var b strings.Builder
+	quote, open := rune(0), false
+	end := func() {
+		if open {
+			list = append(list, b.String())
+		}
+		b.Reset()
+		open = false
+	}
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			b.WriteRune(r)
+		case r == '\'' || r == '"':
+			quote, open = r, true
+		case r == ' ' || r == '\t':
+			end()
+		case strings.ContainsRune("|&;<>()", r):
+			end()
+			list = append(list, string(r))
+		case r == '#' && !open:
+			end()
+			return list
+		default:
+			b.WriteRune(r)
+			open = true
+		}
+	}
+	end()
+	return list
+}
+
+var (
+	fence      = regexp.MustCompile("^\\s*```")
+	assignment = regexp.MustCompile(`^[A-Z_]+=`)
+	makeTarget = regexp.MustCompile(`(?m)^([a-z-]+(?: [a-z-]+)*):`)
+)
+
+// commandsIn are the command lines of a page's blocks of code. In a block that shows a session, these are the lines after a prompt ($ or #), and the others are what was said; else all are.
+func commandsIn(page string) (list [][]string) {
+	var block []string
+	inside := false
+	for _, line := range strings.Split(page, "\n") {
+		if !fence.MatchString(line) {
+			block = append(block, strings.TrimSpace(line))
+			continue
+		}
+		if inside {
+			list = append(list, commandsOf(block)...)
+		}
+		block, inside = nil, !inside
+	}
+	return list
+}
+
+func commandsOf(block []string) (list [][]string) {
+	prompted := func(line string) bool { return strings.HasPrefix(line, "$ ") || strings.HasPrefix(line, "# ") }
+	session := slices.ContainsFunc(block, prompted)
+	for _, line := range block {
+		if session && !prompted(line) {
+			continue
+		}
+		if session {
+			line = line[2:]
+		}
+		var command []string
+		for _, word := range append(commandWords(line), ";") {
+			switch {
+			case strings.Contains("|&;<>()", word):
+				if len(command) > 0 {
+					list = append(list, command)
+				}
+				command = nil
+			case len(command) == 0 && (assignment.MatchString(word) || word == "sudo" || word == "time"):
+			default:
+				command = append(command, word)
+			}
+		}
+	}
+	return list
+}
+
+// Every command of ours that a page shows exists, with its flags: choriste's are read as the program reads them, make's targets and Go's packages are there.
+func TestCommandsOfThePages(t *testing.T) {
+	root := "../.."
+	pages, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, root+"/README.md", root+"/CONTRIBUTING.md", root+"/deploy/kubernetes/README.md")
+	makefile, err := os.ReadFile(root + "/Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for _, m := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
+		targets = append(targets, strings.Fields(m[1])...)
+	}
+	seen := map[string]int{}
+	for _, name := range pages {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range commandsIn(string(page)) {
+			line := filepath.Base(name) + ": " + strings.Join(command, " ")
+			switch program := filepath.Base(command[0]); {
+			case strings.Contains(line, "…"):
+			case program == "choriste" && len(command) > 1:
+				seen[program]++
+				if err := parses(command[1:]); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+			case command[0] == "make":
+				seen["make"]++
+				for _, target := range command[1:] {
+					if !strings.Contains(target, "=") && !slices.Contains(targets, target) {
+						t.Errorf("%s: there is no target %s", line, target)
+					}
+				}
+			case command[0] == "go" && len(command) > 2 && command[1] == "run":
+				seen["go run"]++
+				for _, arg := range command[2:] {
+					if strings.HasPrefix(arg, "./") {
+						if _, err := os.Stat(filepath.Join(root, arg)); err != nil {
+							t.Errorf("%s: %v", line, err)
+						}
+						break
+					}
+				}
+			}
+		}
+	}
+	for program, least := range map[string]int{"choriste": 30, "make": 5, "go run": 3} {
+		if seen[program] < least {
+			t.Errorf("only %d commands of %s were found: %v", seen[program], program, seen)
+		}
+	}
+	if parses([]string{"list", "--no-such-flag"}) == nil || parses([]string{"no-such-command"}) == nil {
+		t.Error("what does not exist is taken for a command")
+	}
+}
+
+// parses reads a command line as the program does, and carries nothing out.
+func parses(args []string) error {
+	var c cli
+	exited := false
+	_, err := parserOf(&c, func(string) string { return "" }, io.Discard, io.Discard, func(int) { exited = true }).Parse(joined(args))
+	if exited { // --help, --version
+		return nil
+	}
+	return err
+}
