@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -232,7 +231,7 @@ func (s *Sim) cutOff(w http.ResponseWriter, reset bool) error {
 	if err != nil {
 		return err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && reset {
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok && reset {
 		_ = tcp.SetLinger(0)
 	}
 	return errors.Join(conn.Close(), errCut)

@@ -2,21 +2,25 @@ package chorustest
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
 // What nobody may exceed, so that a client that is broken, or hostile, costs a bounded amount. docs/simulator.md has them in a table.
 const (
-	slowest       = 10 * time.Minute // to send one request, or between two
-	maxHeader     = 64 << 10
-	maxBodies     = 256 << 20 // bytes of large requests at once
-	largeBody     = 1 << 20   // and larger is large
-	maxWaiting    = 30 * time.Second
-	maxFaults     = 10_000
-	maxStructures = 500_000
-	maxViolations = 10_000 // remembered; all are counted
-	maxTokens     = 10_000 // remembered after their end
+	slowest        = 10 * time.Minute // to send one request, or between two
+	maxHeader      = 64 << 10
+	maxBodies      = 256 << 20 // bytes of large requests at once
+	largeBody      = 256 << 10 // and larger is large
+	maxConnections = 1024      // of the API door; others wait to be accepted
+	maxManaging    = 128       // of the management door
+	maxWaiting     = 30 * time.Second
+	maxFaults      = 10_000
+	maxStructures  = 500_000
+	maxViolations  = 10_000 // remembered; all are counted
+	maxTokens      = 10_000 // remembered after their end
 )
 
 // room waits until the body of a large request may be read. What is asked of it ends with release.
@@ -54,4 +58,47 @@ func (s *Sim) forgetTokens(now time.Time) {
 			delete(s.tokens, hash)
 		}
 	}
+}
+
+// limited is a listener with so many connections at once.
+type limited struct {
+	net.Listener
+	slots chan struct{}
+	done  chan struct{}
+	once  sync.Once
+}
+
+func limit(l net.Listener, most int) net.Listener {
+	return &limited{Listener: l, slots: make(chan struct{}, most), done: make(chan struct{})}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	conn, err := l.Listener.Accept()
+	tcp, is := conn.(*net.TCPConn)
+	if err != nil || !is {
+		<-l.slots
+		return conn, err
+	}
+	return &slotted{TCPConn: tcp, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+// slotted gives its place back when it is closed.
+type slotted struct {
+	*net.TCPConn
+	free func()
+}
+
+func (c *slotted) Close() error {
+	defer c.free()
+	return c.TCPConn.Close()
 }

@@ -116,3 +116,74 @@ func TestHalfRequests(t *testing.T) {
 		t.Errorf("%d accepted", n)
 	}
 }
+
+// TestFullDisk: when the ledger cannot be written, no answer leaves any more, not even when there is room again, and whoever started the simulator is told. The file can be read.
+func TestFullDisk(t *testing.T) {
+	cfg := chorustest.Config{Quota: -1, Ledger: t.TempDir() + "/ledger"}
+	s, err := chorustest.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s.APIURL(), s.TokenURL())
+	c.accepted(facture("F-1"))
+	free, err := s.FillDisk()
+	if err != nil {
+		t.Log("there is no /dev/full here: nothing was tried")
+		_ = s.Close()
+		return
+	}
+	if r := c.search(m{"numeroFacture": "F-1"}); r.err == nil {
+		t.Errorf("answered %d", r.status)
+	}
+	select {
+	case <-s.Broken():
+	case <-time.After(time.Minute):
+		t.Error("nobody is told")
+	}
+	free()
+	if r := c.search(m{"numeroFacture": "F-1"}); r.err == nil {
+		t.Errorf("there is room again, and what was lost in between is forgotten: %d", r.status)
+	}
+	if err := s.Close(); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("the end says %v", err)
+	}
+	again, err := chorustest.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	if n := len(again.Deposits("F-1")); n != 1 {
+		t.Errorf("%d deposits", n)
+	}
+}
+
+// TestIdleConnectionsAreBounded: those that say nothing hold a place each, and one that is given back is used.
+func TestIdleConnectionsAreBounded(t *testing.T) {
+	s := chorustest.New(t, nil)
+	address := strings.TrimPrefix(s.ManageURL(), "http://")
+	var idle []net.Conn
+	for range 200 {
+		conn, err := net.DialTimeout("tcp", address, 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		idle = append(idle, conn)
+	}
+	ask := func(within time.Duration) error {
+		res, err := (&http.Client{Timeout: within, Transport: &http.Transport{}}).Get(s.ManageURL() + "/clock")
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		return err
+	}
+	if ask(300*time.Millisecond) == nil {
+		t.Error("there is room for more than 200")
+	}
+	for _, conn := range idle {
+		_ = conn.Close()
+	}
+	if err := ask(time.Minute); err != nil {
+		t.Errorf("there is no room although all are gone: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package chorustest
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -149,4 +150,22 @@ func Words() (all []string) {
 		all = append(all, word)
 	}
 	return all
+}
+
+// FillDisk makes every write of the ledger fail, as on a full disk, until the function that it returns is called.
+func (s *Sim) FillDisk() (free func(), err error) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file := s.ledger.file
+	s.ledger.file = full
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ledger.file = file
+		_ = full.Close()
+	}, nil
 }

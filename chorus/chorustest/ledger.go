@@ -103,6 +103,7 @@ type ledger struct {
 	written int64 // the newest line handed to the file
 	synced  int64 // the newest line known to be on disk
 	failed  error
+	broken  chan struct{} // closed when failed is set
 }
 
 // append writes the lines with one system call, so that lines that belong together stand or fall together
@@ -120,12 +121,24 @@ func (l *ledger) append(entries ...Entry) {
 			panic(err) // an Entry holds nothing that cannot be encoded
 		}
 	}
+	l.mu.Lock()
+	failed := l.failed
+	l.mu.Unlock()
+	if failed != nil { // a line after one that is torn would make the file unreadable
+		return
+	}
 	_, err := l.file.Write(lines.Bytes())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.written = entries[len(entries)-1].Seq
+	l.fail(err)
+}
+
+// fail keeps the first failure, after which nothing is promised any more. Callers hold l.mu.
+func (l *ledger) fail(err error) {
 	if err != nil && l.failed == nil {
 		l.failed = err
+		close(l.broken)
 	}
 }
 
@@ -149,11 +162,10 @@ func (l *ledger) settle() error {
 		err := l.file.Sync()
 		l.mu.Lock()
 		l.syncing = false
-		if err != nil {
-			l.failed = err
-		} else {
+		if err == nil {
 			l.synced = target
 		}
+		l.fail(err)
 		l.wake.Broadcast()
 	}
 	return l.failed

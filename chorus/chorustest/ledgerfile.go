@@ -13,7 +13,7 @@ import (
 // openLedger opens the file for itself alone, hands every whole line to replay and cuts off a torn last line, which no
 // answer can have been based on. Nothing is changed in a file that is no ledger.
 func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, error) {
-	l := &ledger{path: path, noSync: noSync}
+	l := &ledger{path: path, noSync: noSync, broken: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
 	if path == "" {
 		return l, nil

@@ -196,6 +196,7 @@ func (s *Sim) listen() error {
 	s.mu.Lock()
 	s.record(s.startLine())
 	s.mu.Unlock()
+	api, manage = limit(api, maxConnections), limit(manage, maxManaging)
 	s.serving.Add(3)
 	go func() { defer s.serving.Done(); _ = s.api.Serve(api) }()
 	go func() { defer s.serving.Done(); _ = s.manage.Serve(manage) }()
@@ -211,6 +212,9 @@ func (s *Sim) TokenURL() string { return s.apiURL + tokenPath }
 
 // ManageURL is the root of the management door.
 func (s *Sim) ManageURL() string { return s.manageURL }
+
+// Broken is closed when the ledger cannot be written any more: no answer leaves from then on. Close returns why.
+func (s *Sim) Broken() <-chan struct{} { return s.ledger.broken }
 
 // Close ends every exchange at once and closes the ledger. It may be called twice.
 func (s *Sim) Close() error {
