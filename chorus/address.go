@@ -212,3 +212,13 @@ func loopback(name string) bool {
 func isState(host string) bool {
 	return host == "piste.gouv.fr" || strings.HasSuffix(host, ".piste.gouv.fr")
 }
+
+// IsProduction tells whether an address leads to the state's hosts and not to the sandbox: what is done there counts.
+func IsProduction(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return true // nobody knows
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	return strings.HasSuffix(host, ".gouv.fr") && !strings.HasPrefix(host, "sandbox-")
+}

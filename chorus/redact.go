@@ -19,6 +19,15 @@ type redactor struct {
 	short []string              // secrets of fewer bytes, as they are
 }
 
+// Redactor is for whoever else keeps what a portal said.
+type Redactor struct{ known redactor }
+
+// NewRedactor knows these secrets. Of one that is shorter than eight characters only the plain form is known, of fewer than four nothing.
+func NewRedactor(secrets ...string) Redactor { return Redactor{newRedactor(secrets...)} }
+
+// Shows tells that a secret, or a part of one, stands in the text in whatever encoding; or that the text is too large to tell.
+func (r Redactor) Shows(text string) bool { return r.known.hide(text) != text }
+
 const (
 	gram = 8
 	// shortestSecret keeps a one-letter password of a test from blacking out whole texts.

@@ -41,6 +41,7 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database to the schema this program needs."`
 	Work       workCmd       `cmd:"" help:"Deposit and follow invoices until stopped."`
 	Doctor     doctorCmd     `cmd:"" help:"Name the broken layer of a set-up, and the next step."`
+	Probe      probeCmd      `cmd:"" help:"Measure a portal: what its documentation leaves open, in the form of settings; no database is needed."`
 	Check      checkCmd      `cmd:"" help:"Say what is wrong with invoice files before they are inserted; no database is needed."`
 	Submit     submitCmd     `cmd:"" help:"Insert invoice files, as an application would."`
 	List       listCmd       `cmd:"" help:"List invoices."`

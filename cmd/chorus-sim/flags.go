@@ -21,6 +21,8 @@ type options struct {
 const usage = `Usage: chorus-sim [flags]             serves until it is signalled
        chorus-sim -scenario NAME|FILE  plays a scenario, and exits with 1 when the client did not do what it expects
        chorus-sim -sample DIR          writes sample invoices
+       chorus-sim record -to URL FILE  keeps what a client and the portal say to each other, without anybody's data
+       chorus-sim compare FILE         replays that against the simulator, and prints where the answers differ
        chorus-sim -version
 
 Without flags: the API at http://127.0.0.1:18080, the management door and its page at http://127.0.0.1:18081,

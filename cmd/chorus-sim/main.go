@@ -16,38 +16,54 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/chorus/record"
 )
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run returns the exit code: 0 after an orderly end, 1 when something failed, 2 for wrong usage.
+// run returns the exit code: 0 after an orderly end, 1 when something failed, 2 for wrong usage, 3 when compare finds a difference.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := dispatch(args, stdin, stdout, stderr)
+	var wrong *chorustest.UsageError
+	var asked *record.UsageError
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, new(said)):
+		return 2
+	}
+	fmt.Fprintf(stderr, "chorus-sim: %v\n", err)
+	switch {
+	case errors.As(err, &wrong), errors.As(err, &asked):
+		return 2
+	case errors.As(err, new(differsError)):
+		return exitDiffers
+	}
+	return 1
+}
+
+func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "record" {
+		return recording(args[1:], stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "compare" {
+		return comparing(args[1:], stdout, stderr)
+	}
 	o, err := parse(args, stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil: // said already
-		return 2
+	case err != nil:
+		return said{err}
 	case o.version:
-		fmt.Fprintln(stdout, "chorus-sim", version())
-		return 0
+		_, err = fmt.Fprintln(stdout, "chorus-sim", version())
+		return err
 	case o.health:
-		err = healthy(o.cfg.Manage)
+		return healthy(o.cfg.Manage)
 	case o.sample != "":
-		err = writeSamples(o.sample, stdout)
-	default:
-		err = serve(o, stdin, stdout, stderr)
+		return writeSamples(o.sample, stdout)
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "chorus-sim: %v\n", err)
-		if wrong := (*chorustest.UsageError)(nil); errors.As(err, &wrong) {
-			return 2
-		}
-		return 1
-	}
-	return 0
+	return serve(o, stdin, stdout, stderr)
 }
 
 func serve(o options, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -76,7 +92,7 @@ func serve(o options, stdin io.Reader, stdout, stderr io.Writer) error {
 		if !o.withStdin && (o.serve || !isPipe(stdin)) {
 			stdin = nil
 		}
-		if wait(signals, stdin) {
+		if wait(signals, stdin, sim.Broken()) {
 			fmt.Fprintln(stderr, "chorus-sim: standard input has ended, and so does the simulator (-serve: it goes on)")
 		}
 	}
@@ -106,8 +122,8 @@ func isPipe(stdin io.Reader) bool {
 	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
 }
 
-// wait returns when a signal comes; or when stdin ends, if it is not nil, and then it is true.
-func wait(signals <-chan os.Signal, stdin io.Reader) (ended bool) {
+// wait returns when a signal comes, or nothing can be promised any more; or when stdin ends, if it is not nil, and then it is true.
+func wait(signals <-chan os.Signal, stdin io.Reader, broken <-chan struct{}) (ended bool) {
 	gone := make(chan struct{})
 	if stdin != nil {
 		go func() {
@@ -117,6 +133,8 @@ func wait(signals <-chan os.Signal, stdin io.Reader) (ended bool) {
 	}
 	select {
 	case <-signals:
+		return false
+	case <-broken: // the ledger: Close says why
 		return false
 	case <-gone:
 		return true

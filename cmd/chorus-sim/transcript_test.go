@@ -54,17 +54,10 @@ func TestTranscript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	api, door := freeAddress(t), freeAddress(t)
-	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 exec %q -listen %s -manage %s \"$@\"\n", runAsProgram, self, api, door)
-	if err := os.WriteFile(filepath.Join(dir, "chorus-sim"), []byte(wrapper), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	here := strings.NewReplacer("127.0.0.1:18080", api, "127.0.0.1:18081", door)
+	install(t, dir, api, door)
+	here := strings.NewReplacer("127.0.0.1:18080", api, "127.0.0.1:18081", door, "127.0.0.1:18280", freeAddress(t), "127.0.0.1:18281", freeAddress(t), "127.0.0.1:18290", freeAddress(t))
 	const mark = "\x01"
 	script := "trap 'kill $(jobs -p) 2>/dev/null' EXIT\nexec 2>&1\n"
 	all := transcript(t, string(manual))
@@ -87,6 +80,19 @@ func TestTranscript(t *testing.T) {
 		if got := strings.TrimRight(said[i], "\n "); !regexp.MustCompile(`\A` + want + `\z`).MatchString(got) {
 			t.Errorf("$ %s\nanswers\n%s\nand the manual says\n%s", c.typed, got, c.answer)
 		}
+	}
+}
+
+// install puts a program chorus-sim into a directory, whose doors are at other addresses than by default.
+func install(t *testing.T, dir, api, door string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapper := fmt.Sprintf("#!/bin/sh\nexport %s=1\ncase $1 in record|compare) exec %q \"$@\";; esac\nexec %q -listen %s -manage %s \"$@\"\n", runAsProgram, self, self, api, door)
+	if err := os.WriteFile(filepath.Join(dir, "chorus-sim"), []byte(wrapper), 0o755); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -53,6 +53,11 @@ func newForeign(ledger *os.File, seed int64, clientID, clientSecret, account str
 	}
 }
 
+// Foreign is this portal without its bad weather, for other tests that need a portal which is not the simulator. It keeps its ledger in the file.
+func Foreign(ledger *os.File, clientID, clientSecret, login, password string) http.Handler {
+	return newForeign(ledger, 1, clientID, clientSecret, login+":"+password)
+}
+
 // foreignPortal serves until its standard input closes. SIGUSR1 ends its bad weather.
 func foreignPortal(args []string) int {
 	if len(args) != 7 {

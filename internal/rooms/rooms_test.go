@@ -22,6 +22,7 @@ var arrows = map[string]string{
 	"egress":                 "secret",
 	"chorus":                 "chorus/annuaire chorus/answers crash egress secret",
 	"chorus/annuaire":        "",
+	"chorus/record":          "chorus chorus/answers chorus/chorustest invoice/invoicetest",
 	"chorus/answers":         "",
 	"invoice":                "invoice/tree",
 	"invoice/tree":           "",
@@ -35,6 +36,7 @@ var arrows = map[string]string{
 	"jobs":                   "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
 	"jobs/model":             "",
 	"worker":                 "chorus crash fleet invoice/rules jobs migrations operate store",
+	"probe":                  "chorus egress secret",
 	"console":                "chorus/answers internal/visible operate store",
 	"chorus/chorustest":      "invoice",
 	"invoice/invoicetest":    "",
@@ -46,7 +48,7 @@ var arrows = map[string]string{
 }
 
 // forTests are the rooms that only tests and these programs import.
-var forTests = []string{"chorus/chorustest", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
+var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
 
 var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
 
