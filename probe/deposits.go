@@ -47,8 +47,10 @@ func (r *run) deposit(ctx context.Context) error {
 	}
 	r.flux = a.text("numeroFluxDepot")
 	if !a.ok() || r.flux == "" {
-		r.report(Result{Step: 7, Name: "deposit", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen}, Question: questionDeposit,
-			Answer: both("the deposit is refused: %s", "le dépôt est refusé : %s", a.code())})
+		r.report(Result{
+			Step: 7, Name: "deposit", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen}, Question: questionDeposit,
+			Answer: both("the deposit is refused: %s", "le dépôt est refusé : %s", a.code()),
+		})
 		r.flux = ""
 		return nil
 	}
@@ -67,9 +69,11 @@ func (r *run) deposit(ctx context.Context) error {
 		r.flux = ""
 	}
 	r.report(Result{Step: 7, Name: "deposit", Weight: Measured, Samples: 1, Seen: seen, Question: questionDeposit, Answer: answer, Setting: "CHORISTE_HTTP_TIMEOUT=" + span(max(60*time.Second, 4*most(r.measured.deposits)))})
-	r.report(Result{Step: 7, Name: "report", Weight: Measured, Samples: 1, Setting: "CHORISTE_REPORT_AFTER=" + span(max(2*time.Minute, most(r.measured.reported))),
+	r.report(Result{
+		Step: 7, Name: "report", Weight: Measured, Samples: 1, Setting: "CHORISTE_REPORT_AFTER=" + span(max(2*time.Minute, most(r.measured.reported))),
 		Question: Words{"When is the first look at a report worth it?", "Quand un premier regard sur le compte rendu vaut-il la peine ?"},
-		Answer:   both("the report was final after %s", "le compte rendu était définitif après %s", most(r.measured.reported).Round(time.Millisecond))})
+		Answer:   both("the report was final after %s", "le compte rendu était définitif après %s", most(r.measured.reported).Round(time.Millisecond)),
+	})
 	if r.flux == "" {
 		return nil
 	}
@@ -130,17 +134,23 @@ func (r *run) visible(ctx context.Context, since time.Time) error {
 		return err
 	}
 	if row == nil {
-		r.report(Result{Step: 7, Name: "visibility", Weight: Measured, Samples: 1, Question: question, Setting: "CHORISTE_VISIBILITY_DELAY=" + span(max(4*time.Hour, 8*r.For)),
-			Answer: both("not within %s: ask again later for numeroFacture %s", "pas en %s : redemander plus tard numeroFacture %s", r.For, r.number)})
+		r.report(Result{
+			Step: 7, Name: "visibility", Weight: Measured, Samples: 1, Question: question, Setting: "CHORISTE_VISIBILITY_DELAY=" + span(max(4*time.Hour, 8*r.For)),
+			Answer: both("not within %s: ask again later for numeroFacture %s", "pas en %s : redemander plus tard numeroFacture %s", r.For, r.number),
+		})
 		return nil
 	}
 	r.found = row
 	r.measured.searchable = append(r.measured.searchable, after)
-	r.report(Result{Step: 7, Name: "visibility", Weight: Measured, Samples: 1, Question: question, Setting: "CHORISTE_VISIBILITY_DELAY=" + span(max(4*time.Hour, 10*after)),
-		Answer: both("found %s after the deposit's answer; one deposit says nothing of the latest, so not below the default", "trouvé %s après la réponse au dépôt ; un seul dépôt ne dit rien du plus tardif : pas moins que la valeur par défaut", after.Round(time.Millisecond))})
-	r.report(Result{Step: 7, Name: "first-look", Weight: Measured, Samples: 1, Setting: "CHORISTE_RESOLVE_AFTER=" + span(max(30*time.Second, 2*after)),
+	r.report(Result{
+		Step: 7, Name: "visibility", Weight: Measured, Samples: 1, Question: question, Setting: "CHORISTE_VISIBILITY_DELAY=" + span(max(4*time.Hour, 10*after)),
+		Answer: both("found %s after the deposit's answer; one deposit says nothing of the latest, so not below the default", "trouvé %s après la réponse au dépôt ; un seul dépôt ne dit rien du plus tardif : pas moins que la valeur par défaut", after.Round(time.Millisecond)),
+	})
+	r.report(Result{
+		Step: 7, Name: "first-look", Weight: Measured, Samples: 1, Setting: "CHORISTE_RESOLVE_AFTER=" + span(max(30*time.Second, 2*after)),
 		Question: Words{"When is the first look for a lost deposit worth it?", "Quand une première recherche d'un dépôt perdu vaut-elle la peine ?"},
-		Answer:   both("twice %s, not below the default", "deux fois %s, pas moins que la valeur par défaut", after.Round(time.Millisecond))})
+		Answer:   both("twice %s, not below the default", "deux fois %s, pas moins que la valeur par défaut", after.Round(time.Millisecond)),
+	})
 	return nil
 }
 

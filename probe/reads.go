@@ -47,8 +47,10 @@ func (r *run) tokens(ctx context.Context) error {
 		answer = Words{"no: the first token is refused once a second one was given", "non : le premier jeton est refusé dès qu'un second est octroyé"}
 		r.portal.knows(second.text("access_token"))
 	}
-	r.report(Result{Step: 1, Name: "tokens", Weight: Measured, Samples: 1, Seen: seen, Answer: answer,
-		Question: Words{"Do two tokens of one application live side by side?", "Deux jetons d'une même application vivent-ils côte à côte ?"}})
+	r.report(Result{
+		Step: 1, Name: "tokens", Weight: Measured, Samples: 1, Seen: seen, Answer: answer,
+		Question: Words{"Do two tokens of one application live side by side?", "Deux jetons d'une même application vivent-ils côte à côte ?"},
+	})
 	life := 0
 	if n, is := first.body["expires_in"].(json.Number); is {
 		seconds, _ := n.Int64()
@@ -58,9 +60,11 @@ func (r *run) tokens(ctx context.Context) error {
 	if life > 0 && life < 480 {
 		margin = time.Duration(life) * time.Second / 4
 	}
-	r.report(Result{Step: 1, Name: "token-life", Weight: Measured, Samples: 1, Setting: "CHORISTE_TOKEN_MARGIN=" + span(margin),
+	r.report(Result{
+		Step: 1, Name: "token-life", Weight: Measured, Samples: 1, Setting: "CHORISTE_TOKEN_MARGIN=" + span(margin),
 		Question: Words{"How long does a token live?", "Combien de temps un jeton vit-il ?"},
-		Answer:   both("expires_in %d, answered in %d ms", "expires_in %d, répondu en %d ms", life, first.TookMS)})
+		Answer:   both("expires_in %d, answered in %d ms", "expires_in %d, répondu en %d ms", life, first.TookMS),
+	})
 	st, err := r.portal.post(ctx, structures, map[string]any{})
 	if err != nil {
 		return err
@@ -107,8 +111,10 @@ func (r *run) refusals(ctx context.Context) error {
 	for _, s := range seen {
 		said = append(said, fmt.Sprintf("%s %d", s.What, s.Status))
 	}
-	r.report(Result{Step: 2, Name: "refusals", Weight: Measured, Samples: len(seen), Seen: seen,
-		Question: Words{"What does the gateway answer?", "Que répond la passerelle ?"}, Answer: both("%s", "%s", strings.Join(said, ", "))})
+	r.report(Result{
+		Step: 2, Name: "refusals", Weight: Measured, Samples: len(seen), Seen: seen,
+		Question: Words{"What does the gateway answer?", "Que répond la passerelle ?"}, Answer: both("%s", "%s", strings.Join(said, ", ")),
+	})
 	return nil
 }
 
@@ -137,9 +143,11 @@ func (r *run) quota(ctx context.Context) error {
 			refused = append(refused, a.Seen)
 		}
 	}
-	result := Result{Step: 3, Name: "quota", Weight: Measured, Samples: r.Burst, Seen: refused[:min(len(refused), 3)],
+	result := Result{
+		Step: 3, Name: "quota", Weight: Measured, Samples: r.Burst, Seen: refused[:min(len(refused), 3)],
 		Question: Words{"How many requests pass in a second?", "Combien de requêtes passent en une seconde ?"},
-		Answer:   both("%d of %d passed, %d were answered 429, in %d ms", "%d sur %d sont passées, %d ont reçu 429, en %d ms", passed, r.Burst, len(refused), took.Milliseconds())}
+		Answer:   both("%d of %d passed, %d were answered 429, in %d ms", "%d sur %d sont passées, %d ont reçu 429, en %d ms", passed, r.Burst, len(refused), took.Milliseconds()),
+	}
 	switch {
 	case len(refused) > 0 && took < 2*time.Second && passed > 0:
 		result.Setting = fmt.Sprintf("CHORISTE_QUOTA=%d", passed)
@@ -184,12 +192,16 @@ func (r *run) pages(ctx context.Context) error {
 	}
 	question := Words{"How many rows does a page hold at most?", "Combien de lignes une page contient-elle au plus ?"}
 	if most == 0 {
-		r.report(Result{Step: 4, Name: "page-size", Weight: Unknown, Question: question, Seen: seen[:min(len(seen), 1)],
-			Answer: Words{"not measured: the search finds nothing", "non mesuré : la recherche ne trouve rien"}})
+		r.report(Result{
+			Step: 4, Name: "page-size", Weight: Unknown, Question: question, Seen: seen[:min(len(seen), 1)],
+			Answer: Words{"not measured: the search finds nothing", "non mesuré : la recherche ne trouve rien"},
+		})
 		return nil
 	}
-	r.report(Result{Step: 4, Name: "page-size", Weight: Measured, Samples: 6, Seen: seen, Question: question,
-		Answer: both("granted of what was asked: %s; at most %d", "accordé sur ce qui était demandé : %s ; au plus %d", strings.Join(said, ", "), most)})
+	r.report(Result{
+		Step: 4, Name: "page-size", Weight: Measured, Samples: 6, Seen: seen, Question: question,
+		Answer: both("granted of what was asked: %s; at most %d", "accordé sur ce qui était demandé : %s ; au plus %d", strings.Join(said, ", "), most),
+	})
 	return nil
 }
 
@@ -215,8 +227,10 @@ func (r *run) empty(ctx context.Context) error {
 			rows = "listeFactures null"
 		}
 	}
-	r.report(Result{Step: 5, Name: "empty-search", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen},
-		Question: Words{"How is an empty search answered?", "Comment une recherche vide est-elle répondue ?"}, Answer: both("%s, %s", "%s, %s", a.code(), rows)})
+	r.report(Result{
+		Step: 5, Name: "empty-search", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen},
+		Question: Words{"How is an empty search answered?", "Comment une recherche vide est-elle répondue ?"}, Answer: both("%s, %s", "%s, %s", a.code(), rows),
+	})
 	return nil
 }
 
@@ -224,8 +238,10 @@ func (r *run) empty(ctx context.Context) error {
 func (r *run) period(ctx context.Context) error {
 	question := Words{"Does the period of the last change honour hours?", "La période du dernier changement tient-elle compte des heures ?"}
 	if r.found == nil {
-		r.report(Result{Step: 6, Name: "change-period", Weight: Unknown, Question: question,
-			Answer: Words{"not measured: the account has no invoice that a search shows", "non mesuré : aucune facture du compte n'est trouvée"}})
+		r.report(Result{
+			Step: 6, Name: "change-period", Weight: Unknown, Question: question,
+			Answer: Words{"not measured: the account has no invoice that a search shows", "non mesuré : aucune facture du compte n'est trouvée"},
+		})
 		return nil
 	}
 	at, err := moment(fmt.Sprint(r.found["dateHeureEtatCourant"]))

@@ -187,3 +187,23 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		t.Errorf("there is no room although all are gone: %v", err)
 	}
 }
+
+// TestExtremes: whatever numbers, texts and lists a request of the right types has, there is an answer.
+func TestExtremes(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, TolerateViolations: true, Tolerant: true})
+	c.integrated(c.accepted(facture("F-1")))
+	asked := 0
+	chorustest.EachExtreme(func(method, path, what string, body map[string]any) {
+		asked++
+		var in any
+		if method != http.MethodGet {
+			in = body
+		}
+		if r := c.do(c.request(method, path, in)); r.err != nil || r.status == 0 || r.status >= 500 {
+			t.Errorf("%s %s: %d %v", path, what, r.status, r.err)
+		}
+	})
+	if open := s.Stats().Open; asked < 400 || open != 0 {
+		t.Errorf("%d requests, %d are open still", asked, open)
+	}
+}

@@ -1,6 +1,7 @@
 package chorustest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -168,4 +169,66 @@ func (s *Sim) FillDisk() (free func(), err error) {
 		s.ledger.file = file
 		_ = full.Close()
 	}, nil
+}
+
+// EachExtreme calls f for every operation with bodies of the right types, whose numbers are the largest and smallest that there are, or whose texts and lists are odd.
+func EachExtreme(f func(method, path, what string, body map[string]any)) {
+	type odd struct {
+		what, text, integer, number string
+		rows                        int
+	}
+	for name, op := range operations {
+		method, path, _ := strings.Cut(name, " ")
+		for _, x := range []odd{
+			{"largest", "x", "9223372036854775807", "1e400", 1},
+			{"smallest", "x", "-9223372036854775808", "-1e400", 1},
+			{"nought", "", "0", "0.0000000001", 0},
+			{"one", "\x00\u202e'\"<>", "1", "-1", 3},
+			{"int32", strings.Repeat("é", 5000), "2147483648", "1e-400", 300},
+		} {
+			var fill func(fs fields) map[string]any
+			var one func(v field) any
+			one = func(v field) any {
+				switch v.kind {
+				case text:
+					if v.enum != nil {
+						return v.enum[0]
+					}
+					return x.text
+				case date:
+					return map[bool]string{true: "0001-01-01", false: "9999-12-31"}[x.integer[0] == '-']
+				case integer:
+					return json.Number(x.integer)
+				case number:
+					return json.Number(x.number)
+				case boolean:
+					return x.rows > 0
+				case nested:
+					return fill(v.fields)
+				case list:
+					all := make([]any, 0, x.rows)
+					for range x.rows {
+						all = append(all, one(field{kind: v.elements, enum: v.enum, fields: v.fields}))
+					}
+					return all
+				}
+				return map[string]any{}
+			}
+			fill = func(fs fields) map[string]any {
+				o := map[string]any{}
+				for name, v := range fs {
+					o[name] = one(v)
+				}
+				return o
+			}
+			all := fill(op.fields)
+			f(method, path, x.what, all)
+			for name, v := range op.fields { // and without what may be left out
+				if !v.required && v.kind != nested {
+					delete(all, name)
+				}
+			}
+			f(method, path, x.what+", few fields", all)
+		}
+	}
 }

@@ -80,7 +80,10 @@ func (p paging) pages(total int) int { return (total + p.size - 1) / p.size }
 
 // page cuts the rows of one page out of all rows; a page beyond the last is empty.
 func page[T any](p paging, all []T) []T {
-	from := min((p.page-1)*p.size, len(all))
+	if p.page > p.pages(len(all)) { // their product may be beyond every number
+		return nil
+	}
+	from := (p.page - 1) * p.size
 	return all[from:min(from+p.size, len(all))]
 }
 
