@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -179,10 +180,8 @@ func (r *run) pages(ctx context.Context) error {
 			continue
 		}
 		said = append(said, fmt.Sprintf("%d: %s", size, granted))
-		if n := 0; granted != "" {
-			if _, err := fmt.Sscan(granted, &n); err == nil {
-				most = max(most, n)
-			}
+		if n, err := strconv.Atoi(granted); err == nil {
+			most = max(most, n)
 		}
 		for _, row := range rows {
 			if r.found == nil && row["dateHeureEtatCourant"] != nil {

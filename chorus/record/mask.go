@@ -164,11 +164,11 @@ func (m *masker) draw(kind, s string, try int) string {
 		case unicode.IsDigit(r) && i == 0 && r == '0':
 			out.WriteByte('0')
 		case unicode.IsDigit(r) && i == 0: // of a number of JSON
-			out.WriteByte('1' + byte(n%9))
+			out.WriteByte("123456789"[n%9])
 		case unicode.IsDigit(r):
-			out.WriteByte('0' + byte(n%10))
+			out.WriteByte("0123456789"[n%10])
 		case isWordRune(r):
-			out.WriteByte('a' + byte(n%26))
+			out.WriteByte("abcdefghijklmnopqrstuvwxyz"[n%26])
 		default:
 			out.WriteRune(r)
 		}

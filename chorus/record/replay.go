@@ -91,7 +91,7 @@ func (p *player) play(x Exchange) (here *Message, skipped string, err error) {
 	}
 	req, err := http.NewRequest(x.Method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, "it cannot be sent again", nil //nolint:nilerr // a path that no client sends
+		return nil, "it cannot be sent again", nil
 	}
 	for name, value := range x.Asked.Headers {
 		if name != "Content-Length" && name != "Content-Encoding" {
@@ -103,7 +103,7 @@ func (p *player) play(x Exchange) (here *Message, skipped string, err error) {
 	}
 	res, err := p.http.Do(req)
 	if err != nil {
-		return nil, "no answer here", nil //nolint:nilerr // it was compared as far as that goes
+		return nil, "no answer here", nil
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxKept))

@@ -44,10 +44,9 @@ func newScrubber(keep []string) *scrubber {
 }
 
 const (
-	mostRows   = 50      // of a list
-	mostText   = 1000    // of one value
-	mostPage   = 500     // of a page of HTML
-	mostBody   = 8 << 20 // of JSON, its file aside
+	mostRows   = 50   // of a list
+	mostText   = 1000 // of one value
+	mostPage   = 500  // of a page of HTML
 	labelPlain = "secret"
 )
 
