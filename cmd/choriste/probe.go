@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ func (c probeCmd) consent(a *app, host string, n int) error {
 
 // numbered reads an invoice and gives copies of it with other numbers.
 func numbered(name string) (func(string) (probe.Document, error), error) {
-	raw, err := os.ReadFile(name)
+	raw, err := os.ReadFile(filepath.Clean(name))
 	if err != nil {
 		return nil, err
 	}
