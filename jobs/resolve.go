@@ -165,6 +165,11 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		}
 	}
 	if f.matches == 0 {
+		if len(listing.Factures) > 0 && !slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool {
+			return strings.Contains(folded(f.NumeroFacture), folded(inv.NumeroFacture))
+		}) {
+			f.complete = false // other numbers and none like ours: the answer to somebody else's question
+		}
 		if f.complete {
 			at := last.ClaimedAt
 			if at.IsZero() { // it was never sent

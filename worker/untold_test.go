@@ -234,3 +234,29 @@ func TestWhatIsDeletedAfterItWasTakenForOurs(t *testing.T) {
 		t.Errorf("it is %s, after %d deposits: %s", got.State, len(h.sim.Deposits("BOTH-WAYS")), h.path(id))
 	}
 }
+
+// Something on the way gives a look-up the answer to another one: it is whole, and about another invoice. That ours is not in it proves nothing.
+func TestAnAnswerToAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "ASKED-1"})
+	var wrong atomic.Bool
+	wrong.Store(true)
+	h.start(h.told(func(asked, said []byte) []byte {
+		if wrong.Load() && bytes.Contains(asked, []byte(`"ASKED-1"`)) {
+			return bytes.ReplaceAll(said, []byte("ASKED-1"), []byte("OTHER-2"))
+		}
+		return nil
+	}))
+	id := h.insert(invoicetest.Invoice{Numero: "ASKED-1"}.UBL())
+	h.await(id, store.InDoubt)
+	h.until("it is sent again, or was looked up four times after 2 H", `
+		SELECT state NOT IN ('in_doubt', 'ready', 'sending') OR state = 'in_doubt' AND (
+		    SELECT count(*) FROM chorus.attempts, jsonb_array_elements(evidence -> 'lookups') l WHERE invoice_id = i.id AND (l ->> 'age_ns')::float8 > 2 * 2e9) >= 4
+		FROM chorus.invoices i WHERE id = $1`, id)
+	wrong.Store(false)
+	h.await(id, store.Deposited, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("ASKED-1")); n != 1 {
+		t.Errorf("%d deposits: %s", n, h.path(id))
+	}
+}
