@@ -515,7 +515,13 @@ func (s *Store) Found(ctx context.Context, i Invoice, seen Seen) error {
 			return nil
 		}
 		i.State = state
-		return takeOver(ctx, tx, i, seen)
+		if err := takeOver(ctx, tx, i, seen); err != nil {
+			return err
+		}
+		// Else it would be asked about again and again: another row stands for that invoice, or for its number.
+		_, err := tx.Exec(ctx, `UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1 AND state = 'deposited'`,
+			i.ID, ParkContradiction, "what Chorus Pro shows of it belongs to another invoice of this database")
+		return err
 	})
 }
 

@@ -36,3 +36,19 @@ func TestARejectedFluxThatIsTakenInAfterAll(t *testing.T) {
 		})
 	}
 }
+
+// A portal that was emptied and counts anew (qualification) shows a deposit under the number of an invoice that an old row stands for: a person hears of it, and it is
+// not asked about for ever.
+func TestAnInvoiceThatAnotherRowStandsFor(t *testing.T) {
+	b := newFeedBench(t)
+	at := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	old := b.deposited(t, "F1")
+	b.follow(t, seen(old, 7, "F1", at))
+	id := b.deposited(t, "F2")
+	inv, err := b.worker.Take(b.ctx, id, b.claim(t, store.StepReport, "default")[id], store.Deposited, time.Hour)
+	must(t, err)
+	must(t, b.worker.Found(b.ctx, inv, seen(id, 7, "F2", at)))
+	if state, code, _ := b.state(t, id); state != store.Parked || code != store.ParkContradiction {
+		t.Errorf("it is %s %s", state, code)
+	}
+}
