@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -230,6 +231,17 @@ func folded(number string) string {
 // agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient, all of them said and equal.
 func agrees(inv store.Invoice, f chorus.Facture) bool { return unlike(inv, f) == "" }
 
+var iso4217 = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// creditNote tells whether this is the type of a credit note: BT-3 of UNTDID 1001 (EN 16931 allows these for credit notes), or the portal's own word.
+func creditNote(kind string) bool {
+	switch kind {
+	case "AVOIR", "81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532":
+		return true
+	}
+	return false
+}
+
 // unlike says in which of them the portal's invoice is not ours, in the words of the columns, which both languages share: ours ≠ the portal's.
 func unlike(inv store.Invoice, f chorus.Facture) string {
 	var all []string
@@ -253,6 +265,13 @@ func unlike(inv store.Invoice, f chorus.Facture) string {
 		}
 	}
 	compare("montant_ttc", ours, theirs)
+	// These two only where the portal says them in a form that can be compared.
+	if f.Devise != inv.Devise && iso4217.MatchString(f.Devise) {
+		compare("devise", inv.Devise, f.Devise)
+	}
+	if theirs := f.TypeFacture == "AVOIR"; (theirs || f.TypeFacture == "FACTURE") && theirs != creditNote(inv.TypeFacture) {
+		compare("type_facture", inv.TypeFacture, f.TypeFacture)
+	}
 	compare("fournisseur_siret", inv.FournisseurSIRET, f.CodeFournisseur)
 	compare("destinataire_siret", inv.DestinataireSIRET, f.CodeDestinataire)
 	return strings.Join(all, "; ")

@@ -16,7 +16,7 @@ func TestWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	amount := func(s string) decimal.NullDecimal { return decimal.NewNullDecimal(decimal.RequireFromString(s)) }
 	date := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
-	ours := store.Invoice{DateFacture: date(31), MontantTTC: amount("1200"), FournisseurSIRET: "99999999800012", DestinataireSIRET: "11000001100011"}
+	ours := store.Invoice{DateFacture: date(31), MontantTTC: amount("1200"), FournisseurSIRET: "99999999800012", DestinataireSIRET: "11000001100011", TypeFacture: "380", Devise: "EUR"}
 	theirs := func(change func(*chorus.Facture)) chorus.Facture {
 		var f chorus.Facture
 		f.DateFacture.Time, f.MontantTTC, f.CodeFournisseur, f.CodeDestinataire = date(31), amount("1200.00"), "99999999800012", "11000001100011"
@@ -27,6 +27,8 @@ func TestWhatIsNotOurs(t *testing.T) {
 		"":                                     theirs(func(*chorus.Facture) {}),
 		"date_facture 2026-01-31 ≠ 2026-01-30": theirs(func(f *chorus.Facture) { f.DateFacture.Time = date(30) }),
 		"montant_ttc 1200.00 ≠ 1300.00":        theirs(func(f *chorus.Facture) { f.MontantTTC = amount("1300") }),
+		"type_facture 380 ≠ AVOIR":             theirs(func(f *chorus.Facture) { f.TypeFacture = "AVOIR" }),
+		"devise EUR ≠ USD":                     theirs(func(f *chorus.Facture) { f.Devise = "USD" }),
 		"montant_ttc 1200 ≠ 1200.001":          theirs(func(f *chorus.Facture) { f.MontantTTC = amount("1200.001") }),
 		"montant_ttc 1200.00 ≠ –; fournisseur_siret 99999999800012 ≠ 99999999800020": theirs(func(f *chorus.Facture) {
 			f.MontantTTC, f.CodeFournisseur = decimal.NullDecimal{}, "99999999800020"
@@ -40,6 +42,14 @@ func TestWhatIsNotOurs(t *testing.T) {
 		}
 		if agrees(ours, f) != (want == "") {
 			t.Errorf("%q: agrees %v", want, agrees(ours, f))
+		}
+	}
+	for theirs, want := range map[string]string{"": "", "AVOIR": "", "ACOMPTE": "", "ENTIRELY_NEW": "", "FACTURE": "type_facture 381 ≠ FACTURE"} {
+		credit := ours
+		credit.TypeFacture = "381"
+		got := unlike(credit, chorus.Facture{DateFacture: chorus.Date{Time: date(31)}, MontantTTC: amount("1200"), CodeFournisseur: "99999999800012", CodeDestinataire: "11000001100011", TypeFacture: theirs, Devise: "Euro"})
+		if got != want {
+			t.Errorf("a credit note and %q: %q, want %q", theirs, got, want)
 		}
 	}
 	d := afterSearch(Settings{}, doubt{}, search{complete: true, matches: 1, differs: "montant_ttc 1 ≠ 2"})

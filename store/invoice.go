@@ -26,6 +26,8 @@ type Invoice struct {
 	FournisseurSIRET      string
 	DestinataireSIRET     string
 	MontantTTC            decimal.NullDecimal
+	Devise                string
+	TypeFacture           string // BT-3, a code of UNTDID 1001; of fields, FACTURE or AVOIR
 	AttemptNo             int
 	Resubmits             int
 	Refusals              int
@@ -80,6 +82,7 @@ const invoiceColumns = `
 	i.id, i.account, i.external_ref, i.state, coalesce(i.reason_code, ''), coalesce(i.syntaxe_flux, ''), coalesce(i.syntaxe, ''),
 	i.document_sha256,
 	coalesce(i.numero_facture, ''), i.date_facture, coalesce(i.fournisseur_siret, ''), coalesce(i.destinataire_siret, ''), i.montant_ttc,
+	coalesce(i.devise, ''), coalesce(i.type_facture, ''),
 	i.attempt_no, i.resubmits, i.refusals, i.looks, coalesce(i.numero_flux_depot, ''), coalesce(i.etat_flux, ''),
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - greatest(i.deposited_at, (SELECT stepped_at FROM chorus.installation WHERE i.deposited_at IS NOT NULL))), 0)::float8,
@@ -101,6 +104,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.ID, &i.Account, &i.ExternalRef, &i.State, &i.ReasonCode, &i.SyntaxeFlux, &i.Syntaxe,
 		&sha,
 		&i.NumeroFacture, &dateFacture, &i.FournisseurSIRET, &i.DestinataireSIRET, &i.MontantTTC,
+		&i.Devise, &i.TypeFacture,
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
 		&deposited, &doubt, &since,
