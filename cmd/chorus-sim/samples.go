@@ -59,11 +59,12 @@ func number(file string) string {
 	return strings.ToUpper(strings.TrimSuffix(file, filepath.Ext(file)))
 }
 
-// writeSamples puts them into a directory and lists them.
+// writeSamples puts them into a directory, and lists them when all are there: whoever reads only the first lines has closed the pipe.
 func writeSamples(dir string, stdout io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	var list strings.Builder
 	today := time.Now()
 	for _, s := range samples() {
 		s.invoice.Date = time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, time.UTC)
@@ -81,9 +82,8 @@ func writeSamples(dir string, stdout io.Writer) error {
 		if s.refused != "" {
 			end = "refused"
 		}
-		if _, err := fmt.Fprintf(stdout, "%-22s %-21s %-10s  %s\n", s.file, s.syntaxe, end, s.about); err != nil {
-			return err
-		}
+		fmt.Fprintf(&list, "%-22s %-21s %-10s  %s\n", s.file, s.syntaxe, end, s.about)
 	}
-	return nil
+	_, err := io.WriteString(stdout, list.String())
+	return err
 }

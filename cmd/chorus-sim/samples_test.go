@@ -124,3 +124,17 @@ func TestItEndsWithItsPipe(t *testing.T) {
 		_ = stdin.Close()
 	}
 }
+
+// TestSamplesAreAllThere: also for whoever reads the first line of the list and closes the pipe (chorus-sim -sample DIR | head -1).
+func TestSamplesAreAllThere(t *testing.T) {
+	dir := t.TempDir()
+	out, in := io.Pipe()
+	_ = out.Close()
+	if err := writeSamples(dir, in); err == nil {
+		t.Error("the list was read by nobody, and nothing is said")
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != len(samples()) {
+		t.Errorf("%d files of %d: %v", len(files), len(samples()), err)
+	}
+}
