@@ -3,7 +3,7 @@ package chorustest
 // The page's words in French, by the English ones.
 var frenchWords = map[string]string{
 	"Sections": "Rubriques", "Invoices": "Factures", "Fluxes": "Flux", "Clock": "Horloge", "Faults": "Pannes", "Requests": "Requêtes", "Violations": "Violations",
-	"Structures": "Structures", "PISTE and Chorus Pro, simulated.": "PISTE et Chorus Pro, simulés.", "API": "API", "application": "application", "technical account": "compte technique",
+	"Structures": "Structures", "PISTE and Chorus Pro, simulated.": "PISTE et Chorus Pro, simulés.", "API:": "API :", "application": "application", "technical account": "compte technique",
 	"time": "heure", "profile": "profil", "off": "arrêté", "on": "actif", "requests": "requêtes", "Number contains": "Le numéro contient", "Show": "Afficher", "Number": "Numéro", "Date": "Date",
 	"Supplier": "Fournisseur", "Recipient": "Destinataire", "Total": "Montant", "Statut": "Statut", "Move it": "Faire avancer", "hidden": "cachée", "Comment": "Commentaire",
 	"Every statut": "Tous les statuts",
