@@ -99,9 +99,10 @@ func (c *console) user(name string) (User, bool) {
 
 // signin is what the form shows.
 type signin struct {
-	To    string
-	Name  string
-	Wrong string
+	Nobody bool // may sign in
+	To     string
+	Name   string
+	Wrong  string
 }
 
 // ownPath is where a reader is led to after signing in: a path of these pages, and nothing else.
@@ -117,7 +118,7 @@ func (c *console) signinPage(_ context.Context, v view) (content, error) {
 	if c.users == nil {
 		return content{to: "/"}, nil
 	}
-	return content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{To: ownPath(v.URL.Query().Get("to"))}}, nil
+	return content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{Nobody: len(c.users()) == 0, To: ownPath(v.URL.Query().Get("to"))}}, nil
 }
 
 // mostForm is how many bytes a form has at most.

@@ -168,6 +168,10 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 			t.Errorf("%s: %s", to, rec.Body)
 		}
 	}
+	users = []console.User{}
+	if rec := (&visitor{desk: d}).send(http.MethodGet, "/signin", nil); !strings.Contains(rec.Body.String(), "Nobody may sign in") {
+		t.Errorf("without users: %s", rec.Body)
+	}
 }
 
 // Passwords are long enough, hashes bounded in what they cost, and two hashes of one password differ.

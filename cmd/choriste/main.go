@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,7 +119,10 @@ func joined(args []string) []string {
 	return out
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, errOut io.Writer) int {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	out := &output{to: stdout, end: end}
 	shown := newErrorLines(&visible.Writer{Out: errOut}, args, getenv) // errors may quote what others wrote
 	var c cli
 	exited := -1
@@ -127,6 +131,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		kongcompletion.Register(parser, kongcompletion.WithExitFunc(func(code int) { exited = code }))
 		return max(exited, 0)
 	}
+	a := &app{ctx: ctx, out: out, raw: out, err: shown, log: errOut, getenv: getenv, json: slices.Contains(args, "--json"), lang: language(getenv)}
 	if len(args) == 0 {
 		args = []string{"help"}
 		if getenv("DATABASE_URL")+getenv("DATABASE_URL_FILE") != "" {
@@ -134,22 +139,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 		}
 	}
 	k, err := parser.Parse(joined(args))
+	if broken := out.result(nil); broken != nil {
+		return a.end(broken)
+	}
 	if exited >= 0 {
 		return exited // --help
 	}
-	a := &app{ctx: ctx, out: &visible.Writer{Out: out, JSON: c.JSON}, raw: out, err: shown, log: errOut, getenv: getenv, json: c.JSON, lang: c.Lang}
+	a.lang = cmp.Or(c.Lang, a.lang)
 	if err != nil {
-		a.json = slices.Contains(args, "--json")
 		a.fail(fmt.Errorf("%w (see choriste --help)", err), 2)
 		return 2
 	}
+	a.json, a.out = c.JSON, &visible.Writer{Out: out, JSON: c.JSON}
 	if c.EnvFile != "" {
 		if a.getenv, err = withEnvironment(getenv, c.EnvFile); err != nil {
 			a.fail(err, 1)
 			return 1
 		}
 	}
-	a.screen = screenOf(out, getenv)
+	a.screen = screenOf(stdout, getenv)
 	a.usage = func(command ...string) error {
 		_, err := parser.Parse(append(command, "--help")) // prints it; what follows --help is not its error
 		if exited < 0 {
@@ -159,11 +167,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	}
 	a.command = k.Command()
 	defer a.close()
-	if err = k.Run(a); err == nil {
-		return 0
-	}
+	return a.end(out.result(k.Run(a)))
+}
+
+// end says what went wrong, and returns the exit status.
+func (a *app) end(err error) int {
 	status := statusOf(err)
-	a.fail(err, status)
+	if err != nil && !closedPipe(err) {
+		a.fail(err, status)
+	}
 	return status
 }
 
@@ -187,6 +199,10 @@ func parserOf(c *cli, getenv func(string) string, out, errOut io.Writer, exit fu
 func statusOf(err error) int {
 	var broken brokenError
 	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, new(outputError)):
+		return 1
 	case errors.As(err, &broken):
 		return broken.exit
 	case errors.As(err, new(findingsError)):

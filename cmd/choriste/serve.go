@@ -21,7 +21,7 @@ type web struct {
 
 // newWeb serves the console, if it is wanted, with acts through operator unless that is nil, and probes beside it, which ask nobody who he is.
 func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slog.Logger) *web {
-	w := &web{asks: len(s.Users) > 0}
+	w := &web{asks: s.Users != nil}
 	w.settings.Store(&s)
 	mux := http.NewServeMux()
 	if s.Console != consoleOff {
@@ -38,6 +38,9 @@ func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slo
 		Handler:           console.CheckHost(s.names(), mux),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if w.asks && len(s.Users) == 0 && s.Console != consoleOff {
+		log.Warn("nobody may sign in to the console: the file of users has none")
 	}
 	if s.Console == consoleOpen && !loopback(s.Listen) {
 		log.Warn("whoever reaches this address sees every page of the console, as CHORISTE_CONSOLE says", "address", s.Listen)

@@ -66,7 +66,7 @@ type settings struct {
 	TLSCert     string
 	TLSKey      chorus.Secret
 	Certificate *tls.Certificate // of the two above
-	Users       []console.User   // of CHORISTE_USERS_FILE
+	Users       []console.User   // of CHORISTE_USERS_FILE; empty, not nil: it lets nobody in
 
 	SMTP         *url.URL // of choriste digest --mail
 	SMTPPassword chorus.Secret

@@ -40,7 +40,7 @@ func (s *settings) configureConsole(getenv func(string) string) []error {
 	if f.path != "" {
 		f.files = append(f.files, watch(f.path))
 		f.read()
-		s.Users = f.users
+		s.Users = append([]console.User{}, f.users...)
 	}
 	problems := f.problems
 	for _, name := range []string{"CHORISTE_TLS_CERT", "CHORISTE_TLS_KEY_FILE"} {
@@ -109,8 +109,10 @@ func (f *usersFile) read() {
 		f.problems = append(f.problems, fmt.Errorf("CHORISTE_USERS_FILE: others may read the file (mode %04o): chmod 600 it", info.Mode().Perm()))
 		return
 	}
+	said := false // nobody may sign in, where the file says so in words: one that was cut off does not
 	f.document("CHORISTE_USERS_FILE", map[string]func(*yaml.Node){
 		"users": func(n *yaml.Node) {
+			said = true
 			list := f.list(n, "users")
 			if len(list) > mostUsers {
 				f.wrong(n, "there are %d users: at most %d are taken", len(list), mostUsers)
@@ -121,8 +123,8 @@ func (f *usersFile) read() {
 			}
 		},
 	})
-	if len(f.users) == 0 && len(f.problems) == 0 {
-		f.problems = append(f.problems, fmt.Errorf("%s: there is no user", f.path))
+	if !said && len(f.problems) == 0 {
+		f.problems = append(f.problems, fmt.Errorf("%s: users is missing; users: [] lets nobody in", f.path))
 	}
 }
 

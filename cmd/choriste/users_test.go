@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,10 +112,16 @@ func TestAPublicConsoleIsRefused(t *testing.T) {
 	if resp.Request.URL.Path != "/signin" || resp.Request.URL.Query().Get("to") != "/invoices" || !strings.Contains(string(body), `type="password"`) {
 		t.Errorf("%s: %s", resp.Request.URL, body)
 	}
-	// Somebody who leaves the file can sign in no more; an empty file lets nobody in.
-	w.set(settings{})
+	// Whoever leaves the file can sign in no more, the last one too; and a worker that starts with nobody in it lets nobody in.
+	none := right(t, map[string]string{"CHORISTE_USERS_FILE": usersOf(t, "users: []\n")})
+	w.set(none)
 	if len(w.settings.Load().Users) != 0 || w.settings.Load().Certificate == nil {
 		t.Error("users or certificate were not taken over as they should")
+	}
+	rec := httptest.NewRecorder()
+	newWeb(none, nil, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)).server.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/invoices", nil))
+	if rec.Code != http.StatusSeeOther || !strings.HasPrefix(rec.Header().Get("Location"), "/signin") {
+		t.Errorf("a console that nobody may sign in to: %d %v", rec.Code, rec.Header())
 	}
 }
 
@@ -125,7 +132,7 @@ func TestUsersFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"users: []": "there is no user", "": "is empty", "people: []": "none of users",
+		"": "is empty", "users:": "users must be a list", "{}": "users is missing", "people: []": "none of users",
 		"users:\n  - {role: reader, hash: '" + hash + "'}":                                                             ":2: a user needs a name",
 		"users:\n  - {name: a b, role: reader, hash: '" + hash + "'}":                                                  "a user needs a name, of letters",
 		"users:\n  - {name: a, role: king, hash: '" + hash + "'}":                                                      "user a needs a role",

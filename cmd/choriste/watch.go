@@ -63,7 +63,7 @@ func (c watchCmd) round(a *app, st *store.Store) {
 	if a.screen.width > 0 {
 		_, _ = a.raw.Write([]byte("\x1b[H\x1b[2J")) // from the top of an empty screen
 	}
-	_, _ = a.raw.Write(page.Bytes())
+	_, _ = a.raw.Write(page.Bytes()) // a failure ends a.ctx
 }
 
 func (c watchCmd) look(a *app, st *store.Store) error {

@@ -19,7 +19,7 @@ func (a *app) words(err error) string {
 	case errors.As(err, &known):
 		return known.Text(a.lang)
 	case !errors.As(err, &server):
-		if store.Away(err) || errors.Is(err, context.DeadlineExceeded) {
+		if !ofFile(err) && (store.Away(err) || errors.Is(err, context.DeadlineExceeded)) {
 			return "the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again"
 		}
 		return a.inWords(err)

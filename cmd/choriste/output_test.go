@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store/storetest"
+)
+
+// unprinted are the commands that the test below does not run: those that print nothing, and those that only print once a worker or the portal has answered. All print through the same output.
+var unprinted = []string{
+	"work", "init", "password", "complete", "recycle", "replace", "resolve", "reconcile accept", "webhooks test", "webhooks skip", "webhooks forget",
+}
+
+// Whatever is printed and cannot be written ends the command at once, with words about the output, and not about the database; a reader that has seen enough ends it without a word.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /dev/full")
+	}
+	db := storetest.New(t)
+	file := document(t, "i.xml", invoicetest.Invoice{}.CII())
+	said(t, db.OperatorURL, 0, "", "submit", "--ref", "mine", file)
+	said(t, db.OperatorURL, 0, "", "submit", "--no-check", "--ref", "other", file)
+	dir := t.TempDir()
+	script(t, db, `
+		SELECT chorus.number_events(100);
+		INSERT INTO chorus.webhooks (name, cursor) VALUES ('hook', 0);
+		SET session_replication_role = replica;
+		UPDATE chorus.invoices SET state = 'invalid', reason_code = 'XML' WHERE id = 2`)
+	said(t, db.OperatorURL, 0, "", "evidence", "mine", "-o", filepath.Join(dir, "there.zip"))
+	env := func(name string) string { return map[string]string{"DATABASE_URL": db.OperatorURL}[name] }
+	ran := []string{}
+	for n, line := range []string{
+		"", "--help", "list --help", "--version", "version", "version --json", "help", "help env", "help query", "completion bash",
+		"todo show", "todo show --json", "todo dismiss 2 --reason x", "list", "list -o csv", "list -o json", "list --sum", "show 1", "show 1 --json", "events 1", "events 1 --json", "events --follow mine",
+		"stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
+		"check " + file, "check --json " + file, "explain SUSPENDUE", "explain SUSPENDUE --json", "migrate status", "migrate up", "doctor", "doctor --json",
+		"evidence mine -o " + filepath.Join(dir, "new"), "verify " + filepath.Join(dir, "there.zip"), "submit --no-check " + file, "retry 2 --reason x --dry-run", "retry 2 --reason x",
+		"pause --reason x", "resume --wait 0s", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "cancel mine",
+	} {
+		args := strings.Fields(line)
+		for k := range args {
+			if args[k] == filepath.Join(dir, "new") {
+				args[k] += string(rune('a'+n%26)) + ".zip"
+			}
+		}
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, errOut := runInto(t, full, env, args); status != 1 || !strings.Contains(errOut, "the output cannot be written (no space left on device)") || strings.Contains(errOut, "PostgreSQL") || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("choriste %s > /dev/full: status %d\n%s", line, status, errOut)
+		}
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = reader.Close()
+		if k := slices.Index(args, "-o"); k >= 0 && args[0] == "evidence" {
+			args[k+1] += ".zip" // the first one is there
+		}
+		if args := strings.Join(args, " "); strings.HasPrefix(args, "cancel") || strings.HasPrefix(args, "retry") && !strings.HasSuffix(args, "dry-run") || strings.HasPrefix(args, "pause") {
+			_ = writer.Close() // done by the first one, and refused the second time
+		} else if status, errOut := runInto(t, writer, env, strings.Fields(args)); status != 1 || errOut != "" {
+			t.Errorf("choriste %s | true: status %d\n%s", line, status, errOut)
+		}
+		ran = append(ran, strings.Join(args, " "))
+	}
+	var c cli
+	parser, err := kong.New(&c, kong.Vars{"lang": "en", "version": "", "sorts": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(false) {
+		path := strings.TrimPrefix(leaf.Path(), "choriste ")
+		if !slices.Contains(unprinted, path) && !slices.ContainsFunc(ran, func(line string) bool { return line == path || strings.HasPrefix(line, path+" ") }) {
+			t.Errorf("choriste %s was not tried", path)
+		}
+	}
+}
+
+func runInto(t *testing.T, out *os.File, env func(string) string, args []string) (status int, errOut string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var text bytes.Buffer
+	status = run(ctx, args, env, out, &text)
+	if ctx.Err() != nil {
+		t.Errorf("choriste %v went on", args)
+	}
+	_ = out.Close()
+	return status, text.String()
+}
