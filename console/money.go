@@ -46,10 +46,7 @@ func (c *console) money(ctx context.Context, v view) (content, error) {
 		*d.to = t
 	}
 	var err error
-	if p.Open, err = operate.OpenByAge(ctx, c.store.Pool(), f); err != nil {
-		return content{}, err
-	}
-	if p.Recipients, err = operate.OpenByRecipient(ctx, c.store.Pool(), f, mostOwing); err != nil {
+	if p.Open, p.Recipients, err = operate.Open(ctx, c.store.Pool(), f, mostOwing); err != nil {
 		return content{}, err
 	}
 	if p.Settled, err = operate.Settled(ctx, c.store.Pool(), f); err != nil {

@@ -67,16 +67,12 @@ func (c *console) overview(ctx context.Context, v view) (content, error) {
 
 // todo fills in what needs a person.
 func (c *console) todo(ctx context.Context, v view, o *overview) error {
-	list, err := operate.Todos(ctx, c.store.Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
+	list, counts, err := operate.TodoPage(ctx, c.store.Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
 	if err != nil {
 		return err
 	}
 	for _, t := range list {
 		o.Todo = append(o.Todo, todoLine{t, t.Text(v.lang), todoLink(t)})
-	}
-	counts, err := operate.TodoCounts(ctx, c.store.Pool(), operate.TodoFilter{})
-	if err != nil {
-		return err
 	}
 	for _, n := range counts {
 		o.Counts = append(o.Counts, todoCount{n, "/?kind=" + url.QueryEscape(n.Kind)})

@@ -6,7 +6,7 @@ CREATE TABLE chorus.invoices (
     id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 
     -- What the application writes; never changed afterwards.
-    external_ref        text NOT NULL DEFAULT gen_random_uuid()::text CHECK (external_ref <> '' AND length(external_ref) <= 200),
+    external_ref        text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (external_ref <> '' AND length(external_ref) <= 200),
     account             text NOT NULL DEFAULT 'default',
     document            bytea,
     syntaxe_flux        text,
@@ -24,12 +24,12 @@ CREATE TABLE chorus.invoices (
     document_sha256     bytea NOT NULL,
     document_bytes      integer NOT NULL,
     syntaxe             text,
-    numero_facture      text,
+    numero_facture      text COLLATE "C", -- these are compared by their bytes, so that an index finds what begins with a text
     date_facture        date,
     type_facture        text,
-    fournisseur_siret   text,
+    fournisseur_siret   text COLLATE "C",
     fournisseur_nom     text,
-    destinataire_siret  text,
+    destinataire_siret  text COLLATE "C",
     destinataire_nom    text,
     montant_ht          numeric,
     montant_tva         numeric,
@@ -46,7 +46,7 @@ CREATE TABLE chorus.invoices (
     panics              integer NOT NULL DEFAULT 0,
     deaths              integer NOT NULL DEFAULT 0, -- jobs that took the row over while it was received, and neither ended nor gave it back
     lookup_first        boolean NOT NULL DEFAULT false, -- it may have been sent in a history that the database has forgotten
-    numero_flux_depot   text,
+    numero_flux_depot   text COLLATE "C",
     date_depot          timestamptz,
     etat_flux           text,
     etat_flux_date      timestamptz,
@@ -124,6 +124,12 @@ CREATE INDEX invoices_open ON chorus.invoices (statut_courant_date) WHERE state 
 CREATE INDEX invoices_updated ON chorus.invoices (updated_at, id);
 CREATE INDEX invoices_numero ON chorus.invoices (numero_facture) WHERE numero_facture IS NOT NULL;
 CREATE INDEX invoices_state ON chorus.invoices (state, id);
+-- What people look for among what is settled, which is nearly all after some years (operate/list.go): written once in the life of an invoice. The rest is few, and is filtered.
+CREATE INDEX invoices_settled_recipient ON chorus.invoices (destinataire_siret, id) WHERE state = 'settled';
+CREATE INDEX invoices_settled_amount ON chorus.invoices (montant_ttc, id) WHERE state = 'settled';
+CREATE INDEX invoices_settled_statut ON chorus.invoices (statut_courant, id) WHERE state = 'settled';
+CREATE INDEX invoices_created ON chorus.invoices USING brin (created_at) WITH (pages_per_range = 32);
+CREATE INDEX invoices_reason_code ON chorus.invoices (reason_code, id) WHERE reason_code IS NOT NULL;
 CREATE INDEX invoices_recipient ON chorus.invoices (destinataire_siret) WHERE state = 'integrated';
 -- For counting changes; state says whether anything is open.
 CREATE INDEX invoices_changed ON chorus.invoices (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE identifiant_facture_cpp IS NOT NULL;

@@ -37,14 +37,11 @@ func ReadDigest(ctx context.Context, db *pgxpool.Pool, account string, age time.
 		return d, err
 	}
 	f := TodoFilter{Account: account, Limit: lines}
-	if d.Todo, err = Todos(ctx, db, f); err != nil {
-		return d, err
-	}
-	if d.Counts, err = TodoCounts(ctx, db, f); err != nil {
+	if d.Todo, d.Counts, err = TodoPage(ctx, db, f); err != nil {
 		return d, err
 	}
 	m := MoneyFilter{Account: account}
-	if d.Open, err = OpenByAge(ctx, db, m); err != nil {
+	if d.Open, _, err = Open(ctx, db, m, 0); err != nil {
 		return d, err
 	}
 	m.Since = d.From

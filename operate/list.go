@@ -21,6 +21,8 @@ type Listing struct {
 	Sort  Sort
 	After int64 // the id that the page before ended with; 0 = from the beginning
 	Limit int   // 0 = 100; at most MostListed
+
+	few bool // of what is settled: measure
 }
 
 // MostListed bounds one listing.
@@ -118,35 +120,6 @@ func (s Sort) after(n string) string {
 		}
 	}
 	return "id" + than + n
-}
-
-// statuses are the rows of chorus.invoice_status, as operators, readers and workers may read them without that view: it keeps others' conditions away from rows that they
-// may not see, and so the order and the limit of a query as well, which would be found only after all rows were read. Row-level security keeps the accounts apart here.
-const statuses = `(
-	SELECT id, external_ref, account, state, reason_code, reason, numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
-	       numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp,
-	       statut_courant, statut_courant_date, statut_commentaire, attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at
-	FROM chorus.invoices
-) i`
-
-// Invoices lists invoices, those whose columns cannot be read with a mark.
-func Invoices(ctx context.Context, st *store.Store, l Listing) ([]store.Status, error) {
-	sql, args := l.sql()
-	return st.Statuses(ctx, sql, args...)
-}
-
-func (l Listing) sql() (string, []any) {
-	where, args := l.Query.Where(nil)
-	if l.After > 0 {
-		args = append(args, l.After)
-		where += " AND (" + l.Sort.after("$"+strconv.Itoa(len(args))) + ")"
-	}
-	limit := l.Limit
-	if limit <= 0 {
-		limit = 100
-	}
-	args = append(args, min(limit, MostListed))
-	return "SELECT * FROM " + statuses + " WHERE " + where + " ORDER BY " + l.Sort.order() + " LIMIT $" + strconv.Itoa(len(args)), args
 }
 
 // Sum is what the invoices of one state and currency are worth.

@@ -67,6 +67,64 @@ func TestAPageOfTheListIsReadByItself(t *testing.T) {
 	}
 }
 
+// What is looked for among many that are settled is found by an index, and read in its order, whoever looks.
+func TestWhatIsSettledIsFoundByAnIndex(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state, numero_facture, montant_ttc, destinataire_siret, statut_courant, reason_code)
+		SELECT 'n' || n, 'x', 'x', 1, 'settled', 'F-' || n, n, lpad((n % 500)::text, 14, '2'), CASE WHEN n > 5 THEN 'MISE_EN_PAIEMENT' ELSE 'SUPPRIMEE' END, CASE WHEN n = 7 THEN 'QUIET' END
+		FROM generate_series(1, 5000) n`)
+	if _, err := d.owner.Exec(t.Context(), `ANALYZE chorus.invoices`); err != nil {
+		t.Fatal(err)
+	}
+	for login, url := range map[string]string{"worker": d.db.WorkerURL, "operator": d.db.OperatorURL} {
+		pool, err := pgxpool.New(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		for _, c := range []struct {
+			query, sort, index string
+			rows               int
+		}{
+			{"", "-amount", "invoices_settled_amount", 50},
+			{"", "amount", "invoices_settled_amount", 50},
+			{"", "recipient", "invoices_settled_recipient", 50},
+			{"", "-recipient", "invoices_settled_recipient", 50},
+			{"", "statut", "invoices_settled_statut", 50},
+			{"recipient:22222222222277", "", "invoices_settled_recipient", 20},
+			{"recipient:99999999999999", "", "invoices_settled_recipient", 0},
+			{"statut:SUPPRIMEE", "", "invoices_settled_statut", 5},
+			{"amount:>=4990", "", "", 11},
+			{"amount:<=40 state:settled", "id", "", 40},
+			{"is:unpaid", "-amount", "", 0},
+			{"inserted:today", "", "", 50},
+			{"changed:yesterday", "", "invoices_updated", 0},
+			{"", "reason", "invoices_reason_code", 50},
+			{"", "-reason", "invoices_reason_code", 50},
+			{"reason:QUIET", "", "invoices_reason_code", 1},
+			{"number:F-77*", "number", "invoices_numero", 11},
+			{"number:ZZ*", "", "invoices_numero", 0},
+		} {
+			l := operate.Listing{Query: parse(t, c.query), Limit: 50}
+			if l.Sort, err = operate.ParseSort(c.sort); err != nil {
+				t.Fatal(err)
+			}
+			sql, args := l.SQL()
+			rows, err := pool.Query(t.Context(), "EXPLAIN "+sql, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if text := strings.Join(plan, "\n"); err != nil || c.index != "" && (strings.Contains(text, "Seq Scan on invoices") || !strings.Contains(text, c.index)) {
+				t.Errorf("%s, %q by %q: %v\n%s", login, c.query, c.sort, err, text)
+			}
+			if list, err := operate.Invoices(t.Context(), store.New(pool), l); err != nil || len(list) != c.rows {
+				t.Errorf("%s, %q by %q: %d invoices, %v", login, c.query, c.sort, len(list), err)
+			}
+		}
+	}
+}
+
 // A reader who is mapped to an account sees its invoices alone in the list, as in the view.
 func TestTheListKeepsAccountsApart(t *testing.T) {
 	d := newDesk(t)

@@ -59,16 +59,6 @@ type MoneyOpen struct {
 	Money
 }
 
-// OpenByAge adds up what is open, by stage of the legal clock and currency.
-func OpenByAge(ctx context.Context, db *pgxpool.Pool, f MoneyFilter) ([]MoneyOpen, error) {
-	return money[MoneyOpen](ctx, db, f, 0, `
-		SELECT stage, min(available_on),`+moneySums+`
-		FROM chorus.money
-		WHERE`+moneyOpen+`
-		GROUP BY stage, devise
-		ORDER BY array_position('{not_started,stopped,in_time,due_soon,late_30,late_60,late_90,late_more}', stage), devise`)
-}
-
 // MoneyRecipient is what one recipient owes.
 type MoneyRecipient struct {
 	SIRET  *string    `json:"destinataire_siret"`
@@ -76,15 +66,37 @@ type MoneyRecipient struct {
 	Money
 }
 
-// OpenByRecipient adds up what is open, by recipient and currency, the largest sums first.
-func OpenByRecipient(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyRecipient, error) {
-	return money[MoneyRecipient](ctx, db, f, limit, `
-		SELECT destinataire_siret, min(available_on),`+moneySums+`
-		FROM chorus.money
-		WHERE`+moneyOpen+`
-		GROUP BY destinataire_siret, devise
-		ORDER BY sum(amount) DESC NULLS LAST, destinataire_siret
-		LIMIT @limit`)
+// Open adds up what is open, by stage of the legal clock and currency, and by recipient and currency, the largest sums first: at most so many of them. All is read once for both.
+func Open(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, recipients int) (byStage []MoneyOpen, byRecipient []MoneyRecipient, err error) {
+	rows, err := db.Query(ctx, `
+		SELECT stage, destinataire_siret, oldest, devise, invoices, amount, late, interest, indemnity, of_stage
+		FROM (
+		    SELECT stage, destinataire_siret, min(available_on) AS oldest, devise, count(*) AS invoices, coalesce(sum(amount), 0) AS amount, count(indemnity) AS late,
+		           coalesce(sum(`+moneyInterest+`), 0) AS interest, coalesce(sum(indemnity), 0) AS indemnity, grouping(stage) = 0 AS of_stage,
+		           row_number() OVER (PARTITION BY grouping(stage) ORDER BY sum(amount) DESC NULLS LAST, destinataire_siret) AS n
+		    FROM chorus.money
+		    WHERE`+moneyOpen+`
+		    GROUP BY GROUPING SETS ((stage, devise), (destinataire_siret, devise))
+		) x
+		WHERE of_stage OR n <= @limit
+		ORDER BY of_stage DESC, CASE WHEN of_stage THEN array_position('{not_started,stopped,in_time,due_soon,late_30,late_60,late_90,late_more}', stage) END, CASE WHEN of_stage THEN devise END, n`,
+		f.args(recipients))
+	if err != nil {
+		return nil, nil, err
+	}
+	var stage, siret *string
+	var oldest *store.Day
+	var m Money
+	var ofStage bool
+	_, err = pgx.ForEachRow(rows, []any{&stage, &siret, &oldest, &m.Devise, &m.Invoices, &m.Amount, &m.Late, &m.Interest, &m.Indemnity, &ofStage}, func() error {
+		if ofStage {
+			byStage = append(byStage, MoneyOpen{*stage, oldest, m})
+		} else {
+			byRecipient = append(byRecipient, MoneyRecipient{siret, oldest, m})
+		}
+		return nil
+	})
+	return byStage, byRecipient, err
 }
 
 // MoneySettled is what was settled in a period, and how: paid, quiet, given_up, deleted or other. Days is how long payment took by the legal clock, on average.

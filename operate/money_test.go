@@ -95,16 +95,12 @@ func TestMoney(t *testing.T) {
 	d := accountant(t)
 	look := func(f operate.MoneyFilter) (open, recipients, settled []string) {
 		t.Helper()
-		a, err := operate.OpenByAge(t.Context(), d.owner, f)
+		a, b, err := operate.Open(t.Context(), d.owner, f, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range a {
 			open = append(open, o.Stage+": "+of(o.Money))
-		}
-		b, err := operate.OpenByRecipient(t.Context(), d.owner, f, 3)
-		if err != nil {
-			t.Fatal(err)
 		}
 		for _, r := range b {
 			recipients = append(recipients, *r.SIRET+": "+of(r.Money))
@@ -171,7 +167,7 @@ func TestMoneyOfAccounts(t *testing.T) {
 	defer operator.Close()
 	sum := func() string {
 		t.Helper()
-		list, err := operate.OpenByRecipient(t.Context(), operator, operate.MoneyFilter{}, 10)
+		_, list, err := operate.Open(t.Context(), operator, operate.MoneyFilter{}, 10)
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%v, %v", list, err)
 		}
@@ -243,7 +239,7 @@ func TestMoneyWithoutBounds(t *testing.T) {
 	if seen != 6 {
 		t.Errorf("%d lines of 6", seen)
 	}
-	open, err := operate.OpenByAge(t.Context(), d.owner, operate.MoneyFilter{})
+	open, _, err := operate.Open(t.Context(), d.owner, operate.MoneyFilter{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

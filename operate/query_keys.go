@@ -44,7 +44,7 @@ type queryKey struct {
 	kind        queryKind
 	columns     []string
 	values      []string
-	indexed     bool // an index by text_pattern_ops finds what a text begins with
+	indexed     bool // the column is compared by its bytes, and an index finds what a text begins with
 	example     string
 	description [2]string // en, fr
 }
@@ -67,7 +67,7 @@ var queryKeys = []*queryKey{
 	{"statut", "status statut_courant", kindName, []string{"statut_courant"}, nil, false, "statut:SUSPENDUE", [2]string{"the status at Chorus Pro", "le statut à Chorus Pro"}},
 	{"number", "numero numero_facture", kindName, []string{"numero_facture"}, nil, true, "number:F-2026*", [2]string{"the invoice number (BT-1)", "le numéro de facture (BT-1)"}},
 	{"ref", "reference external_ref", kindName, []string{"external_ref"}, nil, false, "ref:ERP-17", [2]string{"the application's external_ref", "la référence external_ref de l'application"}},
-	{"flux", "numero_flux_depot", kindName, []string{"numero_flux_depot"}, nil, false, "flux:CPP123*", [2]string{"the flux number of the deposit", "le numéro de flux du dépôt"}},
+	{"flux", "numero_flux_depot", kindName, []string{"numero_flux_depot"}, nil, true, "flux:CPP123*", [2]string{"the flux number of the deposit", "le numéro de flux du dépôt"}},
 	{"cpp", "identifiant_facture_cpp", kindID, []string{"identifiant_facture_cpp"}, nil, false, "cpp:7001234", [2]string{"Chorus Pro's identifiantFactureCPP", "l'identifiantFactureCPP de Chorus Pro"}},
 	{"id", "", kindID, []string{"id"}, nil, false, "id:12,13", [2]string{"the id here", "l'id d'ici"}},
 	{

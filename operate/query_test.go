@@ -184,6 +184,10 @@ func TestSort(t *testing.T) {
 	d.row("C", "ready", `montant_ttc = 1`)
 	d.row("D", "ready", `montant_ttc = 3`)
 	d.row("E", "ready", `montant_ttc = NULL`)
+	d.row("F", "settled", `montant_ttc = 2, statut_courant = 'MISE_EN_PAIEMENT', destinataire_siret = '21750001600019'`)
+	d.row("G", "settled", `montant_ttc = 2, statut_courant = 'ABANDONNEE'`)
+	d.row("H", "settled", `montant_ttc = NULL`)
+	d.row("I", "integrated", `montant_ttc = 2, destinataire_siret = '21690123400019'`)
 	for _, key := range operate.SortKeys() {
 		for _, text := range []string{key, "-" + key} {
 			s, err := operate.ParseSort(text)
@@ -191,7 +195,7 @@ func TestSort(t *testing.T) {
 				t.Fatalf("%s is read as %s, %v", text, s, err)
 			}
 			whole, err := operate.Invoices(t.Context(), st, operate.Listing{Sort: s})
-			if err != nil || len(whole) != 5 {
+			if err != nil || len(whole) != 9 {
 				t.Fatalf("by %s: %d, %v", text, len(whole), err)
 			}
 			var after int64
@@ -207,13 +211,31 @@ func TestSort(t *testing.T) {
 			}
 		}
 	}
+	for key, column := range map[string]string{"amount": "montant_ttc", "recipient": "destinataire_siret", "reason": "reason_code", "statut": "statut_courant"} {
+		for _, text := range []string{key, "-" + key} {
+			direction := strings.Repeat(" DESC", strings.Count(text, "-"))
+			var want []int64
+			if err := d.owner.QueryRow(t.Context(), fmt.Sprintf(`SELECT array_agg(id ORDER BY %[1]s%[2]s NULLS LAST, id%[2]s) FROM chorus.invoices`, column, direction)).Scan(&want); err != nil {
+				t.Fatal(err)
+			}
+			s, _ := operate.ParseSort(text)
+			list, err := operate.Invoices(t.Context(), st, operate.Listing{Sort: s})
+			var got []int64
+			for _, i := range list {
+				got = append(got, i.ID)
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("by %s: %v, wanted %v; %v", text, got, want, err)
+			}
+		}
+	}
 	s, _ := operate.ParseSort("-amount")
 	list, _ := operate.Invoices(t.Context(), st, operate.Listing{Sort: s})
 	var order strings.Builder
 	for _, i := range list {
 		order.WriteString(*i.NumeroFacture)
 	}
-	if order.String() != "DBCEA" {
+	if order.String() != "DBIGFCHEA" {
 		t.Errorf("by amount: %s", order.String())
 	}
 	if _, err := operate.ParseSort("price"); err == nil || !strings.Contains(err.Error(), "amount") {

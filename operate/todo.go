@@ -2,7 +2,10 @@
 package operate
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,6 +96,61 @@ func TodoCounts(ctx context.Context, db *pgxpool.Pool, f TodoFilter) ([]TodoCoun
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[TodoCount])
+}
+
+// TodoPage is Todos, and the counts of all kinds, as TodoCounts has them, as of one moment and for the price of one.
+func TodoPage(ctx context.Context, db *pgxpool.Pool, f TodoFilter) (lines []Todo, counts []TodoCount, err error) {
+	limit := f.Limit
+	if limit <= 0 || limit > MostTodo {
+		limit = MostTodo
+	}
+	rows, err := db.Query(ctx, `
+		WITH t AS MATERIALIZED (
+		    SELECT * FROM chorus.todo WHERE ($1 = '' OR account = $1) AND ($3::interval = '0' OR since < clock_timestamp() - $3::interval)
+		)
+		SELECT until IS NULL, count(*)::int, kind, NULL::bigint, NULL, NULL, min(since), sum(amount), devise, '', '', '', '', NULL::timestamptz
+		FROM t
+		GROUP BY until IS NULL, kind, devise
+		UNION ALL
+		SELECT * FROM (
+		    SELECT false, 0, kind, invoice, numero_facture, account, since, amount, devise, cause, cause_fr, who, next, until
+		    FROM t
+		    WHERE $2 = '' OR kind = $2
+		    ORDER BY until IS NOT NULL, invoice IS NOT NULL, kind, since, invoice
+		    LIMIT $4
+		) l`, f.Account, f.Kind, f.Age, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	var t Todo
+	var n TodoCount
+	_, err = pgx.ForEachRow(rows, []any{
+		&n.Acts, &n.Count, &t.Kind, &t.Invoice, &t.Numero, &t.Account, &t.Since, &t.Amount, &t.Devise, &t.Cause, &t.CauseFR, &t.Who, &t.Next, &t.Until,
+	}, func() error {
+		if n.Count == 0 {
+			lines = append(lines, t)
+			return nil
+		}
+		counts = append(counts, TodoCount{Kind: t.Kind, Acts: n.Acts, Count: n.Count, Amount: t.Amount, Devise: t.Devise, Oldest: t.Since})
+		return nil
+	})
+	slices.SortStableFunc(counts, func(a, b TodoCount) int {
+		if a.Acts != b.Acts {
+			return map[bool]int{true: -1, false: 1}[a.Acts]
+		}
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), orLast(a.Devise, b.Devise))
+	})
+	return lines, counts, err
+}
+
+// orLast compares texts, with what is missing at the end.
+func orLast(a, b *string) int {
+	switch {
+	case a == nil || b == nil:
+		return map[bool]int{true: 1, false: 0}[a == nil] - map[bool]int{true: 1, false: 0}[b == nil]
+	default:
+		return strings.Compare(*a, *b)
+	}
 }
 
 // Kinds lists the kinds of lines, in the order of the alphabet.

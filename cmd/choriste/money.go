@@ -75,11 +75,7 @@ func (c moneyCmd) Run(a *app) error {
 		}
 		return operate.MoneyCSV(a.raw, lines)
 	}
-	open, err := operate.OpenByAge(a.ctx, st.Pool(), f)
-	if err != nil {
-		return err
-	}
-	recipients, err := operate.OpenByRecipient(a.ctx, st.Pool(), f, limit)
+	open, recipients, err := operate.Open(a.ctx, st.Pool(), f, limit)
 	if err != nil {
 		return err
 	}

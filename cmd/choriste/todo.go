@@ -52,7 +52,7 @@ func (c todoShowCmd) Run(a *app) error {
 	}
 	f := operate.TodoFilter{Account: c.Account, Kind: c.Kind, Limit: c.Limit}
 	f.Age, _ = operate.ParseAge(c.OlderThan)
-	list, err := operate.Todos(a.ctx, st.Pool(), f)
+	list, counts, err := operate.TodoPage(a.ctx, st.Pool(), f)
 	if err != nil {
 		return err
 	}
@@ -64,10 +64,7 @@ func (c todoShowCmd) Run(a *app) error {
 		}
 		return nil
 	}
-	counts, err := operate.TodoCounts(a.ctx, st.Pool(), f)
-	if err != nil {
-		return err
-	}
+	counts = slices.DeleteFunc(counts, func(n operate.TodoCount) bool { return c.Kind != "" && n.Kind != c.Kind })
 	return a.todo(list, counts, a.lang)
 }
 

@@ -68,11 +68,7 @@ func (c watchCmd) round(a *app, st *store.Store) {
 
 func (c watchCmd) look(a *app, st *store.Store) error {
 	f := operate.TodoFilter{Account: c.Account, Limit: c.Limit}
-	list, err := operate.Todos(a.ctx, st.Pool(), f)
-	if err != nil {
-		return err
-	}
-	counts, err := operate.TodoCounts(a.ctx, st.Pool(), f)
+	list, counts, err := operate.TodoPage(a.ctx, st.Pool(), f)
 	if err != nil {
 		return err
 	}
