@@ -130,6 +130,7 @@ CREATE INDEX invoices_settled_amount ON chorus.invoices (montant_ttc, id) WHERE 
 CREATE INDEX invoices_settled_statut ON chorus.invoices (statut_courant, id) WHERE state = 'settled';
 CREATE INDEX invoices_created ON chorus.invoices USING brin (created_at) WITH (pages_per_range = 32);
 CREATE INDEX invoices_reason_code ON chorus.invoices (reason_code, id) WHERE reason_code IS NOT NULL;
+CREATE INDEX invoices_replaced ON chorus.invoices (replaces, id) WHERE replaces IS NOT NULL;
 CREATE INDEX invoices_recipient ON chorus.invoices (destinataire_siret) WHERE state = 'integrated';
 -- For counting changes; state says whether anything is open.
 CREATE INDEX invoices_changed ON chorus.invoices (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE identifiant_facture_cpp IS NOT NULL;

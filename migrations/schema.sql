@@ -512,6 +512,7 @@ CREATE INDEX invoices_reason ON chorus.invoices USING btree (account, reason_due
 CREATE INDEX invoices_reason_code ON chorus.invoices USING btree (reason_code, id) WHERE (reason_code IS NOT NULL);
 CREATE INDEX invoices_received ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'received'::text);
 CREATE INDEX invoices_recipient ON chorus.invoices USING btree (destinataire_siret) WHERE (state = 'integrated'::text);
+CREATE INDEX invoices_replaced ON chorus.invoices USING btree (replaces, id) WHERE (replaces IS NOT NULL);
 CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replaces) WHERE ((replaces IS NOT NULL) AND (state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((state = 'rejected'::text) AND (identifiant_facture_cpp IS NULL))));
 CREATE INDEX invoices_settled_amount ON chorus.invoices USING btree (montant_ttc, id) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_settled_recipient ON chorus.invoices USING btree (destinataire_siret, id) WHERE (state = 'settled'::text);
