@@ -61,6 +61,7 @@ RELEASE := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags="-s -w -build
 .PHONY: package
 package: ## Debian packages for amd64 and arm64, and their sums, in dist/
 	@mkdir -p dist
+	@$(GO) run ./cmd/choriste man dist/man
 	@for arch in amd64 arm64; do \
 		GOARCH=$$arch $(RELEASE) -o dist/choriste_linux_$$arch ./cmd/choriste && \
 		ARCH=$$arch VERSION='$(VERSION)' BINARY=dist/choriste_linux_$$arch $(GO) run $(NFPM) package --config deploy/package/nfpm.yaml --packager deb --target dist/ || exit 1; \

@@ -67,6 +67,7 @@ type cli struct {
 	Webhooks   webhooksCmd   `cmd:"" help:"List the webhooks; test, pause, resume, replay or skip."`
 	Password   passwordCmd   `cmd:"" help:"Make what stands for a password in the file of those who may sign in to the console."`
 	Completion completionCmd `cmd:"" help:"Print what has a shell complete commands, flags and values."`
+	Man        manCmd        `cmd:"" help:"Write the manual pages into a directory, as packages have them."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 	Help       helpCmd       `cmd:"" help:"Show this help, or the settings: help env."`
 

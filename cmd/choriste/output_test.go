@@ -19,7 +19,7 @@ import (
 
 // unprinted are the commands that the test below does not run: those that print nothing, and those that only print once a worker or the portal has answered. All print through the same output.
 var unprinted = []string{
-	"work", "init", "password", "complete", "recycle", "replace", "resolve", "reconcile accept", "webhooks test", "webhooks skip", "webhooks forget",
+	"work", "init", "password", "probe", "complete", "recycle", "replace", "resolve", "reconcile accept", "webhooks test", "webhooks skip", "webhooks forget",
 }
 
 // Whatever is printed and cannot be written ends the command at once, with words about the output, and not about the database; a reader that has seen enough ends it without a word.
@@ -41,12 +41,12 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	env := func(name string) string { return map[string]string{"DATABASE_URL": db.OperatorURL}[name] }
 	ran := []string{}
 	for n, line := range []string{
-		"", "--help", "list --help", "--version", "version", "version --json", "help", "help env", "help query", "completion bash",
+		"", "--help", "list --help", "--version", "version", "version --json", "help", "help env", "help query", "completion bash", "man " + dir,
 		"todo show", "todo show --json", "todo dismiss 2 --reason x", "list", "list -o csv", "list -o json", "list --sum", "show 1", "show 1 --json", "events 1", "events 1 --json", "events --follow mine",
 		"stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
 		"check " + file, "check --json " + file, "explain SUSPENDUE", "explain SUSPENDUE --json", "migrate status", "migrate up", "doctor", "doctor --json",
 		"evidence mine -o " + filepath.Join(dir, "new"), "verify " + filepath.Join(dir, "there.zip"), "submit --no-check " + file, "retry 2 --reason x --dry-run", "retry 2 --reason x",
-		"pause --reason x", "resume --wait 0s", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "cancel mine",
+		"pause --reason x", "resume --wait 0s", "purge --dry-run", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "cancel mine",
 	} {
 		args := strings.Fields(line)
 		for k := range args {
@@ -54,25 +54,32 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 				args[k] += string(rune('a'+n%26)) + ".zip"
 			}
 		}
-		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
+		full := func() *os.File {
+			f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
 		}
 		if status, errOut := runInto(t, full, env, args); status != 1 || !strings.Contains(errOut, "the output cannot be written (no space left on device)") || strings.Contains(errOut, "PostgreSQL") || strings.Count(errOut, "\n") != 1 {
 			t.Errorf("choriste %s > /dev/full: status %d\n%s", line, status, errOut)
 		}
-		reader, writer, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
+		pipe := func() *os.File {
+			reader, writer, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = reader.Close()
+			return writer
 		}
-		_ = reader.Close()
 		if k := slices.Index(args, "-o"); k >= 0 && args[0] == "evidence" {
 			args[k+1] += ".zip" // the first one is there
 		}
-		if args := strings.Join(args, " "); strings.HasPrefix(args, "cancel") || strings.HasPrefix(args, "retry") && !strings.HasSuffix(args, "dry-run") || strings.HasPrefix(args, "pause") {
-			_ = writer.Close() // done by the first one, and refused the second time
-		} else if status, errOut := runInto(t, writer, env, strings.Fields(args)); status != 1 || errOut != "" {
-			t.Errorf("choriste %s | true: status %d\n%s", line, status, errOut)
+		once := args[:min(1, len(args))] // what is done by the first one is refused the second time
+		if !slices.Equal(once, []string{"cancel"}) && !slices.Equal(once, []string{"pause"}) && (!slices.Equal(once, []string{"retry"}) || slices.Contains(args, "--dry-run")) {
+			if status, errOut := runInto(t, pipe, env, args); status != 1 || errOut != "" {
+				t.Errorf("choriste %s | true: status %d\n%s", line, status, errOut)
+			}
 		}
 		ran = append(ran, strings.Join(args, " "))
 	}
@@ -89,15 +96,22 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func runInto(t *testing.T, out *os.File, env func(string) string, args []string) (status int, errOut string) {
+// runInto runs a command with that output. On a busy machine the database may give up before anything is printed: it is asked again.
+func runInto(t *testing.T, out func() *os.File, env func(string) string, args []string) (status int, errOut string) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
-	var text bytes.Buffer
-	status = run(ctx, args, env, out, &text)
-	if ctx.Err() != nil {
-		t.Errorf("choriste %v went on", args)
+	for range 5 {
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+		var text bytes.Buffer
+		f := out()
+		status = run(ctx, args, env, f, &text)
+		_ = f.Close()
+		if ctx.Err() != nil {
+			t.Errorf("choriste %v went on", args)
+		}
+		stop()
+		if errOut = text.String(); !strings.Contains(errOut, "PostgreSQL") {
+			break
+		}
 	}
-	_ = out.Close()
-	return status, text.String()
+	return status, errOut
 }

@@ -30,5 +30,7 @@ if command -v systemd-analyze >/dev/null; then
     done
 fi
 test "$(stat -c %a "$root/etc/choriste")" = 750
+test -s "$root/usr/share/man/man1/choriste.1"
+test -s "$root/usr/share/man/man1/choriste-webhooks.1"
 [ ! -x "$root/usr/bin/dpkg" ] || chroot "$root" dpkg --purge choriste
 echo "the package installs"
