@@ -81,7 +81,7 @@ func (c probeCmd) Run(a *app) error {
 		err = failing
 	}
 	if err == nil && !a.json {
-		a.printf(a.either("\n# As settings. Measured once, at %s, on %s: weight L. None is below its default.\n", "\n# En réglages. Mesuré une fois, sur %s, le %s : poids L. Aucun n'est sous sa valeur par défaut.\n"), host, time.Now().Format("2006-01-02"))
+		a.printf(a.either("\n# As settings. Measured once, at %s, on %s: weight L. No time is below its default.\n", "\n# En réglages. Mesuré une fois, sur %s, le %s : poids L. Aucune durée n'est sous sa valeur par défaut.\n"), host, time.Now().Format("2006-01-02"))
 		for _, line := range settings {
 			a.printf("%s\n", line)
 		}
