@@ -59,8 +59,8 @@ var kinds = map[string]string{
 	"0226": "PARTICULIER", "PARTICULIER": "PARTICULIER",
 }
 
-// routingAddress is the electronic address under which every public body is reached: it names the portal, not a recipient.
-const routingAddress = "11000201100044"
+// RoutingAddress is the electronic address under which every public body is reached: it names the portal, not a recipient.
+const RoutingAddress = "11000201100044"
 
 // partyTerms are the terms by which a party is known: its identifiers in the order in which they are listed.
 type partyTerms struct {
@@ -113,7 +113,7 @@ func rank(v Value, recipient, others bool) int {
 	form := digitsOf(v.Text)
 	switch {
 	case isAddress(v):
-		if scheme != "0009" || recipient && (others || form == routingAddress) {
+		if scheme != "0009" || recipient && (others || form == RoutingAddress) {
 			return 0
 		}
 		if isSIRET(v.Text) {

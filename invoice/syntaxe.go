@@ -88,6 +88,14 @@ func sniff(b []byte) (form, string) {
 	if len(b) >= 262 && string(b[257:262]) == "ustar" {
 		return formArchive, "tar"
 	}
+	for _, begin := range []string{"PD94", "PEludm", "PHJzbT", "JVBERi", "77u/PD"} { // of <?x, <Inv, <rsm, %PDF- and a byte-order mark, by programs that forgot to decode it
+		if bytes.HasPrefix(text, []byte(begin)) {
+			return formOther, "base64"
+		}
+	}
+	if bytes.HasPrefix(head, []byte(`\x3c`)) || bytes.HasPrefix(head, []byte(`\x25504446`)) {
+		return formOther, "hexadecimal"
+	}
 	// The PDF header may come after up to 1024 bytes of something else (PDF 1.7, implementation note 13).
 	if bytes.Contains(b[:min(len(b), 1024)], []byte("%PDF-")) {
 		return formPDF, ""

@@ -77,6 +77,13 @@ func (s *syntax) values(t *tree.Tree, term string) (all []Value) {
 	return all
 }
 
+// namespaces are those that the root element of an invoice must be in.
+var namespaces = map[string]string{
+	"Invoice":              "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
+	"CreditNote":           "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
+	"CrossIndustryInvoice": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
+}
+
 // recognise goes by the root element.
 func recognise(root xml.Name) (*syntax, *Problem) {
 	switch root {
@@ -85,6 +92,12 @@ func recognise(root xml.Name) (*syntax, *Problem) {
 		return ubl, nil
 	case xml.Name{Space: "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100", Local: "CrossIndustryInvoice"}:
 		return cii, nil
+	}
+	if want := namespaces[root.Local]; want != "" && root.Space == "" {
+		return nil, problemf(CodeNotAnInvoice,
+			"the element %s is in no namespace: write xmlns=%q in it, and the prefixes of the elements within as the standard has them",
+			"l'élément %s n'a pas d'espace de noms : écrivez-y xmlns=%q, et les préfixes des éléments qu'il contient comme dans la norme",
+			root.Local, want)
 	}
 	if root.Local == "CrossIndustryDocument" || root.Local == "CrossIndustryInvoice" {
 		return nil, problemf(CodeVersion,

@@ -67,7 +67,7 @@ func (c checkCmd) Run(a *app) error {
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
 	s := checkSummary{rules: map[string]*summaryRow{}}
-	progress := a.progress()
+	progress := a.progress(c.Summary)
 	for result := range c.judge(ctx, fields, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels, Now: time.Now()}) {
 		r := <-result
 		s.add(r)
@@ -220,12 +220,12 @@ func judgeFile(name string, doc, fields []byte, o rules.Options, content bool) (
 // checkWords are the labels.
 var checkWords = map[string]map[string]string{
 	"en": {
-		"ok": "ok", "stopped": "is not sent", "error": "error", "warning": "warning", "do": "→", "none": "not an invoice that can be read",
+		"ok": "ok", "stopped": "is not sent", "error": "error", "warning": "warning", "do": "→", "also": "and with it:", "more": "and %d more", "none": "not an invoice that can be read",
 		"rule": "RULE", "severity": "SEVERITY", "files": "FILES", "places": "PLACES", "term": "TERM", "meaning": "MEANING",
 		"sum": "%d files: %d may be sent, %d are not sent, %d could not be read\n",
 	},
 	"fr": {
-		"ok": "ok", "stopped": "n'est pas envoyé", "error": "erreur", "warning": "avertissement", "do": "→", "none": "pas une facture lisible",
+		"ok": "ok", "stopped": "n'est pas envoyé", "error": "erreur", "warning": "avertissement", "do": "→", "also": "et avec cela :", "more": "et %d autres", "none": "pas une facture lisible",
 		"rule": "RÈGLE", "severity": "GRAVITÉ", "files": "FICHIERS", "places": "ENDROITS", "term": "TERME", "meaning": "SENS",
 		"sum": "%d fichiers : %d peuvent être envoyés, %d ne sont pas envoyés, %d n'ont pu être lus\n",
 	},
@@ -239,8 +239,31 @@ func (a *app) show(r checked, lang string) {
 		verdict = words["stopped"]
 	}
 	a.printf("%s: %s, %s\n", r.File, or(nonEmpty(r.Syntax), words["none"]), verdict)
-	for _, f := range r.Findings {
-		a.finding(f, words, lang)
+	a.causes(r.Findings, words, lang)
+}
+
+// mostFollowing is how many findings are named that go with another one.
+const mostFollowing = 6
+
+// causes prints findings, those with one cause together.
+func (a *app) causes(found []rules.Finding, words map[string]string, lang string) {
+	for _, c := range rules.Causes(found) {
+		a.finding(c.Finding, words, lang)
+		if len(c.Follow) == 0 {
+			continue
+		}
+		var also []string
+		for _, f := range c.Follow[:min(len(c.Follow), mostFollowing)] {
+			what := strings.TrimSpace(f.Code + " " + f.Term)
+			if f.Code == c.Code && f.Term == c.Term {
+				what = f.Where
+			}
+			also = append(also, what)
+		}
+		if more := len(c.Follow) - len(also); more > 0 {
+			also = append(also, fmt.Sprintf(words["more"], more))
+		}
+		a.printf("      %s %s\n", words["also"], strings.Join(also, ", "))
 	}
 }
 
@@ -272,10 +295,10 @@ func nonEmpty(s string) *string {
 	return &s
 }
 
-// progress shows on a terminal how far a long run is, when nothing else does.
-func (a *app) progress() func(n int) {
+// progress shows on a terminal how far a long run is, when nothing else does: what is printed goes elsewhere, or comes at the end.
+func (a *app) progress(atTheEnd bool) func(n int) {
 	errOut, isFile := a.log.(*os.File)
-	if !isFile || !term.IsTerminal(int(errOut.Fd())) || term.IsTerminal(int(os.Stdout.Fd())) {
+	if !isFile || !term.IsTerminal(int(errOut.Fd())) || !atTheEnd && term.IsTerminal(int(os.Stdout.Fd())) {
 		return func(int) {}
 	}
 	last, shown := time.Now(), false

@@ -65,6 +65,11 @@ func inAddress(siret string) [2]string {
 	}
 }
 
+// inContact puts a service code where Chorus Pro's own UBL has it, too.
+func inContact(service string) [2]string {
+	return [2]string{"</cac:AccountingCustomerParty>", "<cac:AccountingContact><cbc:ID>" + service + "</cbc:ID></cac:AccountingContact></cac:AccountingCustomerParty>"}
+}
+
 func attached(name, data string) breaks {
 	return breaks{ubl: [2]string{ublRef, strings.NewReplacer("NAME", name, "DATA", data).Replace(ublFile)}}
 }
@@ -79,7 +84,12 @@ var planted = map[string][]breaks{
 		{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:ID>F-2</cbc:ID>"}},
 		{ubl: [2]string{ublRef, "<cac:OrderReference><cbc:ID>A</cbc:ID></cac:OrderReference><cac:OrderReference><cbc:ID>B</cbc:ID></cac:OrderReference>" + ublRef}},
 	},
-	"CH-DATE": {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}},
+	"CH-TWO-PLACES": {
+		{change: func(i *Invoice) { i.CodeService = "SERV_TECH" }, ubl: inContact("SERV_EJ")},
+		{ubl: [2]string{"<cac:AccountingSupplierParty>\n    <cac:Party>", `<cac:AccountingSupplierParty><cac:Party><cac:PartyIdentification><cbc:ID schemeID="0009">12345678200010</cbc:ID></cac:PartyIdentification>`}},
+		{ubl: [2]string{"<cac:AccountingSupplierParty>\n    <cac:Party>", `<cac:AccountingSupplierParty><cac:Party><cac:PartyIdentification><cbc:ID schemeID="0002">123456782</cbc:ID></cac:PartyIdentification>`}},
+	},
+	"CH-DATE": {{ubl: [2]string{"2026-01-15", "2026-02-30"}}, {ubl: [2]string{"2026-01-15", "15/01/2026"}}, {ubl: [2]string{"2026-01-15", "20260115"}}, {cii: [2]string{"20260115", "2026-01-15"}}, {cii: [2]string{`format="102"`, `format="203"`}}, {cii: [2]string{` format="102"`, ``}}, {cii: [2]string{"<udt:DateTimeString format=\"102\">20260115</udt:DateTimeString>", "<udt:DateTime>2026-01-15T00:00:00</udt:DateTime>"}}},
 	"CH-DATE-OTHER": {
 		{ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate>20260228</cbc:DueDate><cbc:InvoiceTypeCode>"}},
 		{ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate/><cbc:InvoiceTypeCode>"}},
@@ -144,6 +154,7 @@ var planted = map[string][]breaks{
 var near = map[string]breaks{
 	"CH-NUMBER-LENGTH":  fact(func(i *Invoice) { i.Numero = "12345678901234567890" }),
 	"CH-DATE":           {ubl: [2]string{"2026-01-15", "2026-01-15+01:00"}},
+	"CH-TWO-PLACES":     {change: func(i *Invoice) { i.CodeService = "SERV_TECH" }, ubl: inContact("SERV_TECH")},
 	"CH-DATE-OTHER":     {ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:DueDate>2026-02-28Z</cbc:DueDate><cbc:InvoiceTypeCode>"}},
 	"CH-DATE-FORMAT":    {cii: [2]string{ciiTerms, ciiDue(` format="102"`, "20260228")}},
 	"CH-CADRE":          fact(func(i *Invoice) { i.Cadre = "A12" }),

@@ -40,7 +40,7 @@ func saying(h hit, en, fr string) []hit {
 }
 
 // chorusGroups are the rows, by subject.
-var chorusGroups = [][]chorusRule{headerRules, partyRules, paymentRules, totalRules, attachmentRules, facturXRules}
+var chorusGroups = [][]chorusRule{headerRules, placeRules, partyRules, paymentRules, totalRules, attachmentRules, facturXRules}
 
 // chorus judges a document by these of Chorus Pro's rules, and takes out of found what they say better.
 func chorus(d *invoice.Document, groups [][]chorusRule, found []Finding) []Finding {

@@ -110,7 +110,10 @@ var headerRules = []chorusRule{
 		},
 		instead: []string{"BR-03", "CII-DT-097"},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.At("BT-2"), d.At("BT-2").Trimmed() != "" && d.Date.IsZero())
+			if h := dateElsewhere(d); h != nil {
+				return h
+			}
+			return wrongDate(d)
 		},
 	},
 	{

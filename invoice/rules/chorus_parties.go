@@ -27,6 +27,8 @@ func siretHit(p invoice.Party, term, en, fr string) []hit {
 	}, seen)
 	digits := seen != "" && strings.Trim(seen, "0123456789") == ""
 	switch {
+	case solid == "" && strings.Contains(p.Endpoint.Text, invoice.RoutingAddress):
+		return say("is missing: the electronic address (BT-49) is the portal's own, which serves every public body", "est absent : l'adresse électronique (BT-49) est celle du portail, commune à toutes les entités publiques")
 	case solid == "":
 		return say("is missing: Chorus Pro requires it", "est absent : Chorus Pro l'exige")
 	case invoice.OtherScheme(p.ID.Scheme) && (!digits || len(seen) != 14):
@@ -62,6 +64,9 @@ var partyRules = []chorusRule{
 				return nil
 			}
 			h := at(d.Seller.ID.Value)
+			if h.value == "" {
+				return saying(h, "the supplier has no SIRET, and is of a country without ("+kind+", BT-40)", "le fournisseur n'a pas de SIRET, et son pays n'en a pas ("+kind+", BT-40)")
+			}
 			return saying(h, h.term+" (supplier's identifier) is "+quote(cut(h.value))+", of a supplier without a SIRET ("+kind+")",
 				h.term+" (identifiant du fournisseur) vaut "+quote(cut(h.value))+", celui d'un fournisseur sans SIRET ("+kind+")")
 		},
@@ -159,7 +164,7 @@ var partyRules = []chorusRule{
 // withoutSIRET says by what a supplier without a SIRET is identified, or of what country it is; "" for others.
 func withoutSIRET(d *invoice.Document) string {
 	p := d.Seller
-	if p.Kind == "" && p.SIRET() == "" && p.ID.Trimmed() != "" && p.Country != "" && !contains(withSIRET, p.Country) && !siretLike(p.ID.Value) {
+	if p.Kind == "" && p.SIRET() == "" && p.Country != "" && !contains(withSIRET, p.Country) && !siretLike(p.ID.Value) {
 		return p.Country
 	}
 	return p.Kind

@@ -9,6 +9,13 @@ import (
 // withSums adds to the findings about totals what the parts really make, where each part is a number.
 func withSums(d *invoice.Document, found []Finding) []Finding {
 	for k, f := range found {
+		if v := d.Amount("BT-110"); f.Code == "BR-CO-15" && v.Trimmed() != "" && v.Currency == "" {
+			found[k].Term, found[k].Value, found[k].Where = v.Term, cut(v.Trimmed()), v.Where()
+			found[k].Message = "BT-110 (VAT total) names no currency, and is not counted: BT-112 is not BT-109 plus BT-110"
+			found[k].MessageFR = "BT-110 (total de TVA) n'indique pas de devise et n'est pas compté : BT-112 n'est pas BT-109 plus BT-110"
+			found[k].Remedy, found[k].RemedyFR = `Write currencyID="EUR" in it, or whichever BT-5 is.`, `Écrivez-y currencyID="EUR", ou la devise de BT-5.`
+			continue
+		}
 		if total, ok := made(d, f.Code); ok {
 			found[k].Message += ", which make " + total.StringFixed(2)
 			found[k].MessageFR += ", soit " + total.StringFixed(2)
@@ -45,4 +52,16 @@ func made(d *invoice.Document, code string) (total decimal.Decimal, ok bool) {
 		return total, false
 	}
 	return total.Round(2), ok
+}
+
+// withCreditNote tells of a UBL Invoice whose type is a credit note's that it is a document of its own.
+func withCreditNote(d *invoice.Document, found []Finding) []Finding {
+	for k, f := range found {
+		if f.Code == "BR-CL-01" && d.Tree().Root.Name == "ubl:Invoice" && codeLists["creditnotes"].Has(f.Value) {
+			found[k].Message += ": " + quote(f.Value) + " is a credit note, which in UBL is not an Invoice"
+			found[k].MessageFR += " : " + quote(f.Value) + " est un avoir, qui en UBL n'est pas un Invoice"
+			found[k].Remedy, found[k].RemedyFR = "Write a CreditNote, with CreditNoteTypeCode and CreditNoteLine.", "Émettez un CreditNote, avec CreditNoteTypeCode et CreditNoteLine."
+		}
+	}
+	return found
 }

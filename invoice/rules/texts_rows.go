@@ -84,9 +84,6 @@ var textRows = []row{
 	{"UBL-DT-01", "", "an amount", "un montant", kind{"%n has more than two decimals", "%n a plus de deux décimales", digits.remedy, digits.remedyFR}},
 
 	{"BR-CL-01", "BT-3", "invoice type code (UNTDID 1001)", "code du type de facture (UNTDID 1001)", code},
-	{"BR-CL-03", "BT-5", "currency of an amount (ISO 4217)", "devise d'un montant (ISO 4217)", code},
-	{"BR-CL-04", "BT-5", "currency of the invoice (ISO 4217)", "devise de la facture (ISO 4217)", code},
-	{"BR-CL-05", "BT-6", "accounting currency of VAT (ISO 4217)", "devise comptable de la TVA (ISO 4217)", code},
 	{"BR-CL-06", "BT-8", "code of the VAT point date (UNTDID 2005 or 2475)", "code de date d'exigibilité (UNTDID 2005 ou 2475)", code},
 	{"BR-CL-07", "BT-18", "scheme of the invoiced object (UNTDID 1153)", "référentiel de l'objet facturé (UNTDID 1153)", code},
 	{"BR-CL-08", "BT-21", "subject of a note (UNTDID 4451)", "sujet d'une note (UNTDID 4451)", code},
@@ -181,6 +178,18 @@ var textRows = []row{
 }
 
 var ownTexts = []own{
+	{"BR-CL-03", text{
+		"BT-5", "BT-5 (currency of an amount) is no code of ISO 4217, three capital letters", "BT-5 (devise d'un montant) n'est pas un code ISO 4217, de trois lettres majuscules",
+		"Write the code, as EUR, in every amount and in BT-5.", "Écrivez le code, comme EUR, dans chaque montant et en BT-5.",
+	}},
+	{"BR-CL-04", text{
+		"BT-5", "BT-5 (currency of the invoice) is no code of ISO 4217, three capital letters", "BT-5 (devise de la facture) n'est pas un code ISO 4217, de trois lettres majuscules",
+		"Write the code, as EUR, here and in every amount.", "Écrivez le code, comme EUR, ici et dans chaque montant.",
+	}},
+	{"BR-CL-05", text{
+		"BT-6", "BT-6 (accounting currency of VAT) is no code of ISO 4217, three capital letters", "BT-6 (devise comptable de la TVA) n'est pas un code ISO 4217, de trois lettres majuscules",
+		"Write the code, as EUR.", "Écrivez le code, comme EUR.",
+	}},
 	{"BR-17", text{
 		"BT-59", "the payee has no name, or is the seller", "le bénéficiaire n'a pas de nom, ou est le vendeur",
 		"Name another payee, or leave the payee out.", "Nommez un autre bénéficiaire, ou supprimez-le.",
