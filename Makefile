@@ -36,6 +36,10 @@ bench: ## the measurements of the README
 chaos: ## the fault harness
 	$(GO) run ./cmd/chaos -seed 1 -invoices 2000
 
+.PHONY: traffic
+traffic: ## an hour of simulated traffic with planted faults of every kind
+	$(GO) test ./worker -v -timeout 90m -run TestTraffic -args -traffic 60m
+
 .PHONY: nightly
 nightly: ## what takes an hour or more: races, fuzzing, every crash point, the faults at length, the harness's own proof
 	$(GO) test -race -timeout 60m -parallel 6 ./...
