@@ -10,9 +10,9 @@ import (
 // body is the body of a request, complete before anything is sent.
 type body interface {
 	io.Reader
-	Len() int         // bytes that are left
-	Size() int64      // bytes in all
-	again() io.Reader // from the beginning
+	Len() int    // bytes that are left
+	Size() int64 // bytes in all
+	again() body // from the beginning
 }
 
 type bytesBody struct{ r *bytes.Reader }
@@ -21,9 +21,9 @@ func (b bytesBody) Read(p []byte) (int, error) { return b.r.Read(p) }
 func (b bytesBody) Len() int                   { return b.r.Len() }
 func (b bytesBody) Size() int64                { return b.r.Size() }
 
-func (b bytesBody) again() io.Reader {
+func (b bytesBody) again() body {
 	_, _ = b.r.Seek(0, io.SeekStart) // a bytes.Reader always can
-	return b.r
+	return b
 }
 
 // fileBody is a file as JSON. Its base64, a third longer than the file, is made while it is sent: there is nothing in it that could fail.
@@ -84,6 +84,6 @@ func (b *fileBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *fileBody) again() io.Reader {
+func (b *fileBody) again() body {
 	return &fileBody{head: b.head, file: b.file, tail: b.tail, parts: [3][]byte{b.head, b.file, b.tail}, left: int(b.Size())}
 }

@@ -131,7 +131,7 @@ func (c *Client) exchange(ctx context.Context, op operation, lane Lane, b body, 
 			return verdict{}, err
 		}
 		if !first {
-			b.again()
+			b = b.again()
 		}
 		req, s, err := c.request(op, token, b)
 		if err != nil {

@@ -2,7 +2,6 @@ package chorus
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"path"
 	"slices"
@@ -57,12 +56,15 @@ func (c *Client) AjouterFichier(ctx context.Context, lane Lane, p Piece) (int64,
 	if mime == "" {
 		mime = "application/octet-stream"
 	}
-	v, err := c.call(ctx, opAjouter, lane, struct {
-		Fichier   string `json:"pieceJointeFichier"`
+	body, err := newFileBody("pieceJointeFichier", p.Contenu, struct {
 		Nom       string `json:"pieceJointeNom"`
 		TypeMime  string `json:"pieceJointeTypeMime"`
 		Extension string `json:"pieceJointeExtension"`
-	}{base64.StdEncoding.EncodeToString(p.Contenu), p.Nom, mime, p.Extension()})
+	}{p.Nom, mime, p.Extension()})
+	if err != nil {
+		return 0, before(ctx, opAjouter.name, FaultDocument, "request cannot be encoded", nil)
+	}
+	v, err := c.callWith(ctx, opAjouter, lane, body)
 	defer v.free()
 	if err != nil {
 		return 0, err

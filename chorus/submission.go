@@ -35,6 +35,7 @@ type Submission struct {
 	Commentaire       string
 	PieceJointe       int64 // of the PDF, as DeposerPDF gave it
 	PieceJointeNommee string
+	Complementaires   []PieceJointe // more files, as AjouterFichier gave them
 }
 
 // LigneTVA is the tax of one rate.
@@ -127,6 +128,13 @@ func (s Submission) fields() map[string]any {
 		"pieceJointePrincipale": []map[string]any{
 			{"pieceJointePrincipaleId": s.PieceJointe, "pieceJointePrincipaleDesignation": s.PieceJointeNommee},
 		},
+	}
+	var files []map[string]any
+	for _, p := range s.Complementaires {
+		files = append(files, map[string]any{"pieceJointeComplementaireId": p.ID, "pieceJointeComplementaireDesignation": p.Designation})
+	}
+	if len(files) > 0 {
+		body["pieceJointeComplementaire"] = files
 	}
 	if s.Commentaire != "" {
 		body["commentaire"] = s.Commentaire

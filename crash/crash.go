@@ -8,7 +8,7 @@ package crash
 
 // Points lists every moment, in the order of an invoice's way.
 var Points = []string{
-	InsertTrigger, AfterWake, Validate, BeforeToken, AfterToken, BeforeQuota, BeforeT1, InT1BeforeCommit, AfterT1, Fence,
+	InsertTrigger, AfterWake, Validate, BeforeToken, AfterUpload, AfterToken, BeforeQuota, BeforeT1, InT1BeforeCommit, AfterT1, Fence,
 	AfterDial, AfterHeaders, MidBody, AfterWrite, BeforeRead, MidRead, AfterParse, BeforeT2, InT2BeforeCommit, AfterT2,
 	ResolverAfterSearch, ResolverBeforeAdopt, ReaperMidBatch, Shutdown,
 }
@@ -19,6 +19,7 @@ const (
 	AfterWake           = "afterWake"
 	Validate            = "validate"
 	BeforeToken         = "beforeToken"
+	AfterUpload         = "afterUpload" // a file for a submission is at the portal, and its number is not written down
 	AfterToken          = "afterToken"
 	BeforeQuota         = "beforeQuota"
 	BeforeT1            = "beforeT1"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/chorus"
+	"github.com/choriste/choriste/crash"
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
@@ -60,9 +61,66 @@ func (j *Jobs) prepare(ctx context.Context, acct *Account, inv store.Invoice, na
 	}
 	piece, err := acct.Client.DeposerPDF(ctx, chorus.LaneSubmit, file)
 	if err != nil {
+		return nil, refusedUpload(err)
+	}
+	files, err := j.uploadBeside(ctx, acct, inv)
+	if err != nil {
 		return nil, err
 	}
-	return acct.Client.PrepareSubmission(ctx, submission(d, supplier, piece, name))
+	s := submission(d, supplier, piece, name)
+	s.Complementaires = files
+	return acct.Client.PrepareSubmission(ctx, s)
+}
+
+// uploadBeside brings the files to the portal that go with a submission and are not there yet (chorus.attachments). Nothing of it is in doubt: a file that was uploaded belongs to no invoice
+// until the submission names it, once; one whose answer was lost is uploaded again, and the first belongs to nothing.
+func (j *Jobs) uploadBeside(ctx context.Context, acct *Account, inv store.Invoice) ([]chorus.PieceJointe, error) {
+	files, err := j.Store.SubmissionFiles(ctx, inv)
+	if err != nil {
+		return nil, err
+	}
+	pieces := make([]chorus.PieceJointe, 0, len(files))
+	for _, f := range files {
+		if f.PieceID == 0 {
+			if f.PieceID, err = j.uploadOne(ctx, acct, f); err != nil {
+				return nil, err
+			}
+			if err := crash.Point(crash.AfterUpload); err != nil {
+				return nil, err
+			}
+			if err := j.Store.SubmissionUploaded(ctx, inv, f, f.PieceID, j.Settings.lease()); err != nil {
+				return nil, err
+			}
+		}
+		pieces = append(pieces, chorus.PieceJointe{ID: f.PieceID, Designation: f.Nom})
+	}
+	return pieces, nil
+}
+
+// uploadOne uploads one file, when there is room for it in memory.
+func (j *Jobs) uploadOne(ctx context.Context, acct *Account, f store.SubmissionFile) (int64, error) {
+	release, ok := hold(ctx, f.Octets, costOfSending, j.Settings.SendWithin/2)
+	if !ok {
+		return 0, errNoRoom
+	}
+	defer release()
+	contents, err := j.Store.SubmissionContents(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	piece, err := acct.Client.AjouterFichier(ctx, chorus.LaneSubmit, chorus.Piece{Nom: f.Nom, TypeMime: f.Mime, Contenu: contents})
+	return piece, refusedUpload(err)
+}
+
+// refusedUpload lays a refusal that is not known here on the file: sending it once more would be refused once more, for ever.
+func refusedUpload(err error) error {
+	var e *chorus.Error
+	if !errors.As(err, &e) || e.Outcome != chorus.Refused || e.Fault != chorus.FaultUnknown {
+		return err
+	}
+	refused := *e
+	refused.Fault = chorus.FaultDocument
+	return &refused
 }
 
 func submission(d *invoice.Document, supplier, piece int64, name string) chorus.Submission {

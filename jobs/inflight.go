@@ -16,7 +16,6 @@ const (
 	smallDocument = store.SmallDocument // of which nobody keeps count
 	costOfReading = 8
 	costOfSending = 2
-	costOfUpload  = 6 // an attachment is sent as JSON, built whole
 )
 
 var inFlight = semaphore.NewWeighted(bytesInFlight)

@@ -107,7 +107,7 @@ func (j *Jobs) upload(ctx context.Context, acct *Account, r store.Remedy, files 
 	var pieces []chorus.PieceJointe
 	for _, f := range files {
 		if f.PieceID == 0 {
-			release, ok := hold(ctx, bytesInFlight, costOfUpload, j.Settings.HTTPTimeout)
+			release, ok := hold(ctx, bytesInFlight, costOfSending, j.Settings.HTTPTimeout)
 			if !ok {
 				return nil, errNoRoom
 			}

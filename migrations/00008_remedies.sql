@@ -107,7 +107,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Asks for a suspended invoice to be completed, with words, or files (chorus.attach, in the same transaction), or both. Returns the remedy.
+-- Asks for a suspended invoice to be completed, with words, or files (chorus.attach, in the same transaction), or both; attachments that wait go with them. Returns the remedy.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.complete(p_id bigint, p_comment text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -117,11 +117,29 @@ BEGIN
     INSERT INTO chorus.remedies (invoice_id, kind, requested_by, comment)
     VALUES (p_id, 'complete', chorus.actor(), nullif(left(btrim(p_comment), 2000), ''))
     RETURNING id INTO r;
+    PERFORM chorus.send_attachments(p_id);
     RETURN r;
 END $$;
 -- +goose StatementEnd
 
--- Adds a file to a completion that has not begun yet. The rules are the portal's (docs/chorus-pro.md §6.1).
+-- What the portal takes as an attachment (docs/chorus-pro.md §6.1).
+-- +goose StatementBegin
+CREATE FUNCTION chorus.check_file(p_nom text, p_contenu bytea) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_nom IS NULL OR length(p_nom) > 50 OR p_nom ~ '[[:cntrl:]/\\]' OR p_nom !~ '^.+\.[A-Za-z0-9]+$' THEN
+        RAISE EXCEPTION 'the name of an attachment has at most 50 characters, with its extension, and no path' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF upper(substring(p_nom FROM '[^.]*$')) <> ALL (string_to_array('BMP BZ2 CSV DOC DOCX FAX GIF GZ GZIP HTM HTML JPEG JPG ODP ODS ODT P7S PDF PNG PPS PPT PPTX '
+        'RTF SVG TGZ TIF TIFF TXT XHTML XLC XLM XLS XLSX XML ZIP', ' ')) THEN
+        RAISE EXCEPTION 'an attachment''s extension must be one that Chorus Pro takes, as PDF' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF p_contenu IS NULL OR octet_length(p_contenu) = 0 OR octet_length(p_contenu) >= 10485760 THEN
+        RAISE EXCEPTION 'an attachment holds more than nothing and less than 10 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Adds a file to a completion that has not begun yet.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.attach(p_remedy bigint, p_nom text, p_contenu bytea, p_mime text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -135,16 +153,7 @@ BEGIN
     IF r.state <> 'requested' OR r.attempts > 0 OR r.claim IS NOT NULL THEN
         RAISE EXCEPTION 'completion % has begun: attach files in the transaction that asks for it', p_remedy USING ERRCODE = 'CH022';
     END IF;
-    IF p_nom IS NULL OR length(p_nom) > 50 OR p_nom ~ '[[:cntrl:]/\\]' OR p_nom !~ '^.+\.[A-Za-z0-9]+$' THEN
-        RAISE EXCEPTION 'the name of an attachment has at most 50 characters, with its extension, and no path' USING ERRCODE = 'CH024', COLUMN = 'nom';
-    END IF;
-    IF upper(substring(p_nom FROM '[^.]*$')) <> ALL (string_to_array('BMP BZ2 CSV DOC DOCX FAX GIF GZ GZIP HTM HTML JPEG JPG ODP ODS ODT P7S PDF PNG PPS PPT PPTX '
-        'RTF SVG TGZ TIF TIFF TXT XHTML XLC XLM XLS XLSX XML ZIP', ' ')) THEN
-        RAISE EXCEPTION 'an attachment''s extension must be one that Chorus Pro takes, as PDF' USING ERRCODE = 'CH024', COLUMN = 'nom';
-    END IF;
-    IF p_contenu IS NULL OR octet_length(p_contenu) = 0 OR octet_length(p_contenu) >= 10485760 THEN
-        RAISE EXCEPTION 'an attachment holds more than nothing and less than 10 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
-    END IF;
+    PERFORM chorus.check_file(p_nom, p_contenu);
     INSERT INTO chorus.remedy_files (remedy_id, n, nom, mime, contenu)
     SELECT p_remedy, count(*) + 1, p_nom, coalesce(nullif(left(p_mime, 100), ''), 'application/octet-stream'), p_contenu
     FROM chorus.remedy_files
@@ -186,3 +195,103 @@ BEGIN
     RETURN r;
 END $$;
 -- +goose StatementEnd
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- Attachments that an application gives to an invoice, before it is sent or after. Each goes as soon as the portal takes it (docs/chorus-pro.md §6.1): with the submission of a
+-- PDF without XML when it comes before that is read, else in a completion, when the recipient has suspended the invoice. Until then it waits here.
+CREATE TABLE chorus.attachments (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id  bigint NOT NULL REFERENCES chorus.invoices,
+    nom         text NOT NULL,
+    contenu     bytea, -- until a completion has it
+    mime        text,
+    octets      integer NOT NULL,
+    goes        text NOT NULL CHECK (goes IN ('submission', 'completion')),
+    remedy_id   bigint REFERENCES chorus.remedies, -- the completion that has it
+    piece_id    bigint, -- the portal's, once it was uploaded for a submission
+    uploaded_at timestamptz,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by  text NOT NULL
+);
+CREATE INDEX attachments_invoice ON chorus.attachments (invoice_id, id);
+
+-- The row of the invoice is locked, so that nothing is added behind the back of a job that has begun to send it.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.attachments_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen  boolean;
+    state text;
+    pdf   boolean;
+BEGIN
+    SELECT chorus.sees(i.account), i.state, i.fields IS NOT NULL INTO seen, state, pdf FROM chorus.invoices i WHERE i.id = NEW.invoice_id FOR NO KEY UPDATE;
+    IF seen IS NOT TRUE THEN
+        RAISE EXCEPTION 'column "invoice_id" names no invoice' USING ERRCODE = 'CH020', COLUMN = 'invoice_id';
+    END IF;
+    IF state IN ('invalid', 'rejected', 'settled', 'cancelled', 'abandoned') THEN
+        RAISE EXCEPTION 'invoice % is %: nothing is sent for it any more, and no file', NEW.invoice_id, state USING ERRCODE = 'CH022', COLUMN = 'invoice_id';
+    END IF;
+    PERFORM chorus.check_file(NEW.nom, NEW.contenu);
+    NEW.octets := octet_length(NEW.contenu);
+    NEW.mime := coalesce(nullif(left(NEW.mime, 100), ''), 'application/octet-stream');
+    NEW.goes := CASE WHEN pdf AND state = 'received' THEN 'submission' ELSE 'completion' END;
+    NEW.created_at := clock_timestamp();
+    NEW.created_by := chorus.actor();
+    IF (SELECT count(*) >= 50 OR sum(a.octets) + NEW.octets > 118000000 FROM chorus.attachments a
+        WHERE a.invoice_id = NEW.invoice_id AND a.goes = NEW.goes AND a.remedy_id IS NULL) THEN
+        RAISE EXCEPTION 'the attachments of one invoice are at most 50, with 118 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attachments_before_insert BEFORE INSERT ON chorus.attachments FOR EACH ROW EXECUTE FUNCTION chorus.attachments_before_insert();
+
+-- Puts the attachments that wait for a suspended invoice into a completion: one that was asked for and has not begun, else a new one. While another remedy is under way they go on
+-- waiting. The caller has locked the invoice.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.send_attachments(p_id bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r chorus.remedies%ROWTYPE;
+BEGIN
+    IF NOT EXISTS (SELECT FROM chorus.attachments a WHERE a.invoice_id = p_id AND a.goes = 'completion' AND a.remedy_id IS NULL) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO r FROM chorus.remedies WHERE invoice_id = p_id AND state NOT IN ('done', 'refused') FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO chorus.remedies (invoice_id, kind, requested_by) VALUES (p_id, 'complete', chorus.actor()) RETURNING * INTO r;
+    ELSIF r.kind <> 'complete' OR r.state <> 'requested' OR r.attempts > 0 OR r.claim IS NOT NULL OR (
+        SELECT count(*) > 50 OR sum(octets) > 118000000
+        FROM (SELECT octets FROM chorus.remedy_files WHERE remedy_id = r.id
+              UNION ALL SELECT octets FROM chorus.attachments WHERE invoice_id = p_id AND goes = 'completion' AND remedy_id IS NULL) f) THEN
+        RETURN;
+    END IF;
+    INSERT INTO chorus.remedy_files (remedy_id, n, nom, mime, contenu)
+    SELECT r.id, (SELECT count(*) FROM chorus.remedy_files WHERE remedy_id = r.id) + row_number() OVER (ORDER BY a.id), a.nom, a.mime, a.contenu
+    FROM chorus.attachments a
+    WHERE a.invoice_id = p_id AND a.goes = 'completion' AND a.remedy_id IS NULL;
+    UPDATE chorus.attachments SET remedy_id = r.id, contenu = NULL WHERE invoice_id = p_id AND goes = 'completion' AND remedy_id IS NULL;
+END $$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.attachments_after_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM chorus.invoices i WHERE i.id = NEW.invoice_id AND i.state = 'integrated' AND i.identifiant_facture_cpp IS NOT NULL AND i.statut_courant = 'SUSPENDUE') THEN
+        PERFORM chorus.send_attachments(NEW.invoice_id);
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER attachments_after_insert AFTER INSERT ON chorus.attachments FOR EACH ROW WHEN (NEW.goes = 'completion') EXECUTE FUNCTION chorus.attachments_after_insert();
+
+-- A recipient has suspended an invoice, perhaps once more.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.invoices_suspended() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM chorus.send_attachments(NEW.id);
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_suspended AFTER UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant = 'SUSPENDUE' AND NEW.state = 'integrated' AND NEW.identifiant_facture_cpp IS NOT NULL
+        AND (OLD.state, OLD.statut_courant, OLD.statut_courant_date) IS DISTINCT FROM (NEW.state, NEW.statut_courant, NEW.statut_courant_date))
+    EXECUTE FUNCTION chorus.invoices_suspended();

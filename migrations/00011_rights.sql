@@ -28,6 +28,8 @@ GRANT SELECT ON chorus.goose_db_version TO chorus_worker, chorus_operator, choru
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app, chorus_operator;
 GRANT SELECT (id, external_ref, account, state, replaces) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
+GRANT INSERT (invoice_id, nom, contenu, mime) ON chorus.attachments TO chorus_app, chorus_operator;
+GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, created_by) ON chorus.attachments TO chorus_app, chorus_operator, chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint, text), chorus.attach(bigint, text, bytea, text), chorus.recycle(bigint, text, text, text, text)
     TO chorus_app, chorus_operator;
 
@@ -87,6 +89,7 @@ GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
 GRANT SELECT ON chorus.annuaire TO chorus_operator, chorus_reader;
 GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON chorus.remedies TO chorus_worker;
 GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;
+GRANT SELECT, UPDATE (piece_id, uploaded_at) ON chorus.attachments TO chorus_worker;
 GRANT EXECUTE ON FUNCTION
     chorus.reserve(text, integer, integer),
     chorus.depart(text),

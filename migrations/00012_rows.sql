@@ -34,6 +34,11 @@ CREATE POLICY worker ON chorus.remedies TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.remedies TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
     OR (SELECT i.account FROM chorus.invoices i WHERE i.id = remedies.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
 
+ALTER TABLE chorus.attachments ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.attachments TO chorus_worker USING (true);
+CREATE POLICY added ON chorus.attachments FOR INSERT TO chorus_app, chorus_operator WITH CHECK (true); -- chorus.attachments_before_insert looks at the invoice, which may be of the same statement
+CREATE POLICY mine ON chorus.attachments FOR SELECT TO chorus_app, chorus_operator, chorus_reader USING ((SELECT i.account FROM chorus.invoices i WHERE i.id = attachments.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
+
 ALTER TABLE chorus.remedy_files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.remedy_files TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.remedy_files TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())

@@ -37,7 +37,7 @@ CREATE TABLE chorus.check_findings (
 
 -- What waits is bounded, so that an application in a loop fills nothing but its own log: for each account, so that it keeps no other one's from asking, and in all.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.checks_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.checks_before_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
     waiting bigint;
     bytes   bigint;
@@ -57,6 +57,12 @@ BEGIN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
+    -- What others have asked and not committed is not to be seen: the account's transactions ask one after the other. One that does not commit holds the rest up for two seconds.
+    BEGIN
+        PERFORM pg_advisory_xact_lock(820002, hashtext(NEW.account));
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'another transaction of this account has asked in chorus.checks and is not committed: commit each question at once, and ask again later' USING ERRCODE = 'CH018';
+    END;
     SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
     FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL AND account = NEW.account LIMIT 1000) w;
     IF waiting >= 1000 OR bytes > 268435456 THEN

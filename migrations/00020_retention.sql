@@ -148,7 +148,8 @@ BEGIN
     SELECT * INTO r FROM chorus.retention WHERE account = p_account;
     SELECT count(*), coalesce(sum(d.bytes), 0),
            coalesce(sum((SELECT count(*) FROM chorus.exchanges x WHERE x.invoice_id = d.id)), 0),
-           coalesce(sum((SELECT count(*) FROM chorus.remedy_files f JOIN chorus.remedies m ON m.id = f.remedy_id WHERE m.invoice_id = d.id)), 0)
+           coalesce(sum((SELECT count(*) FROM chorus.remedy_files f JOIN chorus.remedies m ON m.id = f.remedy_id WHERE m.invoice_id = d.id)
+               + (SELECT count(*) FROM chorus.attachments a WHERE a.invoice_id = d.id AND a.remedy_id IS NULL)), 0)
     INTO invoices, bytes, exchanges, files
     FROM chorus.purge_due(p_account, NULL) d;
     SELECT count(*) - invoices INTO held
@@ -196,6 +197,10 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         exchanges := exchanges + n;
         DELETE FROM chorus.remedy_files WHERE remedy_id IN (SELECT id FROM chorus.remedies WHERE invoice_id = want);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        files := files + n;
+        DELETE FROM chorus.attachments WHERE invoice_id = want AND remedy_id IS NOT NULL; -- counted with the completion that had them
+        DELETE FROM chorus.attachments WHERE invoice_id = want;
         GET DIAGNOSTICS n = ROW_COUNT;
         files := files + n;
         invoices := invoices + 1;

@@ -59,6 +59,34 @@ CREATE TABLE chorus.answers (
     CONSTRAINT answers_pkey PRIMARY KEY (kind, code)
 );
 
+CREATE TABLE chorus.attachments (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    invoice_id bigint NOT NULL,
+    nom text NOT NULL,
+    contenu bytea,
+    mime text,
+    octets integer NOT NULL,
+    goes text NOT NULL,
+    remedy_id bigint,
+    piece_id bigint,
+    uploaded_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    CONSTRAINT attachments_goes_check CHECK ((goes = ANY (ARRAY['submission'::text, 'completion'::text]))),
+    CONSTRAINT attachments_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT attachments_pkey PRIMARY KEY (id),
+    CONSTRAINT attachments_remedy_id_fkey FOREIGN KEY (remedy_id) REFERENCES chorus.remedies(id)
+);
+CREATE INDEX attachments_invoice ON chorus.attachments USING btree (invoice_id, id);
+CREATE TRIGGER attachments_after_insert AFTER INSERT ON chorus.attachments FOR EACH ROW WHEN ((new.goes = 'completion'::text)) EXECUTE FUNCTION chorus.attachments_after_insert();
+CREATE TRIGGER attachments_before_insert BEFORE INSERT ON chorus.attachments FOR EACH ROW EXECUTE FUNCTION chorus.attachments_before_insert();
+ALTER TABLE chorus.attachments ENABLE ROW LEVEL SECURITY;
+CREATE POLICY added ON chorus.attachments FOR INSERT TO chorus_app, chorus_operator WITH CHECK true;
+CREATE POLICY mine ON chorus.attachments FOR SELECT TO chorus_app, chorus_operator, chorus_reader USING (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = attachments.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.attachments FOR ALL TO chorus_worker USING true;
+
 CREATE TABLE chorus.attempts (
     id uuid NOT NULL,
     invoice_id bigint NOT NULL,
@@ -544,6 +572,7 @@ CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH R
 CREATE TRIGGER invoices_stays_purged BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.purged_at IS NOT NULL) AND (new.state <> old.state) AND (new.state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text])))) EXECUTE FUNCTION chorus.invoices_stays('its document was purged, so it cannot be read or sent again; insert the document anew');
 CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
 CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
+CREATE TRIGGER invoices_suspended AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant = 'SUSPENDUE'::text) AND (new.state = 'integrated'::text) AND (new.identifiant_facture_cpp IS NOT NULL) AND (((old.state IS DISTINCT FROM new.state) OR (old.statut_courant IS DISTINCT FROM new.statut_courant)) OR (old.statut_courant_date IS DISTINCT FROM new.statut_courant_date)))) EXECUTE FUNCTION chorus.invoices_suspended();
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
 ALTER TABLE chorus.invoices ENABLE ROW LEVEL SECURITY;
@@ -1816,16 +1845,7 @@ BEGIN
     IF r.state <> 'requested' OR r.attempts > 0 OR r.claim IS NOT NULL THEN
         RAISE EXCEPTION 'completion % has begun: attach files in the transaction that asks for it', p_remedy USING ERRCODE = 'CH022';
     END IF;
-    IF p_nom IS NULL OR length(p_nom) > 50 OR p_nom ~ '[[:cntrl:]/\\]' OR p_nom !~ '^.+\.[A-Za-z0-9]+$' THEN
-        RAISE EXCEPTION 'the name of an attachment has at most 50 characters, with its extension, and no path' USING ERRCODE = 'CH024', COLUMN = 'nom';
-    END IF;
-    IF upper(substring(p_nom FROM '[^.]*$')) <> ALL (string_to_array('BMP BZ2 CSV DOC DOCX FAX GIF GZ GZIP HTM HTML JPEG JPG ODP ODS ODT P7S PDF PNG PPS PPT PPTX '
-        'RTF SVG TGZ TIF TIFF TXT XHTML XLC XLM XLS XLSX XML ZIP', ' ')) THEN
-        RAISE EXCEPTION 'an attachment''s extension must be one that Chorus Pro takes, as PDF' USING ERRCODE = 'CH024', COLUMN = 'nom';
-    END IF;
-    IF p_contenu IS NULL OR octet_length(p_contenu) = 0 OR octet_length(p_contenu) >= 10485760 THEN
-        RAISE EXCEPTION 'an attachment holds more than nothing and less than 10 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
-    END IF;
+    PERFORM chorus.check_file(p_nom, p_contenu);
     INSERT INTO chorus.remedy_files (remedy_id, n, nom, mime, contenu)
     SELECT p_remedy, count(*) + 1, p_nom, coalesce(nullif(left(p_mime, 100), ''), 'application/octet-stream'), p_contenu
     FROM chorus.remedy_files
@@ -1833,6 +1853,52 @@ BEGIN
     IF (SELECT count(*) > 50 OR sum(octets) > 118000000 FROM chorus.remedy_files WHERE remedy_id = p_remedy) THEN
         RAISE EXCEPTION 'the attachments of one completion are at most 50, with 118 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
     END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.attachments_after_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM chorus.invoices i WHERE i.id = NEW.invoice_id AND i.state = 'integrated' AND i.identifiant_facture_cpp IS NOT NULL AND i.statut_courant = 'SUSPENDUE') THEN
+        PERFORM chorus.send_attachments(NEW.invoice_id);
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.attachments_before_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    seen  boolean;
+    state text;
+    pdf   boolean;
+BEGIN
+    SELECT chorus.sees(i.account), i.state, i.fields IS NOT NULL INTO seen, state, pdf FROM chorus.invoices i WHERE i.id = NEW.invoice_id FOR NO KEY UPDATE;
+    IF seen IS NOT TRUE THEN
+        RAISE EXCEPTION 'column "invoice_id" names no invoice' USING ERRCODE = 'CH020', COLUMN = 'invoice_id';
+    END IF;
+    IF state IN ('invalid', 'rejected', 'settled', 'cancelled', 'abandoned') THEN
+        RAISE EXCEPTION 'invoice % is %: nothing is sent for it any more, and no file', NEW.invoice_id, state USING ERRCODE = 'CH022', COLUMN = 'invoice_id';
+    END IF;
+    PERFORM chorus.check_file(NEW.nom, NEW.contenu);
+    NEW.octets := octet_length(NEW.contenu);
+    NEW.mime := coalesce(nullif(left(NEW.mime, 100), ''), 'application/octet-stream');
+    NEW.goes := CASE WHEN pdf AND state = 'received' THEN 'submission' ELSE 'completion' END;
+    NEW.created_at := clock_timestamp();
+    NEW.created_by := chorus.actor();
+    IF (SELECT count(*) >= 50 OR sum(a.octets) + NEW.octets > 118000000 FROM chorus.attachments a
+        WHERE a.invoice_id = NEW.invoice_id AND a.goes = NEW.goes AND a.remedy_id IS NULL) THEN
+        RAISE EXCEPTION 'the attachments of one invoice are at most 50, with 118 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+    RETURN NEW;
 END $function$
 ;
 
@@ -2004,11 +2070,32 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.check_file(p_nom text, p_contenu bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_nom IS NULL OR length(p_nom) > 50 OR p_nom ~ '[[:cntrl:]/\\]' OR p_nom !~ '^.+\.[A-Za-z0-9]+$' THEN
+        RAISE EXCEPTION 'the name of an attachment has at most 50 characters, with its extension, and no path' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF upper(substring(p_nom FROM '[^.]*$')) <> ALL (string_to_array('BMP BZ2 CSV DOC DOCX FAX GIF GZ GZIP HTM HTML JPEG JPG ODP ODS ODT P7S PDF PNG PPS PPT PPTX '
+        'RTF SVG TGZ TIF TIFF TXT XHTML XLC XLM XLS XLSX XML ZIP', ' ')) THEN
+        RAISE EXCEPTION 'an attachment''s extension must be one that Chorus Pro takes, as PDF' USING ERRCODE = 'CH024', COLUMN = 'nom';
+    END IF;
+    IF p_contenu IS NULL OR octet_length(p_contenu) = 0 OR octet_length(p_contenu) >= 10485760 THEN
+        RAISE EXCEPTION 'an attachment holds more than nothing and less than 10 MB' USING ERRCODE = 'CH024', COLUMN = 'contenu';
+    END IF;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.checks_before_insert()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 DECLARE
     waiting bigint;
@@ -2029,6 +2116,12 @@ BEGIN
         RAISE EXCEPTION 'column "account" names an account that no worker has been configured with, or that is not mapped to your login'
             USING ERRCODE = 'CH013', COLUMN = 'account';
     END IF;
+    -- What others have asked and not committed is not to be seen: the account's transactions ask one after the other. One that does not commit holds the rest up for two seconds.
+    BEGIN
+        PERFORM pg_advisory_xact_lock(820002, hashtext(NEW.account));
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'another transaction of this account has asked in chorus.checks and is not committed: commit each question at once, and ask again later' USING ERRCODE = 'CH018';
+    END;
     SELECT count(*), coalesce(sum(w.document_bytes), 0) INTO waiting, bytes
     FROM (SELECT document_bytes FROM chorus.checks WHERE done_at IS NULL AND account = NEW.account LIMIT 1000) w;
     IF waiting >= 1000 OR bytes > 268435456 THEN
@@ -2135,6 +2228,7 @@ BEGIN
     INSERT INTO chorus.remedies (invoice_id, kind, requested_by, comment)
     VALUES (p_id, 'complete', chorus.actor(), nullif(left(btrim(p_comment), 2000), ''))
     RETURNING id INTO r;
+    PERFORM chorus.send_attachments(p_id);
     RETURN r;
 END $function$
 ;
@@ -3001,6 +3095,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.invoices_suspended()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM chorus.send_attachments(NEW.id);
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_wake()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3357,6 +3463,10 @@ BEGIN
         DELETE FROM chorus.remedy_files WHERE remedy_id IN (SELECT id FROM chorus.remedies WHERE invoice_id = want);
         GET DIAGNOSTICS n = ROW_COUNT;
         files := files + n;
+        DELETE FROM chorus.attachments WHERE invoice_id = want AND remedy_id IS NOT NULL; -- counted with the completion that had them
+        DELETE FROM chorus.attachments WHERE invoice_id = want;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        files := files + n;
         invoices := invoices + 1;
         bytes := bytes + CASE WHEN i.purged_at IS NOT NULL THEN 0 ELSE i.document_bytes END;
     END LOOP;
@@ -3379,7 +3489,8 @@ BEGIN
     SELECT * INTO r FROM chorus.retention WHERE account = p_account;
     SELECT count(*), coalesce(sum(d.bytes), 0),
            coalesce(sum((SELECT count(*) FROM chorus.exchanges x WHERE x.invoice_id = d.id)), 0),
-           coalesce(sum((SELECT count(*) FROM chorus.remedy_files f JOIN chorus.remedies m ON m.id = f.remedy_id WHERE m.invoice_id = d.id)), 0)
+           coalesce(sum((SELECT count(*) FROM chorus.remedy_files f JOIN chorus.remedies m ON m.id = f.remedy_id WHERE m.invoice_id = d.id)
+               + (SELECT count(*) FROM chorus.attachments a WHERE a.invoice_id = d.id AND a.remedy_id IS NULL)), 0)
     INTO invoices, bytes, exchanges, files
     FROM chorus.purge_due(p_account, NULL) d;
     SELECT count(*) - invoices INTO held
@@ -4110,6 +4221,35 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.send_attachments(p_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r chorus.remedies%ROWTYPE;
+BEGIN
+    IF NOT EXISTS (SELECT FROM chorus.attachments a WHERE a.invoice_id = p_id AND a.goes = 'completion' AND a.remedy_id IS NULL) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO r FROM chorus.remedies WHERE invoice_id = p_id AND state NOT IN ('done', 'refused') FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO chorus.remedies (invoice_id, kind, requested_by) VALUES (p_id, 'complete', chorus.actor()) RETURNING * INTO r;
+    ELSIF r.kind <> 'complete' OR r.state <> 'requested' OR r.attempts > 0 OR r.claim IS NOT NULL OR (
+        SELECT count(*) > 50 OR sum(octets) > 118000000
+        FROM (SELECT octets FROM chorus.remedy_files WHERE remedy_id = r.id
+              UNION ALL SELECT octets FROM chorus.attachments WHERE invoice_id = p_id AND goes = 'completion' AND remedy_id IS NULL) f) THEN
+        RETURN;
+    END IF;
+    INSERT INTO chorus.remedy_files (remedy_id, n, nom, mime, contenu)
+    SELECT r.id, (SELECT count(*) FROM chorus.remedy_files WHERE remedy_id = r.id) + row_number() OVER (ORDER BY a.id), a.nom, a.mime, a.contenu
+    FROM chorus.attachments a
+    WHERE a.invoice_id = p_id AND a.goes = 'completion' AND a.remedy_id IS NULL;
+    UPDATE chorus.attachments SET remedy_id = r.id, contenu = NULL WHERE invoice_id = p_id AND goes = 'completion' AND remedy_id IS NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.sequences_behind()
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -4394,6 +4534,7 @@ GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
 GRANT SELECT ON chorus.answers TO chorus_app;
 GRANT SELECT ON chorus.answers TO chorus_operator;
 GRANT SELECT ON chorus.answers TO chorus_reader;
+GRANT SELECT ON chorus.attachments TO chorus_worker;
 GRANT SELECT ON chorus.attempts TO chorus_operator;
 GRANT SELECT ON chorus.attempts TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.attempts TO chorus_worker;
@@ -4509,10 +4650,16 @@ GRANT SELECT ON chorus.transitions TO chorus_worker;
 GRANT SELECT ON chorus.webhooks TO chorus_operator;
 GRANT SELECT ON chorus.webhooks TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.webhooks TO chorus_worker;
+GRANT INSERT (invoice_id, nom, contenu, mime) ON chorus.attachments TO chorus_app;
+GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, created_by) ON chorus.attachments TO chorus_app;
+GRANT INSERT (invoice_id, nom, contenu, mime) ON chorus.attachments TO chorus_operator;
+GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, created_by) ON chorus.attachments TO chorus_operator;
+GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, created_by) ON chorus.attachments TO chorus_reader;
+GRANT UPDATE (piece_id, uploaded_at) ON chorus.attachments TO chorus_worker;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
-GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
+GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;

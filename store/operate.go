@@ -209,11 +209,11 @@ type Insertion struct {
 	SyntaxeFlux string
 	Metadata    json.RawMessage
 	Replaces    int64 // 0 = none
+	Attachments []Attachment
 }
 
-// Submit inserts an invoice as any application would.
-func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
-	var id int64
+// Submit inserts an invoice with its attachments as any application would.
+func (s *Store) Submit(ctx context.Context, n Insertion) (id int64, err error) {
 	text := func(j json.RawMessage) *string {
 		if len(j) == 0 {
 			return nil
@@ -221,10 +221,18 @@ func (s *Store) Submit(ctx context.Context, n Insertion) (int64, error) {
 		t := string(j)
 		return &t
 	}
-	err := s.pool.QueryRow(ctx, `
-		INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata, replaces, fields)
-		VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint), $7)
-		RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, text(n.Metadata), n.Replaces, text(n.Fields)).Scan(&id)
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { // no row moves, so no quarantine need wait
+		err := tx.QueryRow(ctx, `
+			INSERT INTO chorus.invoices (external_ref, account, document, syntaxe_flux, metadata, replaces, fields)
+			VALUES (coalesce(nullif($1, ''), gen_random_uuid()::text), coalesce(nullif($2, ''), 'default'), $3, nullif($4, ''), $5, nullif($6, 0::bigint), $7)
+			RETURNING id`, n.ExternalRef, n.Account, n.Document, n.SyntaxeFlux, text(n.Metadata), n.Replaces, text(n.Fields)).Scan(&id)
+		for _, a := range n.Attachments {
+			if err == nil {
+				_, err = tx.Exec(ctx, `INSERT INTO chorus.attachments (invoice_id, nom, contenu, mime) VALUES ($1, $2, $3, $4)`, id, a.Nom, a.Contenu, a.Mime)
+			}
+		}
+		return err
+	})
 	return id, err
 }
 

@@ -186,13 +186,6 @@ func (s *Store) Remedies(ctx context.Context, invoice int64) (list []RemedyView,
 	return list, replaces, replacedBy, err
 }
 
-// Attachment is a file that completes an invoice.
-type Attachment struct {
-	Nom     string
-	Mime    string
-	Contenu []byte
-}
-
 // CompleteInvoice asks for a suspended invoice to be completed, and returns the remedy.
 func (s *Store) CompleteInvoice(ctx context.Context, id int64, comment string, files []Attachment) (remedy int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { // no row moves, so no quarantine need wait

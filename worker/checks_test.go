@@ -1,7 +1,10 @@
 package worker_test
 
 import (
+	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,5 +106,67 @@ func TestChecksThatWaitAreBounded(t *testing.T) {
 	}
 	if n := h.count(`SELECT count(*) FROM chorus.checks WHERE account = 'default'`); n != 10 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// The bound holds for what is not committed yet, too; and whoever does not commit holds up its own account alone, and not for ever.
+func TestChecksThatAreNotCommittedAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.exec(`INSERT INTO chorus.accounts (name) VALUES ('default'), ('other') ON CONFLICT DO NOTHING`)
+	const ask = `INSERT INTO chorus.checks (document, account) SELECT 'x', $1 FROM generate_series(1, 100)`
+	owner := h.owner()
+	var asked, refused atomic.Int64
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			tx, err := owner.Begin(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			for {
+				_, err = tx.Exec(t.Context(), `SAVEPOINT before`)
+				if err == nil {
+					_, err = tx.Exec(t.Context(), ask, "default")
+				}
+				if err == nil || !strings.Contains(err.Error(), "not committed") {
+					break
+				}
+				if _, err := tx.Exec(t.Context(), `ROLLBACK TO before`); err != nil { // a busy machine
+					t.Error(err)
+					return
+				}
+			}
+			time.Sleep(10 * time.Millisecond) // the others come while this one is not committed
+			switch {
+			case err == nil && tx.Commit(t.Context()) == nil:
+				asked.Add(1)
+			case store.SQLState(err) == "CH018":
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := h.count(`SELECT count(*) FROM chorus.checks`); n != 1000 || asked.Load() != 10 || refused.Load() != 10 {
+		t.Errorf("%d wait, %d transactions asked, %d were refused", n, asked.Load(), refused.Load())
+	}
+	h.exec(`UPDATE chorus.checks SET done_at = now(), ok = true`)
+	open, err := owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = open.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := open.Exec(t.Context(), ask, "default"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.Exec(t.Context(), ask, "other"); err != nil {
+		t.Errorf("another account is held up: %v", err)
+	}
+	if _, err := owner.Exec(t.Context(), ask, "default"); store.SQLState(err) != "CH018" {
+		t.Errorf("behind one that is not committed: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -142,7 +143,7 @@ func TestFacts(t *testing.T) {
 			Numero: "F-7", Date: "2026-01-15", Annee: 2026, Type: "FACTURE", Fournisseur: "99999999800012", Siren: "999999998",
 			Destinataire: "99999999700023", Service: "S-1", Engagement: "E-1", Cadre: "A2", HT: "1250.00", TTC: "1500.00", APayer: "1500.00",
 			Devise: "EUR", Syntaxe: syntaxe,
-		}); f != want {
+		}); !reflect.DeepEqual(f, want) {
 			t.Errorf("%s: %+v", syntaxe, f)
 		}
 	}

@@ -162,6 +162,14 @@ func (s *Sim) submission(c *call) (f *Facts, refused string) {
 		return nil, fmt.Sprintf("La pièce jointe %d n'existe pas.", principal.integer("pieceJointePrincipaleId"))
 	}
 	f.SHA256, f.Octets = file.sha256, file.octets
+	for _, x := range in.list("pieceJointeComplementaire") {
+		id := objectOf(x).integer("pieceJointeComplementaireId")
+		more, there := s.pieces[id]
+		if !there {
+			return nil, fmt.Sprintf("La pièce jointe %d n'existe pas.", id)
+		}
+		f.Pieces = append(f.Pieces, more.sha256)
+	}
 	if reason := s.judgeStructures(f); reason != "" {
 		return nil, reason
 	}

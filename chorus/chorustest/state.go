@@ -9,25 +9,26 @@ import (
 
 // Facts is what the simulator keeps of an invoice document. The document itself is not kept.
 type Facts struct {
-	Numero       string `json:"numero,omitempty"`
-	Date         string `json:"dateFacture,omitempty"` // 2006-01-02
-	Type         string `json:"typeFacture,omitempty"` // FACTURE or AVOIR
-	Fournisseur  string `json:"fournisseur,omitempty"` // SIRET
-	Siren        string `json:"siren,omitempty"`
-	Annee        int    `json:"annee,omitempty"` // year of issue
-	Destinataire string `json:"destinataire,omitempty"`
-	Service      string `json:"codeService,omitempty"`
-	Engagement   string `json:"engagement,omitempty"`
-	Cadre        string `json:"cadre,omitempty"`
-	Valideur     string `json:"valideur,omitempty"` // SIRET, once the supplier has corrected it
-	HT           string `json:"montantHT,omitempty"`
-	TTC          string `json:"montantTTC,omitempty"`
-	APayer       string `json:"montantAPayer,omitempty"`
-	Devise       string `json:"devise,omitempty"`
-	Mode         string `json:"modeDepot,omitempty"`
-	SHA256       string `json:"sha256,omitempty"` // of this document
-	Octets       int64  `json:"octets,omitempty"`
-	Syntaxe      string `json:"syntaxe,omitempty"` // recognised, not declared
+	Numero       string   `json:"numero,omitempty"`
+	Date         string   `json:"dateFacture,omitempty"` // 2006-01-02
+	Type         string   `json:"typeFacture,omitempty"` // FACTURE or AVOIR
+	Fournisseur  string   `json:"fournisseur,omitempty"` // SIRET
+	Siren        string   `json:"siren,omitempty"`
+	Annee        int      `json:"annee,omitempty"` // year of issue
+	Destinataire string   `json:"destinataire,omitempty"`
+	Service      string   `json:"codeService,omitempty"`
+	Engagement   string   `json:"engagement,omitempty"`
+	Cadre        string   `json:"cadre,omitempty"`
+	Valideur     string   `json:"valideur,omitempty"` // SIRET, once the supplier has corrected it
+	HT           string   `json:"montantHT,omitempty"`
+	TTC          string   `json:"montantTTC,omitempty"`
+	APayer       string   `json:"montantAPayer,omitempty"`
+	Devise       string   `json:"devise,omitempty"`
+	Mode         string   `json:"modeDepot,omitempty"`
+	SHA256       string   `json:"sha256,omitempty"` // of this document
+	Octets       int64    `json:"octets,omitempty"`
+	Pieces       []string `json:"pieces,omitempty"`  // SHA256 of each file that was submitted with it, or completed it
+	Syntaxe      string   `json:"syntaxe,omitempty"` // recognised, not declared
 
 	// Defect is what the document would be refused for whatever the portal knows; DefectKind is
 	// refusedTechnical or refusedRules.

@@ -111,16 +111,19 @@ func (c *crashCell) run() {
 
 func (c *crashCell) insert(numero string) {
 	inv := invoicetest.Invoice{Numero: numero}
-	doc, fields := inv.UBL(), []byte(nil)
-	if numero == numbers[0] && (c.action == "kill" || c.action == "disconnect") { // the other way in: a PDF without XML
+	doc, fields, files := inv.UBL(), []byte(nil), []string{}
+	if numero == numbers[0] && (c.point == crash.AfterUpload || c.action == "kill" || c.action == "disconnect") { // the other way in: a PDF without XML, with files beside it
 		pdf, err := inv.PDF()
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		doc, fields = pdf, inv.Fields()
+		doc, fields, files = pdf, inv.Fields(), []string{"bon", "plan"}
 	}
 	_, err := c.app.Exec(c.t.Context(), `
-		INSERT INTO chorus.invoices (external_ref, document, fields) VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT invoices_external_ref_key DO NOTHING`, numero, doc, fields)
+		WITH inserted AS (
+		    INSERT INTO chorus.invoices (external_ref, document, fields) VALUES ($1, $2, $3) ON CONFLICT ON CONSTRAINT invoices_external_ref_key DO NOTHING RETURNING id
+		)
+		INSERT INTO chorus.attachments (invoice_id, nom, contenu) SELECT id, f || '.pdf', f::bytea FROM inserted, unnest($4::text[]) f`, numero, doc, fields, files)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -261,6 +264,8 @@ func (c *crashCell) verify() {
 	for _, n := range numbers {
 		if got := len(c.sim.Deposits(n)); got != 1 {
 			c.t.Errorf("%s was accepted %d times", n, got)
+		} else if d := c.sim.Deposits(n)[0].Facts; d.Mode == "DEPOT_PDF_API" && len(d.Pieces) != 2 {
+			c.t.Errorf("%s was accepted with %d files beside it", n, len(d.Pieces))
 		}
 	}
 	requests := map[string]int{}

@@ -21,13 +21,9 @@ func (c completeCmd) Run(a *app) error {
 	if c.Comment == "" && len(c.Files) == 0 {
 		return usageError{errors.New("complete it with what? give --comment, --file, or both")}
 	}
-	var files []store.Attachment
-	for _, name := range c.Files {
-		contents, err := readFile(name)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		files = append(files, store.Attachment{Nom: filepath.Base(name), Mime: mime.TypeByExtension(filepath.Ext(name)), Contenu: contents})
+	files, err := attachments(c.Files)
+	if err != nil {
+		return err
 	}
 	st, err := a.store()
 	if err != nil {
@@ -38,6 +34,18 @@ func (c completeCmd) Run(a *app) error {
 	}
 	remedy, err := st.CompleteInvoice(a.ctx, c.id, c.Comment, files)
 	return a.asked(c.id, store.Complete, remedy, err)
+}
+
+// attachments reads files that are to be attached to an invoice.
+func attachments(names []string) (files []store.Attachment, err error) {
+	for _, name := range names {
+		contents, err := readFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		files = append(files, store.Attachment{Nom: filepath.Base(name), Mime: mime.TypeByExtension(filepath.Ext(name)), Contenu: contents})
+	}
+	return files, nil
 }
 
 type recycleCmd struct {

@@ -35,6 +35,10 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	attached, err := st.Attachments(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
 	found, err := st.RuleFindings(a.ctx, c.id)
 	if err != nil {
 		return err
@@ -49,7 +53,9 @@ func (c showCmd) Run(a *app) error {
 			ReplacedBy int64               `json:"replaced_by,omitempty"`
 			Requests   []store.AttemptView `json:"requests"`
 			Remedies   []store.RemedyView  `json:"remedies"`
-		}{i, found, help, replaces, replacedBy, attempts, remedies})
+
+			Attachments []store.AttachmentView `json:"attachments,omitempty"`
+		}{i, found, help, replaces, replacedBy, attempts, remedies, attached})
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
@@ -123,6 +129,16 @@ func (c showCmd) Run(a *app) error {
 	}
 	for _, r := range remedies {
 		line(string(r.Kind), fmt.Sprintf("%s  %s  %s", stamp(r.RequestedAt), r.State, or(r.Reason, "")))
+	}
+	for _, f := range attached {
+		goes := "goes when the recipient suspends the invoice"
+		switch {
+		case f.Goes == "submission":
+			goes = "goes with the invoice"
+		case f.RemedyID != nil:
+			goes = "is in a completion"
+		}
+		line("attachment", fmt.Sprintf("%s  %d bytes  %s", f.Nom, f.Octets, goes))
 	}
 	return w.Flush()
 }

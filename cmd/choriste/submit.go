@@ -19,6 +19,7 @@ type submitCmd struct {
 	ExternalRef string   `name:"ref" help:"Idempotency key, for one file; a second insert with it is refused."`
 	SyntaxeFlux string   `name:"syntaxe" help:"One of Chorus Pro's syntaxeFlux; by itself it is recognised."`
 	Fields      string   `help:"For one PDF without XML: the file with what it says, as JSON (docs/sql.md)." type:"path" placeholder:"FILE"`
+	Attach      []string `name:"attach" type:"path" help:"For one invoice: a file that goes with it or, if it is no PDF without XML, when its recipient asks for more; may be given several times." placeholder:"FILE"`
 	NoCheck     bool     `help:"Insert without checking first (choriste check); the worker checks all the same."`
 }
 
@@ -28,6 +29,13 @@ func (c submitCmd) Run(a *app) error {
 	}
 	if c.Fields != "" && len(c.Files) > 1 {
 		return usageError{errors.New("--fields is for one file: give it alone")}
+	}
+	if len(c.Attach) > 0 && len(c.Files) > 1 {
+		return usageError{errors.New("--attach is for one file: give it alone")}
+	}
+	attached, err := attachments(c.Attach)
+	if err != nil {
+		return err
 	}
 	levels, _, err := levelsOf(a.getenv, c.Account) // an account of which only the worker's machine has the file is checked by the rules for all
 	if err != nil {
@@ -45,7 +53,7 @@ func (c submitCmd) Run(a *app) error {
 	}
 	failed := 0
 	for _, name := range c.Files {
-		id, r, err := c.one(a, st, name, fields, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels, Now: time.Now()})
+		id, r, err := c.one(a, st, name, fields, attached, rules.Options{SyntaxeFlux: c.SyntaxeFlux, Levels: levels, Now: time.Now()})
 		if err != nil {
 			r.Error = oneLine(a.words(err))
 		}
@@ -109,7 +117,7 @@ func readFields(name string) ([]byte, error) {
 }
 
 // one checks a file and inserts it. r is what the check says.
-func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, o rules.Options) (id int64, r checked, err error) {
+func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, attached []store.Attachment, o rules.Options) (id int64, r checked, err error) {
 	r = checked{File: name, Findings: []rules.Finding{}}
 	doc, err := readInvoice(name)
 	if err != nil {
@@ -123,7 +131,7 @@ func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, o ru
 			return 0, r, errors.New("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check")
 		}
 	}
-	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, Fields: fields, SyntaxeFlux: c.SyntaxeFlux})
+	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, Fields: fields, SyntaxeFlux: c.SyntaxeFlux, Attachments: attached})
 	return id, r, err
 }
 
@@ -141,9 +149,7 @@ func (c submitCmd) say(a *app, id int64, r checked) error {
 	case id != 0:
 		a.printf("%s is invoice %d\n", r.File, id)
 	}
-	for _, f := range r.Findings {
-		a.finding(f, checkWords[a.lang], a.lang)
-	}
+	a.causes(r.Findings, checkWords[a.lang], a.lang)
 	return nil
 }
 
