@@ -78,7 +78,7 @@ func (s *syntax) values(t *tree.Tree, term string) (all []Value) {
 }
 
 // namespaces are those that the root element of an invoice must be in.
-var namespaces = map[string]string{
+var namespaces = map[string]string{ //nolint:gosec // names of XML, no credentials
 	"Invoice":              "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
 	"CreditNote":           "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
 	"CrossIndustryInvoice": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
