@@ -169,8 +169,8 @@ func (s *session) settle(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // probe finds out whether a pooler leaves this connection its server process between two transactions: only then do the settings hold, and prepared
-// statements and LISTEN work. A second connection begins a transaction, which takes a server process; if it takes ours, or has us moved to another one, the
-// pooler is in transaction mode. In statement mode the transaction itself is refused.
+// statements and LISTEN work. A second connection begins transactions, each of which takes a server process right after we have given ours back, if we do; if it takes ours, or
+// has us moved to another one, the pooler is in transaction mode. In statement mode the transaction itself is refused.
 func (s *session) probe(ctx context.Context, conn *pgconn.PgConn, pid string) error {
 	mode := fault("DATABASE_POOL_MODE")
 	second, err := pgconn.ConnectConfig(ctx, s.second)
@@ -187,13 +187,22 @@ func (s *session) probe(ctx context.Context, conn *pgconn.PgConn, pid string) er
 		}
 		return mode
 	}
-	for k := range 12 {
+	for k := range 24 {
 		time.Sleep(time.Duration(k%3) * time.Millisecond) // others must have time to be given our process
 		for _, c := range []*pgconn.PgConn{second, conn} {
 			row, err := one(ctx, c, `SELECT pg_backend_pid()::text`)
 			if err != nil || (row[0] == pid) != (c == conn) {
 				return mode
 			}
+		}
+		if _, err := second.Exec(ctx, `ROLLBACK`).ReadAll(); err != nil {
+			return mode
+		}
+		if row, err := one(ctx, conn, `SELECT pg_backend_pid()::text`); err != nil || row[0] != pid {
+			return mode
+		}
+		if _, err := second.Exec(ctx, `BEGIN`).ReadAll(); err != nil {
+			return mode
 		}
 	}
 	return nil

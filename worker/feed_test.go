@@ -32,6 +32,7 @@ func TestWhatWasAcceptedTwiceIsNoticed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true, LateAfterD: 4*quick().Horizon() + time.Second})
 	h.start(func(c *worker.Config) { c.Settings.HTTPTimeout = time.Second })
+	h.seen()
 	h.sim.Faults(chorustest.Fault{Kind: "late_after_D"})
 	id := h.insert(invoicetest.Invoice{Numero: "TWICE-1"}.UBL())
 	h.await(id, store.Settled)
