@@ -228,7 +228,7 @@ func folded(number string) string {
 	return strings.TrimLeft(strings.ToUpper(strings.Join(strings.Fields(number), "")), "0")
 }
 
-// agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient, all of them said and equal.
+// agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient are said and equal, and so are currency and kind where the portal says them.
 func agrees(inv store.Invoice, f chorus.Facture) bool { return unlike(inv, f) == "" }
 
 var iso4217 = regexp.MustCompile(`^[A-Z]{3}$`)
