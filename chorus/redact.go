@@ -1,6 +1,7 @@
 package chorus
 
 import (
+	"bytes"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
@@ -127,7 +128,7 @@ func (r redactor) shows(b []byte) bool {
 // within tells whether a secret shows through decodings of b, so many one upon the other. left bounds the bytes looked at; when they are spent it says yes.
 func (r redactor) within(b []byte, deep int, left *int) bool {
 	found := false
-	decodings(b, func(view []byte) bool {
+	r.decodings(b, func(view []byte) bool {
 		*left -= len(view)
 		found = *left < 0 || r.shows(view) || deep > 1 && r.within(view, deep-1, left)
 		return !found
@@ -136,20 +137,26 @@ func (r redactor) within(b []byte, deep int, left *int) bool {
 }
 
 // decodings calls yield with all that b could be an encoding of, until it returns false.
-func decodings(b []byte, yield func([]byte) bool) bool {
-	if plain := unescape(string(b)); plain != string(b) && !yield([]byte(plain)) {
-		return false
+func (r redactor) decodings(b []byte, yield func([]byte) bool) bool {
+	least := gram // bytes; a stretch that holds fewer hides nothing that is known
+	if len(r.short) > 0 {
+		least = shortestSecret
+	}
+	if bytes.ContainsAny(b, `&%=\uU`) {
+		if plain := unescape(string(b)); plain != string(b) && !yield([]byte(plain)) {
+			return false
+		}
 	}
 	if slices.Contains(b, 0) && !yield(without(b, "\x00")) { // UTF-16
 		return false
 	}
-	return runs(b, isBase64, func(run []byte) bool {
+	return runs(b, isBase64, (least*4+2)/3, func(run []byte) bool {
 		return decode(run, 4, base64Standard, base64.RawStdEncoding.Decode, yield)
-	}) && runs(b, isBase32, func(run []byte) bool {
+	}) && runs(b, isBase32, (least*8+4)/5, func(run []byte) bool {
 		return decode(run, 8, strings.ToUpper, base32.StdEncoding.WithPadding(base32.NoPadding).Decode, yield)
-	}) && runs(b, isHex, func(run []byte) bool {
+	}) && runs(b, isHex, 2*least, func(run []byte) bool {
 		return decode(run, 2, strings.ToLower, hex.Decode, yield)
-	}) && runs(b, isNumbers, func(run []byte) bool {
+	}) && runs(b, isNumbers, 2*least-1, func(run []byte) bool {
 		var view []byte
 		for n := range strings.FieldsFuncSeq(string(run), func(c rune) bool { return c < '0' || c > '9' }) {
 			if v, err := strconv.ParseUint(n, 10, 8); err == nil {
@@ -177,14 +184,14 @@ func isHex(c byte) bool {
 func isNumbers(c byte) bool { return c >= '0' && c <= '9' || strings.IndexByte(" ,;[]\r\n", c) >= 0 }
 func isLetter(c byte) bool  { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// runs calls yield with each longest stretch of such characters that could hold gram bytes.
-func runs(b []byte, in func(byte) bool, yield func([]byte) bool) bool {
+// runs calls yield with each longest stretch of such characters, from so many on.
+func runs(b []byte, in func(byte) bool, least int, yield func([]byte) bool) bool {
 	for i := 0; i < len(b); {
 		begin := i
 		for i < len(b) && in(b[i]) {
 			i++
 		}
-		if i-begin > gram && !yield(b[begin:i]) {
+		if i-begin >= least && !yield(b[begin:i]) {
 			return false
 		}
 		i++

@@ -2861,15 +2861,20 @@ CREATE OR REPLACE FUNCTION chorus.invoices_history()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    found jsonb; -- read apart: a subquery among the values would have each change planned anew
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO chorus.events (invoice_id, actor, to_state) VALUES (NEW.id, chorus.actor(), NEW.state);
     ELSIF NEW.state <> OLD.state THEN
+        IF NEW.findings > 0 AND OLD.state = 'received' THEN
+            SELECT jsonb_agg(f.code ORDER BY f.n) INTO found
+            FROM (SELECT code, min(n) AS n FROM chorus.invoice_findings WHERE invoice_id = NEW.id GROUP BY code) f;
+        END IF;
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.id, chorus.actor(), OLD.state, NEW.state, nullif(NEW.attempt_no, 0), NEW.reason_code, jsonb_strip_nulls(jsonb_build_object(
             'reason', NEW.reason,
-            'findings', CASE WHEN NEW.findings > 0 AND OLD.state = 'received' THEN
-                (SELECT jsonb_agg(f.code ORDER BY f.n) FROM (SELECT code, min(n) AS n FROM chorus.invoice_findings WHERE invoice_id = NEW.id GROUP BY code) f) END,
+            'findings', found,
             'numero_flux_depot', NEW.numero_flux_depot,
             'etat_flux', NEW.etat_flux,
             'identifiant_facture_cpp', NEW.identifiant_facture_cpp,

@@ -14,7 +14,7 @@ import (
 // How often the breakers are looked at, beside at once when this process has opened one.
 const (
 	breakersEvery   = time.Second
-	breakersSoonest = 100 * time.Millisecond
+	breakersSoonest = 250 * time.Millisecond
 	announceAfter   = 60 // units, so T_http: what is shorter is not called an outage
 )
 

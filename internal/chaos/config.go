@@ -34,7 +34,7 @@ type Config struct {
 	Untimed    bool // judge no load and no times
 	JSON       bool
 
-	floor       float64       // deposits per second below which a run says nothing; 0: any
+	loaded      bool          // a run with few deposits a second says nothing
 	patience    time.Duration // for everything to end once the faults are over
 	shown       []string      // a mutant is found out by one of these: the run may end
 	script      []fault       // for the portal, at the start
@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg Config, stdout, stderr io.Writer) int {
 
 // Check fills in what was left open and says what is wrong.
 func (c *Config) Check() error {
-	c.floor, c.patience, c.integration, c.visibility, c.lookAfter = 50, 120*time.Second, 600*time.Millisecond, delay, 200*time.Millisecond
+	c.loaded, c.patience, c.integration, c.visibility, c.lookAfter = true, 120*time.Second, 600*time.Millisecond, delay, 200*time.Millisecond
 	oneOf := func(name, value string, of ...string) error {
 		if slices.Contains(of, value) {
 			return nil
@@ -112,16 +112,16 @@ func (c *Config) Check() error {
 	}
 	switch c.Profile {
 	case "quota":
-		c.Quota, c.floor = 20, 0
+		c.Quota, c.loaded = 20, false
 		if c.Duration == 0 {
 			c.Duration = time.Minute
 		}
 	case "late":
-		c.Uniqueness, c.floor = "off", 0
+		c.Uniqueness, c.loaded = "off", false
 		c.Duration = max(c.Duration, 30*time.Second) // something must have time to land
 	}
 	if c.Naive || c.Portal == "foreign" {
-		c.floor = 0
+		c.loaded = false
 	}
 	var mutant error
 	if c.Mutant != "" && mutantNamed(c.Mutant) == nil {

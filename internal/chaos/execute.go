@@ -55,6 +55,7 @@ type trial struct {
 	found      map[string]violation
 	samples    int
 	lastSample time.Time
+	plain      float64       // plain transactions a second of this machine
 	latest     time.Duration // the time that the last sample took
 	slowest    time.Duration // of the samples
 	problems   []string      // what makes the run fail beside the invariants
@@ -178,6 +179,9 @@ func (t *trial) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := t.database(ctx); err != nil {
+		return err
+	}
+	if err := t.measureMachine(ctx); err != nil {
 		return err
 	}
 	if t.portal, err = startPortal(ctx, t.cfg, t.dir, bin, t.secrets); err != nil {

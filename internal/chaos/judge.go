@@ -144,6 +144,7 @@ func (t *trial) figures(ctx context.Context, r *report) error {
 	if err := q([]any{&r.Doubt.Created, &r.Doubt.Adopted, &r.Doubt.Absent, &r.Doubt.Parked, &r.Doubt.OldestSeconds}, doubtSQL); err != nil {
 		return err
 	}
+	r.PlainPerSecond = t.plain
 	if err := q([]any{&r.DepositsPerSecond}, rateSQL); err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func PrintMutants(out io.Writer) {
 func (c Config) as(m *mutant) Config {
 	c.Mutant, c.shown, c.patch, c.sql = m.Name, m.Shown, m.patch, m.sql
 	c.Profile, c.Policy, c.Uniqueness, c.Portal, c.Faults, c.Invoices, c.Duration = "calm", "once", "off", "simulator", "none", 400, 0
-	c.floor, c.patience, c.special = 0, 60*time.Second, kindGood
+	c.loaded, c.patience, c.special = false, 60*time.Second, kindGood
 	c.lookAfter = 100 * time.Millisecond // who jumps to conclusions is seen to do so
 	if m.arrange != nil {
 		m.arrange(&c)

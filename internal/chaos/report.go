@@ -34,6 +34,7 @@ type report struct {
 	EpisodeSeconds    float64        `json:"episode_seconds"`
 	SettleSeconds     float64        `json:"settle_seconds"`
 	DepositsPerSecond float64        `json:"deposits_per_second"`
+	PlainPerSecond    float64        `json:"plain_transactions_per_second"`
 	MaxRate           int            `json:"max_requests_in_a_second"`
 	Overrun           int            `json:"answered_429_without_a_fault"`
 	InsertsRetried    int            `json:"inserts_retried"`
@@ -98,8 +99,8 @@ const (
 // verdict says whether the run passed. A run without enough load proves nothing and does not pass.
 func (r *report) verdict(cfg Config) {
 	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
-	if !cfg.Untimed && cfg.floor > 0 && r.DepositsPerSecond < cfg.floor {
-		problem("void: %.0f deposits a second, at least %.0f are needed", r.DepositsPerSecond, cfg.floor)
+	if least := r.PlainPerSecond / plainPerDeposit; !cfg.Untimed && cfg.loaded && r.DepositsPerSecond < least {
+		problem("void: %.0f deposits a second, at least %.0f are needed: one for each %d plain transactions of this machine", r.DepositsPerSecond, least, plainPerDeposit)
 	}
 	sum := r.Line.Deposited + r.Line.Recovered + r.Line.Parked + r.Line.Rejected + r.Line.Open + r.Line.Lost
 	if r.Line.Acknowledged != sum {
@@ -173,7 +174,7 @@ func (r *report) print(out io.Writer) {
 	row("from a kill to the rows that say so", "%s", r.KillToVisible)
 	row("from SIGTERM to the exit", "%s", r.TermToExit)
 	row("from the database's return to a deposit", "%s", r.BackToDeposit)
-	row("deposits a second outside outages and pauses", "%.0f", r.DepositsPerSecond)
+	row("deposits a second outside outages and pauses", "%.0f, where the machine makes %.0f plain transactions", r.DepositsPerSecond, r.PlainPerSecond)
 	row("most requests in a second", "%d, %d answered 429 without a fault", r.MaxRate, r.Overrun)
 	row("harm done", "%s", tally(r.Harm))
 	for _, e := range r.Episodes {
