@@ -153,6 +153,9 @@ func Words() (all []string) {
 	return all
 }
 
+// FrenchFaults says of each kind of fault, in French, what it does.
+func FrenchFaults() map[string]string { return frenchFaults }
+
 // FillDisk makes every write of the ledger fail, as on a full disk, until the function that it returns is called.
 func (s *Sim) FillDisk() (free func(), err error) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -25,7 +25,13 @@ func parsePage(lang string) *template.Template {
 		}
 		return english
 	}
-	return template.Must(template.New("page.html").Funcs(template.FuncMap{"t": say}).ParseFS(pageFiles, "page/page.html"))
+	what := func(k pageKind) string {
+		if lang == "fr" {
+			return frenchFaults[k.Name]
+		}
+		return k.About
+	}
+	return template.Must(template.New("page.html").Funcs(template.FuncMap{"t": say, "what": what}).ParseFS(pageFiles, "page/page.html"))
 }
 
 // shownRows is how many of each the page shows, newest first.

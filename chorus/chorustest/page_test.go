@@ -97,7 +97,8 @@ func TestPageForms(t *testing.T) {
 	if r := browserOf(t, s, "POST", "/do/reset", "en", url.Values{"sure": {"on"}}); r.status != 303 || len(s.Deposits("F-1")) != 0 {
 		t.Errorf("reset: %d", r.status)
 	}
-	if r := browserOf(t, s, "GET", "/?q=F-9", "de, fr;q=0.8", nil); !strings.Contains(string(r.raw), `lang="fr"`) || !strings.Contains(string(r.raw), "Aucune panne en attente.") {
+	if r := browserOf(t, s, "GET", "/?q=F-9", "de, fr;q=0.8", nil); !strings.Contains(string(r.raw), `lang="fr"`) || !strings.Contains(string(r.raw), "Aucune panne en attente.") ||
+		!strings.Contains(string(r.raw), "commit_then_drop: exécuté, connexion fermée sans réponse") {
 		t.Errorf("in French: %d", r.status)
 	}
 }
@@ -119,6 +120,15 @@ func TestPageWords(t *testing.T) {
 		if !used[word] {
 			t.Errorf("%q is not on the page", word)
 		}
+	}
+	french := chorustest.FrenchFaults()
+	for kind := range chorustest.FaultKinds() {
+		if french[kind] == "" {
+			t.Errorf("the fault %s has no French", kind)
+		}
+	}
+	if len(french) != len(chorustest.FaultKinds()) {
+		t.Errorf("%d faults, %d in French", len(chorustest.FaultKinds()), len(french))
 	}
 }
 

@@ -147,20 +147,47 @@ func (s *setup) answer(q question, fd int, in *bufio.Reader, terminal bool) (str
 	}
 	for {
 		s.warnf("%s: ", text)
-		if q.file != "" {
-			b, err := term.ReadPassword(fd)
-			s.warnf("\n")
-			if err != nil || len(b) > 0 || !q.needed {
+		line, err := s.typed(fd, func() (string, error) {
+			if q.file != "" {
+				b, err := term.ReadPassword(fd)
+				s.warnf("\n")
 				return string(b), err
 			}
-			continue
-		}
-		line, err := in.ReadString('\n')
+			line, err := in.ReadString('\n')
+			return strings.TrimSpace(line), err
+		})
 		if err != nil {
-			return "", errors.New("the terminal has ended")
+			return "", err
 		}
-		if v := cmp.Or(strings.TrimSpace(line), q.def); v != "" || !q.needed {
+		if v := cmp.Or(line, q.def); v != "" || !q.needed {
 			return v, nil
 		}
+	}
+}
+
+// typed waits for what read gives, or for a signal. The signal leaves the terminal as it was: a password that is being read has turned its echo off.
+func (s *setup) typed(fd int, read func() (string, error)) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("the terminal: %w", err)
+	}
+	type answer struct {
+		text string
+		err  error
+	}
+	given := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		given <- answer{text, err}
+	}()
+	select {
+	case a := <-given:
+		if a.err != nil {
+			return "", errors.New("the terminal has ended")
+		}
+		return a.text, nil
+	case <-s.ctx.Done():
+		s.warnf("\n")
+		return "", errors.Join(errors.New("stopped at a question, and nothing was written: choriste init begins anew"), term.Restore(fd, before))
 	}
 }

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,22 +47,7 @@ func TestScreen(t *testing.T) {
 // onTerminal runs a command whose output is a terminal of so many columns.
 func onTerminal(t *testing.T, columns uint16, env map[string]string, args ...string) string {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal("a pseudo-terminal is needed: ", err)
-	}
-	defer func() { _ = master.Close() }()
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	master, slave := newTerminal(t)
 	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
 		t.Fatal(err)
 	}
@@ -81,4 +71,92 @@ func onTerminal(t *testing.T, columns uint16, env map[string]string, args ...str
 		t.Fatalf("%q: status %d: %s", args, status, errOut.String())
 	}
 	return out.String()
+}
+
+// newTerminal gives both sides of a pseudo-terminal: the one that a person sees, and the one that a program reads and writes.
+func newTerminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal("a pseudo-terminal is needed: ", err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// TestInitStoppedAtAQuestion: a signal ends the wait for an answer, a hidden one too, and the terminal shows what is typed again.
+func TestInitStoppedAtAQuestion(t *testing.T) { // not parallel: the standard input is the process's
+	for _, args := range [][]string{
+		nil,
+		{"--env", "sandbox", "--client-id", "someone"}, // the secret is the next question
+	} {
+		master, slave := newTerminal(t)
+		stdin := os.Stdin
+		os.Stdin = slave
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := make(chan struct{})
+		errOut := &promptWriter{asked: asked}
+		done := make(chan int, 1)
+		dir := filepath.Join(t.TempDir(), "settings")
+		go func() {
+			done <- run(ctx, append([]string{"init", "--dir", dir}, args...), func(string) string { return "" }, io.Discard, errOut)
+		}()
+		select {
+		case <-asked:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q: no question: %s", args, errOut)
+		}
+		time.Sleep(100 * time.Millisecond) // the terminal's echo goes off after the question is written
+		cancel()
+		select {
+		case status := <-done:
+			if status != 1 || !strings.Contains(errOut.String(), "nothing was written") {
+				t.Errorf("%q: status %d: %s", args, status, errOut)
+			}
+		case <-time.After(20 * time.Second):
+			t.Errorf("%q: the question goes on", args)
+		}
+		if mode, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS); err != nil || mode.Lflag&unix.ECHO == 0 {
+			t.Errorf("%q: the terminal does not show what is typed: %v", args, err)
+		}
+		if files, _ := os.ReadDir(dir); len(files) > 0 {
+			t.Errorf("%q: %s was made", args, files[0].Name())
+		}
+		_, _ = master.WriteString("\n") // whoever reads still
+		os.Stdin = stdin
+	}
+}
+
+// promptWriter notices the first question.
+type promptWriter struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	asked chan struct{}
+	once  sync.Once
+}
+
+func (w *promptWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if strings.HasSuffix(string(b), ": ") {
+		w.once.Do(func() { close(w.asked) })
+	}
+	return w.text.Write(b)
+}
+
+func (w *promptWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
