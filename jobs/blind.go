@@ -71,6 +71,9 @@ func (j *Jobs) sighted(ctx context.Context, acct *Account, inv store.Invoice, st
 		return f, nil
 	}
 	known, err := j.Store.Sights(ctx, acct.Name, inv.FournisseurSIRET, inv.NumeroFacture, at)
+	if err == nil && len(known) == 0 {
+		known, err = j.Store.StrangersSeen(ctx, acct.Name, structure, inv.NumeroFacture)
+	}
 	f.untried = len(known) == 0
 	if err == nil {
 		f.blind, err = j.blind(ctx, acct, structure, known, least, l)

@@ -129,6 +129,7 @@ type doubt struct {
 	wanted    string        // the reason code of an operator who wants it sent again; "" when nobody does
 	older     bool          // the attempt is from before the last quarantine: a later one may be forgotten
 	search    bool          // the account may search
+	duplicate bool          // the report on its flux refused it as one
 	broken    bool          // the assumptions on delays have been seen not to hold
 }
 
@@ -152,8 +153,12 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 	}
 	if proven(s, d, f) {
 		switch {
-		case d.outcome == store.Duplicate, d.outcome == store.Accepted: // at the deposit, or by the report on its flux
+		case d.outcome == store.Duplicate, d.outcome == store.Accepted && d.duplicate:
 			return park(store.ParkAbsent, "Chorus Pro refused it as a duplicate, but the original is not to be found")
+		case d.outcome == store.Accepted:
+			return park(store.ParkAbsent, "Chorus Pro acknowledged it once, and shows nothing of it")
+		case d.standIn && d.broken:
+			return park(store.ParkAbsent, "the assumptions on delays do not hold, so its absence cannot be proven: set them right and allow resubmission first")
 		case d.standIn:
 			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonQuarantine, Reason: "not to be found at Chorus Pro: nothing had been forgotten"}
 		case !d.resubmit:

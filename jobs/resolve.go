@@ -78,10 +78,13 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		outcome: last.Outcome, age: last.Age, lookups: last.Lookups, resubmits: inv.Resubmits,
 		standIn: last.StandIn, resubmit: j.Settings.Resubmit && may && !broken, calm: calm, looks: inv.Looks,
 		doubted: inv.InDoubtFor, wanted: wanted(inv.ReasonCode), older: last.Older, search: may, broken: broken,
-		unsent: len(attempts) == 0,
+		unsent: len(attempts) == 0, duplicate: inv.ReasonCode == store.ReasonDuplicate,
 	}, found)
-	if d.To == store.Ready && inv.IdentifiantFactureCPP != 0 { // the database would refuse it
+	switch { // the database would refuse it
+	case d.To == store.Ready && inv.IdentifiantFactureCPP != 0:
 		d = park(store.ParkAbsent, "Chorus Pro has held it as an invoice, and does not show it any more")
+	case d.To == store.Ready && inv.NumeroFluxDepot != "":
+		d = park(store.ParkAbsent, "Chorus Pro had taken in the flux "+inv.NumeroFluxDepot+", and shows no invoice of it")
 	}
 	switch {
 	case d.To == store.Deposited:
@@ -179,11 +182,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 			f, err = j.sighted(ctx, acct, inv, structure, at, j.Settings.sightsFrom(searched, last.Age), f, shownIn{})
 		}
 		if err == nil && f.untried && !last.StandIn && !f.later { // it may be that the account sees nothing of this supplier, without a word
-			shown, err := j.Store.ShowsStrangers(ctx, inv.Account, structure)
-			if err != nil {
-				return f, store.Seen{}, lookup, err
-			}
-			f.later, f.unseen = !shown, !shown
+			f.later, f.unseen = true, true
 		}
 		return f, store.Seen{}, lookup, err
 	}

@@ -132,6 +132,7 @@ DECLARE
     i      chorus.invoices%ROWTYPE;
     fluxes text[];
     ours   text;
+    unseen text; -- why the last look-up said nothing
 BEGIN
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account);
     IF NOT FOUND THEN
@@ -175,6 +176,11 @@ BEGIN
         LIMIT 1;
         IF ours IS NOT NULL AND i.reason_code IS DISTINCT FROM 'INCIDENT' AND NOT coalesce(p_override, false) THEN
             RETURN format('invoice %s: %s; accept it, or abandon it with override', p_id, ours);
+        END IF;
+        SELECT evidence -> 'lookups' -> -1 ->> 'code' INTO unseen FROM chorus.attempts WHERE invoice_id = p_id ORDER BY n DESC LIMIT 1;
+        IF unseen IS NOT NULL AND NOT coalesce(p_override, false) THEN
+            RETURN format('invoice %s may be at Chorus Pro, and the last look-up could not tell (%s): let the account see its supplier''s invoices and look it up again, '
+                          'or see at the portal that it is not there and abandon it with override; inserted anew, it would be sent', p_id, unseen);
         END IF;
     END CASE;
     RETURN NULL;

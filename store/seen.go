@@ -50,9 +50,19 @@ func (s *Store) Sights(ctx context.Context, account, siret, except string, at ti
 	return all, nil
 }
 
-// ShowsStrangers tells whether the portal has shown an invoice of this structure that no row stands for: it shows the account something of it, then.
-func (s *Store) ShowsStrangers(ctx context.Context, account string, structure int64) (bool, error) {
-	var shown bool
-	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM chorus.strangers WHERE account = $1 AND id_structure_cpp = $2)`, account, structure).Scan(&shown)
-	return shown, err
+// StrangersSeen lists invoices of a structure that the portal has shown and no row stands for, those that changed last: they are to be seen where nothing of ours is.
+func (s *Store) StrangersSeen(ctx context.Context, account string, structure int64, except string) ([]Sight, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT numero_facture, date_facture, fournisseur_siret, coalesce(date_depot, statut_date, last_seen_at)
+		FROM chorus.strangers
+		WHERE account = $1 AND id_structure_cpp = $2 AND numero_facture <> $3 AND date_facture IS NOT NULL AND fournisseur_siret IS NOT NULL
+		  AND statut IS DISTINCT FROM 'SUPPRIMEE'
+		ORDER BY statut_date DESC NULLS LAST
+		LIMIT $4`, account, structure, except, mostShown)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (i Sight, err error) {
+		return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited)
+	})
 }

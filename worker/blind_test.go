@@ -1,6 +1,8 @@
 package worker_test
 
 import (
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,4 +76,61 @@ func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
 	s.must(store.New(s.db.Pool).SetPaused(t.Context(), "default", false, ""))
 	s.await(id, store.Deposited, store.Integrated, store.Settled)
 	s.once("FORGOTTEN")
+}
+
+// A supplier of whom the portal has shown only what was typed in by hand: a search that does not show that any more proves nothing.
+func TestAStrangerVouchesWhileItIsSeen(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "FIRST"})
+	var blank atomic.Bool
+	h.start(h.told(func(_, _ []byte) []byte {
+		if blank.Load() {
+			return []byte(emptyList)
+		}
+		return nil
+	}))
+	if _, err := h.sim.TypeIn(chorustest.Facts{Numero: "BY-HAND", Date: "2026-02-01", Fournisseur: "99999999800012", Destinataire: "11000001100011"}); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the stranger was shown", `SELECT count(*) > 0 FROM chorus.strangers`)
+	blank.Store(true)
+	id := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	h.await(id, store.InDoubt)
+	h.until("it was looked up after 2 H", lookedUpLate, id)
+	h.await(id, store.InDoubt)
+	blank.Store(false)
+	h.await(id, store.Deposited, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("FIRST")); n != 1 {
+		t.Errorf("it was deposited %d times", n)
+	}
+}
+
+// What no look-up could see is not given up lightly: the same invoice inserted anew would be sent.
+func TestWhatNobodyCouldSeeIsGivenUpByOverrideAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "FIRST"})
+	h.start(h.told(func(_, _ []byte) []byte { return []byte(emptyList) }))
+	id := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	h.await(id, store.InDoubt)
+	h.until("it was looked up after 2 H", lookedUpLate, id)
+	h.exec(`UPDATE chorus.invoices SET state = 'parked', reason_code = 'TOO_OLD', reason = 'a day later'`)
+	give := func(override bool) error {
+		_, err := h.operator().ResolveParked(t.Context(), id, store.Resolution{Action: store.ActionAbandon, Override: override, Reason: "we insert it anew"})
+		return err
+	}
+	if err := give(false); err == nil || !strings.Contains(err.Error(), "could not tell (UNSEEN)") {
+		t.Errorf("abandoned: %v", err)
+	}
+	// While the assumptions do not hold, not even what is inserted anew is sent: its absence cannot be proven.
+	h.exec(`UPDATE chorus.installation SET assumption_broken_at = clock_timestamp()`)
+	if err := give(true); err != nil {
+		t.Fatal(err)
+	}
+	again := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	got := h.await(again, store.Parked, store.Deposited, store.Integrated, store.Settled)
+	if got.State != store.Parked || *got.ReasonCode != store.ParkAbsent || len(h.sim.Deposits("FIRST")) != 1 {
+		t.Errorf("%s (%v), deposited %d times", got.State, got.Reason, len(h.sim.Deposits("FIRST")))
+	}
 }
