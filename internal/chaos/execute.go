@@ -212,7 +212,7 @@ func (t *trial) prepare(ctx context.Context) error {
 	}
 	t.probes = newSampler(t.fleet, ports, t.dir)
 	t.harm = &harm{
-		cfg: t.cfg, fleet: t.fleet, cluster: t.cluster, admin: t.pool, login: "chaos_worker", counts: map[string]int{}, missed: map[string]int{},
+		cfg: t.cfg, fleet: t.fleet, cluster: t.cluster, admin: t.pool, login: "chaos_worker", slow: t.slowness(), counts: map[string]int{}, missed: map[string]int{},
 	}
 	return nil
 }

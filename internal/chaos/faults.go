@@ -24,14 +24,15 @@ type harm struct {
 	fleet   *fleet
 	cluster cluster
 	admin   *pgxpool.Pool
-	login   string // of the workers
+	login   string  // of the workers
+	slow    float64 // how many times slower the machine is than one for which the times below are meant
 
 	mu      sync.Mutex
 	counts  map[string]int
 	missed  map[string]int // nothing was there to be hit
 	outages []outage
 	drains  []time.Duration // from SIGTERM to the exit
-	slow    []string        // workers that did not exit in time
+	late    []string        // workers that did not exit in time
 	failed  error           // the harness itself could not go on
 }
 
@@ -66,7 +67,7 @@ func (h *harm) run(ctx context.Context) {
 		wg.Go(func() {
 			chance := stream(h.cfg.Seed, k.name)
 			for at := time.Now(); ; {
-				at = at.Add(k.least + time.Duration(chance.Int64N(int64(k.most-k.least))))
+				at = at.Add(time.Duration(h.slow * float64(k.least+time.Duration(chance.Int64N(int64(k.most-k.least))))))
 				select {
 				case <-ctx.Done():
 					return
@@ -150,10 +151,10 @@ func (h *harm) term(_ context.Context, chance *rand.Rand) bool {
 	h.drains = append(h.drains, time.Since(asked))
 	switch {
 	case !inTime:
-		h.slow = append(h.slow, fmt.Sprintf("worker %d (%s) did not exit within %s of SIGTERM", p.slot, p.name, drainWithin))
+		h.late = append(h.late, fmt.Sprintf("worker %d (%s) did not exit within %s of SIGTERM", p.slot, p.name, drainWithin))
 	case p.cmd.ProcessState.ExitCode() == -1 && asked.Sub(p.started) < 3*time.Second: // the signal was faster than the program's first lines
 	case p.cmd.ProcessState.ExitCode() != 0:
-		h.slow = append(h.slow, fmt.Sprintf("worker %d (%s) answered SIGTERM with %s", p.slot, p.name, p.cmd.ProcessState))
+		h.late = append(h.late, fmt.Sprintf("worker %d (%s) answered SIGTERM with %s", p.slot, p.name, p.cmd.ProcessState))
 	}
 	h.mu.Unlock()
 	if err := h.fleet.start(p.slot); err != nil {

@@ -28,8 +28,8 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 			t.problem("%s", exit.text)
 		}
 	}
-	for _, slow := range t.harm.slow {
-		t.problem("%s", slow)
+	for _, late := range t.harm.late {
+		t.problem("%s", late)
 	}
 	if err := t.probes.save(); err != nil {
 		return nil, err

@@ -14,6 +14,18 @@ import (
 // tell fast machines from slow ones: one commit made 101 in the storm of seed 1 on one machine, and 24 on another, which made 5,980 plain transactions (docs/reliability.md).
 const plainPerDeposit = 400
 
+// usualPlain is what a machine makes a second for which the harm's times are meant. A slower one is harmed less often in the same measure: where workers are killed
+// before they have warmed up, nothing is deposited, and a run shows nothing but that.
+const usualPlain = 25_000
+
+// slowness is by how many times the machine is slower than that. A mutant is met by the same harm everywhere: its circumstances were chosen with these times.
+func (t *trial) slowness() float64 {
+	if t.cfg.Mutant != "" {
+		return 1
+	}
+	return min(max(usualPlain/t.plain, 1), 6)
+}
+
 // measureMachine counts how many plain transactions a second eight clients make, each of which changes one row and inserts another.
 func (t *trial) measureMachine(ctx context.Context) error {
 	const clients, lasts = 8, 3 * time.Second
