@@ -7,7 +7,7 @@
 -- all that is final goes, whatever its age. Nobody writes here but the functions below.
 CREATE TABLE chorus.retention (
     account     text PRIMARY KEY REFERENCES chorus.accounts,
-    keep        interval CHECK (keep BETWEEN interval '1 day' AND interval '100 years'),
+    keep        interval CHECK (keep BETWEEN interval '1 day' AND interval '36500 days'),
     erase_after timestamptz,
     reason      text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
     set_by      text NOT NULL,
@@ -24,6 +24,9 @@ INSERT INTO chorus.clock_watch DEFAULT VALUES;
 
 -- Only rows that can be purged stand in it, and each leaves it when it is.
 CREATE INDEX invoices_purgeable ON chorus.invoices (account, updated_at) WHERE purged_at IS NULL AND state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned');
+-- And those that came back to life after they were purged, and are final again.
+CREATE INDEX invoices_purgeable_again ON chorus.invoices (account, updated_at)
+    WHERE purged_at IS NOT NULL AND updated_at > purged_at AND state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned');
 CREATE INDEX exchanges_invoice ON chorus.exchanges (invoice_id);
 
 -- A worker says that it is looking, several times an hour.
@@ -55,7 +58,8 @@ END $$;
 -- +goose StatementEnd
 
 -- Whether nothing is under way with an invoice and nobody needs its document any more: it is final, no step, answer, remedy or look-up is outstanding, no finding of
--- it is open, and no invoice that replaces it, or has its number, waits for somebody.
+-- it is open, and no invoice that replaces it, or has its number, waits for somebody. lookup_first holds no final row: once purged it is never read or sent again
+-- (invoices_stays_purged), and its number and mark stay, so that a namesake is looked up first all the same (invoices_sent_before).
 -- +goose StatementBegin
 CREATE FUNCTION chorus.at_rest(p_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -63,7 +67,7 @@ BEGIN
         SELECT
         FROM chorus.invoices i
         WHERE i.id = p_id AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
-          AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL AND NOT i.lookup_first
+          AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL
           AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.outcome IS NULL)
           AND NOT EXISTS (SELECT FROM chorus.remedies r WHERE r.invoice_id = i.id AND r.state NOT IN ('done', 'refused'))
           AND NOT EXISTS (SELECT FROM chorus.findings f WHERE f.invoice_id = i.id AND f.state = 'open')
@@ -71,6 +75,16 @@ BEGIN
           AND NOT EXISTS (SELECT FROM chorus.invoices d
                           WHERE d.numero_facture = i.numero_facture AND left(d.fournisseur_siret, 9) = left(i.fournisseur_siret, 9)
                             AND d.state IN ('sending', 'in_doubt', 'parked')));
+END $$;
+-- +goose StatementEnd
+
+-- Whether an invoice has files, or an exchange that was kept. A purged one gets new ones when the recipient suspends it after all.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.has_beside(p_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM chorus.attachments a WHERE a.invoice_id = p_id)
+        OR EXISTS (SELECT FROM chorus.remedies m JOIN chorus.remedy_files f ON f.remedy_id = m.id WHERE m.invoice_id = p_id)
+        OR EXISTS (SELECT FROM chorus.exchanges x WHERE x.invoice_id = p_id);
 END $$;
 -- +goose StatementEnd
 
@@ -95,7 +109,7 @@ BEGIN
     IF NOT chorus.at_rest(OLD.id) THEN
         RAISE EXCEPTION 'invoice % is %, or somebody still needs its document: it is not purged', OLD.id, OLD.state USING ERRCODE = 'CH025', COLUMN = 'purged_at';
     END IF;
-    IF NOT erase AND (OLD.purged_at IS NOT NULL OR coalesce(OLD.updated_at > clock_timestamp() - r.keep, true)) THEN
+    IF NOT erase AND (OLD.purged_at IS NOT NULL AND NOT chorus.has_beside(OLD.id) OR coalesce(OLD.updated_at > clock_timestamp() - r.keep, true)) THEN
         RAISE EXCEPTION 'invoice %: its document is kept longer', OLD.id USING ERRCODE = 'CH025', COLUMN = 'purged_at';
     END IF;
     NEW.purged_at := clock_timestamp();
@@ -128,10 +142,19 @@ BEGIN
       AND chorus.at_rest(i.id)
     ORDER BY i.updated_at
     LIMIT p_most;
-    IF r.erase_after < clock_timestamp() THEN -- purged by age before, with what erasure takes besides
-        RETURN QUERY
-        SELECT i.id, 0::bigint FROM chorus.invoices i WHERE i.account = p_account AND i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND chorus.at_rest(i.id) LIMIT p_most;
-    END IF;
+    -- Purged before: with what came since, and with what erasure takes besides.
+    RETURN QUERY
+    (SELECT i.id, 0::bigint
+     FROM chorus.invoices i
+     WHERE i.account = p_account AND i.purged_at IS NOT NULL AND i.updated_at > i.purged_at AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
+       AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
+       AND chorus.has_beside(i.id) AND chorus.at_rest(i.id)
+     LIMIT p_most)
+    UNION
+    (SELECT i.id, 0::bigint
+     FROM chorus.invoices i
+     WHERE r.erase_after < clock_timestamp() AND i.account = p_account AND i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND chorus.at_rest(i.id)
+     LIMIT p_most);
 END $$;
 -- +goose StatementEnd
 
@@ -156,7 +179,9 @@ BEGIN
     FROM chorus.invoices i
     WHERE i.account = p_account AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
       AND (i.purged_at IS NULL AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
-           OR i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND r.erase_after < clock_timestamp());
+           OR i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND r.erase_after < clock_timestamp()
+           OR i.purged_at IS NOT NULL AND i.updated_at > i.purged_at AND chorus.has_beside(i.id)
+               AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END);
     SELECT count(*) INTO not_final FROM chorus.invoices i WHERE i.account = p_account AND i.state NOT IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned');
 END $$;
 -- +goose StatementEnd
@@ -186,8 +211,8 @@ BEGIN
     LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     FOR want IN SELECT d.id FROM chorus.purge_due(p_account, least(greatest(p_most, 0), 1000)) d LIMIT least(greatest(p_most, 0), 1000) LOOP
         -- Locked first, then looked at: whatever was committed until now counts.
-        SELECT x.purged_at, x.updated_at, x.document_bytes INTO i FROM chorus.invoices x WHERE x.id = want FOR UPDATE SKIP LOCKED;
-        CONTINUE WHEN NOT FOUND OR NOT chorus.at_rest(want) OR i.purged_at IS NOT NULL AND NOT erase
+        SELECT x.purged_at, x.updated_at, x.document_bytes, x.metadata IS NOT NULL AS has_metadata INTO i FROM chorus.invoices x WHERE x.id = want FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND OR NOT chorus.at_rest(want) OR i.purged_at IS NOT NULL AND NOT (erase AND i.has_metadata) AND NOT chorus.has_beside(want)
             OR NOT erase AND NOT EXISTS (SELECT FROM chorus.retention r WHERE r.account = p_account AND i.updated_at < clock_timestamp() - r.keep);
         UPDATE chorus.invoices
         SET purged_at = clock_timestamp(), document = NULL, fields = NULL, metadata = CASE WHEN erase THEN NULL ELSE metadata END
@@ -216,8 +241,8 @@ BEGIN
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'how long documents are kept needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    IF p_keep NOT BETWEEN interval '1 day' AND interval '100 years' THEN
-        RAISE EXCEPTION 'documents are kept for a day at least, and for 100 years at most; null is for ever' USING ERRCODE = 'CH026';
+    IF p_keep NOT BETWEEN interval '1 day' AND interval '36500 days' THEN
+        RAISE EXCEPTION 'documents are kept for a day at least, and for 36500 days at most; null is for ever' USING ERRCODE = 'CH026';
     END IF;
     INSERT INTO chorus.retention AS r (account, keep, reason, set_by)
     SELECT name, p_keep, left(btrim(p_reason), 1000), chorus.actor() FROM chorus.accounts WHERE name = p_account AND chorus.sees(name)
@@ -257,7 +282,7 @@ ALTER TABLE chorus.retention ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.retention TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.retention TO chorus_operator, chorus_reader USING (account = ANY ((SELECT chorus.my_accounts())::text[]));
 
-REVOKE ALL ON FUNCTION chorus.watch_clock(), chorus.purge_waits(), chorus.at_rest(bigint), chorus.invoices_purge(), chorus.purge_due(text, bigint), chorus.purge_count(text),
+REVOKE ALL ON FUNCTION chorus.watch_clock(), chorus.purge_waits(), chorus.at_rest(bigint), chorus.has_beside(bigint), chorus.invoices_purge(), chorus.purge_due(text, bigint), chorus.purge_count(text),
     chorus.purge(text, integer), chorus.keep_documents(text, interval, text), chorus.erase_account(text, text) FROM PUBLIC;
 GRANT SELECT ON chorus.retention TO chorus_operator, chorus_reader, chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.purge_waits() TO chorus_operator, chorus_worker;

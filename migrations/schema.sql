@@ -535,6 +535,7 @@ CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture) WHE
 CREATE UNIQUE INDEX invoices_numero_flux_depot_key ON chorus.invoices USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
 CREATE INDEX invoices_purgeable ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NULL) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
+CREATE INDEX invoices_purgeable_again ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NOT NULL) AND (updated_at > purged_at) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
 CREATE INDEX invoices_reason ON chorus.invoices USING btree (account, reason_due_at) WHERE (reason_due_at IS NOT NULL);
 CREATE INDEX invoices_reason_code ON chorus.invoices USING btree (reason_code, id) WHERE (reason_code IS NOT NULL);
@@ -773,7 +774,7 @@ CREATE TABLE chorus.retention (
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT retention_account_fkey FOREIGN KEY (account) REFERENCES chorus.accounts(name),
-    CONSTRAINT retention_keep_check CHECK (((keep >= '1 day'::interval) AND (keep <= '100 years'::interval))),
+    CONSTRAINT retention_keep_check CHECK (((keep >= '1 day'::interval) AND (keep <= '36500 days'::interval))),
     CONSTRAINT retention_pkey PRIMARY KEY (account),
     CONSTRAINT retention_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
 );
@@ -1818,7 +1819,7 @@ BEGIN
         SELECT
         FROM chorus.invoices i
         WHERE i.id = p_id AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
-          AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL AND NOT i.lookup_first
+          AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL
           AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.outcome IS NULL)
           AND NOT EXISTS (SELECT FROM chorus.remedies r WHERE r.invoice_id = i.id AND r.state NOT IN ('done', 'refused'))
           AND NOT EXISTS (SELECT FROM chorus.findings f WHERE f.invoice_id = i.id AND f.state = 'open')
@@ -2647,6 +2648,19 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.has_beside(p_id bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM chorus.attachments a WHERE a.invoice_id = p_id)
+        OR EXISTS (SELECT FROM chorus.remedies m JOIN chorus.remedy_files f ON f.remedy_id = m.id WHERE m.invoice_id = p_id)
+        OR EXISTS (SELECT FROM chorus.exchanges x WHERE x.invoice_id = p_id);
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.hash_before(p_seq bigint)
  RETURNS bytea
  LANGUAGE sql
@@ -2980,7 +2994,7 @@ BEGIN
     IF NOT chorus.at_rest(OLD.id) THEN
         RAISE EXCEPTION 'invoice % is %, or somebody still needs its document: it is not purged', OLD.id, OLD.state USING ERRCODE = 'CH025', COLUMN = 'purged_at';
     END IF;
-    IF NOT erase AND (OLD.purged_at IS NOT NULL OR coalesce(OLD.updated_at > clock_timestamp() - r.keep, true)) THEN
+    IF NOT erase AND (OLD.purged_at IS NOT NULL AND NOT chorus.has_beside(OLD.id) OR coalesce(OLD.updated_at > clock_timestamp() - r.keep, true)) THEN
         RAISE EXCEPTION 'invoice %: its document is kept longer', OLD.id USING ERRCODE = 'CH025', COLUMN = 'purged_at';
     END IF;
     NEW.purged_at := clock_timestamp();
@@ -3150,8 +3164,8 @@ BEGIN
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'how long documents are kept needs a reason' USING ERRCODE = 'CH021';
     END IF;
-    IF p_keep NOT BETWEEN interval '1 day' AND interval '100 years' THEN
-        RAISE EXCEPTION 'documents are kept for a day at least, and for 100 years at most; null is for ever' USING ERRCODE = 'CH026';
+    IF p_keep NOT BETWEEN interval '1 day' AND interval '36500 days' THEN
+        RAISE EXCEPTION 'documents are kept for a day at least, and for 36500 days at most; null is for ever' USING ERRCODE = 'CH026';
     END IF;
     INSERT INTO chorus.retention AS r (account, keep, reason, set_by)
     SELECT name, p_keep, left(btrim(p_reason), 1000), chorus.actor() FROM chorus.accounts WHERE name = p_account AND chorus.sees(name)
@@ -3455,8 +3469,8 @@ BEGIN
     LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
     FOR want IN SELECT d.id FROM chorus.purge_due(p_account, least(greatest(p_most, 0), 1000)) d LIMIT least(greatest(p_most, 0), 1000) LOOP
         -- Locked first, then looked at: whatever was committed until now counts.
-        SELECT x.purged_at, x.updated_at, x.document_bytes INTO i FROM chorus.invoices x WHERE x.id = want FOR UPDATE SKIP LOCKED;
-        CONTINUE WHEN NOT FOUND OR NOT chorus.at_rest(want) OR i.purged_at IS NOT NULL AND NOT erase
+        SELECT x.purged_at, x.updated_at, x.document_bytes, x.metadata IS NOT NULL AS has_metadata INTO i FROM chorus.invoices x WHERE x.id = want FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND OR NOT chorus.at_rest(want) OR i.purged_at IS NOT NULL AND NOT (erase AND i.has_metadata) AND NOT chorus.has_beside(want)
             OR NOT erase AND NOT EXISTS (SELECT FROM chorus.retention r WHERE r.account = p_account AND i.updated_at < clock_timestamp() - r.keep);
         UPDATE chorus.invoices
         SET purged_at = clock_timestamp(), document = NULL, fields = NULL, metadata = CASE WHEN erase THEN NULL ELSE metadata END
@@ -3502,7 +3516,9 @@ BEGIN
     FROM chorus.invoices i
     WHERE i.account = p_account AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
       AND (i.purged_at IS NULL AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
-           OR i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND r.erase_after < clock_timestamp());
+           OR i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND r.erase_after < clock_timestamp()
+           OR i.purged_at IS NOT NULL AND i.updated_at > i.purged_at AND chorus.has_beside(i.id)
+               AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END);
     SELECT count(*) INTO not_final FROM chorus.invoices i WHERE i.account = p_account AND i.state NOT IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned');
 END $function$
 ;
@@ -3526,10 +3542,19 @@ BEGIN
       AND chorus.at_rest(i.id)
     ORDER BY i.updated_at
     LIMIT p_most;
-    IF r.erase_after < clock_timestamp() THEN -- purged by age before, with what erasure takes besides
-        RETURN QUERY
-        SELECT i.id, 0::bigint FROM chorus.invoices i WHERE i.account = p_account AND i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND chorus.at_rest(i.id) LIMIT p_most;
-    END IF;
+    -- Purged before: with what came since, and with what erasure takes besides.
+    RETURN QUERY
+    (SELECT i.id, 0::bigint
+     FROM chorus.invoices i
+     WHERE i.account = p_account AND i.purged_at IS NOT NULL AND i.updated_at > i.purged_at AND i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned')
+       AND i.updated_at < CASE WHEN r.erase_after < clock_timestamp() THEN 'infinity' ELSE clock_timestamp() - r.keep END
+       AND chorus.has_beside(i.id) AND chorus.at_rest(i.id)
+     LIMIT p_most)
+    UNION
+    (SELECT i.id, 0::bigint
+     FROM chorus.invoices i
+     WHERE r.erase_after < clock_timestamp() AND i.account = p_account AND i.purged_at IS NOT NULL AND i.metadata IS NOT NULL AND chorus.at_rest(i.id)
+     LIMIT p_most);
 END $function$
 ;
 

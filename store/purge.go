@@ -15,7 +15,7 @@ type Retention struct {
 	EraseAfter *time.Time `json:"erase_after,omitempty"` // the account is erased from then on
 	Reason     *string    `json:"reason,omitempty"`
 	SetBy      *string    `json:"set_by,omitempty"`
-	Due        int64      `json:"due"`   // invoices whose document goes now
+	Due        int64      `json:"due"`   // invoices whose document goes now, or what came after it was purged
 	Bytes      int64      `json:"bytes"` // of their documents
 	Exchanges  int64      `json:"exchanges"`
 	Files      int64      `json:"files"`     // attachments of completions

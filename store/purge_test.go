@@ -86,7 +86,6 @@ func TestWhatAPurgeDeletes(t *testing.T) {
 		r.row("settled", 31, "claim = 1"),
 		r.row("settled", 31, "claimed_until = 'infinity'"),
 		r.row("rejected", 31, "reason_due_at = clock_timestamp()"),
-		r.row("invalid", 31, "lookup_first = true"),
 	}
 	attempt, remedy, finding, replaced, namesake := r.row("abandoned", 31, ""), r.row("settled", 31, ""), r.row("settled", 31, ""), r.row("rejected", 31, ""), r.row("abandoned", 31, "")
 	held = append(held, attempt, remedy, finding, replaced, namesake)
@@ -385,5 +384,101 @@ func TestErasure(t *testing.T) {
 	must(t, st.KeepDocuments(t.Context(), "default", 0, "a mistake"))
 	if got := r.try(as(t, r.db.AppURL), `INSERT INTO chorus.invoices (document) VALUES ('x')`); got != "" {
 		t.Errorf("after it was taken back: %q", got)
+	}
+}
+
+// A quarantine marks what was never sent to be looked up first. It leaves all the same, is never read or sent again, and one of its number that is inserted later is looked up first.
+func TestWhatIsLookedUpFirstIsPurged(t *testing.T) {
+	t.Parallel()
+	r := newRetained(t)
+	invalid, received := r.row("invalid", 1, ""), r.row("received", 1, "")
+	r.exec(r.owner, `SELECT chorus.quarantine('failover', 0, '{}', clock_timestamp(), false, interval '5 hours', 10)`)
+	r.exec(r.owner, fmt.Sprintf(`UPDATE chorus.invoices SET state = 'cancelled' WHERE id = %d;
+		SET session_replication_role = replica; UPDATE chorus.invoices SET updated_at = clock_timestamp() - interval '31 days'; SET session_replication_role = origin`, received))
+	var marked int
+	must(t, r.owner.QueryRow(t.Context(), `SELECT count(*) FROM chorus.invoices WHERE lookup_first`).Scan(&marked))
+	if p, err := r.worker.Purge(t.Context(), "default", 10); err != nil || p.Invoices != 2 || marked != 2 {
+		t.Errorf("purged %+v of %d that are marked: %v", p, marked, err)
+	}
+	for _, state := range []string{"received", "ready", "sending"} {
+		if got := r.try(r.owner, fmt.Sprintf(`SET LOCAL session_replication_role = replica; UPDATE chorus.invoices SET state = 'in_doubt' WHERE id = %d; SET LOCAL session_replication_role = origin;
+			INSERT INTO chorus.transitions (from_state, to_state, about) VALUES ('in_doubt', 'received', 'x'), ('in_doubt', 'sending', 'x');
+			UPDATE chorus.invoices SET state = '%s' WHERE id = %[1]d`, invalid, state)); got != "CH001" && got != "CH005" {
+			t.Errorf("purged, and then %s: %q", state, got)
+		}
+	}
+	for _, first := range []int64{invalid, received} {
+		var again int64
+		must(t, r.owner.QueryRow(t.Context(), `INSERT INTO chorus.invoices (document) VALUES ('corrected') RETURNING id`).Scan(&again))
+		var looked bool
+		must(t, r.owner.QueryRow(t.Context(), `UPDATE chorus.invoices SET state = 'ready', numero_facture = 'N-' || $2, fournisseur_siret = '99999999800012', date_facture = '2026-01-01'
+			WHERE id = $1 RETURNING lookup_first`, again, fmt.Sprint(first)).Scan(&looked))
+		if !looked {
+			t.Errorf("the namesake of invoice %d is not looked up first", first)
+		}
+	}
+}
+
+// The longest time that the command takes is taken by the database, too.
+func TestTheLongestRetention(t *testing.T) {
+	t.Parallel()
+	r := newRetained(t)
+	st := store.New(r.operator)
+	must(t, st.KeepDocuments(t.Context(), "default", 36500*24*time.Hour, "x"))
+	if err := st.KeepDocuments(t.Context(), "default", 36501*24*time.Hour, "x"); store.SQLState(err) != "CH026" {
+		t.Errorf("a day more: %v", err)
+	}
+}
+
+// What is attached to an invoice that came back to life after it was purged leaves when it is final again and old enough, or the account is erased; with metadata or without.
+func TestFilesOfAPurgedInvoice(t *testing.T) {
+	t.Parallel()
+	r := newRetained(t)
+	st := store.New(r.operator)
+	var ids []int64
+	for n := range 2 {
+		ids = append(ids, r.row("settled", 31, fmt.Sprintf("statut_courant = 'MANDATEE', identifiant_facture_cpp = %d, attempt_no = 1, metadata = CASE WHEN %[1]d = 0 THEN metadata END", n)))
+	}
+	purge := func(want store.Purged) {
+		t.Helper()
+		list, err := st.Retentions(t.Context(), "default")
+		must(t, err)
+		if g := list[0]; g.Due != want.Invoices || g.Files != want.Files || g.Exchanges != want.Exchanges || g.Bytes != want.Bytes {
+			t.Errorf("counted %+v, want %+v", g, want)
+		}
+		for _, want := range []store.Purged{want, {}} {
+			if p, err := r.worker.Purge(t.Context(), "default", 10); err != nil || p != want {
+				t.Errorf("purged %+v, want %+v: %v", p, want, err)
+			}
+		}
+	}
+	again := func(days int) {
+		t.Helper()
+		r.exec(r.owner, `UPDATE chorus.invoices SET state = 'integrated', statut_courant = 'SUSPENDUE'`)
+		for _, id := range ids {
+			r.exec(r.operator, fmt.Sprintf(`INSERT INTO chorus.attachments (invoice_id, nom, contenu) VALUES (%d, 'iban.pdf', 'personal')`, id))
+		}
+		r.exec(r.owner, fmt.Sprintf(`UPDATE chorus.invoices SET state = 'settled', statut_courant = 'MISE_EN_PAIEMENT'; SET session_replication_role = replica; UPDATE chorus.remedies SET state = 'done';
+			INSERT INTO chorus.exchanges (attempt_id, invoice_id, exchange) VALUES (gen_random_uuid(), %d, 'x');
+			UPDATE chorus.invoices SET purged_at = purged_at - interval '100 days', updated_at = clock_timestamp() - interval '%d days'; SET session_replication_role = origin`, ids[0], days))
+	}
+	purge(store.Purged{Invoices: 2, Bytes: 24})
+	again(29)
+	purge(store.Purged{})
+	r.exec(r.owner, `SET session_replication_role = replica; UPDATE chorus.invoices SET updated_at = clock_timestamp() - interval '31 days', claim = CASE WHEN metadata IS NULL THEN 1 END; SET session_replication_role = origin`)
+	if list, err := st.Retentions(t.Context(), "default"); err != nil || list[0].Due != 1 || list[0].Held != 1 {
+		t.Errorf("with one that somebody holds: %+v, %v", list, err)
+	}
+	r.exec(r.owner, `SET session_replication_role = replica; UPDATE chorus.invoices SET claim = NULL; SET session_replication_role = origin`)
+	purge(store.Purged{Invoices: 2, Exchanges: 1, Files: 2})
+	again(1)
+	_, err := st.EraseAccount(t.Context(), "default", "x")
+	must(t, err)
+	r.exec(r.owner, `UPDATE chorus.retention SET erase_after = clock_timestamp() - interval '1 minute'`)
+	purge(store.Purged{Invoices: 2, Exchanges: 1, Files: 2})
+	var left int
+	must(t, r.owner.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM chorus.remedy_files) + (SELECT count(*) FROM chorus.attachments) + (SELECT count(*) FROM chorus.exchanges)`).Scan(&left))
+	if left != 0 {
+		t.Errorf("%d files and exchanges are left", left)
 	}
 }
