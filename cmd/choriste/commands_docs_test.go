@@ -103,7 +103,7 @@ func TestCommandsOfThePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages = append(pages, root+"/README.md", root+"/CONTRIBUTING.md", root+"/deploy/kubernetes/README.md")
+	pages = append(pages, root+"/README.md", root+"/README.fr.md", root+"/CONTRIBUTING.md", root+"/deploy/kubernetes/README.md")
 	makefile, err := os.ReadFile(root + "/Makefile")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 // TestSetupPages keeps both languages of the set-up together, and true: the same steps, commands and codes, each code one that the doctor knows, and each of its layers said.
 func TestSetupPages(t *testing.T) {
-	english, french := manualPage(t, "setup.md"), manualPage(t, "setup.fr.md")
+	english, french := linksInEnglish(t, "docs/setup.md"), linksInEnglish(t, "docs/setup.fr.md")
 	for what, find := range map[string]*regexp.Regexp{
 		"steps":    regexp.MustCompile(`(?m)^## (\d)`),
 		"codes":    regexp.MustCompile("`([A-Z]+_[A-Z_]+)`"),
@@ -18,7 +18,6 @@ func TestSetupPages(t *testing.T) {
 	} {
 		list := func(page string) (found []string) {
 			page = strings.ReplaceAll(page, "choriste --lang fr ", "choriste ")
-			page = strings.ReplaceAll(page, "setup.fr.md", "setup.md")
 			for _, m := range find.FindAllStringSubmatch(page, -1) {
 				if !strings.HasPrefix(m[1], "From nothing") && !strings.HasPrefix(m[1], "De rien") {
 					found = append(found, m[1])
