@@ -63,7 +63,8 @@ GRANT EXECUTE ON FUNCTION
     chorus.replay_webhook(text, bigint),
     chorus.skip_webhook(text, text),
     chorus.test_webhook(text),
-    chorus.forget_webhook(text)
+    chorus.forget_webhook(text),
+    chorus.identity()
     TO chorus_operator;
 
 -- ---------------------------------------------------------------------------------------------------------------------------------

@@ -4750,6 +4750,7 @@ GRANT EXECUTE ON FUNCTION chorus.forget_exchanges(interval) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_gone() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.forget_webhook(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.hash_before(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.identity() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.invoice_text(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.keep_documents(text,interval,text) TO chorus_operator;

@@ -16,10 +16,13 @@ type Restored struct {
 	Worker    *string    `json:"worker"` // whose it was
 	Invoices  int64      `json:"invoices"`
 	Purged    int64      `json:"purged"`
-	LookedUp  []LookedUp `json:"looked_up_first"`
+	// The copy's identity is another than it has recorded, so that a worker that starts on it takes it for one (Remember). A copy of the data directory keeps it.
+	Noticed  bool       `json:"noticed"`
+	LookedUp []LookedUp `json:"looked_up_first"`
+	Sent     []LookedUp `json:"would_be_sent"` // without a look-up; none where the copy is noticed
 }
 
-// LookedUp are the invoices of one state and currency that a worker would look up first.
+// LookedUp are the invoices of one state and currency that a worker would look up first, or send.
 type LookedUp struct {
 	State  State           `json:"state"`
 	Count  int64           `json:"count"`
@@ -33,23 +36,28 @@ func (s *Store) Restored(ctx context.Context) (r Restored, err error) {
 		SELECT clock_timestamp(),
 		       (SELECT at FROM chorus.events ORDER BY id DESC LIMIT 1),
 		       h.beat_at, h.worker,
-		       (SELECT count(*) FROM chorus.invoices), (SELECT count(*) FROM chorus.invoices WHERE purged_at IS NOT NULL)
+		       (SELECT count(*) FROM chorus.invoices), (SELECT count(*) FROM chorus.invoices WHERE purged_at IS NOT NULL),
+		       (SELECT coalesce(db_epoch <> chorus.identity(), false) FROM chorus.installation)
 		FROM (VALUES (1)) one
 		LEFT JOIN (SELECT beat_at, worker FROM chorus.heartbeats ORDER BY beat_at DESC LIMIT 1) h ON true`).
-		Scan(&r.Now, &r.LastEvent, &r.LastBeat, &r.Worker, &r.Invoices, &r.Purged)
+		Scan(&r.Now, &r.LastEvent, &r.LastBeat, &r.Worker, &r.Invoices, &r.Purged, &r.Noticed)
 	if err != nil {
 		return r, err
 	}
 	// What a quarantine of the kind restore takes (chorus.quarantine).
-	rows, err := s.pool.Query(ctx, `
-		SELECT state, count(*), coalesce(sum(montant_ttc), 0), devise
-		FROM chorus.invoices
-		WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
-		GROUP BY state, devise
-		ORDER BY array_position(ARRAY['sending', 'in_doubt', 'ready', 'received'], state), devise`)
-	if err != nil {
-		return r, err
+	for list, first := range map[*[]LookedUp]bool{&r.LookedUp: true, &r.Sent: false} {
+		rows, err := s.pool.Query(ctx, `
+			SELECT state, count(*), coalesce(sum(montant_ttc), 0), devise
+			FROM chorus.invoices
+			WHERE state IN ('received', 'ready', 'sending', 'in_doubt') AND ($1 OR lookup_first OR state IN ('sending', 'in_doubt')) = $2
+			GROUP BY state, devise
+			ORDER BY array_position(ARRAY['sending', 'in_doubt', 'ready', 'received'], state), devise`, r.Noticed, first)
+		if err != nil {
+			return r, err
+		}
+		if *list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[LookedUp]); err != nil {
+			return r, err
+		}
 	}
-	r.LookedUp, err = pgx.CollectRows(rows, pgx.RowToStructByPos[LookedUp])
-	return r, err
+	return r, nil
 }

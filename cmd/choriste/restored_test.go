@@ -12,6 +12,7 @@ import (
 func TestVerifyRestored(t *testing.T) {
 	db := storetest.New(t)
 	every(t, db)
+	script(t, db, `UPDATE chorus.installation SET db_epoch = 'the original';`)
 	script(t, db, `INSERT INTO chorus.heartbeats (worker, beat_at) VALUES ('w1', clock_timestamp() - interval '3 hours'); SELECT chorus.number_events(1000);`)
 	footprint := func() string {
 		return strings.Join(query(t, db.URL, `SELECT concat_ws(' ', (SELECT max(id) FROM chorus.events), (SELECT sum(version) FROM chorus.invoices), (SELECT string_agg(h::text, '') FROM chorus.heartbeats h),
@@ -33,6 +34,15 @@ func TestVerifyRestored(t *testing.T) {
 		t.Errorf("it wrote:\n%s\n%s", before, after)
 	}
 	said(t, db.OperatorURL, 2, "--restored goes without FILE", "verify", "--restored", "--database")
+
+	// A copy of the data directory is not known for one: what is ready would be sent.
+	script(t, db, `UPDATE chorus.installation SET db_epoch = chorus.identity();`)
+	out = said(t, db.OperatorURL, 1, "nothing tells this copy from the original", "verify", "--restored")
+	for _, want := range []string{"\nsent by a worker that starts on it: 1 ready, 10.00 EUR", "\nsent by a worker that starts on it: 1 received, 10.00 EUR", "looked up first by a worker that starts on it: 1 sending", "chorus.quarantine"} {
+		if !strings.Contains(out, want) || strings.Contains(out, "looked up first by a worker that starts on it: 1 ready") {
+			t.Errorf("of a copy that is not known for one it does not say %q:\n%s", want, out)
+		}
+	}
 
 	// What a restore leaves out is named.
 	whole := storetest.New(t)

@@ -87,15 +87,26 @@ func (c verifyCmd) sayRestored(a *app, d drill, last time.Time) {
 	if d.LastBeat != nil {
 		a.printf(a.either("last heartbeat: %s, of %s\n", "dernier signe de vie : %s, de %s\n"), store.Stamp(*d.LastBeat), *d.Worker)
 	}
+	if !d.Noticed {
+		a.printf(a.either("nothing tells this copy from the original (a copy of the data directory keeps its identity): a worker that starts on it without the original's CHORISTE_STATE_DIR sends what is ready and Chorus Pro does not show yet. "+
+			"Start none; to restore it, have what is ready looked up first by chorus.quarantine (docs/operating.md, \"To restore a dump\")\n",
+			"rien ne distingue cette copie de l'original (une copie du répertoire de données garde son identité) : un programme qui démarre dessus sans le CHORISTE_STATE_DIR de l'original envoie ce qui est prêt et que Chorus Pro ne montre pas encore. "+
+				"N'en démarrez pas ; pour la restaurer, faites d'abord rechercher ce qui est prêt par chorus.quarantine (docs/operating.md, « To restore a dump »)\n"))
+	}
+	sum := func(w store.LookedUp) string {
+		if w.Devise == nil {
+			return ""
+		}
+		return fmt.Sprintf(", %s %s", w.Sum.StringFixed(2), *w.Devise)
+	}
+	for _, w := range d.Sent {
+		a.printf(a.either("sent by a worker that starts on it: %d %s%s\n", "envoyées par un programme qui démarre dessus : %d %s%s\n"), w.Count, w.State, sum(w))
+	}
 	if len(d.LookedUp) == 0 {
 		a.printf(a.either("a worker that starts on it has nothing to look up first\n", "un programme qui démarre dessus n'a rien à rechercher d'abord\n"))
 	}
 	for _, w := range d.LookedUp {
-		sum := ""
-		if w.Devise != nil {
-			sum = fmt.Sprintf(", %s %s", w.Sum.StringFixed(2), *w.Devise)
-		}
-		a.printf(a.either("looked up first by a worker that starts on it: %d %s%s\n", "à rechercher d'abord par un programme qui démarre dessus : %d %s%s\n"), w.Count, w.State, sum)
+		a.printf(a.either("looked up first by a worker that starts on it: %d %s%s\n", "à rechercher d'abord par un programme qui démarre dessus : %d %s%s\n"), w.Count, w.State, sum(w))
 	}
 	a.printf(a.either("nothing was sent, and nothing was written\n", "rien n'a été envoyé, rien n'a été écrit\n"))
 }
