@@ -96,7 +96,7 @@ func (d *desk) everyday() {
 	)
 	d.invoice("F-1", "integrated", `statut_courant = 'SUSPENDUE', statut_courant_date = now() - interval '3 days', statut_commentaire = 'PJ_ABS : bon de livraison', identifiant_facture_cpp = 1`)
 	d.invoice("F-2", "in_doubt", `reason_code = 'AMBIGUOUS', in_doubt_since = clock_timestamp() - interval '5 minutes', attempt_no = 1`)
-	d.invoice("F-3", "parked", `reason_code = 'MISMATCH', reason = 'Chorus Pro holds an invoice of this number that is not this one (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)', attempt_no = 1`)
+	d.invoice("F-3", "parked", `reason_code = 'MISMATCH', reason = 'Chorus Pro holds an invoice of this number that differs from this one (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)', attempt_no = 1`)
 	d.invoice("F-4", "rejected", `reason_code = 'FLUX_REJECTED', reason = 'L''element (CreditNote.DocumentCurrencyCode.value) est obligatoire'`)
 	d.invoice("F-5", "settled", `statut_courant = 'MISE_EN_PAIEMENT', statut_courant_date = now(), numero_flux_depot = 'CPP0001', attempt_no = 1`)
 	d.invoice("F-6", "invalid", `reason_code = 'CH-IBAN', reason = 'BT-84 is wrong', findings = 12`)

@@ -99,6 +99,7 @@ type search struct {
 	matches  int    // invoices of the same business key
 	agree    bool   // the one match is ours in every field that can be compared
 	differs  string // in which it is not
+	alike    bool   // no difference is more than something that one side does not say, or writes otherwise
 	witness  bool   // a deposit of the supplier acknowledged later is findable
 	later    bool   // there is such a deposit at all
 	blind    bool   // the search does not show what it has shown of the supplier before: it is not complete
@@ -144,8 +145,10 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 	switch {
 	case f.matches == 1 && f.agree:
 		return store.Doubt{To: store.Deposited}
+	case f.matches == 1 && f.alike:
+		return park(store.ParkMismatch, "Chorus Pro holds an invoice that may be this one: what both say agrees, but not all is said or written alike (choriste ≠ Chorus Pro: "+f.differs+")")
 	case f.matches == 1:
-		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number that is not this one (choriste ≠ Chorus Pro: "+f.differs+")")
+		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number that differs from this one (choriste ≠ Chorus Pro: "+f.differs+")")
 	case f.matches > 1:
 		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
 	case d.wanted != "":

@@ -140,6 +140,6 @@ func submission(d *invoice.Document, supplier, piece int64, name string) chorus.
 // underAnotherNumber is what is said of an invoice that the portal took in under another number than its own: it stands for it, and nobody can follow it.
 func underAnotherNumber(e store.Ending, numero string) store.Ending {
 	e.To, e.ReasonCode = store.Parked, store.ParkMismatch
-	e.Reason = "Chorus Pro took the invoice in under another number: " + numero
+	e.Reason = "Chorus Pro took this invoice in under another number: " + numero + "; it lives on there, so nothing is to be sent again"
 	return e
 }

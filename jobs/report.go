@@ -33,14 +33,12 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	rep, err := acct.Client.Report(ctx, chorus.LaneReport, inv.NumeroFluxDepot)
 	switch {
 	case chorus.NotYet(err):
-		return j.Store.Reported(ctx, inv, store.Flux{To: store.Deposited, Due: j.nextReport(inv.Looks)})
+		return j.Store.Reported(ctx, inv, j.pending(inv))
 	case err != nil:
 		return j.readFailed(ctx, acct, inv, err)
 	}
-	flux := store.Flux{
-		Etat: rep.EtatCourantDepotFlux, EtatDate: rep.DateHeureEtatCourantFlux.Time,
-		To: store.Deposited, Due: j.nextReport(inv.Looks),
-	}
+	flux := j.pending(inv)
+	flux.Etat, flux.EtatDate = rep.EtatCourantDepotFlux, rep.DateHeureEtatCourantFlux.Time
 	switch rep.State() {
 	case chorus.FluxIntegrated, chorus.FluxPartial:
 		return j.integrated(ctx, acct, inv, rep, flux)
@@ -72,6 +70,15 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	}
 	j.Log.Info("reported", "invoice", id, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
 	return j.Store.Reported(ctx, inv, flux)
+}
+
+// pending leaves a row deposited. That an operator has accepted its flux is kept until its invoice is shown.
+func (j *Jobs) pending(inv store.Invoice) store.Flux {
+	f := store.Flux{To: store.Deposited, Due: j.nextReport(inv.Looks)}
+	if inv.ReasonCode == store.ReasonOperator {
+		f.ReasonCode = inv.ReasonCode
+	}
+	return f
 }
 
 // submitted looks for an invoice that was submitted beside its PDF: there is no flux to be reported on, and the portal has it by its own word.
@@ -138,7 +145,8 @@ func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice,
 		return j.readFailed(ctx, acct, inv, err)
 	}
 	for _, f := range listing.Factures {
-		if f.NumeroFluxDepot == inv.NumeroFluxDepot && sameKey(inv, f) {
+		// Who accepted the flux has looked at it, and how the portal writes the number.
+		if f.NumeroFluxDepot == inv.NumeroFluxDepot && (sameKey(inv, f) || inv.ReasonCode == store.ReasonOperator && likeKey(inv, f)) {
 			return j.Store.Found(ctx, inv, seenOf(f))
 		}
 	}

@@ -186,8 +186,9 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 		}
 		return f, store.Seen{}, lookup, err
 	}
-	f.differs = unlike(inv, match)
-	f.agree = f.differs == ""
+	var differ bool
+	f.differs, differ = unlike(inv, match)
+	f.agree, f.alike = f.differs == "", f.differs != "" && !differ
 	lookup.Flux = match.NumeroFluxDepot
 	return f, seenOf(match), lookup, nil
 }
@@ -215,10 +216,7 @@ func likeKey(inv store.Invoice, f chorus.Facture) bool {
 	if folded(f.NumeroFacture) != folded(inv.NumeroFacture) {
 		return false
 	}
-	f.NumeroFacture, f.CodeFournisseur = inv.NumeroFacture, strings.ReplaceAll(f.CodeFournisseur, " ", "")
-	if strings.Trim(f.CodeFournisseur, "0123456789") != "" {
-		f.CodeFournisseur = ""
-	}
+	f.NumeroFacture, f.CodeFournisseur = inv.NumeroFacture, digits(f.CodeFournisseur)
 	return sameKey(inv, f)
 }
 
@@ -228,7 +226,10 @@ func folded(number string) string {
 }
 
 // agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient are said and equal, and so are currency and kind where the portal says them.
-func agrees(inv store.Invoice, f chorus.Facture) bool { return unlike(inv, f) == "" }
+func agrees(inv store.Invoice, f chorus.Facture) bool {
+	text, _ := unlike(inv, f)
+	return text == ""
+}
 
 var iso4217 = regexp.MustCompile(`^[A-Z]{3}$`)
 
@@ -241,16 +242,22 @@ func creditNote(kind string) bool {
 	return false
 }
 
-// unlike says in which of them the portal's invoice is not ours, in the words of the columns, which both languages share: ours ≠ the portal's.
-func unlike(inv store.Invoice, f chorus.Facture) string {
+// unlike says in which of them the portal's invoice does not agree with ours, in the words of the columns, which both languages share: ours ≠ the portal's. It differs
+// only where both say something, and not the same: what one side does not say speaks neither for nor against, and no more does another way to write it.
+func unlike(inv store.Invoice, f chorus.Facture) (text string, differ bool) {
 	var all []string
-	compare := func(column, ours, theirs string) {
+	compareAs := func(column, ours, theirs string, written func(string) string) {
 		if ours != theirs || ours == "" {
 			all = append(all, column+" "+said(ours)+" ≠ "+said(theirs))
+			ours, theirs = written(ours), written(theirs)
+			differ = differ || ours != "" && theirs != "" && ours != theirs
 		}
 	}
+	compare := func(column, ours, theirs string) {
+		compareAs(column, ours, theirs, func(s string) string { return s })
+	}
 	if f.NumeroFacture != inv.NumeroFacture { // likeKey
-		compare("numero_facture", inv.NumeroFacture, f.NumeroFacture)
+		compareAs("numero_facture", inv.NumeroFacture, f.NumeroFacture, folded)
 	}
 	compare("date_facture", isoDay(inv.DateFacture), isoDay(f.DateFacture.Time))
 	ours, theirs := "", ""
@@ -271,9 +278,18 @@ func unlike(inv store.Invoice, f chorus.Facture) string {
 	if theirs := f.TypeFacture == "AVOIR"; (theirs || f.TypeFacture == "FACTURE") && theirs != creditNote(inv.TypeFacture) {
 		compare("type_facture", inv.TypeFacture, f.TypeFacture)
 	}
-	compare("fournisseur_siret", inv.FournisseurSIRET, f.CodeFournisseur)
-	compare("destinataire_siret", inv.DestinataireSIRET, f.CodeDestinataire)
-	return strings.Join(all, "; ")
+	compareAs("fournisseur_siret", inv.FournisseurSIRET, f.CodeFournisseur, digits)
+	compareAs("destinataire_siret", inv.DestinataireSIRET, f.CodeDestinataire, digits)
+	return strings.Join(all, "; "), differ
+}
+
+// digits is a SIRET without blanks, "" where a party is named by something else, which cannot be compared with one.
+func digits(code string) string {
+	code = strings.ReplaceAll(code, " ", "")
+	if strings.Trim(code, "0123456789") != "" {
+		return ""
+	}
+	return code
 }
 
 func isoDay(t time.Time) string {

@@ -133,7 +133,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	end := afterDeposit(j.Settings, ans)
 	end.DateDepot = receipt.DateDepot.Time
 	end.Evidence, end.Exchange = evidence(exchange, ans.fault), deposit.Kept()
-	if end.Facture = receipt.IdentifiantFactureCPP; end.Facture != 0 && receipt.NumeroFacture != inv.NumeroFacture {
+	if end.Facture = receipt.IdentifiantFactureCPP; end.Facture != 0 && receipt.NumeroFacture != "" && receipt.NumeroFacture != inv.NumeroFacture {
 		end = underAnotherNumber(end, receipt.NumeroFacture)
 	}
 	// Before T2, so that a lost T2 leaves at least this line.

@@ -116,8 +116,11 @@ func (j *Jobs) judge(ctx context.Context, acct *Account, r store.Reconciliation,
 	switch standingOf(h, f) {
 	case parkedRow:
 		text := "the portal holds it, and date, amount, supplier and recipient agree: choriste resolve has it looked up again and adopted"
-		if u := unlike(h.Invoice, f); u != "" {
+		switch u, differ := unlike(h.Invoice, f); {
+		case differ:
 			text = "the portal holds it, and it differs (choriste ≠ Chorus Pro: " + u + ")"
+		case u != "":
+			text = "the portal holds what may be it: what both say agrees, but not all is said or written alike (choriste ≠ Chorus Pro: " + u + ")"
 		}
 		add(f, store.FindingParked, fmt.Sprintf("parked as %s; %s", h.ReasonCode, text))
 	case compared:

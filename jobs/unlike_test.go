@@ -37,8 +37,8 @@ func TestWhatIsNotOurs(t *testing.T) {
 			f.CodeDestinataire = "(evil) " + strings.Repeat("x", 4000)
 		}),
 	} {
-		if got := unlike(ours, f); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if got, differ := unlike(ours, f); got != want || differ != (want != "" && !strings.Contains(want, "evil")) { // that one is no SIRET
+			t.Errorf("%q, want %q; differs: %v", got, want, differ)
 		}
 		if agrees(ours, f) != (want == "") {
 			t.Errorf("%q: agrees %v", want, agrees(ours, f))
@@ -47,9 +47,29 @@ func TestWhatIsNotOurs(t *testing.T) {
 	for theirs, want := range map[string]string{"": "", "AVOIR": "", "ACOMPTE": "", "ENTIRELY_NEW": "", "FACTURE": "type_facture 381 ≠ FACTURE"} {
 		credit := ours
 		credit.TypeFacture = "381"
-		got := unlike(credit, chorus.Facture{DateFacture: chorus.Date{Time: date(31)}, MontantTTC: amount("1200"), CodeFournisseur: "99999999800012", CodeDestinataire: "11000001100011", TypeFacture: theirs, Devise: "Euro"})
+		got, _ := unlike(credit, chorus.Facture{DateFacture: chorus.Date{Time: date(31)}, MontantTTC: amount("1200"), CodeFournisseur: "99999999800012", CodeDestinataire: "11000001100011", TypeFacture: theirs, Devise: "Euro"})
 		if got != want {
 			t.Errorf("a credit note and %q: %q, want %q", theirs, got, want)
+		}
+	}
+	// What one side does not say, and another way to write it, speaks neither for nor against: a person is told that it may be this one.
+	for want, change := range map[string]func(*store.Invoice, *chorus.Facture){
+		"numero_facture fac 7 ≠ FAC7":                      func(i *store.Invoice, f *chorus.Facture) { i.NumeroFacture, f.NumeroFacture = "fac 7", "FAC7" },
+		"date_facture 2026-01-31 ≠ –":                      func(_ *store.Invoice, f *chorus.Facture) { f.DateFacture.Time = time.Time{} },
+		"montant_ttc 1200.00 ≠ –":                          func(_ *store.Invoice, f *chorus.Facture) { f.MontantTTC = decimal.NullDecimal{} },
+		"montant_ttc – ≠ 1200.00":                          func(i *store.Invoice, _ *chorus.Facture) { i.MontantTTC = decimal.NullDecimal{} },
+		"fournisseur_siret 99999999800012 ≠ FR32999999998": func(_ *store.Invoice, f *chorus.Facture) { f.CodeFournisseur = "FR32999999998" },
+		"destinataire_siret 11000001100011 ≠ –":            func(_ *store.Invoice, f *chorus.Facture) { f.CodeDestinataire = "" },
+	} {
+		i, f := ours, theirs(func(*chorus.Facture) {})
+		change(&i, &f)
+		got, differ := unlike(i, f)
+		if got != want || differ {
+			t.Errorf("%q, want %q; differs: %v", got, want, differ)
+		}
+		d := afterSearch(Settings{}, doubt{}, search{complete: true, matches: 1, differs: got, alike: !differ})
+		if d.To != store.Parked || d.ReasonCode != store.ParkMismatch || !strings.Contains(d.Reason, "may be this one") || !strings.HasSuffix(d.Reason, "(choriste ≠ Chorus Pro: "+want+")") {
+			t.Errorf("it is %s with %q", d.To, d.Reason)
 		}
 	}
 	d := afterSearch(Settings{}, doubt{}, search{complete: true, matches: 1, differs: "montant_ttc 1 ≠ 2"})

@@ -287,7 +287,7 @@ func TestTheCauseIsSaidOnce(t *testing.T) {
 	}
 	want := []string{
 		"MISMATCH: Chorus Pro holds another one (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)",
-		"MISMATCH : Le portail en détient une de ce numéro dont la date, le montant, le fournisseur ou le destinataire diffère (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)",
+		"MISMATCH : Le portail en détient une qui peut être celle-ci : numéro, date, montant, fournisseur ou destinataire n'y est pas le même, ou n'y est pas dit (choriste ≠ Chorus Pro: montant_ttc 1200.00 ≠ 1300.00)",
 		"ABSENT: the account may not search",
 		"ABSENT : Absence prouvée sur Chorus Pro, sans renvoi automatique (réglages, refus pour doublon, ou recherche non autorisée)",
 	}

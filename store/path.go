@@ -158,7 +158,7 @@ type Flux struct {
 func (s *Store) Reported(ctx context.Context, i Invoice, f Flux) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.invoices
-		SET state = $3, reason_code = nullif($4, ''), reason = nullif($5, ''),
+		SET state = $3, reason_code = nullif($4, ''), reason = CASE WHEN $3 = 'deposited' AND reason_code = $4 THEN reason ELSE nullif($5, '') END,
 		    etat_flux = coalesce(nullif($6, ''), etat_flux), etat_flux_date = coalesce($7, etat_flux_date),
 		    looks = looks + 1, claim = NULL, claimed_until = NULL, due_at = clock_timestamp() + $8::interval
 		WHERE id = $1 AND state = 'deposited' AND claim = $2`,

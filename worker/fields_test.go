@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -61,6 +62,35 @@ func TestLostAnswersToASubmissionAreFoundAgain(t *testing.T) {
 				t.Errorf("went through %s", path)
 			}
 			if n := len(h.sim.Deposits("PDF-LOST")); n != 1 {
+				t.Errorf("%d are at the portal, want 1", n)
+			}
+		})
+	}
+}
+
+// An answer that takes a submission in and does not repeat its number names no other one; an answer that names another one is for a person.
+func TestASubmissionThatIsToldWithoutItsNumber(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string]string{"null": "null", "empty": `""`, "another": `"PDF-OTHER"`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, nil)
+			h.start(h.toldBy("/soumettre", func(_, text []byte) []byte {
+				if !bytes.Contains(text, []byte(`"numeroFacture":"PDF-UNTOLD"`)) {
+					t.Errorf("the answer is %s", text)
+				}
+				return bytes.ReplaceAll(text, []byte(`"numeroFacture":"PDF-UNTOLD"`), []byte(`"numeroFacture":`+said))
+			}))
+			id, _ := h.insertPDF(invoicetest.Invoice{Numero: "PDF-UNTOLD"})
+			got := h.await(id, store.Settled, store.Parked)
+			if name == "another" {
+				if got.State != store.Parked || *got.ReasonCode != store.ParkMismatch || !strings.Contains(*got.Reason, "PDF-OTHER; it lives on there") {
+					t.Errorf("it is %s, %v", got.State, got.Reason)
+				}
+			} else if path := h.path(id); path != "received ready sending deposited integrated settled" {
+				t.Errorf("went through %s: %v", path, got.Reason)
+			}
+			if n := len(h.sim.Deposits("PDF-UNTOLD")); n != 1 {
 				t.Errorf("%d are at the portal, want 1", n)
 			}
 		})

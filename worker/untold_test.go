@@ -20,6 +20,12 @@ import (
 // told puts another portal between the workers and the simulator, which says the answers of its searches in other words.
 func (h *house) told(search func(asked, said []byte) []byte) func(*worker.Config) {
 	h.t.Helper()
+	return h.toldBy("/rechercher/fournisseur", search)
+}
+
+// toldBy is told of another operation.
+func (h *house) toldBy(op string, otherwise func(asked, said []byte) []byte) func(*worker.Config) {
+	h.t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -41,8 +47,8 @@ func (h *house) told(search func(asked, said []byte) []byte) func(*worker.Config
 			panic(http.ErrAbortHandler)
 		}
 		status := resp.StatusCode
-		if strings.HasSuffix(r.URL.Path, "/rechercher/fournisseur") {
-			if other := search(asked, said); other != nil {
+		if strings.HasSuffix(r.URL.Path, op) {
+			if other := otherwise(asked, said); other != nil {
 				said, status = other, http.StatusOK
 			}
 		}
@@ -91,9 +97,35 @@ func TestANumberThatIsToldOtherwise(t *testing.T) {
 			id := h.insert(invoicetest.Invoice{Numero: numero}.UBL())
 			got := h.await(id, store.Deposited, store.Integrated, store.Settled, store.Parked)
 			if n := len(h.sim.Deposits(numero)); n != 1 || got.State != store.Parked || *got.ReasonCode != store.ParkMismatch {
-				t.Errorf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+				t.Fatalf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+			}
+			if !strings.Contains(*got.Reason, "may be this one") {
+				t.Errorf("of its own deposit it is said: %s", *got.Reason)
+			}
+			// A person says that it is ours.
+			h.resolve(id, store.Resolution{Action: store.ActionAccept, Flux: h.sim.Deposits(numero)[0].Flux, Reason: "only the number is written otherwise"})
+			if got := h.await(id, store.Settled, store.Parked); got.State != store.Settled {
+				t.Errorf("accepted, it is %s: %s", got.State, h.path(id))
 			}
 		})
+	}
+}
+
+// What the portal does not say speaks neither for nor against: a person looks at it, and is not told that it is another one.
+func TestAValueThatIsNotTold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "UNSAID-1"})
+	h.start(h.told(func(_, text []byte) []byte {
+		return bytes.ReplaceAll(text, []byte(`"codeDestinataire"`), []byte(`"somethingElse"`))
+	}))
+	id := h.insert(invoicetest.Invoice{Numero: "UNSAID-1"}.UBL())
+	got := h.await(id, store.Deposited, store.Integrated, store.Settled, store.Parked)
+	if n := len(h.sim.Deposits("UNSAID-1")); n != 1 || got.State != store.Parked || *got.ReasonCode != store.ParkMismatch {
+		t.Fatalf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+	}
+	if !strings.Contains(*got.Reason, "may be this one") || !strings.Contains(*got.Reason, "destinataire_siret") {
+		t.Errorf("of its own deposit it is said: %s", *got.Reason)
 	}
 }
 
