@@ -1,9 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -21,24 +21,20 @@ type bulk struct {
 	PerMinute int    `help:"Spread over time: at most so many a minute; 0 is as fast as it goes." default:"0"`
 }
 
-// mostPerMinute bounds --per-minute.
-const mostPerMinute = 100_000
-
 // Validate is called by kong.
 func (c bulk) Validate() error {
-	if c.PerMinute < 0 || c.PerMinute > mostPerMinute {
-		return fmt.Errorf("--per-minute must be from 0 to %d", mostPerMinute)
+	if c.PerMinute < 0 || c.PerMinute > operate.MostPerMinute {
+		return fmt.Errorf("--per-minute must be from 0 to %d", operate.MostPerMinute)
 	}
 	return within(c.Limit)
 }
 
-// deed is what is done to each.
+// deed is what is done to each, in the words of a command.
 type deed struct {
-	verb, past string       // as retry, retried
-	filter     string       // an example of one
-	only       string       // the query that a selection is narrowed down to, so that it holds nothing to which this cannot be done; what is in doubt is never in it
-	possible   store.Filter // the same, for counting
-	do         func(st *store.Store, id int64) (asJSON any, said string, err error)
+	operate.Deed
+	verb, past string // as retry, retried
+	filter     string // an example of one
+	say        func(id int64, state store.State) (asJSON any, said string)
 }
 
 func (c bulk) run(a *app, d deed) error {
@@ -61,12 +57,7 @@ func (c bulk) run(a *app, d deed) error {
 		return err
 	}
 	if len(c.Invoices) == 0 {
-		only, err := operate.ParseQuery(d.only)
-		if err != nil {
-			return err
-		}
-		q = q.And(only)
-		list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: operate.Sort{Key: "id", Ascending: true}, Limit: c.Limit})
+		list, err := d.Select(a.ctx, st, q, c.Limit)
 		if err != nil {
 			return err
 		}
@@ -78,7 +69,7 @@ func (c bulk) run(a *app, d deed) error {
 	ids = slices.Compact(ids)
 	switch {
 	case c.DryRun:
-		return c.dry(a, st, ids, d.possible)
+		return c.dry(a, st, ids, d)
 	case c.Expect >= 0 && c.Expect != len(ids):
 		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(ids), c.Expect)
 	}
@@ -105,33 +96,28 @@ func (c bulk) named(a *app, st *store.Store) (ids []int64, failed int, err error
 // each does it to one after the other.
 func (c bulk) each(a *app, st *store.Store, ids []int64, failed int, d deed) error {
 	all := max(len(ids), len(c.Invoices))
-	for k, id := range ids {
-		if c.PerMinute > 0 && k > 0 {
-			select {
-			case <-a.ctx.Done():
-			case <-time.After(time.Minute / time.Duration(c.PerMinute)):
-			}
-		}
-		if a.ctx.Err() != nil {
-			return fmt.Errorf("interrupted after %d of %d: the same command goes on with the rest", k, all)
-		}
-		object, said, err := d.do(st, id)
-		if err != nil && len(ids)+failed == 1 {
+	k, err := operate.Each(a.ctx, ids, c.PerMinute, func(id int64) error {
+		state, err := d.Do(a.ctx, st, id, c.Reason)
+		switch {
+		case err != nil && len(ids)+failed == 1:
 			return err
-		}
-		if err != nil {
+		case err != nil:
 			failed++
 			a.fail(err, 1)
-			continue
+			return nil
 		}
+		object, said := d.say(id, state)
 		if a.json {
-			err = a.print(object)
-		} else {
-			a.printf("%s\n", said)
+			return a.print(object)
 		}
-		if err != nil {
-			return err
-		}
+		a.printf("%s\n", said)
+		return nil
+	})
+	switch {
+	case errors.Is(err, operate.ErrInterrupted):
+		return fmt.Errorf("interrupted after %d of %d: the same command goes on with the rest", k, all)
+	case err != nil:
+		return err
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d invoices were not %s", failed, all, d.past)
@@ -140,9 +126,8 @@ func (c bulk) each(a *app, st *store.Store, ids []int64, failed int, d deed) err
 }
 
 // dry counts what it would be done to: no more than the limit, and nothing that would be refused.
-func (c bulk) dry(a *app, st *store.Store, ids []int64, possible store.Filter) error {
-	possible.IDs = append([]int64{0}, ids...)
-	n, sums, err := st.Count(a.ctx, possible)
+func (c bulk) dry(a *app, st *store.Store, ids []int64, d deed) error {
+	n, sums, err := d.Count(a.ctx, st, ids)
 	if err != nil {
 		return err
 	}

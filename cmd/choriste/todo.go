@@ -162,12 +162,10 @@ func cell(s string) string {
 type todoDismissCmd struct{ bulk }
 
 func (c todoDismissCmd) Run(a *app) error {
-	still := []store.State{store.Invalid, store.Rejected}
 	return c.run(a, deed{
-		verb: "dismiss", past: "dismissed", filter: "--state invalid", only: "is:listed state:invalid,rejected", possible: store.Filter{States: still},
-		do: func(st *store.Store, id int64) (any, string, error) {
-			err := operate.Dismiss(a.ctx, st.Pool(), id, c.Reason)
-			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf("invoice %d is off the list", id), err
+		Deed: operate.Dismissal, verb: "dismiss", past: "dismissed", filter: "--state invalid",
+		say: func(id int64, _ store.State) (any, string) {
+			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf("invoice %d is off the list", id)
 		},
 	})
 }
