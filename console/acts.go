@@ -22,6 +22,15 @@ type act struct {
 
 	when func(store.Status) bool
 	do   func(ctx context.Context, s *store.Store, id int64, form url.Values) error
+	many *operate.Deed // the same for several invoices at once, where that may be
+}
+
+// deedOf is a deed done to one invoice.
+func deedOf(d *operate.Deed) func(context.Context, *store.Store, int64, url.Values) error {
+	return func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
+		_, err := d.Do(ctx, s, id, form.Get("reason"))
+		return err
+	}
 }
 
 func in(states ...store.State) func(store.Status) bool {
@@ -43,18 +52,13 @@ var acts = []act{
 		when: func(i store.Status) bool {
 			return i.State == store.Invalid || i.State == store.Rejected && i.IdentifiantFactureCPP == nil
 		},
-		do: func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
-			_, err := s.Retry(ctx, id, form.Get("reason"))
-			return err
-		},
+		do: deedOf(&operate.Retry), many: &operate.Retry,
 	},
 	{
 		Name: "dismiss", Label: word{"Take off the list", "Retirer de la liste"}, Reason: true,
 		About: word{"it was settled otherwise, or will not be sent", "réglée autrement, ou ne sera pas envoyée"},
 		when:  in(store.Invalid, store.Rejected),
-		do: func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
-			return operate.Dismiss(ctx, s.Pool(), id, form.Get("reason"))
-		},
+		do:    deedOf(&operate.Dismissal), many: &operate.Dismissal,
 	},
 	{
 		Name: "cancel", Label: word{"Cancel", "Annuler"}, About: word{"it is not sent", "elle n'est pas envoyée"}, when: in(store.Received, store.Ready),
@@ -103,6 +107,10 @@ func actsOn(i store.Status, possible []store.PossibleAction) []act {
 // mostReason is how long a reason is at most, in bytes.
 const mostReason = 1000
 
+func (v view) sayWhy() string {
+	return v.t("Say why, in at most 1,000 characters: it goes into the history.", "Dites pourquoi, en 1 000 caractères au plus : cela entre dans l'historique.")
+}
+
 // act does it, and leads back to the invoice.
 func (c *console) act(w http.ResponseWriter, r *http.Request) {
 	c.page(func(ctx context.Context, v view) (content, error) {
@@ -124,7 +132,7 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 		case !acts[k].when(i):
 			return content{}, wrongInput(v.t("This is not possible any more: the invoice is ", "Ce n'est plus possible : la facture est ") + v.named(states, string(i.State)) + ".")
 		case acts[k].Reason && (reason == "" || len(reason) > mostReason):
-			return content{}, wrongInput(v.t("Say why, in at most 1,000 characters: it goes into the history.", "Dites pourquoi, en 1 000 caractères au plus : cela entre dans l'historique."))
+			return content{}, wrongInput(v.sayWhy())
 		}
 		if err := acts[k].do(store.WithActor(ctx, p.Name), c.operator, id, r.PostForm); err != nil {
 			return content{}, refusal(err)
@@ -147,10 +155,14 @@ func (c *console) refuse(w http.ResponseWriter, v view) (page content, refused b
 	if c.mayAct(v.Request) && v.ParseForm() == nil && same(v.PostForm.Get("form"), c.formOf(personOf(v.Request))) {
 		return content{}, false
 	}
+	return v.forbidden(), true
+}
+
+func (v view) forbidden() content {
 	return content{
 		page: "error", status: http.StatusForbidden, title: v.t("This is not allowed", "Ce n'est pas permis"),
 		data: v.t("Your role does not act, or this form is not of your session: open the page again.", "Votre rôle n'agit pas, ou ce formulaire n'est pas de votre session : rouvrez la page."),
-	}, true
+	}
 }
 
 // formOf is what the forms of a person carry; without sign-in, a text of this process.

@@ -32,6 +32,7 @@ type console struct {
 	secure   bool
 	sessions *sessions
 	hashing  chan struct{}
+	runs     runs
 }
 
 // Config is what the pages are served with.
@@ -66,6 +67,8 @@ type content struct {
 	data   any
 	status int    // 0 = 200
 	to     string // another address, which the browser is sent to instead
+	at     string // the page's address for the other language, where it is not the one that was asked for
+	again  bool   // the browser asks for it again after a moment
 }
 
 // maker makes one page.
@@ -78,13 +81,15 @@ var errNotFound = errors.New("there is no such page")
 func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
-		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1),
+		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
 	}
 	mux := http.NewServeMux()
 	for path, build := range map[string]maker{
 		"/{$}":           c.overview,
 		"/invoices":      c.invoices,
 		"/invoices/{id}": c.invoice,
+		"/acts":          c.confirm,
+		"/acts/{run}":    c.progress,
 		"/findings":      c.findings,
 		"/recipients":    c.recipients,
 		"/money":         c.money,
@@ -102,6 +107,9 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("POST /signin", c.signIn)
 	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
 	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
+	mux.HandleFunc("POST /acts", c.choose)
+	mux.HandleFunc("POST /acts/start", c.start)
+	mux.HandleFunc("POST /acts/{run}/stop", c.stop)
 	mux.HandleFunc("POST /signout", c.signOut)
 	return secure(c.guard(mux))
 }

@@ -36,6 +36,8 @@ type invoiceList struct {
 	SumLink  string
 	Sums     []operate.Sum // when asked for
 	Summed   bool
+	Acts     []act  // what may be done to several of them, for who may act
+	Form     string // what their form carries
 }
 
 // column is a head of the table: a link that sorts by it.
@@ -79,6 +81,9 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	if len(l.List) > mostListed {
 		l.List = l.List[:mostListed]
 		l.Next = at.to("/invoices", "after", strconv.FormatInt(l.List[mostListed-1].ID, 10))
+	}
+	if c.mayAct(v.Request) {
+		l.Acts, l.Form = severalActs(), c.formOf(personOf(v.Request))
 	}
 	if l.Accounts, _, err = c.store.Known(ctx); err != nil {
 		return content{}, err

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error"} {
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -54,6 +55,7 @@ type frame struct {
 	Now    time.Time
 	Person person
 	Form   string // what the forms of this session carry
+	Again  bool   // the browser asks for it again after a moment
 	Data   any
 }
 
@@ -63,11 +65,15 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 	if v.lang == "fr" {
 		other = "en"
 	}
-	q := v.URL.Query()
+	at := v.URL
+	if body.at != "" {
+		at, _ = url.Parse(body.at) // one that we wrote
+	}
+	q := at.Query()
 	q.Set("lang", other)
 	var page bytes.Buffer
 	err := templates[v.lang][body.page].Execute(&page, frame{
-		Title: body.title, Page: section(body.page), Switch: v.URL.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data,
+		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again,
 		Person: personOf(v.Request), Form: personOf(v.Request).form,
 	})
 	if err != nil {
@@ -83,7 +89,7 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 
 // section is the entry of the navigation that a page belongs to.
 func section(page string) string {
-	if page == "invoice" || page == "found" {
+	if page == "invoice" || page == "found" || page == "many" || page == "run" {
 		return "invoices"
 	}
 	return page

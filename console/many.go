@@ -1,0 +1,197 @@
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// An act on several invoices takes three pages. The list sends what was ticked, or its query, and is led to the address of the confirmation, which only reads: to how many it would be done,
+// and their sum. The confirmation sends the number that it showed, and a run begins (run.go). A selection is always a query: ids that were ticked are one, too.
+
+const (
+	// manyByItself and mostMany are the cap of one act on several invoices: if nothing is said, and at most.
+	manyByItself, mostMany = 1000, 5000
+	// mostPreviewed is how many of them the confirmation shows.
+	mostPreviewed = 20
+)
+
+// many is an act on several invoices, before it is confirmed.
+type many struct {
+	Act     act
+	Query   string
+	Limit   int
+	Ticked  int // ids that the query names; 0: none
+	Count   int
+	HowMany string
+	Sums    map[string]decimal.Decimal
+	Capped  bool
+	First   []store.Status
+	Seen    string // stands for these very invoices
+	Form    string
+	Back    string
+	Most    int
+	Fastest int
+
+	Wrong     string
+	Reason    string
+	PerMinute string
+
+	ids []int64
+}
+
+// severalActs are the acts that may be done to several invoices.
+func severalActs() []act {
+	return slices.DeleteFunc(slices.Clone(acts), func(a act) bool { return a.many == nil })
+}
+
+// Choosable tells whether an invoice of the list can be ticked.
+func (l invoiceList) Choosable(i store.Status) bool {
+	return slices.ContainsFunc(l.Acts, func(a act) bool { return a.when(i) })
+}
+
+// choose takes what was ticked on the list, or its query, and leads to the confirmation.
+func (c *console) choose(w http.ResponseWriter, r *http.Request) {
+	c.page(func(_ context.Context, v view) (content, error) {
+		if refused, no := c.refuse(w, v); no {
+			return refused, nil
+		}
+		name, query := v.PostForm.Get("all"), v.PostForm.Get("q")
+		if ids := v.PostForm["id"]; name == "" {
+			name = v.PostForm.Get("chosen")
+			if len(ids) == 0 || len(ids) > mostListed {
+				return content{}, wrongInput(v.t("Tick the invoices that are meant, at most ", "Cochez les factures visées, au plus ") + strconv.Itoa(mostListed) + ".")
+			}
+			q, err := operate.Query{}.Add("id", ids...)
+			if err != nil {
+				return content{}, v.wrong(err)
+			}
+			query = q.String()
+		}
+		return content{to: manyAt(name, query, 0)}, nil
+	})(w, r)
+}
+
+// manyAt is the address of a confirmation.
+func manyAt(act, query string, limit int) string {
+	q := url.Values{"act": {act}, "q": {query}}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	return "/acts?" + q.Encode()
+}
+
+// confirm shows to what it would be done.
+func (c *console) confirm(ctx context.Context, v view) (content, error) {
+	if !c.mayAct(v.Request) {
+		return v.forbidden(), nil
+	}
+	m, err := c.selected(ctx, v, v.URL.Query())
+	if err != nil {
+		return content{}, err
+	}
+	return v.confirmation(m, http.StatusOK, ""), nil
+}
+
+// confirmation is the page of it.
+func (v view) confirmation(m many, status int, wrong string) content {
+	m.Wrong = wrong
+	return content{page: "many", status: status, title: v.word(m.Act.Label) + v.t(": ", " : ") + m.HowMany, data: m, at: manyAt(m.Act.Name, m.Query, m.Limit)}
+}
+
+func (v view) howMany(n int) string {
+	if n == 1 || n == 0 && v.lang == "fr" {
+		return v.count(n) + v.t(" invoice", " facture")
+	}
+	return v.count(n) + v.t(" invoices", " factures")
+}
+
+// selected reads which act is meant, on which invoices, and finds them as the operator's login sees them. What the act is not for is not among them.
+func (c *console) selected(ctx context.Context, v view, p url.Values) (many, error) {
+	m := many{Limit: manyByItself, Form: c.formOf(personOf(v.Request)), Most: mostMany, Fastest: operate.MostPerMinute, PerMinute: "0"}
+	k := slices.IndexFunc(acts, func(a act) bool { return a.many != nil && a.Name == p.Get("act") })
+	if k < 0 {
+		return m, errNotFound
+	}
+	m.Act = acts[k]
+	if text := p.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > mostMany {
+			return m, wrongInput(v.t("At once it is done to 1 invoice at least, and at most to ", "En une fois, cela vise au moins 1 facture, et au plus ") + v.count(mostMany) + ".")
+		}
+		m.Limit = n
+	}
+	q, err := operate.ParseQuery(p.Get("q"))
+	if err == nil {
+		err = q.Check(ctx, c.operator)
+	}
+	if err != nil {
+		return m, v.wrong(err)
+	}
+	if q.Empty() {
+		return m, wrongInput(v.t("An act on several invoices needs a query that says which.", "Agir sur plusieurs factures demande une requête qui dise lesquelles."))
+	}
+	m.Query, m.Ticked = q.String(), len(q.Values("id"))
+	m.Back = addresses{query: m.Query}.to("/invoices", "", "")
+	list, err := m.Act.many.Select(ctx, c.operator, q, m.Limit)
+	if err != nil {
+		return m, err
+	}
+	hash := sha256.New()
+	for _, i := range list {
+		m.ids = append(m.ids, i.ID)
+		fmt.Fprintln(hash, i.ID)
+	}
+	m.Seen = hex.EncodeToString(hash.Sum(nil)[:16])
+	if m.Count, m.Sums, err = m.Act.many.Count(ctx, c.operator, m.ids); err != nil {
+		return m, err
+	}
+	m.HowMany, m.Capped, m.First = v.howMany(m.Count), len(list) == m.Limit, list[:min(len(list), mostPreviewed)]
+	return m, nil
+}
+
+// start begins what was confirmed, unless other invoices are selected by now than were shown.
+func (c *console) start(w http.ResponseWriter, r *http.Request) {
+	c.page(func(ctx context.Context, v view) (content, error) {
+		if refused, no := c.refuse(w, v); no {
+			return refused, nil
+		}
+		m, err := c.selected(ctx, v, v.PostForm)
+		if err != nil {
+			return content{}, err
+		}
+		m.Reason, m.PerMinute = strings.TrimSpace(v.PostForm.Get("reason")), v.PostForm.Get("per_minute")
+		if m.PerMinute == "" {
+			m.PerMinute = "0"
+		}
+		perMinute, err := strconv.Atoi(m.PerMinute)
+		switch {
+		case err != nil || perMinute < 0 || perMinute > operate.MostPerMinute:
+			return v.confirmation(m, http.StatusBadRequest, v.t("So many a minute: a number from 0 to 100,000.", "Par minute : un nombre de 0 à 100 000.")), nil
+		case m.Reason == "" || len(m.Reason) > mostReason:
+			return v.confirmation(m, http.StatusBadRequest, v.sayWhy()), nil
+		case v.PostForm.Get("expect") != strconv.Itoa(len(m.ids)) || v.PostForm.Get("seen") != m.Seen:
+			return v.confirmation(m, http.StatusConflict, v.t(
+				"Nothing was done: other invoices are selected by now than were shown. Look at them, and confirm again.",
+				"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées. Regardez-les, et confirmez de nouveau.")), nil
+		case len(m.ids) == 0:
+			return v.confirmation(m, http.StatusBadRequest, v.t("There is nothing to be done.", "Il n'y a rien à faire.")), nil
+		}
+		key, err := c.begin(ctx, v, m, perMinute)
+		if err != nil {
+			return content{}, err
+		}
+		return content{to: runAt(key, m.Act.Name, m.Query, m.Limit)}, nil
+	})(w, r)
+}

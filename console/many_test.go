@@ -1,0 +1,413 @@
+package console_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/choriste/choriste/console"
+	"github.com/choriste/choriste/store"
+)
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+
+// fieldsIn are the hidden fields of a form of a page.
+func fieldsIn(page, action string) url.Values {
+	_, form, _ := strings.Cut(page, `action="`+action+`"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	f := url.Values{}
+	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
+		f.Set(m[1], html.UnescapeString(m[2]))
+	}
+	return f
+}
+
+// choose sends the list's form and follows it to the confirmation.
+func (v *visitor) choose(form url.Values) (page string, status int) {
+	v.Helper()
+	list := v.send(http.MethodGet, "/invoices?q=number:F-*", nil).Body.String()
+	all := fieldsIn(list, "/acts")
+	for name, values := range form {
+		all[name] = values
+	}
+	rec := v.send(http.MethodPost, "/acts", all)
+	if rec.Code != http.StatusSeeOther {
+		return rec.Body.String(), rec.Code
+	}
+	rec = v.send(http.MethodGet, rec.Header().Get("Location"), nil)
+	return rec.Body.String(), rec.Code
+}
+
+// confirm sends the confirmation's form, with a reason and what else is given.
+func (v *visitor) confirm(page string, more ...string) (to string, status int, body string) {
+	v.Helper()
+	f := fieldsIn(page, "/acts/start")
+	f.Set("reason", "because")
+	for k := 0; k < len(more); k += 2 {
+		f.Set(more[k], more[k+1])
+	}
+	rec := v.send(http.MethodPost, "/acts/start", f)
+	return rec.Header().Get("Location"), rec.Code, rec.Body.String()
+}
+
+// ended waits for the end of a run, and returns its page.
+func (v *visitor) ended(at string) string {
+	v.Helper()
+	for range 600 {
+		rec := v.send(http.MethodGet, at, nil)
+		if rec.Code != http.StatusOK {
+			v.Fatalf("%s: %d %s", at, rec.Code, rec.Body)
+		}
+		if !strings.Contains(rec.Body.String(), `http-equiv="refresh"`) {
+			return rec.Body.String()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	v.Fatal("it does not end")
+	return ""
+}
+
+// told lists "number reason actor" of the events with a reason code, in their order.
+func (d *desk) told(code string) (list []string) {
+	d.Helper()
+	rows, err := d.owner.Query(d.Context(), `
+		SELECT i.numero_facture || ' ' || coalesce(e.detail ->> 'reason', '') || ' ' || substring(e.actor FROM '/.*')
+		FROM chorus.events e JOIN chorus.invoices i ON i.id = e.invoice_id WHERE e.reason_code = $1 ORDER BY e.id`, code)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			d.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	if rows.Err() != nil {
+		d.Fatal(rows.Err())
+	}
+	return list
+}
+
+func claire(t testing.TB) console.User {
+	return console.User{Name: "claire", Role: console.Operator, Hash: hash(t, "a long password")}
+}
+
+// Whatever is ticked or matches, an act on several does it to what the act is for and to nothing else, once, after it was counted, with a reason and under a name.
+func TestActsOnSeveral(t *testing.T) {
+	d := newDesk(t)
+	ids, before := map[store.State]int64{}, map[store.State]string{}
+	for _, s := range store.States {
+		set := "attempt_no = 1"
+		switch s {
+		case store.Rejected:
+			set += ", reason_code = 'FLUX_REJECTED'"
+		case store.InDoubt:
+			set += ", in_doubt_since = clock_timestamp()"
+		}
+		ids[s] = d.invoice("F-"+string(s), string(s), set)
+		before[s] = d.state(ids[s])
+	}
+	v := d.acting(claire(t))
+	if code := v.signIn("claire", "a long password"); code != http.StatusSeeOther {
+		t.Fatal(code)
+	}
+	list := v.send(http.MethodGet, "/invoices?q=number:F-*", nil).Body.String()
+	if n := strings.Count(list, `<input type="checkbox" name="id"`); n != 2 {
+		t.Errorf("%d invoices can be ticked, not the invalid and the rejected one", n)
+	}
+	var every []string
+	for _, id := range ids {
+		every = append(every, fmt.Sprint(id))
+	}
+	for _, form := range []url.Values{{"all": {"dismiss"}}, {"chosen": {"dismiss"}, "id": every}} {
+		page, code := v.choose(form)
+		if code != http.StatusOK || !strings.Contains(page, "2 invoices") || !strings.Contains(page, "2,469,135.00\u00a0EUR") || strings.Contains(page, "F-in_doubt") {
+			t.Fatalf("%v: %d %s", form, code, page)
+		}
+	}
+	if got := d.told("DISMISSED"); len(got) > 0 {
+		t.Fatalf("before it was confirmed: %v", got)
+	}
+	page, _ := v.choose(url.Values{"all": {"dismiss"}})
+	for _, more := range [][]string{{"expect", "3"}, {"expect", ""}, {"seen", "x"}} {
+		if _, code, body := v.confirm(page, more...); code != http.StatusConflict || !strings.Contains(body, "Nothing was done") || !strings.Contains(body, ">because</textarea>") {
+			t.Errorf("%v: %d %s", more, code, body)
+		}
+	}
+	for _, more := range [][]string{{"reason", " "}, {"reason", strings.Repeat("x", 1001)}, {"per_minute", "-1"}, {"per_minute", "100001"}, {"limit", "0"}, {"limit", "5001"}, {"q", ""}, {"q", "state:x"}} {
+		if _, code, _ := v.confirm(page, more...); code != http.StatusBadRequest {
+			t.Errorf("%v: %d", more, code)
+		}
+	}
+	for _, form := range []url.Values{{"chosen": {"dismiss"}}, {"chosen": {"dismiss"}, "id": {"x"}}, {"chosen": {"dismiss"}, "id": slices.Repeat([]string{"1"}, 51)}, {"all": {"dismiss"}, "q": {" "}}} {
+		if _, code := v.choose(form); code != http.StatusBadRequest {
+			t.Errorf("%v: %d", form, code)
+		}
+	}
+	for _, name := range []string{"cancel", "abandon", "resubmit", "x", ""} {
+		if _, code := v.choose(url.Values{"all": {name}, "chosen": {name}, "id": {"1"}}); code != http.StatusNotFound {
+			t.Errorf("%q on several: %d", name, code)
+		}
+	}
+	if _, code := v.choose(url.Values{"all": {"dismiss"}, "more": {strings.Repeat("x", 20_000)}}); code != http.StatusForbidden {
+		t.Errorf("a form that is too large: %d", code)
+	}
+	if got := d.told("DISMISSED"); len(got) > 0 {
+		t.Fatalf("what was refused was done: %v", got)
+	}
+
+	// Another one comes to match between the pages: nothing is done.
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET state = 'invalid' WHERE id = %d`, ids[store.Abandoned]))
+	if _, code, _ := v.confirm(page); code != http.StatusConflict || len(d.told("DISMISSED")) > 0 {
+		t.Errorf("another one matched: %d", code)
+	}
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET state = 'abandoned' WHERE id = %d`, ids[store.Abandoned]))
+
+	at, code, body := v.confirm(page)
+	if code != http.StatusSeeOther {
+		t.Fatalf("%d %s", code, body)
+	}
+	if page := v.ended(at); !strings.Contains(page, "<b>2</b> of 2 done") {
+		t.Errorf("the end:\n%s", page)
+	}
+	want := []string{"F-rejected because /console:claire", "F-invalid because /console:claire"} // in the order of their insertion
+	if got := d.told("DISMISSED"); !slices.Equal(got, want) {
+		t.Errorf("done: %v", got)
+	}
+	if page, code := v.choose(url.Values{"all": {"dismiss"}}); code != http.StatusOK || !strings.Contains(page, "There is nothing to be done.") {
+		t.Errorf("it is selected again: %d %s", code, page)
+	}
+
+	// A cap, and what is left afterwards.
+	page = v.send(http.MethodGet, "/acts?act=retry&q=number:F-*&limit=1", nil).Body.String()
+	if !strings.Contains(page, "1 invoice<") || !strings.Contains(page, "The cap is reached") {
+		t.Errorf("a cap:\n%s", page)
+	}
+	at, _, _ = v.confirm(page)
+	page = v.ended(at)
+	if d.state(ids[store.Rejected]) != "in_doubt" || d.state(ids[store.Invalid]) != "invalid" {
+		t.Errorf("the cap was not kept: %s, %s", d.state(ids[store.Invalid]), d.state(ids[store.Rejected]))
+	}
+	at, _, _ = v.confirm(v.click("en", page, "What is left"))
+	v.ended(at)
+	if d.state(ids[store.Invalid]) != "received" {
+		t.Errorf("what was left is %s", d.state(ids[store.Invalid]))
+	}
+	for _, s := range store.States {
+		if s != store.Invalid && s != store.Rejected && d.state(ids[s]) != before[s] {
+			t.Errorf("%s became %s", s, d.state(ids[s]))
+		}
+	}
+}
+
+// A run that is spread over time shows how far it is, is stopped by its button or by the end of the person's role, and goes on by a new confirmation; also when the process that knew it is gone.
+func TestActsOnSeveralStopAndGoOn(t *testing.T) {
+	d := newDesk(t)
+	for k := range 4 {
+		d.invoice(fmt.Sprintf("F-%d", k), "invalid", "")
+	}
+	v := d.acting()
+	page, _ := v.choose(url.Values{"all": {"dismiss"}})
+	at, code, _ := v.confirm(page, "per_minute", "1")
+	if code != http.StatusSeeOther {
+		t.Fatal(code)
+	}
+	waitFor(t, func() bool { return len(d.told("DISMISSED")) == 1 })
+	page = v.send(http.MethodGet, at, nil).Body.String()
+	if !strings.Contains(page, `http-equiv="refresh"`) || !strings.Contains(page, "of 4 done") {
+		t.Errorf("on its way:\n%s", page)
+	}
+	other, _ := v.choose(url.Values{"all": {"retry"}})
+	if _, code, body := v.confirm(other); code != http.StatusBadRequest || !strings.Contains(body, "What you began before goes on") {
+		t.Errorf("a second one beside it: %d %s", code, body)
+	}
+	path, _, _ := strings.Cut(at, "?")
+	if rec := v.send(http.MethodPost, path+"/stop", url.Values{"form": {"x"}}); rec.Code != http.StatusForbidden {
+		t.Errorf("stopped by a form of nobody: %d", rec.Code)
+	}
+	action := regexp.MustCompile(`action="(/acts/[^"]+/stop[^"]*)"`).FindStringSubmatch(page)
+	if action == nil {
+		t.Fatalf("no way to stop it:\n%s", page)
+	}
+	if rec := v.send(http.MethodPost, html.UnescapeString(action[1]), fieldsIn(page, action[1])); rec.Code != http.StatusSeeOther {
+		t.Errorf("stopping: %d", rec.Code)
+	}
+	if page := v.ended(at); !strings.Contains(page, "<b>1</b> of 4 done") || !strings.Contains(page, "It was stopped.") {
+		t.Errorf("stopped:\n%s", page)
+	}
+
+	// The process is another one: its page leads to what is left.
+	v = d.acting()
+	page = v.send(http.MethodGet, at, nil).Body.String()
+	if !strings.Contains(page, "The program was started anew") {
+		t.Fatalf("after a restart:\n%s", page)
+	}
+	page = v.click("en", page, "What is left")
+	if !strings.Contains(page, "3 invoices") {
+		t.Fatalf("what is left:\n%s", page)
+	}
+	at, _, _ = v.confirm(page)
+	v.ended(at)
+	if got := d.told("DISMISSED"); len(got) != 4 {
+		t.Errorf("done in the end: %v", got)
+	}
+	if rec := v.send(http.MethodGet, "/acts/x", nil); rec.Code != http.StatusNotFound {
+		t.Errorf("a run that never was: %d", rec.Code)
+	}
+}
+
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for range 600 {
+		if done() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("it does not come")
+}
+
+// A reader sees no box and is refused everywhere; so is a form of another site, or of another session. The login of one account touches nothing of another's, although the page lists it.
+func TestActsOnSeveralAreNotForEverybody(t *testing.T) {
+	d := newDesk(t)
+	mine := d.invoice("F-mine", "invalid", "")
+	d.sql(`INSERT INTO chorus.accounts (name) VALUES ('other')`)
+	theirs := d.invoice("F-theirs", "invalid", "account = 'other'")
+	v := d.acting(claire(t), console.User{Name: "rene", Role: console.Reader, Hash: hash(t, "another password")})
+	if code := v.signIn("claire", "a long password"); code != http.StatusSeeOther {
+		t.Fatal(code)
+	}
+	page, _ := v.choose(url.Values{"all": {"dismiss"}})
+	good := fieldsIn(page, "/acts/start")
+	good.Set("reason", "because")
+	for _, path := range []string{"/acts", "/acts/start", "/acts/x/stop"} {
+		for _, headers := range [][]string{{"Origin", ""}, {"Origin", "null"}, {"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
+			if rec := v.send(http.MethodPost, path, good, headers...); rec.Code != http.StatusForbidden {
+				t.Errorf("%s, %v: %d", path, headers, rec.Code)
+			}
+		}
+		bad := url.Values{"form": {"another's"}, "act": {"dismiss"}, "q": {"number:F-*"}, "reason": {"x"}, "expect": good["expect"], "seen": good["seen"], "all": {"dismiss"}}
+		if rec := v.send(http.MethodPost, path, bad); rec.Code != http.StatusForbidden {
+			t.Errorf("%s with another session's text: %d", path, rec.Code)
+		}
+	}
+	if rec := v.send(http.MethodGet, "/acts/start", good); rec.Code == http.StatusSeeOther {
+		t.Errorf("started by GET: %d", rec.Code)
+	}
+	r := &visitor{desk: d}
+	if code := r.signIn("rene", "another password"); code != http.StatusSeeOther {
+		t.Fatal(code)
+	}
+	list := r.send(http.MethodGet, "/invoices?q=number:F-*", nil).Body.String()
+	if strings.Contains(list, `name="id"`) || strings.Contains(list, `action="/acts"`) {
+		t.Errorf("a reader is offered acts:\n%s", list)
+	}
+	form := url.Values{"form": {formText.FindStringSubmatch(list)[1]}, "act": {"dismiss"}, "all": {"dismiss"}, "q": {"number:F-*"}, "reason": {"x"}, "expect": good["expect"], "seen": good["seen"]}
+	for _, path := range []string{"/acts", "/acts/start", "/acts/x/stop"} {
+		if rec := r.send(http.MethodPost, path, form); rec.Code != http.StatusForbidden {
+			t.Errorf("a reader at %s: %d", path, rec.Code)
+		}
+	}
+	for _, path := range []string{"/acts?act=dismiss&q=number:F-*", "/acts/x?act=dismiss&q=number:F-*"} {
+		if rec := r.send(http.MethodGet, path, nil); rec.Code != http.StatusForbidden {
+			t.Errorf("a reader at %s: %d", path, rec.Code)
+		}
+	}
+	if got := d.told("DISMISSED"); len(got) > 0 {
+		t.Fatalf("what was refused was done: %v", got)
+	}
+
+	// The console's login is mapped to one account.
+	at, err := url.Parse(d.operatorURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.owner.Exec(t.Context(), `INSERT INTO chorus.logins (login, account) VALUES ($1, 'default')`, at.User.Username()); err != nil {
+		t.Fatal(err)
+	}
+	ticked := url.Values{"chosen": {"dismiss"}, "id": {fmt.Sprint(mine), fmt.Sprint(theirs)}}
+	page, _ = v.choose(ticked)
+	if !strings.Contains(page, "1 invoice<") || strings.Contains(page, "F-theirs") {
+		t.Errorf("what the login does not see is counted:\n%s", page)
+	}
+	if rec := v.send(http.MethodPost, "/acts/start", good); rec.Code != http.StatusConflict {
+		t.Errorf("what was shown before, both: %d", rec.Code)
+	}
+	run, code, body := v.confirm(page)
+	if code != http.StatusSeeOther {
+		t.Fatalf("%d %s", code, body)
+	}
+	v.ended(run)
+	if got := d.told("DISMISSED"); !slices.Equal(got, []string{"F-mine because /console:claire"}) {
+		t.Errorf("done: %v", got)
+	}
+}
+
+// In a browser: some are ticked, by the keyboard, confirmed and done; then all of a query, in French.
+func TestActsOnSeveralInABrowser(t *testing.T) {
+	d := newDesk(t)
+	for k := range 4 {
+		d.invoice(fmt.Sprintf("F-%d", k), "invalid", "reason_code = 'CH-IBAN'")
+	}
+	d.invoice("F-4", "in_doubt", `reason_code = 'AMBIGUOUS', in_doubt_since = clock_timestamp()`)
+	d.acting()
+	b := newBrowser(t, d)
+	if b == nil {
+		return
+	}
+	b.speak("en")
+	b.walk("en", "/invoices?q=number:F-*")
+	b.do(look(1280, 900, "light"), chromedp.Focus(chromedp.CSS(`.tick input[value="2"]`)), chromedp.KeyEvent(" "), chromedp.Click(chromedp.CSS(`.tick input[value="3"]`)))
+	if label := ask[string](b, `document.querySelector('.tick input[value="2"]').labels[0].textContent`); label != "Tick F-1" {
+		b.Errorf("the label of a box is %q", label)
+	}
+	if n := ask[int](b, `document.querySelectorAll('.tick input:checked').length`); n != 2 {
+		b.Errorf("%d are ticked", n)
+	}
+	b.do(chromedp.Focus(chromedp.CSS(`button[name="chosen"][value="dismiss"]`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
+	b.confirmed("en", "Take off the list: 2 invoices", "2 of 2 done")
+	want := []string{"F-1 because /console", "F-2 because /console"}
+	if got := d.told("DISMISSED"); !slices.Equal(got, want) {
+		b.Errorf("done: %v", got)
+	}
+
+	b.speak("fr")
+	b.walk("fr", "/invoices?q=number:F-*")
+	b.do(look(1280, 900, "light"), chromedp.Click(chromedp.CSS(`button[name="all"][value="dismiss"]`)), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
+	b.confirmed("fr", "Retirer de la liste : 2 factures", "2 sur 2 faites")
+	if got := d.told("DISMISSED"); len(got) != 4 {
+		b.Errorf("done: %v", got)
+	}
+	b.walk("fr", "/acts?act=dismiss&q=number:F-*")
+}
+
+// confirmed looks at the confirmation, fills it in, and waits for the end of what it begins.
+func (b *browser) confirmed(lang, title, end string) {
+	b.Helper()
+	if h1 := ask[string](b, `document.querySelector('h1').textContent`); h1 != title {
+		b.Errorf("the confirmation is of %q", h1)
+	}
+	for _, w := range slices.Concat(b.complaints(), ask[[]string](b, examine)) {
+		b.Errorf("the confirmation (%s): %s", lang, w)
+	}
+	ask[string](b, `document.querySelector('[name=per_minute]').value = '60'`) // so that the first page of the progress is not its last
+	b.do(chromedp.SendKeys(chromedp.CSS(`textarea[name="reason"]`), "because"), chromedp.Click(chromedp.CSS(`form[action="/acts/start"] button`)),
+		chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`))) // it is reached by the page alone
+	if said := ask[string](b, `document.querySelector('[role=status]').textContent`); said != end {
+		b.Errorf("the end: %q", said)
+	}
+	for _, w := range slices.Concat(b.complaints(), ask[[]string](b, examine)) {
+		b.Errorf("the result (%s): %s", lang, w)
+	}
+}

@@ -1,0 +1,231 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
+)
+
+// A run is an act on several invoices that was confirmed. It is this process's, as a session is, and only says how far it got: what was done is in the rows and their history. After a restart
+// nothing goes on by itself; its address says so, and leads to a new confirmation of what is left.
+
+const (
+	// mostRuns is how many go on at once, one for each person; mostRunsKept is how many are remembered.
+	mostRuns, mostRunsKept = 3, 50
+	// runWithin is how long one may take.
+	runWithin = sessionWhole
+	// mostRefused is how many refusals of one are shown.
+	mostRefused = 50
+)
+
+// run is one, and how far it is.
+type run struct {
+	act     act
+	who     string
+	total   int
+	perMin  int
+	began   time.Time
+	stopped context.CancelFunc
+
+	mu      sync.Mutex
+	done    int
+	failed  int
+	refused []refusedInvoice
+	ended   time.Time // zero: it goes on
+	cut     word      // why it ended before its end
+}
+
+// refusedInvoice is one that the database refused the act on.
+type refusedInvoice struct {
+	ID  int64
+	Why string
+}
+
+// runs are known by what their addresses hold.
+type runs struct {
+	mu   sync.Mutex
+	list map[string]*run
+}
+
+func (s *runs) find(key string) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list[key]
+}
+
+// add takes one in, unless too many go on. The one that ended longest ago is forgotten for it.
+func (s *runs) add(r *run) (key string, own, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	going, oldest, since := 0, "", time.Now()
+	for k, other := range s.list {
+		at, on := other.end()
+		switch {
+		case on && other.who == r.who:
+			return "", true, false
+		case on:
+			going++
+		case at.Before(since):
+			oldest, since = k, at
+		}
+	}
+	if going >= mostRuns {
+		return "", false, true
+	}
+	if len(s.list) >= mostRunsKept {
+		delete(s.list, oldest)
+	}
+	key = secret()
+	s.list[key] = r
+	return key, false, false
+}
+
+func (r *run) end() (at time.Time, goesOn bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended, r.ended.IsZero()
+}
+
+// runAt is the address of a run. It holds the selection, too, so that what is left is found when the run is not known any more.
+func runAt(key, act, query string, limit int) string {
+	selection, _ := url.Parse(manyAt(act, query, limit))
+	return "/acts/" + key + "?" + selection.RawQuery
+}
+
+// begin starts a run of what was confirmed.
+func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key string, err error) {
+	p := personOf(v.Request)
+	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Name), runWithin)
+	r := &run{act: m.Act, who: p.Name, total: len(m.ids), perMin: perMinute, began: time.Now(), stopped: cancel}
+	key, own, all := c.runs.add(r)
+	switch {
+	case own:
+		cancel()
+		return "", wrongInput(v.t("What you began before goes on: wait for its end, or stop it.", "Ce que vous avez lancé avant continue : attendez la fin, ou arrêtez-le."))
+	case all:
+		cancel()
+		return "", wrongInput(v.t("Others act on several invoices now: try again when they are done.", "D'autres agissent sur plusieurs factures en ce moment : réessayez ensuite."))
+	}
+	go func() {
+		defer cancel()
+		c.carryOut(ctx, r, m.ids, m.Reason)
+	}()
+	return key, nil
+}
+
+// errMayNot is the error of a run by somebody who may not act any more.
+var errMayNot = errors.New("who began it may not act any more")
+
+// carryOut does it to one invoice after the other. What the database's rules refuse is noted; any other error ends it.
+func (c *console) carryOut(ctx context.Context, r *run, ids []int64, reason string) {
+	_, err := operate.Each(ctx, ids, r.perMin, func(id int64) error {
+		if c.users != nil {
+			if u, known := c.user(r.who); !known || !u.Role.may(Operator) {
+				return errMayNot
+			}
+		}
+		_, err := r.act.many.Do(ctx, c.operator, id, reason)
+		var refused wrongInput
+		if err != nil && !errors.As(refusal(err), &refused) {
+			return err
+		}
+		r.count(id, string(refused))
+		return nil
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = time.Now()
+	switch {
+	case err == nil:
+	case errors.Is(err, errMayNot):
+		r.cut = word{"Who began it may not act any more.", "Qui l'a lancé n'a plus le droit d'agir."}
+	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
+		r.cut = word{"It was stopped.", "Arrêté."}
+	case ctx.Err() != nil:
+		r.cut = word{"It took too long.", "Cela a duré trop longtemps."}
+	default:
+		r.cut = word{"It was interrupted: " + store.Message(err) + ".", "Interrompu : " + store.Message(err) + "."}
+	}
+}
+
+func (r *run) count(id int64, refused string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if refused == "" {
+		r.done++
+		return
+	}
+	r.failed++
+	if len(r.refused) < mostRefused {
+		r.refused = append(r.refused, refusedInvoice{id, refused})
+	}
+}
+
+// progress is what the page of a run shows.
+type progress struct {
+	Known   bool
+	GoesOn  bool
+	Act     act
+	Who     string
+	Done    int
+	Total   int
+	Looked  int // at how many
+	Failed  int
+	Refused []refusedInvoice
+	More    int // refused ones that are not shown
+	Cut     string
+	Began   time.Time
+	Took    time.Duration
+	Stop    string
+	Rest    string // the confirmation of what is left
+	Back    string
+	Form    string
+}
+
+// progress shows how far a run is.
+func (c *console) progress(_ context.Context, v view) (content, error) {
+	if !c.mayAct(v.Request) {
+		return v.forbidden(), nil
+	}
+	q := v.URL.Query()
+	p := progress{Rest: manyAt(q.Get("act"), q.Get("q"), 0), Back: addresses{query: q.Get("q")}.to("/invoices", "", ""), Form: c.formOf(personOf(v.Request))}
+	if limit := q.Get("limit"); limit != "" {
+		p.Rest += "&limit=" + url.QueryEscape(limit)
+	}
+	r := c.runs.find(v.PathValue("run"))
+	if r == nil {
+		if !q.Has("act") {
+			return content{}, errNotFound
+		}
+		return content{page: "run", title: v.t("This act is not known here any more", "Cette action n'est plus connue ici"), data: p}, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.Known, p.GoesOn, p.Act, p.Who, p.Total, p.Began = true, r.ended.IsZero(), r.act, r.who, r.total, r.began
+	p.Done, p.Failed, p.Looked, p.Refused, p.More, p.Cut = r.done, r.failed, r.done+r.failed, append([]refusedInvoice(nil), r.refused...), r.failed-len(r.refused), v.word(r.cut)
+	if p.Stop = "/acts/" + v.PathValue("run") + "/stop?" + v.URL.RawQuery; !p.GoesOn {
+		p.Took = r.ended.Sub(r.began)
+	}
+	return content{page: "run", title: v.word(r.act.Label) + v.t(": ", " : ") + v.howMany(r.total), data: p, again: p.GoesOn}, nil
+}
+
+// stop ends a run after the invoice that it is at.
+func (c *console) stop(w http.ResponseWriter, r *http.Request) {
+	c.page(func(_ context.Context, v view) (content, error) {
+		if refused, no := c.refuse(w, v); no {
+			return refused, nil
+		}
+		one := c.runs.find(v.PathValue("run"))
+		if one == nil {
+			return content{}, errNotFound
+		}
+		one.stopped()
+		return content{to: "/acts/" + v.PathValue("run") + "?" + v.URL.RawQuery}, nil
+	})(w, r)
+}
