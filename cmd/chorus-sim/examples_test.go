@@ -24,6 +24,10 @@ func TestExamples(t *testing.T) {
 				t.Log(example[0] + " is not installed: its example is not run")
 				return
 			}
+			if example[0] == "php" && exec.CommandContext(t.Context(), program, "-r", `exit(extension_loaded("curl") ? 0 : 1);`).Run() != nil {
+				t.Log("PHP's extension curl is not installed: its example is not run")
+				return
+			}
 			sim := chorustest.New(t, &chorustest.Config{Quota: -1})
 			sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Numero: "CII"})
 			for _, x := range []struct {
