@@ -114,6 +114,7 @@ func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key
 	}
 	go func() {
 		defer cancel()
+		defer r.broke() // the worker is not to end with it
 		c.carryOut(ctx, r, m.ids, m.Reason)
 	}()
 	return key, nil
@@ -152,6 +153,16 @@ func (c *console) carryOut(ctx context.Context, r *run, ids []int64, reason stri
 	default:
 		r.cut = word{"It was interrupted: " + store.Message(err) + ".", "Interrompu : " + store.Message(err) + "."}
 	}
+}
+
+// broke ends a run that panicked: what was done until then stays done.
+func (r *run) broke() {
+	if recover() == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended, r.cut = time.Now(), word{"It broke: a fault of the program. What was done stays done.", "Interrompu par une erreur du programme. Ce qui est fait reste fait."}
 }
 
 func (r *run) count(id int64, refused string) {

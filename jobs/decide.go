@@ -140,6 +140,9 @@ const neededLookups = 3
 // tooOld is how long after the horizon a person is asked.
 const tooOld = 24 * time.Hour
 
+// unprovable is said of a row that is not sent while D or V are known not to hold.
+const unprovable = "the assumptions on delays do not hold, so its absence cannot be proven: set them right and allow resubmission first"
+
 // afterSearch says what becomes of a row in doubt.
 func afterSearch(s Settings, d doubt, f search) store.Doubt {
 	switch {
@@ -161,7 +164,7 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 		case d.outcome == store.Accepted:
 			return park(store.ParkAbsent, "Chorus Pro acknowledged it once, and shows nothing of it")
 		case d.standIn && d.broken:
-			return park(store.ParkAbsent, "the assumptions on delays do not hold, so its absence cannot be proven: set them right and allow resubmission first")
+			return park(store.ParkAbsent, unprovable)
 		case d.standIn:
 			return store.Doubt{To: store.Ready, ReasonCode: store.ReasonQuarantine, Reason: "not to be found at Chorus Pro: nothing had been forgotten"}
 		case !d.resubmit:
@@ -217,7 +220,7 @@ func wantedAgain(s Settings, d doubt, f search) store.Doubt {
 	case d.wanted == store.ReasonOverride && f.complete:
 		return store.Doubt{To: store.Ready, ReasonCode: d.wanted, Reason: "sent again for an operator: one search did not find it", Resubmit: true}
 	case d.broken && !ended:
-		return park(store.ParkAbsent, "the assumptions on delays do not hold, so its absence cannot be proven: set them right and allow resubmission first")
+		return park(store.ParkAbsent, unprovable)
 	case proven(s, d, f):
 		return store.Doubt{To: store.Ready, ReasonCode: d.wanted, Reason: "sent again for an operator: proven absent at Chorus Pro", Resubmit: true}
 	default:
