@@ -256,14 +256,16 @@ func (t *tracer) point(name string) {
 
 func (t *tracer) attach(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// net/http calls it in the goroutine that asks for the connection and would write next. A body that cannot be read keeps all of its request back.
-		GotConn: func(httptrace.GotConnInfo) {
+		// net/http calls it in the goroutine that asks for the connection, before another one writes to it. What may not leave finds it closed: net/http would
+		// send the header before it reads the body.
+		GotConn: func(i httptrace.GotConnInfo) {
 			if t.depart != nil {
 				t.left, t.denied = t.depart()
 			}
 			if t.denied != nil {
 				t.sent.denied.Store(true)
 				t.stop()
+				_ = i.Conn.Close() // its error changes nothing: the body is denied, too
 				return
 			}
 			t.connected.Store(true)
@@ -310,7 +312,7 @@ func failure(err error) (string, Fault) {
 		return "connection refused", FaultNetwork
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection reset", FaultNetwork
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(err.Error(), "server closed idle connection"): // the last has no name in net/http
 		return "connection closed before the end of the answer", FaultNetwork
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return "answer badly compressed", FaultPortal

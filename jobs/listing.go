@@ -20,6 +20,7 @@ type listing struct {
 	until    time.Time // the last moment of a day
 	now      time.Time // by the database's clock, at most, when it began
 	began    time.Time
+	ended    time.Time
 	done     chan struct{} // closed when what follows is known
 	complete bool
 	pages    int
@@ -73,7 +74,10 @@ func (l *listing) failedWithin(d time.Duration) bool {
 }
 
 func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *listing) {
-	defer close(l.done)
+	defer func() {
+		l.ended = time.Now()
+		close(l.done)
+	}()
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
 	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, IDFournisseur: structure, PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
@@ -144,14 +148,15 @@ type sightKey struct {
 	at    time.Time
 }
 
-// sighted asks once for all rows of a supplier and a quarantine whether the portal shows what it has shown before, if the listing itself does not.
+// sighted asks once for all rows of a supplier and a quarantine whether the portal shows what it has shown before, if the listing itself does not. A proof may rest on
+// it, so only what was asked after the listing counts.
 func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store.Invoice, structure int64, at time.Time, f search) (search, error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
 	key := sightKey{inv.FournisseurSIRET, at}
 	blind, asked := l.blind[key]
 	if !asked {
-		f, err := j.sighted(ctx, acct, inv, structure, at, time.Now().Add(-j.Settings.ResolveAfter), f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers})
+		f, err := j.sighted(ctx, acct, inv, structure, at, l.ended, f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers})
 		if err == nil {
 			l.blind[key] = f.blind
 		}

@@ -157,7 +157,9 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	var match chorus.Facture
 	is := sameKey
 	if !slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool { return sameKey(inv, f) }) {
-		is = likeKey
+		if is, err = j.likeKeyOf(ctx, inv, listing.Factures); err != nil {
+			return search{}, store.Seen{}, lookup, err
+		}
 	}
 	for _, candidate := range listing.Factures {
 		if is(inv, candidate) && !takenBack(inv, candidate) {
@@ -218,6 +220,23 @@ func likeKey(inv store.Invoice, f chorus.Facture) bool {
 	}
 	f.NumeroFacture, f.CodeFournisseur = inv.NumeroFacture, digits(f.CodeFournisseur)
 	return sameKey(inv, f)
+}
+
+// likeKeyOf is likeKey without what is known to be another invoice: one that another row stands for under that very number and, where an operator overrides, who
+// has looked at it, one that says another date, amount, supplier or recipient.
+func (j *Jobs) likeKeyOf(ctx context.Context, inv store.Invoice, found []chorus.Facture) (func(store.Invoice, chorus.Facture) bool, error) {
+	like := map[int64]string{}
+	for _, f := range found {
+		if likeKey(inv, f) {
+			like[f.IdentifiantFactureCPP] = f.NumeroFacture
+		}
+	}
+	others, err := j.Store.OthersOf(ctx, inv.ID, like)
+	overridden := wanted(inv.ReasonCode) == store.ReasonOverride
+	return func(inv store.Invoice, f chorus.Facture) bool {
+		_, differ := unlike(inv, f)
+		return likeKey(inv, f) && !others[f.IdentifiantFactureCPP] && !(overridden && differ)
+	}, err
 }
 
 // folded is a number without what its writing adds.

@@ -10,15 +10,17 @@ INSERT INTO chorus.locks VALUES ('announce');
 
 -- Which database this is: cluster, timeline, database, and the tables that a partial restore replaces. Any of them changes when the database is promoted,
 -- restored or copied by a dump; a copy of the data directory keeps all (docs/protocol.md §3.5). The timeline is the one that is written now: the control
--- file's follows a promotion only with the next checkpoint.
+-- file's follows a promotion only with the next checkpoint. Functions that are often called are in plpgsql, which keeps plans.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.identity() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws('/', system_identifier,
-        CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
-        (SELECT oid FROM pg_database WHERE datname = current_database()),
-        to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
-    FROM pg_control_system()
-$$;
+CREATE FUNCTION chorus.identity() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT concat_ws('/', system_identifier,
+            CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
+            (SELECT oid FROM pg_database WHERE datname = current_database()),
+            to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
+        FROM pg_control_system());
+END $$;
 -- +goose StatementEnd
 
 -- One row. Which portal this database belongs to, so that sandbox credentials never meet production rows; and what the fleet knows of the database itself.

@@ -198,15 +198,16 @@ END $$;
 
 -- Whether the account's portal may be asked for anything now.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.reachable(p_account text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT NOT EXISTS (
+CREATE FUNCTION chorus.reachable(p_account text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN NOT EXISTS (
             SELECT
             FROM chorus.accounts a
             JOIN chorus.breakers b ON b.key = ANY (a.behind)
             WHERE a.name = p_account AND b.state = 'open'
         )
-        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
-$$;
+        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at);
+END $$;
 -- +goose StatementEnd
 
 -- One event when an outage is announced, one when it is over, with what it held up.

@@ -60,8 +60,11 @@ REVOKE EXECUTE ON FUNCTION chorus.clock_stepped(float8) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(float8) TO chorus_worker;
 
 -- What ends something by its age, or deletes it, rests for a day when the clock was set: it may be set again.
-CREATE FUNCTION chorus.clock_is_trusted() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation
-$$;
+-- +goose StatementBegin
+CREATE FUNCTION chorus.clock_is_trusted() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation);
+END $$;
+-- +goose StatementEnd
 REVOKE EXECUTE ON FUNCTION chorus.clock_is_trusted() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;

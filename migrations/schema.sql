@@ -2156,12 +2156,13 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.clock_is_trusted()
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation
-$function$
+BEGIN
+    RETURN (SELECT coalesce(stepped_at < clock_timestamp() - interval '1 day', true) FROM chorus.installation);
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.clock_stepped(p_seconds double precision)
@@ -2673,16 +2674,18 @@ $function$
 
 CREATE OR REPLACE FUNCTION chorus.identity()
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT concat_ws('/', system_identifier,
-        CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
-        (SELECT oid FROM pg_database WHERE datname = current_database()),
-        to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
-    FROM pg_control_system()
-$function$
+BEGIN
+    RETURN (
+        SELECT concat_ws('/', system_identifier,
+            CASE WHEN pg_is_in_recovery() THEN 0 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END,
+            (SELECT oid FROM pg_database WHERE datname = current_database()),
+            to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
+        FROM pg_control_system());
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.invoice_text(p_id bigint)
@@ -3667,18 +3670,19 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.reachable(p_account text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT NOT EXISTS (
+BEGIN
+    RETURN NOT EXISTS (
             SELECT
             FROM chorus.accounts a
             JOIN chorus.breakers b ON b.key = ANY (a.behind)
             WHERE a.name = p_account AND b.state = 'open'
         )
-        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
-$function$
+        AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at);
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.read_evidence(p_id bigint)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,4 +67,24 @@ func (s *Store) StrangersSeen(ctx context.Context, account string, structure int
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (i Sight, err error) {
 		return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited)
 	})
+}
+
+// OthersOf tells which of the portal's invoices (by identifiantFactureCPP, with their numbers there) rows other than id stand for under that very number.
+func (s *Store) OthersOf(ctx context.Context, id int64, numbers map[int64]string) (map[int64]bool, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	rows, err := s.pool.Query(ctx, `SELECT identifiant_facture_cpp, numero_facture FROM chorus.invoices WHERE identifiant_facture_cpp = ANY ($1) AND id <> $2`,
+		slices.Collect(maps.Keys(numbers)), id)
+	if err != nil {
+		return nil, err
+	}
+	others := map[int64]bool{}
+	var cpp int64
+	var numero string
+	_, err = pgx.ForEachRow(rows, []any{&cpp, &numero}, func() error {
+		others[cpp] = numero == numbers[cpp]
+		return nil
+	})
+	return others, err
 }

@@ -93,8 +93,10 @@ func (h *house) load(prefix string, n int) (ids []int64) {
 	return ids
 }
 
-// gently is a pace that leaves a loaded machine time to hear of the first refusal before the third request.
-func gently(c *worker.Config) { c.Quota = 5 }
+// gently is a pace a second. What leaves in the second in which the first refusal comes may be refused, too: on a loaded machine, as much as the pace allows.
+func gently(c *worker.Config) { c.Quota = inASecond }
+
+const inASecond = 5
 
 func TestAPasswordIsRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
@@ -112,8 +114,8 @@ func TestAPasswordIsRotatedUnderLoad(t *testing.T) {
 	for _, id := range ids {
 		h.await(id, store.Deposited, store.Integrated, store.Settled)
 	}
-	if n := h.answers(401, false); n < 1 || n > 2 {
-		t.Errorf("%d calls were refused, want 1 or 2", n)
+	if n := h.answers(401, false); n < 1 || n > inASecond {
+		t.Errorf("%d calls were refused, want 1 to %d", n, inASecond)
 	}
 	h.noDoubts()
 	for k := range ids {
@@ -145,8 +147,8 @@ func TestAClientSecretIsRotatedUnderLoad(t *testing.T) {
 	if n := h.answers(400, true); n < 1 || n > 2 {
 		t.Errorf("%d requests for tokens were refused, want 1 or 2", n)
 	}
-	if n := h.answers(401, false); n > 2 {
-		t.Errorf("%d calls were refused, want at most 2", n)
+	if n := h.answers(401, false); n > inASecond {
+		t.Errorf("%d calls were refused, want at most %d", n, inASecond)
 	}
 	h.noDoubts()
 	var secrets int

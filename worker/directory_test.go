@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -115,7 +116,10 @@ func TestAnOldAnswerStopsNothing(t *testing.T) {
 func TestTheAnnuaireTellsOfRecipientsThatNobodyHasNamed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	h.start(func(c *worker.Config) { c.Annuaire = true })
+	h.start(func(c *worker.Config) {
+		c.Annuaire = true
+		c.Settings.ResolveAfter = time.Second // an invoice waits for the portal's word for four times as long
+	})
 	h.until("the annuaire is read", `SELECT read_at IS NOT NULL AND said IS NULL AND recipients >= 7 AND due_at > clock_timestamp() + interval '20 hours' FROM chorus.annuaire`)
 	got := h.await(h.insert(invoicetest.Invoice{Numero: "FIRST", DestinataireSIRET: "12345678200028"}.UBL()), store.Invalid, store.Deposited, store.Integrated, store.Settled)
 	if got.State != store.Invalid || *got.ReasonCode != "CH-SERVICE-REQUIRED" || len(h.sim.Deposits("FIRST")) != 0 {

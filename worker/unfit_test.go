@@ -68,7 +68,7 @@ func unfitWhileWorking(t *testing.T, spoil, said, mend string) {
 		t.Fatal(err)
 	}
 	until("not ready", func() bool { return strings.Contains(readyz(), said) })
-	time.Sleep(3 * time.Second) // a round of looking at the database
+	time.Sleep(11 * time.Second) // a round of looking at the database
 	id := h.insert(invoicetest.Invoice{Numero: "F-2"}.UBL())
 	time.Sleep(time.Second) // polls in vain
 	var state string

@@ -111,6 +111,33 @@ func TestANumberThatIsToldOtherwise(t *testing.T) {
 	}
 }
 
+// A supplier uses 42 and 0042: where the answer to the second is lost, the first one, which is known, is no reason to stop.
+func TestNumbersThatDifferByZeros(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	var first atomic.Pointer[[]byte] // an answer that shows 42 alone
+	var instead atomic.Int64
+	h.start(h.told(func(asked, said []byte) []byte {
+		switch {
+		case !bytes.Contains(said, []byte(`"numeroFacture":"0042"`)) && bytes.Contains(said, []byte(`"numeroFacture":"42"`)):
+			first.Store(&said)
+		case bytes.Contains(asked, []byte(`"0042"`)) && !bytes.Contains(said, []byte(`"numeroFacture"`)): // a search that does not take numbers literally
+			instead.Add(1)
+			return *first.Load()
+		}
+		return nil
+	}))
+	h.await(h.insert(invoicetest.Invoice{Numero: "42"}.UBL()), store.Settled)
+	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit", Numero: "0042"})
+	id := h.insert(invoicetest.Invoice{Numero: "0042"}.UBL())
+	if got := h.await(id, store.Settled, store.Parked); got.State != store.Settled || len(h.sim.Deposits("0042")) != 1 {
+		t.Errorf("%s, %d deposits", h.path(id), len(h.sim.Deposits("0042")))
+	}
+	if instead.Load() < 3 {
+		t.Errorf("42 was shown in its place %d times", instead.Load())
+	}
+}
+
 // What the portal does not say speaks neither for nor against: a person looks at it, and is not told that it is another one.
 func TestAValueThatIsNotTold(t *testing.T) {
 	t.Parallel()

@@ -27,9 +27,10 @@ import (
 
 // house is one database, one simulator, and as many workers as a test starts.
 type house struct {
-	t   *testing.T
-	db  *storetest.Database
-	sim *chorustest.Sim
+	t    *testing.T
+	db   *storetest.Database
+	sim  *chorustest.Sim
+	apps *pgxpool.Pool // as an application; see app
 }
 
 func newHouse(t *testing.T, c *chorustest.Config) *house {
@@ -115,15 +116,23 @@ func (h *house) launch(change []func(*worker.Config)) (*worker.Worker, func()) {
 	return w, stop
 }
 
-// app connects as an application does.
+// app is an application's pool, in the test's own goroutine. One is kept: the first insert of a session costs a hundred times as much as the next.
 func (h *house) app() *pgxpool.Pool {
 	h.t.Helper()
-	pool, err := pgxpool.New(h.t.Context(), h.db.AppURL)
-	if err != nil {
-		h.t.Fatal(err)
+	if h.apps == nil || h.apps.Config().ConnString() != h.db.AppURL {
+		cfg, err := pgxpool.ParseConfig(h.db.AppURL)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true } // tests end connections
+		pool, err := pgxpool.NewWithConfig(h.t.Context(), cfg)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.t.Cleanup(pool.Close)
+		h.apps = pool
 	}
-	h.t.Cleanup(pool.Close)
-	return pool
+	return h.apps
 }
 
 func (h *house) insert(doc []byte) int64 {

@@ -106,7 +106,9 @@ type Worker struct {
 	probe chan struct{} // a breaker wants a probe
 	ready atomic.Bool
 	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
-	locks lockHolders                 // who is in the way
+
+	examined int         // how often it was looked at; only the loop's
+	locks    lockHolders // who is in the way
 
 	checks chan struct{} // somebody asks what is wrong with a document
 	probed chan struct{} // breakers may have changed
@@ -285,12 +287,20 @@ func (w *Worker) duties(life context.Context) []*loop {
 // announceEvery is how often events are numbered: listeners hear of them ten times a second at most.
 const announceEvery = 100 * time.Millisecond
 
-// examineEvery is how often the database is looked at: somebody may have migrated it to a newer schema.
-const examineEvery = 2 * time.Second
+// examineEvery is how often the database is looked at: somebody may have migrated it to a newer schema. One look in thoroughly is at every object and right.
+const (
+	examineEvery = 2 * time.Second
+	thoroughly   = 5
+)
 
 // examine has nothing more given out, by this worker, from a database that it would not start with. What is under way goes on, and fails safely.
 func (w *Worker) examine(ctx context.Context) error {
-	err := migrations.Check(ctx, w.cfg.Pool)
+	look := migrations.Glance
+	if w.examined%thoroughly == 0 || w.unfit.Load() != nil {
+		look = migrations.Check
+	}
+	w.examined++
+	err := look(ctx, w.cfg.Pool)
 	var unfit *store.Fault
 	if errors.As(err, &unfit) && unfit.Passes() {
 		unfit = nil // away: the other loops see it as well

@@ -39,7 +39,8 @@ func TestLoginsThatAreSetUpOddly(t *testing.T) {
 		settings []string
 	}{
 		"every setting": {`IN ROLE chorus_worker`, []string{
-			`statement_timeout = '1ms'`, `lock_timeout = '1ms'`, `idle_in_transaction_session_timeout = '1ms'`, `idle_session_timeout = '1ms'`, `search_path = nowhere`,
+			// Until the worker has set its own, which takes a busy machine some milliseconds, these hold.
+			`statement_timeout = '200ms'`, `lock_timeout = '1ms'`, `idle_in_transaction_session_timeout = '1ms'`, `idle_session_timeout = '200ms'`, `search_path = nowhere`,
 			`TimeZone = 'Asia/Tokyo'`, `DateStyle = 'German, DMY'`, `IntervalStyle = sql_standard`, `standard_conforming_strings = off`, `bytea_output = escape`,
 			`row_security = off`, `default_transaction_deferrable = on`, `default_transaction_isolation = serializable`, `client_min_messages = debug1`,
 			`client_encoding = LATIN1`, `extra_float_digits = '-15'`, `plan_cache_mode = force_generic_plan`, `synchronous_commit = off`,
