@@ -236,6 +236,7 @@ func TestBlackHoleForAllConnections(t *testing.T) {
 	b := newBridge(t, impatient, func(c *worker.Config) { c.Drain = time.Second })
 	id := b.insert(invoicetest.Invoice{}.UBL())
 	b.await(id, store.Settled)
+	began, ended := len(b.log.with("PostgreSQL does not answer")), len(b.log.with("PostgreSQL answers again")) // on a loaded machine it may have been late once
 	b.proxy.BlackHoleAll()
 	time.Sleep(8 * round) // longer than anything may hang
 	if text := b.readyz("not ready: PostgreSQL does not answer; no good round of ", round); !strings.Contains(text, "sweep") || strings.Contains(text, "worker_") {
@@ -244,7 +245,7 @@ func TestBlackHoleForAllConnections(t *testing.T) {
 	if status, text := b.get("/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d %s", status, text)
 	}
-	if said := b.log.with("PostgreSQL does not answer"); len(said) != 1 {
+	if said := b.log.with("PostgreSQL does not answer"); len(said) != began+1 {
 		t.Errorf("said %d times: %s", len(said), said)
 	}
 	if said := b.log.with("level="); len(said) > 30 {
@@ -255,14 +256,14 @@ func TestBlackHoleForAllConnections(t *testing.T) {
 	}
 	b.await(b.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Settled)
 	b.readyz("ready", 3*round)
-	if said := b.log.with("PostgreSQL answers again"); len(said) != 1 {
+	if said := b.log.with("PostgreSQL answers again"); len(said) != ended+1 {
 		t.Errorf("its end is said %d times", len(said))
 	}
 
 	b.proxy.BlackHoleAll()
-	began := time.Now()
+	stopped := time.Now()
 	b.ended()
-	if took := time.Since(began); took > time.Second+8*time.Second { // Drain, and what stands in worker.go
+	if took := time.Since(stopped); took > time.Second+8*time.Second { // Drain, and what stands in worker.go
 		t.Errorf("the drain took %s", took)
 	}
 }
