@@ -52,7 +52,7 @@ func (t *trial) bringStage(ctx context.Context, tx pgx.Tx) error {
 	}
 	for _, r := range t.stage.rewinds {
 		batch.Queue(`INSERT INTO chaos.rewinds VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, r.way, r.table, r.lostFrom, r.lostTo, r.possible, null(r.noticed),
-			withinToNotice, null(r.back), t.cfg.horizon()+rewindToDeposit)
+			withinToNotice, null(r.back), t.cfg.horizon()+t.moment())
 	}
 	for _, c := range t.stage.cuts {
 		batch.Queue(`INSERT INTO chaos.cuts VALUES ($1, $2, $3, $4)`, slotOf(c.slot), c.began, c.ended, c.whole)

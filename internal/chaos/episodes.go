@@ -78,9 +78,6 @@ type noise struct {
 	most    float64 // lines a second that are allowed
 }
 
-// withinToBack is how long anything may last from the end of an episode until deposits flow again.
-const withinToBack = 30 * time.Second
-
 // playEpisodes plays those that were chosen, and asks the invariants meanwhile.
 func (t *trial) playEpisodes(ctx context.Context) error {
 	chosen, _ := t.cfg.faults()
@@ -143,7 +140,7 @@ func (t *trial) record(ctx context.Context, p played) error {
 		p.ended = time.Now()
 	}
 	if p.allowed == 0 {
-		p.allowed = withinToBack
+		p.allowed = t.moment()
 	}
 	back, err := t.depositsAgain(ctx, p.slot, p.ended, p.allowed)
 	p.back = back
@@ -190,9 +187,9 @@ func (t *trial) depositsAgain(ctx context.Context, slot int, after time.Time, al
 
 // allLeft waits until all that was inserted since has been sent, for no longer than it may.
 func (t *trial) allLeft(ctx context.Context, since time.Time) error {
-	for limit := time.Now().Add(withinToBack); time.Now().Before(limit); {
+	for limit := time.Now().Add(t.moment()); time.Now().Before(limit); {
 		var open int
-		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE created_at BETWEEN $1 AND $2 AND state IN ('received', 'ready', 'sending')`, since, limit.Add(-withinToBack)).Scan(&open)
+		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE created_at BETWEEN $1 AND $2 AND state IN ('received', 'ready', 'sending')`, since, limit.Add(-t.moment())).Scan(&open)
 		if err == nil && open == 0 {
 			return nil
 		}

@@ -253,17 +253,17 @@ WHERE back IS NULL OR back > ended + allowed;
 --! R end: /readyz tells the truth, and /metrics answers
 SELECT format('worker %s (%s) says %s, and has been cut off from its database since %s', a.slot, a.at, a.said, c.began)
 FROM chaos.answers a
-JOIN chaos.cuts c ON c.whole AND (c.slot IS NULL OR c.slot = a.slot) AND a.at BETWEEN c.began + interval '30 seconds' AND c.ended
+JOIN chaos.cuts c ON c.whole AND (c.slot IS NULL OR c.slot = a.slot) AND a.at BETWEEN c.began + (SELECT moment FROM chaos.settings) AND c.ended
 WHERE a.ready
 UNION ALL
-SELECT format('worker %s (%s) says %s, and nothing has been wrong for 30 s', a.slot, a.at, a.said)
+SELECT format('worker %s (%s) says %s, and nothing has been wrong for %s', a.slot, a.at, a.said, (SELECT moment FROM chaos.settings))
 FROM chaos.answers a
 LEFT JOIN chaos.processes p ON p.worker = a.worker
 WHERE NOT a.ready
-  AND p.started < a.at - interval '30 seconds'
-  AND NOT coalesce(p.how IN ('term', 'end') AND p.ended < a.at + interval '35 seconds', false) -- it drains
-  AND NOT EXISTS (SELECT FROM chaos.cuts c WHERE (c.slot IS NULL OR c.slot = a.slot) AND c.began < a.at AND c.ended > a.at - interval '30 seconds')
-  AND NOT EXISTS (SELECT FROM chaos.outages o WHERE o.began < a.at AND o.ended > a.at - interval '30 seconds')
+  AND p.started < a.at - (SELECT moment FROM chaos.settings)
+  AND NOT coalesce(p.how IN ('term', 'end') AND p.ended < a.at + (SELECT moment FROM chaos.settings) + interval '5 seconds', false) -- it drains
+  AND NOT EXISTS (SELECT FROM chaos.cuts c WHERE (c.slot IS NULL OR c.slot = a.slot) AND c.began < a.at AND c.ended > a.at - (SELECT moment FROM chaos.settings))
+  AND NOT EXISTS (SELECT FROM chaos.outages o WHERE o.began < a.at AND o.ended > a.at - (SELECT moment FROM chaos.settings))
 UNION ALL
 SELECT format('worker %s (%s) answers %s to /metrics: %s', a.slot, a.at, a.metrics, a.said)
 FROM chaos.answers a
@@ -280,7 +280,7 @@ LEFT JOIN chorus.invoices i ON i.account = x.account AND i.external_ref = x.exte
 LEFT JOIN LATERAL (
     SELECT min(d.at) AS at FROM chorus.attempts a JOIN chaos.deposits d ON d.nom_fichier = a.nom_fichier WHERE a.invoice_id = i.id
 ) d ON true
-WHERE e.still AND (d.at IS NULL OR d.at > x.at + interval '30 seconds')
+WHERE e.still AND (d.at IS NULL OR d.at > x.at + (SELECT moment FROM chaos.settings))
 UNION ALL
 SELECT format('%s/%s is poison and %s %s', x.account, x.external_ref, i.state, i.reason_code)
 FROM chaos.inserts x

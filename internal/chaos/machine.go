@@ -14,8 +14,8 @@ import (
 // tell fast machines from slow ones: one commit made 101 in the storm of seed 1 on one machine, and 24 on another, which made 5,980 plain transactions (docs/reliability.md).
 const plainPerDeposit = 400
 
-// usualPlain is what a machine makes a second for which the harm's times are meant. A slower one is harmed less often in the same measure: where workers are killed
-// before they have warmed up, nothing is deposited, and a run shows nothing but that.
+// usualPlain is what a machine makes a second for which the harm's times and the limits are meant. A slower one is harmed less often in the same measure, and has longer
+// for what is to be done in time: where workers are killed before they have warmed up, nothing is deposited, and a run shows nothing but that.
 const usualPlain = 25_000
 
 // slowness is by how many times the machine is slower than that. A mutant is met by the same harm everywhere: its circumstances were chosen with these times.
@@ -24,6 +24,13 @@ func (t *trial) slowness() float64 {
 		return 1
 	}
 	return min(max(usualPlain/t.plain, 1), 6)
+}
+
+// moment is how long it may last until deposits flow again, an invoice beside poison has left, or /readyz tells the truth: 30 s on a machine that is not slower.
+func (t *trial) moment() time.Duration { return t.stretched(30 * time.Second) }
+
+func (t *trial) stretched(d time.Duration) time.Duration {
+	return time.Duration(t.slowness() * float64(d)).Round(time.Second)
 }
 
 // measureMachine counts how many plain transactions a second eight clients make, each of which changes one row and inserts another.
@@ -67,5 +74,5 @@ func (t *trial) measureMachine(ctx context.Context) error {
 	default:
 	}
 	t.plain = float64(made.Load()) / time.Since(began).Seconds()
-	return t.exec(ctx, `DROP TABLE chaos.plain`)
+	return t.exec(ctx, fmt.Sprintf(`DROP TABLE chaos.plain; UPDATE chaos.settings SET moment = '%f s'`, t.moment().Seconds()))
 }

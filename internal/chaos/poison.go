@@ -157,7 +157,7 @@ func (t *trial) poisonRows(ctx context.Context) error {
 	if err := t.in.put(ctx, good); err != nil {
 		return err
 	}
-	for limit := time.Now().Add(withinToBack); time.Now().Before(limit); {
+	for limit := time.Now().Add(t.moment()); time.Now().Before(limit); {
 		var open int
 		err := t.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE external_ref = ANY ($1) AND state NOT IN ('invalid', 'parked')`, ids).Scan(&open)
 		if err == nil && open == 0 {

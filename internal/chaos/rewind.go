@@ -22,11 +22,10 @@ type rewind struct {
 }
 
 const (
-	withinToNotice  = 10 * time.Second
-	forgotten       = 12               // deposits, at least, that the snapshot does not know of
-	mostFrozen      = 2 * delay / 3    // no worker stands still for longer
-	waitingForIt    = 40               // invoices that wait when the snapshot is taken
-	rewindToDeposit = 30 * time.Second // beyond the horizon
+	withinToNotice = 10 * time.Second
+	forgotten      = 12            // deposits, at least, that the snapshot does not know of
+	mostFrozen     = 2 * delay / 3 // no worker stands still for longer
+	waitingForIt   = 40            // invoices that wait when the snapshot is taken
 )
 
 // way is how the database goes back.
@@ -46,7 +45,7 @@ func (t *trial) rewind(ctx context.Context, w way) error {
 		return err
 	}
 	var err error
-	r.back, err = t.depositsAgain(ctx, everyone, r.possible, t.cfg.horizon()+rewindToDeposit)
+	r.back, err = t.depositsAgain(ctx, everyone, r.possible, t.cfg.horizon()+t.moment())
 	t.stage.mu.Lock()
 	t.stage.rewinds = append(t.stage.rewinds, r)
 	t.stage.mu.Unlock()

@@ -146,6 +146,7 @@ CREATE TABLE chaos.settings (
     quota      integer NOT NULL,          -- 0: not this run's subject
     token_rate integer NOT NULL,          -- token requests in one second that a well-behaved fleet may make
     never      boolean NOT NULL,
+    moment     interval NOT NULL DEFAULT '30 s', -- how long harm may last that the product answers for; longer on a slow machine
     calmed     timestamptz                -- when the storm ended
 );
 
