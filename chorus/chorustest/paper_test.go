@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,20 @@ func TestDocuments(t *testing.T) {
 				t.Errorf("the dictionary of answers does not explain %q", reason)
 			}
 		})
+	}
+}
+
+// TestHostile: what the product calls no XML, the portal does not read either; and both read what is only unusual.
+func TestHostile(t *testing.T) {
+	for _, b := range invoicetest.Hostile() {
+		if f := chorustest.ReadDocument(b.Document); f.DefectKind != "technical" && slices.Contains([]string{"CH-XML", "CH-TRUNCATED", "CH-DTD", "CH-TOO-DEEP"}, b.Code) {
+			t.Errorf("%s: %s %q", b.Name, f.DefectKind, f.Defect)
+		}
+	}
+	for _, doc := range invoicetest.Unusual() {
+		if f := chorustest.ReadDocument(doc); f.Defect != "" {
+			t.Errorf("%.200q: %s", doc, f.Defect)
+		}
 	}
 }
 

@@ -1,12 +1,14 @@
 package chorustest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"strings"
 
 	"golang.org/x/text/encoding/htmlindex"
@@ -35,26 +37,28 @@ type node struct {
 // parseXML reads a document into a tree; the error is worded as the portal words it.
 func parseXML(b []byte) (*node, error) {
 	plain := transform.NewReader(bytes.NewReader(b), unicode.BOMOverride(transform.Nop))
-	d := xml.NewDecoder(io.LimitReader(plain, maxText))
-	d.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
+	read := &recorder{Reader: bufio.NewReader(io.LimitReader(plain, maxText)), text: new([]byte)}
+	d := xml.NewDecoder(read)
+	d.CharsetReader = func(label string, _ io.Reader) (io.Reader, error) {
 		if strings.HasPrefix(strings.ToLower(label), "utf-16") { // undone by its byte order mark already
-			return in, nil
+			return read, nil
 		}
 		enc, err := htmlindex.Get(label)
 		if err != nil {
 			return nil, err
 		}
-		return enc.NewDecoder().Reader(in), nil
+		return &recorder{bufio.NewReader(enc.NewDecoder().Reader(read.Reader)), read.text}, nil
 	}
 	var root *node
 	var open []*node
 	for elements := 0; ; {
+		start := d.InputOffset()
 		t, err := d.RawToken()
 		if errors.Is(err, io.EOF) && len(open) == 0 && root != nil {
-			return root, bind(root, map[string]string{"xml": "http://www.w3.org/XML/1998/namespace"})
+			return root, bind(root, map[string]string{"xml": xmlSpace})
 		}
 		line, _ := d.InputPos()
-		if err != nil {
+		if err != nil || !wellFormed(t, (*read.text)[start:d.InputOffset()], start == 0) {
 			return nil, fmt.Errorf("le fichier XML est mal formé, ligne %d", line)
 		}
 		switch t := t.(type) {
@@ -82,13 +86,69 @@ func parseXML(b []byte) (*node, error) {
 			if len(open) > 0 {
 				n := open[len(open)-1]
 				n.text = append(n.text, t...)
-			} else if len(bytes.TrimSpace(t)) > 0 {
+			} else if len(bytes.Trim((*read.text)[start:d.InputOffset()], " \t\r\n")) > 0 {
 				return nil, fmt.Errorf("le fichier XML est mal formé, ligne %d", line)
 			}
 		case xml.Directive:
 			return nil, fmt.Errorf("le fichier XML contient une DTD, ligne %d", line)
 		}
 	}
+}
+
+// recorder keeps what was read, byte for byte: the decoder's tokens do not say how they were written.
+type recorder struct {
+	*bufio.Reader
+	text *[]byte
+}
+
+func (r *recorder) ReadByte() (byte, error) {
+	c, err := r.Reader.ReadByte()
+	if err == nil {
+		*r.text = append(*r.text, c)
+	}
+	return c, err
+}
+
+var (
+	headForm = regexp.MustCompile(`^<\?xml\s+version\s*=\s*["']1\.0["'](\s+encoding\s*=\s*["'][\w.-]+["'])?(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>$`)
+	tagForm  = regexp.MustCompile(`^<[^\s"'/>]+(\s+[^\s"'=]+\s*=\s*("[^"]*"|'[^']*'))*\s*/?>$`)
+	nameForm = regexp.MustCompile(`^[\pL_][\pL\pM\pN_.·-]*$`)
+	halfForm = regexp.MustCompile(`&#(x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));`)
+)
+
+// wellFormed looks at what encoding/xml takes and XML does not: the declaration's place and form, characters in comments and instructions, tags without blanks between attributes, names, halves of
+// surrogates.
+func wellFormed(t xml.Token, raw []byte, first bool) bool {
+	switch t := t.(type) {
+	case xml.ProcInst:
+		if strings.EqualFold(t.Target, "xml") {
+			return first && headForm.Match(raw)
+		}
+		after := raw[2+len(t.Target):]
+		return nameForm.MatchString(t.Target) && strings.ContainsRune(" \t\r\n?", rune(after[0])) && xmlChars(raw)
+	case xml.Comment:
+		return xmlChars(raw)
+	case xml.CharData:
+		return bytes.HasPrefix(raw, []byte("<![CDATA[")) || !halfForm.Match(raw)
+	case xml.StartElement:
+		if !nameForm.MatchString(t.Name.Local) || t.Name.Space == "xmlns" || !tagForm.Match(raw) || halfForm.Match(raw) {
+			return false
+		}
+		for _, a := range t.Attr {
+			if !nameForm.MatchString(a.Name.Local) || a.Name.Space == "xmlns" && (a.Value == "" || a.Name.Local == "xmlns" || (a.Name.Local == "xml") != (a.Value == xmlSpace)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+const xmlSpace = "http://www.w3.org/XML/1998/namespace"
+
+func xmlChars(raw []byte) bool {
+	return !bytes.ContainsFunc(raw, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0xfffe || r == 0xffff
+	})
 }
 
 // bind replaces prefixes by their namespaces. A prefix that is bound to nothing is an error, which encoding/xml lets pass.
@@ -111,6 +171,19 @@ func bind(n *node, known map[string]string) error {
 		return fmt.Errorf("le préfixe %.40s n'est lié à aucun espace de noms, ligne %d", n.space, n.line)
 	}
 	n.space = space
+	seen := map[xml.Name]bool{}
+	for _, a := range n.attrs {
+		name := a.Name
+		if name.Space != "" && name.Space != "xmlns" {
+			if name.Space, bound = own[name.Space]; !bound {
+				return fmt.Errorf("le préfixe %.40s n'est lié à aucun espace de noms, ligne %d", a.Name.Space, n.line)
+			}
+		}
+		if seen[name] {
+			return fmt.Errorf("le fichier XML est mal formé, ligne %d", n.line)
+		}
+		seen[name] = true
+	}
 	for _, c := range n.children {
 		if err := bind(c, own); err != nil {
 			return err

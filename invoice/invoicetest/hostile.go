@@ -56,6 +56,13 @@ func spoilXML(kind, doc string, add adder) {
 		"an attribute without value": "<a b/>", "an attribute without quotes": "<a b=c/>", "an attribute twice": `<a b="1" b="2"/>`, "< in an attribute": `<a b="<"/>`,
 		"an undeclared prefix": "<zz:a/>", "an undeclared prefix of an attribute": `<a zz:b="1"/>`, "-- in a comment": "<!-- a -- b -->", "a wrong <!": "<!-x", "a nameless instruction": "<? ?>",
 		"a name with a digit first": "<1a/>", "a number of no character": "&#xD800;", "a number too large": "&#x110000;", "two colons": "<a:b:c/>",
+		"a declaration within": xmlHead, "a control character in a comment": "<!-- \x01 -->", "no character in a comment": "<!-- \ufffe -->", "a control character in an instruction": "<?a \x1b?>",
+		"an instruction called XML": "<?XML a?>", "an instruction without a blank": `<?a"b"?>`, "an instruction with a colon": "<?a:b c?>", "attributes without a blank": `<a b="1"c="2"/>`,
+		"attributes without a blank, apostrophes": `<a b='"'c='2'/>`, "half a surrogate in an attribute": `<a b="&#xDFFF;"/>`, "half a surrogate by its decimal number": "&#55296;",
+		"a colon first": "<:a/>", "a colon last": "<a:/>", "a digit after the colon": `<cbc:1 xmlns:cbc="urn:a"/>`, "an attribute with a digit after the colon": `<a xmlns:b="urn:b" b:1=""/>`,
+		"a prefix taken back": `<a xmlns:b=""/>`, "the prefix xml elsewhere": `<a xmlns:xml="urn:a"/>`, "another prefix of xml": `<a xmlns:b="http://www.w3.org/XML/1998/namespace"/>`,
+		"the prefix xmlns": "<xmlns:a/>", "xmlns declared": `<a xmlns:xmlns="urn:a"/>`, "a prefix out of its scope": `<a xmlns:b="urn:b"/><b:c/>`,
+		"a prefix that is a namespace": `<a xmlns:b="zz"><zz:c/></a>`, "an attribute's prefix that is a namespace": `<a xmlns:b="zz"><c zz:d="1"/></a>`,
 	} {
 		add("CH-XML", within(text), "%s with %s", kind, name)
 	}
@@ -64,6 +71,17 @@ func spoilXML(kind, doc string, add adder) {
 	add("CH-XML", xmlHead+"."+body, "%s with text before it", kind)
 	add("CH-XML", "\n"+doc, "%s after a blank", kind)
 	add("CH-XML", strings.Replace(doc, `"1.0"`, `"1.1"`, 1), "%s of XML 1.1", kind)
+	for name, head := range map[string]string{
+		"a comment before the declaration": "<!-- a -->" + xmlHead, "an instruction before the declaration": "<?a?>" + xmlHead, "two declarations": xmlHead + xmlHead, "no version": `<?xml encoding="UTF-8"?>`,
+		"the encoding first": `<?xml encoding="UTF-8" version="1.0"?>`, "a declaration of nothing": "<?xml?>", "standalone first": `<?xml version="1.0" standalone="yes" encoding="UTF-8"?>`,
+		"another standalone": `<?xml version="1.0" encoding="UTF-8" standalone="maybe"?>`, "an unknown part": `<?xml version="1.0" encoding="UTF-8" a="b"?>`, "two versions": `<?xml version="1.0" version="1.0"?>`,
+		"no blank within": `<?xml version="1.0"encoding="UTF-8"?>`, "XML in capitals": `<?XML version="1.0" encoding="UTF-8"?>`, "CDATA before": xmlHead + "<![CDATA[ ]]>", "a reference before": xmlHead + "&#32;",
+		"a no-break space before": xmlHead + "\u00a0",
+	} {
+		add("CH-XML", head+body, "%s with %s", kind, name)
+	}
+	add("CH-XML", doc+"<![CDATA[]]>", "%s with CDATA after it", kind)
+	add("CH-XML", doc+"&#10;", "%s with a reference after it", kind)
 	for _, dtd := range []string{
 		`<!DOCTYPE a>`, `<!DOCTYPE a SYSTEM "http://192.0.2.1/x.dtd">`, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>`,
 		`<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY c "&b;&b;">]>`, `<!DOCTYPE a [<!ENTITY % x SYSTEM "http://192.0.2.1/"> %x;]>`,
@@ -117,4 +135,24 @@ func disguises(add adder) {
 	add("CH-EMPTY", "", "nothing")
 	add("CH-EMPTY", " \r\n\t", "blanks")
 	add("CH-TOO-LARGE", string(bytes.Repeat([]byte("x"), 31<<20)), "31 MB")
+}
+
+// Unusual are good invoices, written as XML allows and hardly anybody does.
+func Unusual() [][]byte {
+	body := strings.TrimPrefix(string(Invoice{}.UBL()), xmlHead)
+	within := func(s string) string {
+		const e = "urn:oasis:names:specification:ubl:schema:xsd:CommonExtensionComponents-2"
+		return strings.Replace(body, "<cbc:CustomizationID>", `<e:UBLExtensions xmlns:e="`+e+`"><e:UBLExtension><e:ExtensionContent>`+s+`</e:ExtensionContent></e:UBLExtension></e:UBLExtensions><cbc:CustomizationID>`, 1)
+	}
+	var all [][]byte
+	for _, doc := range []string{
+		body, "\ufeff" + xmlHead + body, "<!-- \u0085 é --><?a?><?a b:c?><?xml-stylesheet href='a'?>" + body, xmlHead + "\r\n\t <!---->" + body + "\n<?a\tb?><!-- c -->\n",
+		"<?xml version='1.0'?>" + body, "<?xml\nversion = \"1.0\"\tencoding = 'utf-8'  standalone\n=\n\"no\" ?>" + body, `<?xml version="1.0" standalone='yes'?>` + body,
+		within(`<x xmlns="" a="1"` + "\n" + `b='"2"' c=">"/>`), within(`<x xmlns="zz"/>`), within(`<b:x xmlns:b="zz" b:c="1" d="2"/>`), within(`<zz:x xmlns:zz="zz" zz:c="1"/>`),
+		within("<x><![CDATA[\ufffd &#xD800; ]]></x>"), within("<x>\ufffd &#56; &#553;</x>"), within(`<é xml:lang="fr" xml:space="preserve" é.-1="&lt;&#10;&#x1F600;"/>`), within("<x>]] &gt; ]]&gt; ></x>"),
+		within(`<a xmlns:b="urn:b"><b:c/></a><a xmlns:b="urn:d"><b:c/></a>`), within(`<x xmlns:xml="http://www.w3.org/XML/1998/namespace"/>`), within("<?a x=\"1\"y=\"2\"?>"),
+	} {
+		all = append(all, []byte(doc))
+	}
+	return all
 }

@@ -54,6 +54,16 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
+// TestUnusualXML: what XML allows and hardly anybody writes is read.
+func TestUnusualXML(t *testing.T) {
+	t.Parallel()
+	for _, doc := range invoicetest.Unusual() {
+		if r := rules.Judge(doc, rules.Options{}); r.Document == nil || !r.OK() {
+			t.Errorf("%.200q: %+v", doc, r.Findings)
+		}
+	}
+}
+
 // FuzzJudge: whatever the bytes, Judge ends without a panic, with a document or one finding, and with texts that are fit to be shown.
 func FuzzJudge(f *testing.F) {
 	i := invoicetest.Invoice{CodeService: "S", Engagement: "E"}

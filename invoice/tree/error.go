@@ -30,6 +30,12 @@ const (
 	Prefix  // a prefix that nobody declared
 	Twice   // an attribute
 	NoChar  // a reference to a character that does not exist
+	Declaration
+	Instruction
+	Control // a character that is none of XML, where the decoder lets it pass
+	Apart   // attributes without white space between them
+	Name    // one that no namespace allows
+	Binding // a prefix that cannot be bound so
 )
 
 // Error says what is wrong, where, in English and French. It shows no more than 40 characters of the document.
@@ -66,7 +72,16 @@ var words = map[Kind][2]string{
 	Outside: {"there is text outside the document's element: remove it", "il y a du texte hors de l'élément du document : supprimez-le"},
 	Prefix:  {"the prefix %s is used without being declared (xmlns:…)", "le préfixe %s est employé sans être déclaré (xmlns:…)"},
 	NoChar:  {"&#…; stands for a character that does not exist: write the character itself", "&#…; désigne un caractère qui n'existe pas : écrivez le caractère lui-même"},
-	Twice:   {"the attribute %s stands twice in one tag", "l'attribut %s figure deux fois dans une balise"},
+	Declaration: {
+		`the XML declaration is not the first thing, or not in its form <?xml version="1.0" encoding="UTF-8"?>: correct it`,
+		`la déclaration XML n'est pas en tête, ou pas dans sa forme <?xml version="1.0" encoding="UTF-8"?> : corrigez-la`,
+	},
+	Instruction: {"the processing instruction %s has a colon in its name, or no white space after it", "l'instruction de traitement %s a un deux-points dans son nom, ou aucun blanc après lui"},
+	Control:     {"the character %s is not allowed in XML: remove it", "le caractère %s est interdit en XML : supprimez-le"},
+	Apart:       {"there is no white space between two attributes of a tag: write one", "il n'y a pas de blanc entre deux attributs d'une balise : ajoutez-en un"},
+	Name:        {"%s is not a name that XML allows", "%s n'est pas un nom permis en XML"},
+	Binding:     {"the prefix %s cannot be bound to this namespace (xmlns:…)", "le préfixe %s ne peut pas être lié à cet espace de noms (xmlns:…)"},
+	Twice:       {"the attribute %s stands twice in one tag", "l'attribut %s figure deux fois dans une balise"},
 }
 
 // decoderWords translate the decoder's words. Each begins with its own; what is bracketed there is %s here. The last one is for what is not known.

@@ -42,6 +42,7 @@ type parser struct {
 	names map[xml.Name]string
 	// declared are the namespaces that the document has declared so far.
 	declared map[string]bool
+	scopes   []scope  // those of the elements that are open
 	content  [][]byte // the text of each open element, by depth
 	sizes    []int
 }
@@ -55,7 +56,7 @@ func Parse(text []byte, root func(xml.Name) error) (*Tree, error) {
 	p := &parser{
 		text: text, dec: xml.NewDecoder(bytes.NewReader(text)), root: root,
 		tree:  &Tree{ByName: make(map[string][]*Element, 128)},
-		names: make(map[xml.Name]string, 64), declared: map[string]bool{"": true, "xmlns": true, xmlSpace: true},
+		names: make(map[xml.Name]string, 64), declared: map[string]bool{"": true, xmlSpace: true},
 	}
 	p.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // the caller has decoded it
 	for {
@@ -74,9 +75,17 @@ func Parse(text []byte, root func(xml.Name) error) (*Tree, error) {
 			p.end()
 		case xml.CharData:
 			err = p.add(token, start)
-		case xml.Comment, xml.ProcInst:
+		case xml.Comment:
 			if p.count++; p.count > MaxElements {
 				err = p.problem(TooMany, start)
+			} else {
+				err = p.controls(p.text[start:p.dec.InputOffset()], start)
+			}
+		case xml.ProcInst:
+			if p.count++; p.count > MaxElements {
+				err = p.problem(TooMany, start)
+			} else {
+				err = p.instruction(token, start)
 			}
 		case xml.Directive:
 			err = p.problem(DTD, start)
@@ -99,15 +108,18 @@ func (p *parser) open(token xml.StartElement, start int64) error {
 	if p.count++; p.count > MaxElements {
 		return p.problem(TooMany, start)
 	}
+	if err := p.tag(token, start); err != nil {
+		return err
+	}
 	attrs, err := p.attributes(token, start)
 	if err != nil {
 		return err
 	}
+	if !p.bound(token.Name, p.text[start:p.dec.InputOffset()]) {
+		return p.problem(Prefix, start, token.Name.Space)
+	}
 	name, known := p.names[token.Name]
 	if !known {
-		if !p.declared[token.Name.Space] {
-			return p.problem(Prefix, start, token.Name.Space)
-		}
 		name = "?:" + token.Name.Local
 		if prefix, ok := prefixes[token.Name.Space]; ok {
 			name = prefix + token.Name.Local
@@ -144,9 +156,20 @@ func (p *parser) open(token xml.StartElement, start int64) error {
 func (p *parser) attributes(token xml.StartElement, start int64) ([]xml.Attr, error) {
 	left := token.Attr[:0]
 	for _, a := range token.Attr {
-		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
-			p.declared[a.Value] = true
+		var err error
+		switch {
+		case a.Name.Space == "xmlns":
+			err = p.declare(a.Name.Local, a.Value, start)
+		case a.Name.Space == "" && a.Name.Local == "xmlns":
+			err = p.declare("", a.Value, start)
 		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var raw []byte
+	if len(token.Attr) > 0 {
+		raw = p.text[start:p.dec.InputOffset()]
 	}
 	var seen map[xml.Name]bool
 	if len(token.Attr) > 8 {
@@ -164,7 +187,7 @@ func (p *parser) attributes(token xml.StartElement, start int64) ([]xml.Attr, er
 		if twice {
 			return nil, p.problem(Twice, start, a.Name.Local)
 		}
-		if !p.declared[a.Name.Space] {
+		if a.Name.Space != "xmlns" && !p.bound(a.Name, raw) {
 			return nil, p.problem(Prefix, start, a.Name.Space)
 		}
 	}
@@ -181,19 +204,21 @@ func (p *parser) attributes(token xml.StartElement, start int64) ([]xml.Attr, er
 
 var (
 	replacement = []byte("\uFFFD")
-	noChar      = regexp.MustCompile(`&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:5[3-9]|6|7[0-2]|73[0-3])[0-9]*);`)
+	noChar      = regexp.MustCompile(`&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9][0-9]{2}|6[0-9]{3}|7[0-2][0-9]{2}|73[0-3][0-9]|734[0-3]));`)
 )
 
 func (p *parser) add(text []byte, start int64) error {
 	if p.at == nil {
-		if len(bytes.TrimSpace(text)) > 0 {
+		if !onlyBlanks(p.text[start:p.dec.InputOffset()]) {
 			return p.problem(Outside, start)
 		}
 		return nil
 	}
 	// The decoder makes a replacement character of a reference to half a surrogate.
-	if bytes.Contains(text, replacement) && noChar.Match(p.text[start:p.dec.InputOffset()]) {
-		return p.problem(NoChar, start)
+	if bytes.Contains(text, replacement) {
+		if raw := p.text[start:p.dec.InputOffset()]; !bytes.HasPrefix(raw, []byte("<![CDATA[")) && noChar.Match(raw) {
+			return p.problem(NoChar, start)
+		}
 	}
 	c := p.content[p.depth-1]
 	if room := MaxText + 4 - len(c); room > 0 { // so that end can cut on a character's boundary
@@ -217,6 +242,9 @@ func (p *parser) end() {
 		e.Text = string(c)
 	}
 	e.Size = p.sizes[p.depth-1]
+	for n := len(p.scopes); n > 0 && p.scopes[n-1].depth >= p.depth; n-- {
+		p.scopes = p.scopes[:n-1]
+	}
 	p.at = e.Parent
 	p.depth--
 }
