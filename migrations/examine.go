@@ -10,18 +10,16 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
+// riversVersion is River's; while it is made, its first versions have no line.
+const riversVersion = `(SELECT coalesce(max(version), 0) FROM river.river_migration m WHERE coalesce(to_jsonb(m) ->> 'line', 'main') = 'main')`
+
 // mark is the comment on the schema river that says whose it is. River's tables alone do not say: every application has the same.
 const mark = "choriste's own River: nothing else may use it"
 
 // Check returns an error, a *store.Fault, when the database behind the pool cannot be used with the schema that this binary needs. It needs no more
 // rights than to read.
-func Check(ctx context.Context, pool *pgxpool.Pool) error { return check(ctx, pool, Examine) }
-
-// Glance is Check at a tenth of the price: it does not ask whether every object is there, nor for each right.
-func Glance(ctx context.Context, pool *pgxpool.Pool) error { return check(ctx, pool, versions) }
-
-func check(ctx context.Context, pool *pgxpool.Pool, schemas func(context.Context, *pgxpool.Pool) (*store.Fault, error)) error {
-	for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){store.Examine, schemas} {
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	for _, examine := range []func(context.Context, *pgxpool.Pool) (*store.Fault, error){store.Examine, Examine} {
 		switch unfit, err := examine(ctx, pool); {
 		case err != nil:
 			return err
@@ -32,19 +30,22 @@ func check(ctx context.Context, pool *pgxpool.Pool, schemas func(context.Context
 	return nil
 }
 
-// Examine returns why the schemas chorus and river are not what this binary needs: they belong to something else, are older, newer or not whole; or nil.
-func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
-	if f, err := versions(ctx, pool); f != nil || err != nil {
-		return f, err
+// Glance is Check at a tenth of the price: where server and versions are right, it does not ask for each object and right.
+func Glance(ctx context.Context, pool *pgxpool.Pool) error {
+	if unfit, err := store.Examine(ctx, pool); unfit != nil || err != nil {
+		return Check(ctx, pool)
 	}
-	if torn, err := whole(ctx, pool); torn != nil || err != nil {
-		return torn, err
+	var version int64
+	var rivers int
+	err := pool.QueryRow(ctx, `SELECT coalesce(chorus.schema_version(), 0), `+riversVersion).Scan(&version, &rivers)
+	if err != nil || version != latest() || rivers != riverVersion {
+		return Check(ctx, pool)
 	}
-	return Rights(ctx, pool)
+	return nil
 }
 
-// versions returns why the two schemas are somebody else's, older or newer, or nil.
-func versions(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
+// Examine returns why the schemas chorus and river are not what this binary needs: they belong to something else, are older, newer or not whole; or nil.
+func Examine(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 	h, err := look(ctx, pool)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,10 @@ func versions(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 	case h.riverVersion != riverVersion:
 		return store.NewFault("RIVER_VERSION", h.riverVersion, riverVersion), nil
 	}
-	return nil, nil
+	if torn, err := whole(ctx, pool); torn != nil || err != nil {
+		return torn, err
+	}
+	return Rights(ctx, pool)
 }
 
 // Sequences returns a fault when a sequence is behind its table. It reads the tables themselves, and so waits for who has locked one: not for every look.
@@ -144,8 +148,8 @@ func look(ctx context.Context, pool *pgxpool.Pool) (h holdings, err error) {
 		return h, err
 	}
 	switch {
-	case readable: // while it is made, its first versions have no line
-		err = pool.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM river.river_migration m WHERE coalesce(to_jsonb(m) ->> 'line', 'main') = 'main'`).Scan(&h.riverVersion)
+	case readable:
+		err = pool.QueryRow(ctx, `SELECT `+riversVersion).Scan(&h.riverVersion)
 	case h.river != "": // an operator's login does not see River's tables
 		h.riverVersion = riverVersion
 	}

@@ -36,6 +36,7 @@ func (w *Worker) dispatch(ctx context.Context) error {
 		return unfit
 	}
 	woken := w.woken.Swap(false)
+	see, due := w.see(store.Urgent)
 	return parts(ctx,
 		part{"be woken", func(context.Context) error {
 			if !woken {
@@ -43,7 +44,24 @@ func (w *Worker) dispatch(ctx context.Context) error {
 			}
 			return crash.Point(crash.AfterWake)
 		}},
-		w.step(store.StepValidate), w.step(store.StepSubmit))
+		see, due(store.Work(store.StepValidate), w.step(store.StepValidate)), due(store.Work(store.StepSubmit), w.step(store.StepSubmit)))
+}
+
+// see looks for what anything is due, and due leaves out the others.
+func (w *Worker) see(kinds []store.Work) (see part, due func(store.Work, part) part) {
+	var waiting map[store.Work]bool
+	see = part{"see what is due", func(ctx context.Context) (err error) {
+		waiting, err = w.store.Waiting(ctx, kinds)
+		return err
+	}}
+	return see, func(kind store.Work, p part) part {
+		return part{p.what, func(ctx context.Context) error {
+			if !waiting[kind] {
+				return nil
+			}
+			return p.do(ctx)
+		}}
+	}
 }
 
 // follow gives out what is never in such a hurry.
@@ -51,14 +69,17 @@ func (w *Worker) follow(ctx context.Context) error {
 	if unfit := w.unfit.Load(); unfit != nil {
 		return unfit
 	}
-	return parts(ctx,
-		part{"give out accounts to be compared with the portal", w.dispatchComparisons},
-		part{"give out change feeds", w.dispatchSync},
-		part{"give out accounts to be asked for structures", w.dispatchDiscover},
-		part{"give out reconciliations", w.dispatchReconcile},
-		part{"give out remedies", w.dispatchRemedies},
+	see, due := w.see(store.Patient)
+	return parts(ctx, see,
+		due(store.WorkComparisons, part{"give out accounts to be compared with the portal", w.dispatchComparisons}),
+		due(store.WorkFeeds, part{"give out change feeds", w.dispatchSync}),
+		due(store.WorkStructures, part{"give out accounts to be asked for structures", w.dispatchDiscover}),
+		due(store.WorkReconciliations, part{"give out reconciliations", w.dispatchReconcile}),
+		due(store.WorkRemedies, part{"give out remedies", w.dispatchRemedies}),
 		part{"give out webhooks", w.dispatchWebhooks},
-		w.step(store.StepResolve), w.step(store.StepReport), w.step(store.StepHistory))
+		due(store.Work(store.StepResolve), w.step(store.StepResolve)),
+		due(store.Work(store.StepReport), w.step(store.StepReport)),
+		due(store.Work(store.StepHistory), w.step(store.StepHistory)))
 }
 
 func (w *Worker) step(step store.Step) part {
