@@ -26,7 +26,7 @@ type Content struct {
 	TaxPointDate        Date               `bt:"BT-7" ubl:"cbc:TaxPointDate" cii:"settlement/ram:ApplicableTradeTax/ram:TaxPointDate/udt:DateString" json:"tax_point_date,omitzero"`
 	TaxPointCode        string             `bt:"BT-8" ubl:"cac:InvoicePeriod/cbc:DescriptionCode" cii:"settlement/ram:ApplicableTradeTax/ram:DueDateTypeCode" json:"tax_point_code,omitzero"` // UNTDID 2005: 3, 35, 432
 	DueDate             Date               `bt:"BT-9" ubl:"cbc:DueDate|cac:PaymentMeans/cbc:PaymentDueDate" cii:"settlement/ram:SpecifiedTradePaymentTerms/ram:DueDateDateTime/udt:DateTimeString" json:"due_date,omitzero"`
-	BuyerReference      string             `bt:"BT-10" ubl:"cac:AccountingCustomerParty/cac:AccountingContact/cbc:ID|cbc:BuyerReference" cii:"agreement/ram:BuyerReference" json:"buyer_reference,omitzero"` // Chorus Pro's own UBL has the service in the first place
+	BuyerReference      string             `bt:"BT-10" ubl:"cac:AccountingCustomerParty/cac:AccountingContact/cbc:ID|cac:AccountingCustomerParty/cac:Party/cac:PartyIdentification/cbc:ID[@schemeID=0224]|cbc:BuyerReference" cii:"agreement/ram:BuyerTradeParty/ram:GlobalID[@schemeID=0224]|agreement/ram:BuyerReference" json:"buyer_reference,omitzero"` // Chorus Pro's own UBL has the service in the first place, XP Z12-012 in the second
 	Project             string             `bt:"BT-11" ubl:"cac:ProjectReference/cbc:ID|cac:AdditionalDocumentReference[cbc:DocumentTypeCode=50]/cbc:ID" cii:"agreement/ram:SpecifiedProcuringProject/ram:ID" json:"project,omitzero"`
 	Contract            string             `bt:"BT-12" ubl:"cac:ContractDocumentReference/cbc:ID" cii:"agreement/ram:ContractReferencedDocument/ram:IssuerAssignedID" json:"contract,omitzero"`
 	Order               string             `bt:"BT-13" ubl:"cac:OrderReference/cbc:ID" cii:"agreement/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID" json:"order,omitzero"`
@@ -48,14 +48,14 @@ type Content struct {
 	Delivery            Delivery           `ubl:"cac:Delivery" cii:"delivery" json:"delivery,omitzero"`                                                                                                                            // BG-13
 	PeriodStart         Date               `bt:"BT-73" ubl:"cac:InvoicePeriod/cbc:StartDate" cii:"settlement/ram:BillingSpecifiedPeriod/ram:StartDateTime/udt:DateTimeString" json:"period_start,omitzero"`
 	PeriodEnd           Date               `bt:"BT-74" ubl:"cac:InvoicePeriod/cbc:EndDate" cii:"settlement/ram:BillingSpecifiedPeriod/ram:EndDateTime/udt:DateTimeString" json:"period_end,omitzero"`
-	Payments            []Payment          `ubl:"cac:PaymentMeans" cii:"settlement/ram:SpecifiedTradeSettlementPaymentMeans" json:"payments,omitzero"` // BG-16
+	Payments            []Payment          `most:"20000" ubl:"cac:PaymentMeans" cii:"settlement/ram:SpecifiedTradeSettlementPaymentMeans" json:"payments,omitzero"` // BG-16
 	Remittance          string             `bt:"BT-83" ubl:"cac:PaymentMeans/cbc:PaymentID" cii:"settlement/ram:PaymentReference" json:"remittance,omitzero"`
 	Mandate             string             `bt:"BT-89" ubl:"cac:PaymentMeans/cac:PaymentMandate/cbc:ID" cii:"settlement/ram:SpecifiedTradePaymentTerms/ram:DirectDebitMandateID" json:"mandate,omitzero"`
 	Creditor            string             `bt:"BT-90" ubl:"cac:AccountingSupplierParty/cac:Party/cac:PartyIdentification/cbc:ID[@schemeID=SEPA]|cac:PayeeParty/cac:PartyIdentification/cbc:ID[@schemeID=SEPA]" cii:"settlement/ram:CreditorReferenceID" json:"creditor,omitzero"`
 	Charges             []Charge           `most:"1000" ubl:"cac:AllowanceCharge" cii:"settlement/ram:SpecifiedTradeAllowanceCharge" json:"charges,omitzero"` // BG-20 and BG-21
 	Totals              Totals             `json:"totals"`                                                                                                    // BG-22
 	VAT                 []VAT              `most:"1000" ubl:"cac:TaxTotal/cac:TaxSubtotal" cii:"settlement/ram:ApplicableTradeTax" json:"vat,omitzero"`
-	Attachments         []Attachment       `most:"1000" ubl:"cac:AdditionalDocumentReference" cii:"agreement/ram:AdditionalReferencedDocument" json:"attachments,omitzero"` // BG-24
+	Attachments         []Attachment       `most:"20000" ubl:"cac:AdditionalDocumentReference" cii:"agreement/ram:AdditionalReferencedDocument" json:"attachments,omitzero"` // BG-24
 	Lines               []Line             `most:"20000" ubl:"cac:InvoiceLine|cac:CreditNoteLine" cii:"rsm:SupplyChainTradeTransaction/ram:IncludedSupplyChainTradeLineItem" json:"lines,omitzero"`
 }
 
@@ -234,7 +234,7 @@ var noteSubject = regexp.MustCompile(`^#([A-Z]{3})#`)
 // taxPointCodes are the codes of CII (UNTDID 2475) in the words of EN 16931 (UNTDID 2005).
 var taxPointCodes = map[string]string{"5": "3", "29": "35", "72": "432"}
 
-// Content reads all of the invoice. At most 20,000 lines are read, and 100 or 1,000 of what else there may be several of. It reads anew each time.
+// Content reads all of the invoice. At most 20,000 lines, means of payment and attachments are read, and 100 or 1,000 of what else there may be several of. It reads anew each time.
 func (d *Document) Content() *Content {
 	c := &Content{}
 	if d.Fields != nil {

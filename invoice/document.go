@@ -36,7 +36,7 @@ type Document struct {
 	MontantAPayer     decimal.NullDecimal // BT-115, in Devise
 	Devise            string              // BT-5, ISO 4217
 	Cadre             string              // BT-23
-	CodeService       string              // BT-10, or where Chorus Pro's own UBL has it
+	CodeService       string              // BT-10, or where Chorus Pro's own UBL or scheme 0224 has it
 	ServiceFiller     string              // what stands there instead and says that there is none, as "NA"
 	Engagement        string              // BT-13
 	Profil            string              // BT-24

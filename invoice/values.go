@@ -59,7 +59,7 @@ func newValue(e *tree.Element, term string) Value {
 		switch {
 		case a.Name.Space != "":
 		case a.Name.Local == "schemeID", a.Name.Local == "schemeName" && v.Scheme == "":
-			v.Scheme = cut(a.Value)
+			v.Scheme = tree.Normalize(cut(a.Value)) // xs:token in CII, and EN 16931's rules look at it so
 		case a.Name.Local == "currencyID":
 			v.Currency = a.Value
 		}
@@ -197,14 +197,11 @@ func parseAmount(s string) (decimal.Decimal, bool) {
 	return d, err == nil
 }
 
-// base64Form is what the part of it that is kept looks like.
-var base64Form = regexp.MustCompile(`^[A-Za-z0-9+/=\s]*$`)
-
-// newFile describes a file within the invoice.
+// newFile describes a file within the invoice; one that cannot be decoded has no bytes.
 func newFile(e *tree.Element) File {
-	f := File{Bytes: e.Size / 4 * 3, at: e}
-	if !base64Form.MatchString(e.Text) {
-		f.Bytes = 0
+	f := File{at: e}
+	if e.Base64 {
+		f.Bytes = e.Size / 4 * 3
 	}
 	f.Name, _ = e.Attr("filename")
 	f.MIME, _ = e.Attr("mimeCode")

@@ -116,6 +116,9 @@ func TestDocuments(t *testing.T) {
 		"attachment of another kind":     {piece("a.exe", "AAAA"), "nom ou extension non autorisé"},
 		"empty attachment":               {piece("a.pdf", ""), "vide ou illisible"},
 		"attachment that is not base64.": {piece("a.pdf", "=é="), "vide ou illisible"},
+		"attachment that is cut":         {piece("a.pdf", "JVBERi0xLjc"), "vide ou illisible"},
+		"attachment with a rest of bits": {piece("a.pdf", "JVBERi0xLjd="), "vide ou illisible"},
+		"attachment in lines":            {piece("a.pdf", "JVBE\n  Ri0xLjcK"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

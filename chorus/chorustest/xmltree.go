@@ -236,7 +236,7 @@ func (n *node) attr(name string) string {
 	}
 	for _, a := range n.attrs {
 		if a.Name.Local == name && a.Name.Space == "" {
-			return a.Value
+			return strings.Trim(a.Value, " \t\r\n")
 		}
 	}
 	return ""

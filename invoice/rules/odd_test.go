@@ -9,7 +9,7 @@ import (
 	"github.com/choriste/choriste/invoice/rules"
 )
 
-// oddDocument is one that suppliers really make: odd but right, or wrong in one thing. Each swap of two texts is made once; the form is said by the first letter of its name.
+// oddDocument is one that suppliers really make: odd but right, or wrong in one thing. Each swap of two texts is made; the form is said by the first letter of its name.
 type oddDocument struct {
 	name  string
 	inv   invoicetest.Invoice
@@ -22,7 +22,15 @@ const (
 	ublTaxed = "<cbc:ID>S</cbc:ID>"
 	ciiLegal = `<ram:ID schemeID="0002">99999999800012</ram:ID>`
 	ciiBuyer = `<ram:ID schemeID="0002">99999999700023</ram:ID>`
+
+	ublBuyerParty = "<cac:AccountingCustomerParty>\n    <cac:Party>"
 )
+
+// ublFile is a file within a UBL invoice.
+func ublFile(base64 string) string {
+	return `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">` + base64 +
+		`</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>`
+}
 
 var oddDocuments = []oddDocument{
 	{"UBL, SIREN as legal identifier, SIRET as another", invoicetest.Invoice{}, []string{
@@ -66,6 +74,19 @@ var oddDocuments = []oddDocument{
 	{"UBL, dated with its time", invoicetest.Invoice{}, []string{"2026-01-15<", "2026-01-15T08:00:00<"}, "error CH-DATE BT-2"},
 	{"UBL, an attachment under a path", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="C:\factures\a.pdf">eHh4</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference><cac:AccountingSupplierParty>`}, "warning CH-ATTACHMENT-PATH BT-125"},
 	{"UBL, an attachment without a name", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="">eHh4</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference><cac:AccountingSupplierParty>`}, "error CH-ATTACHMENT-NAME BT-125"},
+	{"UBL, the service as identifier of scheme 0224", invoicetest.Invoice{}, []string{ublBuyerParty, `$<cac:PartyIdentification><cbc:ID schemeID="0224">SVC-99</cbc:ID></cac:PartyIdentification>`}, ""},
+	{"UBL, FACTURES_PUBLIQUES as identifier of scheme 0224", invoicetest.Invoice{}, []string{ublBuyerParty, `$<cac:PartyIdentification><cbc:ID schemeID=" 0224">FACTURES_PUBLIQUES</cbc:ID></cac:PartyIdentification>`}, "error CH-SERVICE-PUBLIC BT-10"},
+	{"UBL, another service under scheme 0224", invoicetest.Invoice{CodeService: "S-1"}, []string{ublBuyerParty, `$<cac:PartyIdentification><cbc:ID schemeID="0224">SVC-99</cbc:ID></cac:PartyIdentification>`}, "warning CH-TWO-PLACES BT-10"},
+	{"CII, FACTURES_PUBLIQUES as identifier of scheme 0224", invoicetest.Invoice{}, []string{"<ram:BuyerTradeParty>", `$<ram:GlobalID schemeID="0224">FACTURES_PUBLIQUES</ram:GlobalID>`}, "error CH-SERVICE-PUBLIC BT-10"},
+	{"CII, another service under scheme 0224", invoicetest.Invoice{CodeService: "S-1"}, []string{"<ram:BuyerTradeParty>", `$<ram:GlobalID schemeID="0224">SVC-99</ram:GlobalID>`}, "warning CH-TWO-PLACES BT-10"},
+	{"UBL, SIRET under a scheme with a blank", invoicetest.Invoice{}, []string{ublLegal, `<cbc:CompanyID schemeID="0009 ">99999999800012</cbc:CompanyID>`}, ""},
+	{"UBL, an attachment in lines", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBE\n Ri0xLjcK\n") + "$"}, ""},
+	{"UBL, an attachment cut short", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBERi0xLjc") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, an attachment with a sign within", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBE=i0xLjcK") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, an attachment with bits left over", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBERi0xLjd=") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, an attachment of signs alone", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("====") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, an attachment with a no-break space", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBE\u00a0Ri0xLjcK") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, an attachment that is wrong far within", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile(strings.Repeat("JVBE", 3000)+"!!!!") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
 	{"UBL, a quantity of nothing", invoicetest.Invoice{}, []string{`<cbc:InvoicedQuantity unitCode="C62">1`, `<cbc:InvoicedQuantity unitCode="C62">0`}, ""},
 	{"UBL, a unit that is a word", invoicetest.Invoice{}, []string{`unitCode="C62"`, `unitCode="jour"`}, "error BR-CL-23 BT-130"},
 	{"UBL, a price below zero", invoicetest.Invoice{}, []string{`PriceAmount currencyID="EUR">`, `PriceAmount currencyID="EUR">-`}, "error BR-27 BT-146"},
@@ -104,7 +125,7 @@ func (o oddDocument) document(t *testing.T) []byte {
 	}
 	text := string(doc)
 	for k := 0; k+1 < len(o.swaps); k += 2 {
-		changed := strings.ReplaceAll(text, o.swaps[k], o.swaps[k+1])
+		changed := strings.ReplaceAll(text, o.swaps[k], strings.Replace(o.swaps[k+1], "$", o.swaps[k], 1)) // $ is what was there
 		if changed == text {
 			t.Errorf("%s: nothing is replaced: %s", o.name, o.swaps[k])
 		}

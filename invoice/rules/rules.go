@@ -39,16 +39,31 @@ type Finding struct {
 // maxPlaces is how often one rule is reported in one document; further places are left out.
 const maxPlaces = 20
 
-// maxWide is how often a rule is asked that adds up lines or charges each time: an invoice has a few entries of VAT, and one sum.
-const maxWide = 200
-
-// wide tells such a rule.
-func wide(id string) bool {
-	switch id {
-	case "BR-CO-10", "BR-CO-11", "BR-CO-12", "BR-CO-13", "BR-CO-14", "BR-CO-15", "BR-CO-16":
-		return true
+// wideRules are those that add up lines, charges or the VAT breakdown each time: an invoice has a few entries of VAT, and one sum.
+var wideRules = func() map[string]bool {
+	all := set("BR-CO-10", "BR-CO-11", "BR-CO-12", "BR-CO-13", "BR-CO-14", "BR-CO-15", "BR-CO-16")
+	for _, f := range families {
+		all[f.name+"-01"], all[f.name+"-08"] = true, true
 	}
-	return strings.HasSuffix(id, "-08") || strings.HasSuffix(id, "-01")
+	return all
+}()
+
+// maxAdded is how many parts of a document such a rule adds up in all, and leastWide how often it is asked however many parts there are.
+const (
+	maxAdded  = 4_000_000
+	leastWide = 200
+)
+
+// mostWide is how often such a rule is asked of a document: of one that a person could have meant, always.
+func (t *document) mostWide() int {
+	parts := 1
+	for _, name := range []string{
+		"cac:InvoiceLine", "cac:CreditNoteLine", "cac:AllowanceCharge", "cac:TaxCategory", "cac:ClassifiedTaxCategory",
+		"ram:IncludedSupplyChainTradeLineItem", "ram:SpecifiedTradeAllowanceCharge", "ram:ApplicableTradeTax",
+	} {
+		parts += len(t.ByName[name])
+	}
+	return max(leastWide, maxAdded/parts)
 }
 
 // rule is one test at each element of its group.
@@ -76,7 +91,7 @@ func check(t *document) []Finding {
 	case "rsm:CrossIndustryInvoice":
 		groups = ciiGroups
 	}
-	left := withoutLines(t)
+	left, mostWide := withoutLines(t), t.mostWide()
 	var found []Finding
 	places, tried := map[string]int{}, map[string]int{}
 	for _, g := range groups {
@@ -86,7 +101,7 @@ func check(t *document) []Finding {
 					continue
 				}
 				for _, r := range g.rules {
-					if left[r.id] || places[r.id] >= maxPlaces || wide(r.id) && tried[r.id] >= maxWide {
+					if left[r.id] || places[r.id] >= maxPlaces || wideRules[r.id] && tried[r.id] >= mostWide {
 						continue
 					}
 					tried[r.id]++

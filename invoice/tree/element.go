@@ -14,6 +14,7 @@ type Element struct {
 	Name   string // "cbc:ID"; "?:Name" in a namespace that no invoice uses
 	Text   string // the text directly within, exactly as written, its first MaxText bytes
 	Size   int    // bytes of that text, white space left out
+	Base64 bool   // of one that holds a file (…BinaryObject): all of that text is xs:base64Binary
 	Attrs  []xml.Attr
 	Parent *Element
 	Kids   []*Element

@@ -45,6 +45,7 @@ type parser struct {
 	scopes   []scope  // those of the elements that are open
 	content  [][]byte // the text of each open element, by depth
 	sizes    []int
+	file     base64Form // of the file that is being read
 }
 
 // Parse reads a document in UTF-8. root is asked whether the document's element is one that is wanted; its error is given back as it is. Every other error is an
@@ -145,6 +146,9 @@ func (p *parser) open(token xml.StartElement, start int64) error {
 	}
 	p.tree.ByName[name] = append(p.tree.ByName[name], e)
 	p.at = e
+	if holdsFile(name) {
+		p.file = base64Form{}
+	}
 	if p.depth > len(p.content) {
 		p.content, p.sizes = append(p.content, nil), append(p.sizes, 0)
 	}
@@ -229,6 +233,9 @@ func (p *parser) add(text []byte, start int64) error {
 			p.sizes[p.depth-1]++
 		}
 	}
+	if holdsFile(p.at.Name) {
+		p.file.add(text)
+	}
 	return nil
 }
 
@@ -242,6 +249,7 @@ func (p *parser) end() {
 		e.Text = string(c)
 	}
 	e.Size = p.sizes[p.depth-1]
+	e.Base64 = len(e.Kids) == 0 && holdsFile(e.Name) && p.file.right()
 	for n := len(p.scopes); n > 0 && p.scopes[n-1].depth >= p.depth; n-- {
 		p.scopes = p.scopes[:n-1]
 	}

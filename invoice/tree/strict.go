@@ -16,11 +16,14 @@ var declarationForm = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z][A-Za-z0-9._-]*'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>$`)
 
+// maxDeclaration is the longest declaration, in bytes: its form has no end, and costs.
+const maxDeclaration = 4096
+
 // instruction looks at <?…?>: the declaration is the first thing there is and has its form; another has a name, and white space before what follows.
 func (p *parser) instruction(token xml.ProcInst, start int64) error {
 	raw := p.text[start:p.dec.InputOffset()]
 	if strings.EqualFold(token.Target, "xml") {
-		if start > 0 || !declarationForm.Match(raw) {
+		if start > 0 || len(raw) > maxDeclaration || !declarationForm.Match(raw) {
 			return p.problem(Declaration, start)
 		}
 		return nil
