@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"time"
 )
 
 const help = `bench measures choriste on this machine, against a simulator of Chorus Pro and a private PostgreSQL.
@@ -38,6 +39,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   freshness    from a change at the portal to its row, at portals that show changes at once or late
   open         what watching open invoices costs, few and many
   console      what people and Prometheus ask for, over a million invoices (-history)
+  simulator    requests a second that chorus-sim serves, and its memory (-accepted, -seconds); by itself it needs no PostgreSQL
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
 
@@ -69,7 +71,7 @@ func fact(measurement, name string, value float64, unit string) figure {
 	return figure{Measurement: measurement, Name: name, Value: value, Unit: unit, Holds: true}
 }
 
-var names = []string{"start", "check", "latency", "throughput", "cost", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open", "console"}
+var names = []string{"start", "check", "latency", "throughput", "cost", "idle", "memory", "quota", "permits", "token", "fairness", "outage", "calls", "freshness", "open", "console", "simulator"}
 
 // measurements are those that stand alone; throughput, idle and memory are one.
 var measurements = []struct {
@@ -89,6 +91,7 @@ var measurements = []struct {
 	{"freshness", fresh},
 	{"open", open},
 	{"console", desk},
+	{"simulator", simulated},
 }
 
 // interrupted is the exit status of a program that a person stopped, as shells have it.
@@ -118,6 +121,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.IntVar(&s.counted, "counted", s.counted, "of cost: take so many through")
 	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
 	f.IntVar(&s.history, "history", s.history, "of console: so many invoices")
+	f.IntVar(&s.accepted, "accepted", s.accepted, "of simulator: deposit so many invoices")
+	seconds := f.Float64("seconds", s.mix.Seconds(), "of simulator: serve the mix of requests for so long")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)
 		f.PrintDefaults()
@@ -128,6 +133,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil: // said by the flag package
 		return 2
 	}
+	s.mix = time.Duration(*seconds * float64(time.Second))
 	wanted := f.Args()
 	if len(wanted) == 0 {
 		wanted = names
@@ -161,7 +167,8 @@ func measure(ctx context.Context, wanted []string, s size, progress io.Writer) (
 	if load, known := busy(); known { // by others: the programs are not even built
 		figures = append(figures, fact("machine", "load average at the start", load, ""))
 	}
-	w, err := newWorkshop(ctx, s, progress)
+	database := slices.ContainsFunc(wanted, func(name string) bool { return name != "simulator" })
+	w, err := newWorkshop(ctx, s, database, progress)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ type size struct {
 	few, many     int           // open invoices
 	history       int           // invoices of console
 	settle, watch time.Duration // of virtual time, until calls are counted, and while they are
+
+	accepted int           // invoices of simulator
+	mix      time.Duration // how long it serves all kinds of requests
 }
 
 // full is what the README's figures come from: 4 of 400 samples are above the 99th percentile.
@@ -55,9 +58,10 @@ var full = size{
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
 	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second, rest: 20 * time.Second,
 	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, history: 1_000_000, settle: 10 * time.Minute, watch: time.Hour,
+	accepted: 10_000, mix: 5 * time.Second,
 }
 
-// workshop is what all measurements share: the programs, built as a release is, and one PostgreSQL server that waits for its disk.
+// workshop is what all measurements share: the programs, built as a release is, and, where it is needed, one PostgreSQL server that waits for its disk.
 type workshop struct {
 	size     size
 	dir      string // of the programs and of what they say
@@ -67,7 +71,7 @@ type workshop struct {
 	loaded   *loaded
 }
 
-func newWorkshop(ctx context.Context, s size, progress io.Writer) (*workshop, error) {
+func newWorkshop(ctx context.Context, s size, database bool, progress io.Writer) (*workshop, error) {
 	w := &workshop{size: s, progress: progress}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "choriste-bench-"); err != nil {
@@ -76,10 +80,17 @@ func newWorkshop(ctx context.Context, s size, progress io.Writer) (*workshop, er
 	fail := func(err error) (*workshop, error) { return nil, errors.Join(err, w.close()) }
 	w.say("building the programs …")
 	const module = "github.com/choriste/choriste/cmd/"
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", w.dir+string(filepath.Separator), module+"choriste", module+"chorus-sim")
+	programs := []string{module + "chorus-sim"}
+	if database {
+		programs = append(programs, module+"choriste")
+	}
+	build := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", w.dir + string(filepath.Separator)}, programs...)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("go build: %w: %s", err, out))
+	}
+	if !database {
+		return w, nil
 	}
 	w.say("starting PostgreSQL …")
 	if w.cluster, err = storetest.Start(ctx, storetest.Options{Fsync: true}); err != nil {
