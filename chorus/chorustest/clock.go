@@ -17,28 +17,32 @@ func mustZone(name string) *time.Location {
 	return z
 }
 
-// due is one thing that will happen by itself at a moment of the virtual clock: a late landing, an
-// integration, the next step in the life of an invoice, or an entry of a scenario's timeline. Exactly one of the four pointers is set.
+// due is one thing that will happen by itself at a moment of the virtual clock.
 type due struct {
-	at      time.Time
+	at      int64 // microseconds
 	order   int64 // ties are broken by the order of planning
-	landing *landing
-	flux    *flux
-	facture *facture
-
-	happening *Happening
-
-	move int // facture.moves when planned; another value means that somebody moved it meanwhile
+	n       int64 // the request of a landing, the number of a flux or document, the place of an entry of the timeline
+	passage uint32
+	what    dueKind
 }
+
+type dueKind uint8
+
+const (
+	dueLanding   dueKind = iota // a late deposit
+	dueFlux                     // an integration
+	dueStep                     // the next statut of an invoice, if passage is still its newest: nobody has moved it meanwhile
+	dueHappening                // of a scenario's timeline
+)
 
 type agenda []due
 
 func (a agenda) Len() int { return len(a) }
 func (a agenda) Less(i, j int) bool {
-	if a[i].at.Equal(a[j].at) {
+	if a[i].at == a[j].at {
 		return a[i].order < a[j].order
 	}
-	return a[i].at.Before(a[j].at)
+	return a[i].at < a[j].at
 }
 func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
 func (a *agenda) Push(x any)   { *a = append(*a, x.(due)) }
@@ -64,18 +68,20 @@ func (s *Sim) plan(d due) {
 // catchUp lets everything happen whose moment has passed, in order, each at its own moment. It is called
 // with the lock held before anything looks at the portal, so that nobody can see a state that is late.
 func (s *Sim) catchUp() {
-	now := s.now()
-	for len(s.agenda) > 0 && !s.agenda[0].at.After(now) {
+	now := s.now().UnixMicro()
+	for len(s.agenda) > 0 && s.agenda[0].at <= now {
 		d := heap.Pop(&s.agenda).(due)
-		switch {
-		case d.landing != nil:
-			s.land(d.landing, d.at)
-		case d.flux != nil:
-			s.integrate(d.flux, d.at)
-		case d.happening != nil:
-			s.happen(d.happening)
-		case d.facture.moves == d.move:
-			s.step(d.facture, d.at)
+		switch at := moment(d.at); d.what {
+		case dueLanding:
+			s.land(s.landings[d.n], at)
+		case dueFlux:
+			s.integrate(s.fluxAt(uint32(d.n)), at)
+		case dueHappening:
+			s.happen(s.timeline[d.n])
+		case dueStep:
+			if f := s.factureAt(uint32(d.n)); f.passage == d.passage {
+				s.step(f, at)
+			}
 		}
 	}
 }

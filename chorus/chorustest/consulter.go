@@ -9,20 +9,20 @@ const onRecipientsSide = 10_000_000
 
 // POST factures/v1/consulter/fournisseur
 func (s *Sim) consulterFournisseur(c *call) answer {
-	f := s.factures[c.body.integer("identifiantFactureCPP")]
-	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.Fournisseur) }); is {
+	f := s.facture(c.body.integer("identifiantFactureCPP"))
+	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.supplier()) }); is {
 		return refused
 	}
-	return ok(object{"facture": s.detail(f, f.id)})
+	return ok(object{"facture": s.detail(f, f.number())})
 }
 
 // POST factures/v1/consulter/recipiendaire
 func (s *Sim) consulterRecipiendaire(c *call) answer {
-	f := s.factures[c.body.integer("identifiantFactureCPP")-onRecipientsSide]
-	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.Destinataire) }); is {
+	f := s.facture(c.body.integer("identifiantFactureCPP") - onRecipientsSide)
+	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.recipient()) }); is {
 		return refused
 	}
-	facture := s.detail(f, f.id+onRecipientsSide)
+	facture := s.detail(f, f.number()+onRecipientsSide)
 	to := facture.object("destinataire")
 	to["destinataireEtat"] = "NON"
 	delete(to, "miseEnPaiementDestinataire")
@@ -35,11 +35,11 @@ func (s *Sim) consulterRecipiendaire(c *call) answer {
 
 // POST factures/v1/consulter/valideur
 func (s *Sim) consulterValideur(c *call) answer {
-	f := s.factures[c.body.integer("identifiantFactureCPP")]
+	f := s.facture(c.body.integer("identifiantFactureCPP"))
 	if refused, is := s.unseen(f, func() bool { return f.hasValidator() }); is {
 		return refused
 	}
-	return ok(object{"facture": s.detail(f, f.id)})
+	return ok(object{"facture": s.detail(f, f.number())})
 }
 
 // unseen refuses what is not there, or nothing for who asks.
@@ -57,43 +57,43 @@ func (s *Sim) unseen(f *facture, entitled func() bool) (refused answer, is bool)
 func (s *Sim) detail(f *facture, id int64) object {
 	var idRecipient, recipient, idSupplier, supplier any
 	comesToPayment := true
-	if st := s.structures[f.Destinataire]; st != nil {
+	if st := s.structures[f.recipient()]; st != nil {
 		idRecipient, recipient, comesToPayment = st.ID, st.Designation, !st.StatutMiseEnPaiementNestPasRemonte
 	}
-	if st := s.structures[f.Fournisseur]; st != nil {
+	if st := s.structures[f.supplier()]; st != nil {
 		idSupplier, supplier = st.ID, st.Designation
 	}
 	to := object{
-		"idDestinataire": idRecipient, "codeDestinataire": f.Destinataire, "libelleDestinataire": recipient, "designationDestinataire": recipient,
-		"codeServiceExecutant": orNil(f.Service), "miseEnPaiementDestinataire": comesToPayment,
+		"idDestinataire": idRecipient, "codeDestinataire": f.recipient(), "libelleDestinataire": recipient, "designationDestinataire": recipient,
+		"codeServiceExecutant": orNil(f.serviceCode()), "miseEnPaiementDestinataire": comesToPayment,
 	}
-	if sv := s.serviceOf(f); sv.ID != 0 && f.Service != "" {
+	if sv := s.serviceOf(f); sv.ID != 0 && f.serviceCode() != "" {
 		to["idServiceExecutant"], to["libelleServiceExecutant"] = sv.ID, sv.Libelle
 	}
 	tva := any(nil)
-	if f.HT != "" && f.TTC != "" {
-		tva = amount(minus(f.TTC, f.HT))
+	if f.facts().HT != "" && f.facts().TTC != "" {
+		tva = amount(minus(f.facts().TTC, f.facts().HT))
 	}
 	return object{
-		"identifiantFactureCPP": id, "numeroFacture": f.Numero, "statutFacture": f.statut().Statut, "modeDepot": f.Mode, "rejetTraite": f.rejetTraite,
+		"identifiantFactureCPP": id, "numeroFacture": f.facts().Numero, "statutFacture": f.current(), "modeDepot": f.way(), "rejetTraite": f.rejetTraite(),
 		"destinataire": to,
 		"fournisseur": object{
-			"idFournisseur": idSupplier, "typeIdentifiantFournisseur": "SIRET", "codeFournisseur": f.Fournisseur, "raisonSocialeFournisseur": supplier,
+			"idFournisseur": idSupplier, "typeIdentifiantFournisseur": "SIRET", "codeFournisseur": f.supplier(), "raisonSocialeFournisseur": supplier,
 			"designationFournisseur": supplier, "affactureur": object{},
 		},
-		"cadreDeFacturation": object{"codeCadreFacturation": cadreOf(f.Cadre), "codeValideur1": orNil(f.Valideur)},
+		"cadreDeFacturation": object{"codeCadreFacturation": cadreOf(f.frame()), "codeValideur1": orNil(f.facts().Valideur)},
 		"references": object{
-			"dateFacture": f.Date, "dateDepot": dayOf(f.deposeLe), "codeDeviseFacture": f.Devise, "typeFacture": f.Type,
-			"numeroBonCommande": orNil(f.Engagement), "dateCreationFacture": dayOf(f.deposeLe),
+			"dateFacture": f.facts().Date, "dateDepot": dayOf(f.deposeLe()), "codeDeviseFacture": f.facts().Devise, "typeFacture": f.kind(),
+			"numeroBonCommande": orNil(f.facts().Engagement), "dateCreationFacture": dayOf(f.deposeLe()),
 		},
 		"recapitulatifDeTva": object{
 			"ligneTva": []any{}, "pageCouranteLignesRecapitulativesTVA": 1, "pagesLignesRecapitulativesTVA": 0,
 			"nbResultatsParPageLignesRecapitulativesTVA": defaultPage, "totalLignesRecapitulativesTVA": 0,
 		},
 		"montantTotal": object{
-			"montantHtTotal": amount(f.HT), "montantTVA": tva, "montantTtcTotal": amount(f.TTC), "montantTtcAvantRemiseGlobalTTC": amount(f.TTC), "montantAPayer": amount(f.APayer),
+			"montantHtTotal": amount(f.facts().HT), "montantTVA": tva, "montantTtcTotal": amount(f.facts().TTC), "montantTtcAvantRemiseGlobalTTC": amount(f.facts().TTC), "montantAPayer": amount(f.facts().APayer),
 		},
-		"commentaire": orNil(f.statut().Commentaire),
+		"commentaire": orNil(f.comment(f.newest())),
 	}
 }
 
@@ -112,17 +112,17 @@ func (s *Sim) traiterRejet(c *call) answer {
 	var all []*facture
 	for _, x := range c.body.list("listeDemandePaiement") {
 		o := objectOf(x)
-		f := s.factures[o.integer("idDemandePaiement")]
-		if refused, is := s.unseen(f, func() bool { return c.account.sees(f.Fournisseur) }); is {
+		f := s.facture(o.integer("idDemandePaiement"))
+		if refused, is := s.unseen(f, func() bool { return c.account.sees(f.supplier()) }); is {
 			return refused
 		}
-		if f.statut().Statut != "REJETEE" {
+		if f.current() != "REJETEE" {
 			return refusal(20002, "GDP_MSG_11.001 - L'état de la facture ne permet pas cette action.")
 		}
 		all = append(all, f)
 	}
 	for _, f := range all {
-		s.record(Entry{Type: "rejetTraite", Request: c.id, Facture: f.id, Facts: &Facts{Numero: f.Numero}})
+		s.record(Entry{Type: "rejetTraite", Request: c.id, Facture: f.number(), Facts: &Facts{Numero: f.facts().Numero}})
 	}
 	return written(object{})
 }
@@ -136,8 +136,8 @@ func written(body object) answer {
 
 // POST factures/v1/corriger/valideur/facture: the supplier names another validator, after the first turned the invoice down as none of his.
 func (s *Sim) corrigerValideur(c *call) answer {
-	f := s.factures[c.body.integer("idFacture")]
-	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.Fournisseur) }); is {
+	f := s.facture(c.body.integer("idFacture"))
+	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.supplier()) }); is {
 		return refused
 	}
 	st := s.structuresByID[c.body.integer("idStructure")]
@@ -145,25 +145,25 @@ func (s *Sim) corrigerValideur(c *call) answer {
 		st = s.structures[c.body.text("identifiantStructure")]
 	}
 	switch {
-	case f.statut().Statut != "ERREUR_FOURNISSEUR_SUR_VALIDEUR":
+	case f.current() != "ERREUR_FOURNISSEUR_SUR_VALIDEUR":
 		return refusal(20002, "GDP_MSG_11.001 - L'état de la facture ne permet pas cette action.")
 	case st == nil:
 		return refusal(20003, "GDP_MSG_11.999 - La structure n'existe pas.")
 	}
-	facts := *f.Facts
+	facts := *f.facts()
 	facts.Valideur = st.SIRET
 	now := s.now()
-	s.record(Entry{At: now, Type: "recycled", Facture: f.id, Facts: &facts})
+	s.record(Entry{At: now, Type: "recycled", Facture: f.number(), Facts: &facts})
 	s.moveTo(f, Move{Statut: "A_VALIDER_1"}, now)
-	return written(object{"idFacture": f.id})
+	return written(object{"idFacture": f.number()})
 }
 
 // hasValidator tells that the invoice is a sub- or co-contractor's.
-func (f *facture) hasValidator() bool { return f.Cadre == "A9" || f.Cadre == "A12" }
+func (f *facture) hasValidator() bool { return f.frame() == "A9" || f.frame() == "A12" }
 
 // POST factures/v1/traiter/factureAValider. Which actions there are is not declared [G].
 func (s *Sim) traiterFactureAValider(c *call) answer {
-	f := s.factures[c.body.integer("idFacture")]
+	f := s.facture(c.body.integer("idFacture"))
 	if refused, is := s.unseen(f, func() bool { return f.hasValidator() }); is {
 		return refused
 	}
@@ -171,7 +171,7 @@ func (s *Sim) traiterFactureAValider(c *call) answer {
 		"A_VALIDER_1": {"VALIDER": "VALIDEE_1", "REFUSER": "REFUSEE_1", "ERREUR": "ERREUR_FOURNISSEUR_SUR_VALIDEUR"},
 		"A_VALIDER_2": {"VALIDER": "VALIDEE_2", "REFUSER": "REFUSEE_2", "ERREUR": "ERREUR_COTRAITANT_SUR_VALIDEUR"},
 	}
-	from, waiting := ends[f.statut().Statut]
+	from, waiting := ends[f.current()]
 	to, known := from[c.body.text("action")]
 	switch {
 	case !waiting:
@@ -182,7 +182,7 @@ func (s *Sim) traiterFactureAValider(c *call) answer {
 	}
 	now := s.now()
 	s.moveTo(f, Move{to, c.body.text("motifRefus")}, now)
-	return written(object{"idFacture": f.id, "numeroFacture": f.Numero, "dateTraitement": dayOf(now), "statutFacture": to})
+	return written(object{"idFacture": f.number(), "numeroFacture": f.facts().Numero, "dateTraitement": dayOf(now), "statutFacture": to})
 }
 
 // received are the statuts that a recipient may give.
@@ -192,8 +192,8 @@ var received = []string{
 
 // POST factures/v1/traiter/recue: the recipient moves an invoice.
 func (s *Sim) traiterRecue(c *call) answer {
-	f := s.factures[c.body.integer("idFacture")-onRecipientsSide]
-	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.Destinataire) }); is {
+	f := s.facture(c.body.integer("idFacture") - onRecipientsSide)
+	if refused, is := s.unseen(f, func() bool { return c.account.sees(f.recipient()) }); is {
 		return refused
 	}
 	to, reason := c.body.text("nouveauStatut"), c.body.text("motif")
@@ -206,5 +206,5 @@ func (s *Sim) traiterRecue(c *call) answer {
 	}
 	now := s.now().Truncate(time.Microsecond)
 	s.moveTo(f, Move{to, reason}, now)
-	return written(object{"idFacture": f.id + onRecipientsSide, "numeroFacture": f.Numero, "dateTraitement": dayOf(now), "nouveauStatut": to})
+	return written(object{"idFacture": f.number() + onRecipientsSide, "numeroFacture": f.facts().Numero, "dateTraitement": dayOf(now), "nouveauStatut": to})
 }

@@ -1,6 +1,9 @@
 package chorustest
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Deposit is one document that the portal has accepted.
 type Deposit struct {
@@ -21,24 +24,24 @@ func (s *Sim) Deposits(numero string) []Deposit {
 	defer s.mu.Unlock()
 	s.catchUp()
 	var all []Deposit
-	for _, fl := range s.fluxes {
-		for _, d := range fl.depots {
-			if d.facts.Numero != numero {
-				continue
-			}
-			x := Deposit{
-				Request: fl.request, Flux: fl.numero, At: fl.at, Facts: *d.facts, NomFichier: fl.nomFichier,
-				RefusedLater: d.refusedAs != "", RefusedAs: d.refusedAs,
-			}
-			if d.facture != nil {
-				x.Facture, x.Statut = d.facture.id, d.facture.statut().Statut
-			}
-			all = append(all, x)
+	came := s.documentsOf(numero, func(d *documentRecord) bool { return s.numberOf(d.flux) != "" })
+	slices.Reverse(came)
+	for _, n := range came {
+		f := s.factureAt(n) // or what may become one
+		came := s.line(f.line)
+		x := Deposit{
+			Request: came.Request, Flux: came.Flux, At: came.At, Facts: *s.facts(f.line), NomFichier: came.NomFichier,
+			RefusedLater: came.RefusedAs != "", RefusedAs: came.RefusedAs,
 		}
+		if f.id != 0 {
+			x.Facture, x.Statut = f.number(), f.current()
+		}
+		all = append(all, x)
 	}
-	for _, f := range s.byNumero[numero] {
-		if f.request != 0 {
-			all = append(all, Deposit{Request: f.request, At: f.deposeLe, Facts: *f.Facts, Facture: f.id, Statut: f.statut().Statut})
+	for _, n := range s.numbered(numero) {
+		if f := s.factureAt(n); f.is&isSubmitted != 0 {
+			came := s.line(f.line)
+			all = append(all, Deposit{Request: came.Request, At: came.At, Facts: *f.facts(), Facture: f.number(), Statut: f.current()})
 		}
 	}
 	sortBy(all, func(d Deposit) int64 { return d.At.UnixNano() })

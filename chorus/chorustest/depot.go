@@ -2,7 +2,6 @@ package chorustest
 
 import (
 	"encoding/base64"
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -65,7 +64,7 @@ func (s *Sim) deposerFlux(c *call) answer {
 	}
 	t := Entry{
 		At: c.at, Request: c.id, Client: c.client, Account: c.login, NomFichier: nom, Syntaxe: syntaxe, Documents: c.documents,
-		FileSHA256: c.fileSHA, Flux: fmt.Sprintf("CPP001%s%015d", interfaceOf(syntaxe), firstFlux+s.fluxSeq+1),
+		FileSHA256: c.fileSHA, Flux: numeroFlux(syntaxe, s.fluxSeq+1),
 	}
 	now := s.now()
 	if c.fault != nil {
@@ -91,7 +90,7 @@ func (s *Sim) deposerFlux(c *call) answer {
 // in the ledger and it lands in the next one.
 func (s *Sim) land(l *landing, at time.Time) {
 	switch {
-	case s.landings[l.request] == nil:
+	case l == nil:
 	case l.template.Op == "soumettre":
 		s.submit(l.template, at)
 	default:

@@ -35,11 +35,11 @@ func (s *Sim) telechargerGroupe(c *call) answer {
 	for _, x := range list {
 		o := objectOf(x)
 		id := o.integer("idFacture")
-		f, sees := s.factures[id], func(f *facture) bool { return c.account.sees(f.Fournisseur) }
-		if received := s.factures[id-onRecipientsSide]; f == nil && received != nil {
-			f, sees = received, func(f *facture) bool { return c.account.sees(f.Destinataire) }
-			if !received.telechargee && sees(received) {
-				s.record(Entry{Type: "telechargee", Request: c.id, Facture: received.id, Facts: &Facts{Numero: received.Numero}})
+		f, sees := s.facture(id), func(f *facture) bool { return c.account.sees(f.supplier()) }
+		if received := s.facture(id - onRecipientsSide); f == nil && received != nil {
+			f, sees = received, func(f *facture) bool { return c.account.sees(f.recipient()) }
+			if !received.telechargee() && sees(received) {
+				s.record(Entry{Type: "telechargee", Request: c.id, Facture: received.number(), Facts: &Facts{Numero: received.facts().Numero}})
 			}
 		}
 		if refused, is := s.unseen(f, func() bool { return sees(f) }); is {
@@ -57,8 +57,8 @@ func (s *Sim) telechargerGroupe(c *call) answer {
 				if format != x && format != "ZIP" {
 					continue
 				}
-				name := strings.ReplaceAll(f.Numero, "/", "-") + map[string]string{"PDF": ".pdf", "PIVOT": ".xml"}[x]
-				if w, err := z.Create(fmt.Sprintf("%d_%s", f.id, name)); err == nil {
+				name := strings.ReplaceAll(f.facts().Numero, "/", "-") + map[string]string{"PDF": ".pdf", "PIVOT": ".xml"}[x]
+				if w, err := z.Create(fmt.Sprintf("%d_%s", f.number(), name)); err == nil {
 					_, _ = w.Write(s.rendered(f, x)) // into memory
 				}
 			}
@@ -76,12 +76,12 @@ func (s *Sim) rendered(f *facture, format string) []byte {
 			Facts   *Facts
 			Statut  string
 			ID      int64 `xml:"IdentifiantFactureCPP"`
-		}{Facts: f.Facts, Statut: f.statut().Statut, ID: f.id}, "", " ")
+		}{Facts: f.facts(), Statut: f.current(), ID: f.number()}, "", " ")
 		return append([]byte(xml.Header), out...)
 	}
 	return onePage([]string{
-		"Facture " + f.Numero, "Date " + f.Date, "Fournisseur " + f.Fournisseur, "Destinataire " + f.Destinataire, "TTC " + f.TTC + " " + f.Devise,
-		"Statut " + f.statut().Statut, "chorus-sim",
+		"Facture " + f.facts().Numero, "Date " + f.facts().Date, "Fournisseur " + f.supplier(), "Destinataire " + f.recipient(), "TTC " + f.facts().TTC + " " + f.facts().Devise,
+		"Statut " + f.current(), "chorus-sim",
 	})
 }
 

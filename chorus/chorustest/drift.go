@@ -30,18 +30,18 @@ func (s *Sim) edit(numero string, changes []byte) error {
 	if f == nil {
 		return fmt.Errorf("the portal holds no invoice %s", numero)
 	}
-	facts := *f.Facts
+	facts := *f.facts()
 	edited := struct {
 		*Facts
 		Flux string `json:"numeroFluxDepot"`
-	}{&facts, f.flux}
+	}{&facts, f.numeroFlux()}
 	if err := strictly(bytes.NewReader(changes), &edited); err != nil {
 		return err
 	}
 	if facts.Numero == "" {
 		return fmt.Errorf("an invoice without a number cannot be found again")
 	}
-	s.record(Entry{Type: "edited", Facture: f.id, Flux: edited.Flux, Facts: &facts})
+	s.record(Entry{Type: "edited", Facture: f.number(), Flux: edited.Flux, Facts: &facts})
 	return nil
 }
 
@@ -65,6 +65,6 @@ func (s *Sim) Hide(numero string, on bool) error {
 	if f == nil {
 		return fmt.Errorf("the portal holds no invoice %s", numero)
 	}
-	s.record(Entry{Type: "hidden", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Hidden: &on})
+	s.record(Entry{Type: "hidden", Facture: f.number(), Facts: &Facts{Numero: f.facts().Numero}, Hidden: &on})
 	return nil
 }

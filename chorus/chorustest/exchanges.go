@@ -36,10 +36,14 @@ func (x *exchanges) add(e exchange) {
 	x.n++
 }
 
-func (x *exchanges) newest() (all []exchange) {
+func (s *Sim) newestExchanges() (all []exchange) {
+	x := &s.exchanges
 	for i := x.n - 1; i >= max(0, x.n-keptExchanges); i-- {
 		e := x.ring[i%keptExchanges]
 		if e.asked != nil {
+			if e.Numero == "" {
+				e.Numero = s.numeroAsked(e.asked)
+			}
 			e.Asked = shown(e.asked)
 		}
 		if e.said != nil {
@@ -53,12 +57,13 @@ func (x *exchanges) newest() (all []exchange) {
 // remember keeps the exchange for the page. Tokens, secrets and files are not kept. Callers hold the lock.
 func (s *Sim) remember(c *call, a answer, line Entry) {
 	e := exchange{
-		ID: c.id, At: parisian(c.at), Op: line.Op, Numero: c.numero(s), Status: line.Status, CodeRetour: line.CodeRetour, Fault: line.Fault, Why: c.why, asked: withoutFiles(c.body),
+		ID: c.id, At: parisian(c.at), Op: line.Op, Numero: c.numeroSaid(), Status: line.Status, CodeRetour: line.CodeRetour, Fault: line.Fault, Why: c.why, asked: withoutFiles(c.body),
 	}
 	if c.op == nil && c.path != tokenPath {
 		e.Op = cut(c.method + " " + c.path)
 	}
 	if c.size > keptRequest {
+		e.Numero = c.numero(s)
 		e.Asked, e.asked = shown(e.asked), nil
 	}
 	if c.path != tokenPath && line.Status != 0 {

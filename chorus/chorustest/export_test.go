@@ -6,10 +6,28 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ReadDocument is the portal's reading of one document.
 func ReadDocument(b []byte) *Facts { return readDocument(b) }
+
+// AcceptMany takes n invoices in, numbered from F-from on, as deposits would, and lets them be integrated.
+func (s *Sim) AcceptMany(from, n int) {
+	for k := from; k < from+n; k++ {
+		f := &Facts{
+			Numero: fmt.Sprintf("F-%06d", k), Date: "2026-01-15", Annee: 2026, Type: "FACTURE", Fournisseur: "99999999800012", Siren: "999999998",
+			Destinataire: "99999999700023", Cadre: "A1", HT: "1250.00", TTC: "1500.00", APayer: "1500.00", Devise: "EUR",
+		}
+		s.mu.Lock()
+		s.accept(Entry{
+			Request: s.requestID.Add(1), Client: DefaultClient.ID, Account: DefaultAccount.Login, NomFichier: f.Numero + ".xml", Syntaxe: syntaxeUBL,
+			Documents: []*Facts{f}, Flux: numeroFlux(syntaxeUBL, s.fluxSeq+1),
+		}, s.now(), "")
+		s.mu.Unlock()
+	}
+	s.Advance(time.Second)
+}
 
 // CheckAnswer lists what in an answer contradicts the Swagger files; nothing when there are none.
 func CheckAnswer(files []string, path string, body map[string]any) ([]string, error) {

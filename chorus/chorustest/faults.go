@@ -205,7 +205,10 @@ func (s *Sim) pick(c *call) *Fault {
 			return &f
 		}
 	}
-	numero := c.numero(s)
+	numero := ""
+	if slices.ContainsFunc(s.faults, func(f *Fault) bool { return f.Numero != "" }) {
+		numero = c.numero(s)
+	}
 	for i, f := range s.faults {
 		if f.Op != "*" && f.Op != op || f.Numero != "" && f.Numero != numero && !c.holds(f.Numero) {
 			continue

@@ -70,6 +70,14 @@ type call struct {
 
 // numero is the invoice a request is about, if one can tell, for faults that wait for it.
 func (c *call) numero(s *Sim) string {
+	if numero := c.numeroSaid(); numero != "" {
+		return numero
+	}
+	return s.numeroAsked(c.body)
+}
+
+// numeroSaid is the number that the request itself holds.
+func (c *call) numeroSaid() string {
 	if len(c.documents) > 0 {
 		return c.documents[0].Numero
 	}
@@ -78,12 +86,17 @@ func (c *call) numero(s *Sim) string {
 			return n
 		}
 	}
-	if fl := s.fluxes[c.body.text("numeroFluxDepot")]; fl != nil {
-		return fl.depots[0].facts.Numero
+	return ""
+}
+
+// numeroAsked is the invoice that is meant by a flux or an identifier.
+func (s *Sim) numeroAsked(body object) string {
+	if fl := s.flux(body.text("numeroFluxDepot")); fl != nil {
+		return s.facts(fl.document(0).line).Numero
 	}
 	for _, name := range []string{"idFacture", "identifiantFactureCPP"} {
-		if f := s.factures[c.body.integer(name)]; f != nil {
-			return f.Numero
+		if f := s.facture(body.integer(name)); f != nil {
+			return f.facts().Numero
 		}
 	}
 	return ""

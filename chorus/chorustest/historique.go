@@ -4,16 +4,16 @@ import "slices"
 
 // POST factures/v1/consulter/historique
 func (s *Sim) consulterHistorique(c *call) answer {
-	f := s.factures[c.body.integer("idFacture")]
+	f := s.facture(c.body.integer("idFacture"))
 	if f == nil {
 		return refusal(20000, "GDP_MSG_11.008 - La facture n'existe pas.")
 	}
-	if !c.account.sees(f.Fournisseur) {
+	if !c.account.sees(f.supplier()) {
 		return refusal(20001, "GDP_MSG_11.005 - Utilisateur non habilité.")
 	}
 	in := c.body.object("paramRechercheHistoStatuts")
 	p := s.paging(in, "pageResultatDemandeeListeHistoStatut", "nbResultatsParPageListeHistoStatut")
-	passages := slices.Clone(f.histoire)
+	passages := f.history()
 	if in.text("triSensListeHistoStatut") != "Ascendant" {
 		slices.Reverse(passages)
 	}
@@ -23,13 +23,13 @@ func (s *Sim) consulterHistorique(c *call) answer {
 	rows := make([]any, 0)
 	for _, x := range page(p, passages) {
 		rows = append(rows, object{
-			"histoStatutId": x.id, "histoStatutCode": x.Statut, "histoStatutDatePassage": shortDate(x.at),
-			"histoStatutCommentaire": orNil(x.Commentaire), "histoStatutUtilisateurNom": nil, "histoStatutUtilisateurPrenom": nil,
+			"histoStatutId": x.id, "histoStatutCode": x.statut, "histoStatutDatePassage": shortDate(x.at),
+			"histoStatutCommentaire": orNil(f.comment(x)), "histoStatutUtilisateurNom": nil, "histoStatutUtilisateurPrenom": nil,
 			"histoStatutUtilisateurEmail": nil, "histoStatutUtilisateurTelephone": nil,
 		})
 	}
 	return ok(object{
-		"idFacture": f.id, "numeroFacture": f.Numero, "modeDepot": f.Mode, "statutCourantCode": f.statut().Statut,
+		"idFacture": f.number(), "numeroFacture": f.facts().Numero, "modeDepot": f.way(), "statutCourantCode": f.current(),
 		"historiquesDesStatuts": object{
 			"histoStatut": rows, "pageCouranteHistoStatut": p.page, "pagesHistoStatut": p.pages(len(passages)),
 			"nbResultatsParPageHistoStatut": p.size, "totalHistoStatut": len(passages),

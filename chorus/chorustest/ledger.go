@@ -93,9 +93,12 @@ type Entry struct {
 // Appending is done under the simulator's lock; waiting for the disk is not.
 type ledger struct {
 	path   string
-	file   *os.File
+	file   *os.File // to be written
+	again  *os.File // the same, to be read
 	noSync bool
 	memory []Entry
+	end    int64 // of the file: where the next line begins
+	lines  bytes.Buffer
 
 	mu      sync.Mutex // guards what follows; never held together with a system call
 	wake    *sync.Cond
@@ -107,16 +110,21 @@ type ledger struct {
 }
 
 // append writes the lines with one system call, so that lines that belong together stand or fall together
-// when the process is killed.
-func (l *ledger) append(entries ...Entry) {
+// when the process is killed. It returns where each stands.
+func (l *ledger) append(entries ...Entry) []int64 {
+	at := make([]int64, len(entries))
 	if l.file == nil {
+		for i := range entries {
+			at[i] = int64(len(l.memory) + i)
+		}
 		l.memory = append(l.memory, entries...)
-		return
+		return at
 	}
-	var lines bytes.Buffer
-	out := json.NewEncoder(&lines)
+	l.lines.Reset()
+	out := json.NewEncoder(&l.lines)
 	out.SetEscapeHTML(false)
 	for i := range entries {
+		at[i] = l.end + int64(l.lines.Len())
 		if err := out.Encode(&entries[i]); err != nil {
 			panic(err) // an Entry holds nothing that cannot be encoded
 		}
@@ -125,17 +133,26 @@ func (l *ledger) append(entries ...Entry) {
 	failed := l.failed
 	l.mu.Unlock()
 	if failed != nil { // a line after one that is torn would make the file unreadable
-		return
+		return at
 	}
-	_, err := l.file.Write(lines.Bytes())
+	n, err := l.file.Write(l.lines.Bytes())
+	l.end += int64(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.written = entries[len(entries)-1].Seq
-	l.fail(err)
+	l.failLocked(err)
+	return at
 }
 
-// fail keeps the first failure, after which nothing is promised any more. Callers hold l.mu.
+// fail keeps the first failure, after which nothing is promised any more.
 func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failLocked(err)
+}
+
+// failLocked is fail for those that hold l.mu.
+func (l *ledger) failLocked(err error) {
 	if err != nil && l.failed == nil {
 		l.failed = err
 		close(l.broken)
@@ -165,7 +182,7 @@ func (l *ledger) settle() error {
 		if err == nil {
 			l.synced = target
 		}
-		l.fail(err)
+		l.failLocked(err)
 		l.wake.Broadcast()
 	}
 	return l.failed
@@ -176,7 +193,7 @@ func (l *ledger) close() error {
 		return nil
 	}
 	err := l.settle()
-	return errors.Join(err, l.file.Close())
+	return errors.Join(err, l.file.Close(), l.again.Close())
 }
 
 // each calls f for every line written so far, oldest first.
@@ -194,11 +211,11 @@ func (l *ledger) each(f func(Entry) error) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	_, err = readLines(file, f)
+	_, err = readLines(file, func(e Entry, _ int64) error { return f(e) })
 	return err
 }
 
-// record gives the entries their numbers, changes the state by them and appends them. Callers hold the lock.
+// record gives the entries their numbers, appends them and changes the state by them. Callers hold the lock.
 func (s *Sim) record(entries ...Entry) {
 	now := s.now()
 	for i := range entries {
@@ -207,9 +224,10 @@ func (s *Sim) record(entries ...Entry) {
 		if entries[i].At.IsZero() {
 			entries[i].At = now
 		}
-		s.apply(&entries[i])
 	}
-	s.ledger.append(entries...)
+	for i, at := range s.ledger.append(entries...) {
+		s.apply(&entries[i], at)
+	}
 }
 
 // Ledger returns every line so far.

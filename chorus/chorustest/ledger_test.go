@@ -106,7 +106,15 @@ func TestKillLosesNothingAccepted(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(150 * time.Millisecond) // long enough for some deposits of each sender
+		time.Sleep(150 * time.Millisecond) // long enough for some deposits of each sender, on an idle machine
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			mu.Lock()
+			n := len(answered)
+			mu.Unlock()
+			if n >= 10*(round+1) {
+				break
+			}
+		}
 		if err := p.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

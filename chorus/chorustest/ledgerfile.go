@@ -10,9 +10,8 @@ import (
 	"sync"
 )
 
-// openLedger opens the file for itself alone, hands every whole line to replay and cuts off a torn last line, which no
-// answer can have been based on. Nothing is changed in a file that is no ledger.
-func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, error) {
+// openLedger opens the file for itself alone. Nothing is changed in a file that is no ledger.
+func openLedger(path string, noSync bool) (*ledger, error) {
 	l := &ledger{path: path, noSync: noSync, broken: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
 	if path == "" {
@@ -22,15 +21,11 @@ func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, er
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	var whole int64
 	if err = lock(file); err == nil {
 		err = looksLikeOne(file)
 	}
 	if err == nil {
-		whole, err = readLines(file, replay)
-	}
-	if err == nil {
-		err = file.Truncate(whole)
+		l.again, err = os.Open(path)
 	}
 	if err != nil {
 		_ = file.Close()
@@ -40,8 +35,43 @@ func openLedger(path string, noSync bool, replay func(Entry) error) (*ledger, er
 	return l, nil
 }
 
-// readLines calls f for every whole line and returns where the last whole line ends.
-func readLines(r io.Reader, f func(Entry) error) (int64, error) {
+// replay hands every whole line of the file to f, with its place, and cuts off a torn last line, which no answer can have been based on.
+func (l *ledger) replay(f func(Entry, int64) error) error {
+	if l.file == nil {
+		return nil
+	}
+	whole := int64(0)
+	info, err := l.again.Stat()
+	if err == nil {
+		l.end = info.Size() // lines before may be asked for
+		whole, err = readLines(io.NewSectionReader(l.again, 0, l.end), f)
+	}
+	if err == nil {
+		err = l.file.Truncate(whole)
+	}
+	if err != nil {
+		_, _ = l.file.Close(), l.again.Close()
+		return fmt.Errorf("ledger %s: %w", l.path, err)
+	}
+	l.end = whole
+	return nil
+}
+
+// line reads one line again.
+func (l *ledger) line(at int64) (*Entry, error) {
+	if l.file == nil {
+		return &l.memory[at], nil
+	}
+	line, err := bufio.NewReaderSize(io.NewSectionReader(l.again, at, l.end-at), 2048).ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	e := &Entry{}
+	return e, json.Unmarshal(line, e)
+}
+
+// readLines calls f for every whole line, with where it begins, and returns where the last whole line ends.
+func readLines(r io.Reader, f func(Entry, int64) error) (int64, error) {
 	var whole int64
 	in := bufio.NewReaderSize(r, 1<<20)
 	for {
@@ -56,7 +86,7 @@ func readLines(r io.Reader, f func(Entry) error) (int64, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
 		}
-		if err := f(e); err != nil {
+		if err := f(e, whole); err != nil {
 			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
 		}
 		whole += int64(len(line))
@@ -82,7 +112,7 @@ func looksLikeOne(file *os.File) error {
 }
 
 // replay applies a line that was read again. One that does not follow from those before it is no reason to crash.
-func (s *Sim) replay(e Entry) (err error) {
+func (s *Sim) replay(e Entry, at int64) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = fmt.Errorf("%q does not follow from the lines before it: the file was changed, or is of another version", e.Type)
@@ -91,7 +121,7 @@ func (s *Sim) replay(e Entry) (err error) {
 	if e.Seq <= s.seq {
 		return fmt.Errorf("seq %d after %d", e.Seq, s.seq)
 	}
-	s.apply(&e)
+	s.apply(&e, at)
 	if e.At.After(s.lastAt) {
 		s.lastAt = e.At
 	}
@@ -100,7 +130,7 @@ func (s *Sim) replay(e Entry) (err error) {
 
 // startAnew forgets every line.
 func (l *ledger) startAnew() error {
-	l.memory = nil
+	l.memory, l.end = nil, 0
 	if l.file == nil {
 		return nil
 	}

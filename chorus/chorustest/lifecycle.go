@@ -50,7 +50,7 @@ func (s *Sim) judge(f *Facts, syntaxe string, taken map[string]bool) (refusedAs,
 	if reason := s.judgeStructures(f); reason != "" {
 		return refusedStructure, cut(reason)
 	}
-	if k := f.key(); !s.cfg.AcceptDuplicates && (s.taken[k] || taken[k]) {
+	if k := f.key(); !s.cfg.AcceptDuplicates && (taken[k] || s.isTaken(k)) {
 		return refusedDuplicate, TexteDoublon
 	}
 	return "", ""
@@ -128,9 +128,9 @@ func (s *Sim) integrate(fl *flux, at time.Time) {
 	}
 	var lines []Entry
 	id := s.nextFacture
-	for n, d := range fl.depots {
-		if d.refusedAs != "" {
-			lines = append(lines, Entry{At: at, Type: "rejected", Flux: fl.numero, N: n, RefusedAs: d.refusedAs, Reason: d.reason})
+	for n := range int(fl.documents) {
+		if as := fl.fate(n); as != "" {
+			lines = append(lines, Entry{At: at, Type: "rejected", Flux: fl.numero, N: n, RefusedAs: as, Reason: fl.line(n).Reason})
 			continue
 		}
 		id++
@@ -141,14 +141,17 @@ func (s *Sim) integrate(fl *flux, at time.Time) {
 
 // step moves an invoice to the next statut of its path.
 func (s *Sim) step(f *facture, at time.Time) {
-	if len(f.path) == 0 || s.cfg.Step <= 0 {
-		return
+	if next := s.steps[f.path]; !next.end && s.cfg.Step > 0 {
+		s.moveTo(f, next.Move, at)
 	}
-	s.moveTo(f, f.path[0], at)
 }
 
 func (s *Sim) moveTo(f *facture, m Move, at time.Time) {
-	s.record(Entry{At: at, Type: "statut", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Statut: m.Statut, Commentaire: m.Commentaire, SearchAt: s.lagged(f.id, f.moves, at)})
+	e := Entry{At: at, Type: "statut", Facture: f.number(), Facts: &Facts{Numero: f.facts().Numero}, Statut: m.Statut, Commentaire: m.Commentaire}
+	if s.cfg.Lag > 0 {
+		e.SearchAt = s.lagged(f.number(), int(f.newest().place), at)
+	}
+	s.record(e)
 }
 
 // lagged draws when the search shows a change; nil when it does not lag.
@@ -180,52 +183,42 @@ func (s *Sim) SetLag(from, lag time.Duration) {
 func waits(statut string) bool { return statut == "SUSPENDUE" || statut == "A_RECYCLER" }
 
 // pathAfter is what an invoice will go through by itself once it has reached statut.
-func (s *Sim) pathAfter(f *facture, statut string) []Move {
-	if len(f.path) > 0 && f.path[0].Statut == statut {
-		return f.path[1:]
+func (s *Sim) pathAfter(f *facture, statut string) uint32 {
+	next := s.steps[f.path]
+	if !next.end && next.Statut == statut {
+		return f.path + 1
 	}
 	if waits(statut) { // goes on from here once completed or recycled
 		return f.path
 	}
 	full := s.fullPath(f)
 	if statut == "DEPOSEE" {
-		if len(f.path) > 0 { // recycled
+		if !next.end { // recycled
 			return f.path
 		}
 		return full
 	}
-	for i, m := range full {
-		if m.Statut == statut {
-			return full[i+1:]
+	for i := full; !s.steps[i].end; i++ {
+		if s.steps[i].Statut == statut {
+			return i + 1
 		}
 	}
-	return nil
+	return 0
 }
 
 // fullPath is the script of this invoice, or the ordinary itinerary of its recipient.
-func (s *Sim) fullPath(f *facture) []Move {
-	for _, numero := range []string{f.Numero, "*"} {
-		if script, scripted := s.scripts[numero]; scripted {
-			return script
+func (s *Sim) fullPath(f *facture) uint32 {
+	if len(s.scripts) > 0 {
+		for _, numero := range []string{f.facts().Numero, "*"} {
+			if script, scripted := s.scripts[numero]; scripted {
+				return script
+			}
 		}
 	}
-	return s.ordinaryPath(f)
-}
-
-func (s *Sim) ordinaryPath(f *facture) []Move {
-	if st := s.structures[f.Destinataire]; st != nil && st.StatutMiseEnPaiementNestPasRemonte {
-		return itinerary[:len(itinerary)-1]
+	if st := s.structures[f.recipient()]; st != nil && st.StatutMiseEnPaiementNestPasRemonte {
+		return s.unpaid
 	}
-	return itinerary
-}
-
-// find returns the newest invoice of that number.
-func (s *Sim) find(numero string) *facture {
-	all := s.byNumero[numero]
-	if len(all) == 0 {
-		return nil
-	}
-	return all[len(all)-1]
+	return s.ordinary
 }
 
 // Statut moves the newest invoice of that number to any statut, as its recipient (or the portal) would. It

@@ -120,12 +120,13 @@ func (s *Sim) getInvoice(r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	invoices := make([]any, 0)
-	for _, f := range s.byNumero[numero] {
+	for _, n := range s.numbered(numero) {
+		f := s.factureAt(n)
 		past := make([]any, 0)
-		for _, p := range f.histoire {
-			past = append(past, object{"statut": p.Statut, "commentaire": p.Commentaire, "at": p.at, "searchable_at": p.shown})
+		for _, p := range f.history() {
+			past = append(past, object{"statut": p.statut, "commentaire": f.comment(p), "at": p.at, "searchable_at": p.shown})
 		}
-		invoices = append(invoices, object{"identifiantFactureCPP": f.id, "numeroFluxDepot": f.flux, "searchable_at": f.searchAt, "statuts": past, "facts": f.Facts})
+		invoices = append(invoices, object{"identifiantFactureCPP": f.number(), "numeroFluxDepot": f.numeroFlux(), "searchable_at": f.searchAt(), "statuts": past, "facts": f.facts()})
 	}
 	return object{"deposits": deposits, "invoices": invoices}, nil
 }

@@ -121,25 +121,28 @@ func (s *Sim) pageFacts(query string) pageFacts {
 	f := pageFacts{
 		Query: query, API: s.apiURL, Client: s.cfg.Clients[0].ID, Account: s.cfg.Accounts[0].Login, Now: parisian(now), Profile: s.profile.name, Weather: s.profile.on,
 		Speed: max(1, s.speed), Statuts: statuts, Profiles: profiles, Scopes: []string{"all", "api", "token", "deposits"},
-		ViolationsTotal: len(s.violations), InvoicesTotal: len(s.order), FluxesTotal: len(s.fluxes),
+		ViolationsTotal: len(s.violations), InvoicesTotal: s.invoiceTotal, FluxesTotal: s.fluxTotal,
 	}
 	for _, n := range s.stats.Requests {
 		f.Requests += n
 	}
-	for i := len(s.order) - 1; i >= 0 && len(f.Invoices) < shownRows; i-- {
-		if x := s.order[i]; strings.Contains(x.Numero, query) {
+	for i := len(s.byID) - 1; i >= 0 && len(f.Invoices) < shownRows; i-- {
+		if s.byID[i] == 0 {
+			continue
+		}
+		if x := s.factureAt(s.byID[i]); query == "" || strings.Contains(x.facts().Numero, query) {
 			f.Invoices = append(f.Invoices, s.pageInvoice(x))
 		}
 	}
 	for _, fl := range s.newestFluxes() {
-		x := pageFlux{Numero: fl.numero, NomFichier: fl.nomFichier, Syntaxe: fl.syntaxe, At: parisian(fl.at)}
+		x := pageFlux{Numero: fl.numero, NomFichier: fl.line(0).NomFichier, Syntaxe: fl.syntax(), At: parisian(fl.arrived())}
 		x.Etat, _ = fl.etat(now)
-		for _, d := range fl.depots[:min(len(fl.depots), 20)] {
+		for n := range min(int(fl.documents), 20) {
 			reason := ""
 			if fl.done {
-				reason = d.reason
+				reason = fl.line(n).Reason
 			}
-			x.Documents = append(x.Documents, pageDocument{d.facts.Numero, reason})
+			x.Documents = append(x.Documents, pageDocument{fl.facts(n).Numero, reason})
 		}
 		f.Fluxes = append(f.Fluxes, x)
 	}
@@ -155,7 +158,7 @@ func (s *Sim) pageFacts(query string) pageFacts {
 		f.Outages = append(f.Outages, scope+" "+x.Kind)
 	}
 	slices.Sort(f.Outages)
-	f.Exchanges = s.exchanges.newest()
+	f.Exchanges = s.newestExchanges()
 	f.Violations = slices.Clone(s.violations[max(0, len(s.violations)-shownRows):])
 	slices.Reverse(f.Violations)
 	for _, st := range s.sorted(func(*Structure) bool { return true }) {
@@ -167,15 +170,16 @@ func (s *Sim) pageFacts(query string) pageFacts {
 }
 
 func (s *Sim) pageInvoice(x *facture) pageInvoice {
-	last := x.statut()
+	last, facts := x.newest(), x.facts()
 	p := pageInvoice{
-		x.Numero, x.Date, x.Fournisseur, x.Destinataire, x.TTC, x.Devise, last.Statut, last.Commentaire, parisian(last.at), "/invoices/" + url.PathEscape(x.Numero), x.hidden, nil,
+		facts.Numero, facts.Date, facts.Fournisseur, facts.Destinataire, facts.TTC, facts.Devise, last.statut, x.comment(last), parisian(last.at),
+		"/invoices/" + url.PathEscape(facts.Numero), x.hidden(), nil,
 	}
-	if len(x.path) > 0 {
-		p.Next = append(p.Next, x.path[0].Statut)
+	if next := s.steps[x.path]; !next.end {
+		p.Next = append(p.Next, next.Statut)
 	}
 	for _, usual := range []string{"SUSPENDUE", "A_RECYCLER", "REJETEE", "MISE_EN_PAIEMENT"} {
-		if usual != last.Statut && !slices.Contains(p.Next, usual) {
+		if usual != last.statut && !slices.Contains(p.Next, usual) {
 			p.Next = append(p.Next, usual)
 		}
 	}
@@ -184,8 +188,10 @@ func (s *Sim) pageInvoice(x *facture) pageInvoice {
 
 // newestFluxes looks at the last ones by their numbers. Callers hold the lock.
 func (s *Sim) newestFluxes() (all []*flux) {
-	for i := len(s.fluxOrder) - 1; i >= 0 && len(all) < shownRows; i-- {
-		all = append(all, s.fluxOrder[i])
+	for n := s.fluxes.n; n > 0 && len(all) < shownRows; n-- {
+		if fl := s.fluxAt(n); fl.numero != "" {
+			all = append(all, fl)
+		}
 	}
 	return all
 }

@@ -11,31 +11,32 @@ var stages = []string{
 // etat is the state of a flux, and since when.
 func (fl *flux) etat(now time.Time) (string, time.Time) {
 	if fl.done {
-		return fl.end(), fl.integrateAt
+		return fl.end(), fl.finished()
 	}
-	part := fl.integrateAt.Sub(fl.at) / time.Duration(len(stages))
+	part := fl.finished().Sub(fl.arrived()) / time.Duration(len(stages))
 	i := 0
 	if part > 0 {
-		i = min(int(now.Sub(fl.at)/part), len(stages)-1)
+		i = min(int(now.Sub(fl.arrived())/part), len(stages)-1)
 	}
-	return stages[i], fl.at.Add(part * time.Duration(i))
+	return stages[i], fl.arrived().Add(part * time.Duration(i))
 }
 
 // end is the final state, which is decided on arrival.
 func (fl *flux) end() string {
 	refused := 0
-	for _, d := range fl.depots {
-		if d.refusedAs == refusedIncident {
+	for n := range int(fl.documents) {
+		as := fl.fate(n)
+		if as == refusedIncident {
 			return "IN_INCIDENTE"
 		}
-		if d.refusedAs != "" && d.refusedAs != refusedVanished {
+		if as != "" && as != refusedVanished {
 			refused++
 		}
 	}
 	switch refused {
 	case 0:
 		return "IN_INTEGRE"
-	case len(fl.depots):
+	case int(fl.documents):
 		return "IN_REJETE"
 	}
 	return "IN_INTEGRE_PARTIEL"
@@ -43,21 +44,21 @@ func (fl *flux) end() string {
 
 // forgotten tells that a fault made the portal lose the flux.
 func (fl *flux) forgotten() bool {
-	return len(fl.depots) > 0 && fl.depots[0].refusedAs == refusedForgotten
+	return fl.documents > 0 && fl.fate(0) == refusedForgotten
 }
 
 // POST transverses/v1/consulterCRDetaille
 func (s *Sim) consulterCRDetaille(c *call) answer {
-	fl := s.fluxes[c.body.text("numeroFluxDepot")]
+	fl := s.flux(c.body.text("numeroFluxDepot"))
 	now := s.now()
-	if fl == nil || fl.forgotten() || fl.account != c.login || now.Before(fl.reportAt) {
+	if fl == nil || fl.forgotten() || fl.from() != c.login || now.Before(fl.reported()) {
 		return refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
 	}
 	etat, since := fl.etat(now)
-	code := "FSO" + interfaceOf(fl.syntaxe) + "A"
+	code := "FSO" + interfaceOf(fl.syntax()) + "A"
 	body := object{
 		"codeInterfaceDepotFlux": code, "nomFichier": code + "_CPP001_" + fl.numero,
-		"dateDepotFlux": isoDate(fl.at), "dateHeureEtatCourantFlux": isoDate(since), "etatCourantDepotFlux": etat,
+		"dateDepotFlux": isoDate(fl.arrived()), "dateHeureEtatCourantFlux": isoDate(since), "etatCourantDepotFlux": etat,
 		"listeErreurDP": nil, "listeErreurTechnique": nil,
 	}
 	if fl.done && etat != "IN_INCIDENTE" {
@@ -69,15 +70,16 @@ func (s *Sim) consulterCRDetaille(c *call) answer {
 // erreurs are the two lists of a report that is final.
 func (fl *flux) erreurs() (dp, technique []any) {
 	dp, technique = []any{}, []any{}
-	for _, d := range fl.depots {
-		switch d.refusedAs {
+	for n := range int(fl.documents) {
+		switch fl.fate(n) {
 		case "", refusedVanished:
 		case refusedTechnical:
-			technique = append(technique, object{"natureErreur": "IRRECEVABILITE", "codeErreur": "ERR_XSD_001", "libelleErreur": d.reason})
+			technique = append(technique, object{"natureErreur": "IRRECEVABILITE", "codeErreur": "ERR_XSD_001", "libelleErreur": fl.line(n).Reason})
 		default:
+			facts := fl.facts(n)
 			dp = append(dp, object{
-				"identifiantFournisseur": orNil(d.facts.Fournisseur), "identifiantDestinataire": orNil(d.facts.Destinataire),
-				"numeroDP": orNil(d.facts.Numero), "libelleErreurDP": orNil(d.reason),
+				"identifiantFournisseur": orNil(facts.Fournisseur), "identifiantDestinataire": orNil(facts.Destinataire),
+				"numeroDP": orNil(facts.Numero), "libelleErreurDP": orNil(fl.line(n).Reason),
 			})
 		}
 	}

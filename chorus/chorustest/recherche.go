@@ -20,20 +20,20 @@ func (s *Sim) rechercherFournisseur(c *call) answer {
 	}
 	now := s.now()
 	keep := s.filter(c.body, now)
-	var found []*facture
-	for _, f := range s.candidates(c.body) {
-		if _, known := f.shown(now); known && c.account.sees(f.Fournisseur) && keep(f) {
-			found = append(found, f)
+	var found []uint32
+	for f := range s.invoices(s.candidates(c.body)) {
+		if _, known := f.shown(now); known && c.account.sees(f.supplier()) && keep(f) {
+			found = append(found, f.n)
 		}
 	}
 	in := c.body.object("rechercheFactureParFournisseur")
-	sortFactures(found, in.text("triColonne"), in.text("triSens"), now)
+	s.sortFactures(found, in.text("triColonne"), in.text("triSens"), now)
 	if limit := int(in.integer("nbResultatsMaximum")); limit > 0 && limit < len(found) {
 		found = found[:limit]
 	}
 	p := s.paging(in, "pageResultatDemandee", "nbResultatsParPage")
 	rows := make([]any, 0)
-	for _, f := range page(p, found) {
+	for f := range s.invoices(page(p, found)) {
 		shown, _ := f.shown(now)
 		rows = append(rows, s.row(f, shown))
 	}
@@ -47,23 +47,21 @@ func (s *Sim) Periods(byDay, ignored bool, shift time.Duration) {
 	s.cfg.PeriodsByDay, s.cfg.PeriodsIgnored, s.cfg.PeriodsShift = byDay, ignored, shift
 }
 
-// candidates narrows the search by what is indexed, so that a look-up among many invoices stays cheap.
-func (s *Sim) candidates(in object) []*facture {
+// candidates narrows the search by what is indexed, so that a look-up among many invoices stays cheap. Documents that are no invoices may be among them.
+func (s *Sim) candidates(in object) []uint32 {
 	if numero := in.text("numeroFacture"); numero != "" && !s.cfg.SubstringNumbers {
-		return s.byNumero[numero]
+		return s.numbered(numero)
 	}
 	if numero := in.text("numeroFluxDepot"); numero != "" {
-		var all []*facture
-		if fl := s.fluxes[numero]; fl != nil {
-			for _, d := range fl.depots {
-				if d.facture != nil {
-					all = append(all, d.facture)
-				}
+		var all []uint32
+		if fl := s.flux(numero); fl != nil {
+			for n := range uint32(fl.documents) {
+				all = append(all, fl.first+n)
 			}
 		}
 		return all
 	}
-	return s.order
+	return s.byID
 }
 
 // filter makes the test of one request. An invoice has to pass every part that was asked.
@@ -95,32 +93,32 @@ func (s *Sim) filter(in object, now time.Time) func(*facture) bool {
 		}
 	}
 	numero := in.text("numeroFacture")
-	add(numero != "" && s.cfg.SubstringNumbers, func(f *facture) bool { return strings.Contains(f.Numero, numero) })
-	add(numero != "" && !s.cfg.SubstringNumbers, func(f *facture) bool { return f.Numero == numero })
-	equal("numeroFluxDepot", func(f *facture) string { return f.flux })
-	equal("typeFacture", func(f *facture) string { return f.Type })
-	equal("modeDepot", func(f *facture) string { return f.Mode })
-	equal("numeroBonCommande", func(f *facture) string { return f.Engagement })
+	add(numero != "" && s.cfg.SubstringNumbers, func(f *facture) bool { return strings.Contains(f.facts().Numero, numero) })
+	add(numero != "" && !s.cfg.SubstringNumbers, func(f *facture) bool { return f.facts().Numero == numero })
+	equal("numeroFluxDepot", func(f *facture) string { return f.numeroFlux() })
+	equal("typeFacture", func(f *facture) string { return f.kind() })
+	equal("modeDepot", func(f *facture) string { return f.way() })
+	equal("numeroBonCommande", func(f *facture) string { return f.facts().Engagement })
 	cadre, _, _ := strings.Cut(in.text("cadreFacturation"), "_") // A1_FACTURE_FOURNISSEUR is A1
-	add(cadre != "", func(f *facture) bool { return f.Cadre == cadre })
+	add(cadre != "", func(f *facture) bool { return f.frame() == cadre })
 	add(in.has("idFournisseur"), func(f *facture) bool {
-		return s.structuresByID[in.integer("idFournisseur")].SIRET == f.Fournisseur
+		return s.structuresByID[in.integer("idFournisseur")].SIRET == f.supplier()
 	})
 	statuts := in.list("statutCourant")
-	add(len(statuts) > 0, func(f *facture) bool { return slices.Contains(statuts, any(shown(f).Statut)) })
+	add(len(statuts) > 0, func(f *facture) bool { return slices.Contains(statuts, any(shown(f).statut)) })
 	rejetTraite, asked := in.boolean("rejetTraite")
-	add(asked, func(f *facture) bool { return f.rejetTraite == rejetTraite })
+	add(asked, func(f *facture) bool { return f.rejetTraite() == rejetTraite })
 	recipients := in.list("listeDestinataire")
 	bySiren, _ := in.boolean("rechercheSirenDestinataire")
 	add(len(recipients) > 0, func(f *facture) bool { return s.toOneOf(f, recipients, bySiren) })
-	within("periodeDateDepot", true, func(f *facture) time.Time { return f.deposeLe })
-	within("periodeDateFacture", true, func(f *facture) time.Time { t, _, _ := parseDate(f.Date); return t })
+	within("periodeDateDepot", true, func(f *facture) time.Time { return f.deposeLe() })
+	within("periodeDateFacture", true, func(f *facture) time.Time { t, _, _ := parseDate(f.facts().Date); return t })
 	if !s.cfg.PeriodsIgnored {
 		within("periodeDateHeureEtatCourant", s.cfg.PeriodsByDay, func(f *facture) time.Time { return shown(f).at.Add(s.cfg.PeriodsShift) })
 	}
-	sums("montantHT", func(f *facture) string { return f.HT })
-	sums("montantTTC", func(f *facture) string { return f.TTC })
-	sums("montantApayer", func(f *facture) string { return f.APayer })
+	sums("montantHT", func(f *facture) string { return f.facts().HT })
+	sums("montantTTC", func(f *facture) string { return f.facts().TTC })
+	sums("montantApayer", func(f *facture) string { return f.facts().APayer })
 	for _, unknown := range []string{
 		"numeroMarche", "numeroFactureOrigine", "idServiceFournisseur", "idStructureValideur", "coordonneeBancaire",
 	} {
@@ -161,12 +159,12 @@ func (s *Sim) toOneOf(f *facture, recipients []any, bySiren bool) bool {
 		in := object(want)
 		if in.has("idDestinataire") {
 			st := s.structuresByID[in.integer("idDestinataire")]
-			if st == nil || st.SIRET != f.Destinataire && !(bySiren && len(f.Destinataire) == 14 && st.SIRET[:9] == f.Destinataire[:9]) {
+			if st == nil || st.SIRET != f.recipient() && !(bySiren && len(f.recipient()) == 14 && st.SIRET[:9] == f.recipient()[:9]) {
 				continue
 			}
 		}
 		if name := in.text("raisonSocialeStuctDmd"); name != "" {
-			st := s.structures[f.Destinataire]
+			st := s.structures[f.recipient()]
 			if st == nil || !strings.Contains(strings.ToLower(st.Designation), strings.ToLower(name)) {
 				continue
 			}
@@ -183,9 +181,9 @@ func (s *Sim) toOneOf(f *facture, recipients []any, bySiren bool) bool {
 }
 
 func (s *Sim) serviceOf(f *facture) Service {
-	if st := s.structures[f.Destinataire]; st != nil {
+	if st := s.structures[f.recipient()]; st != nil {
 		for _, sv := range st.Services {
-			if sv.Code == f.Service {
+			if sv.Code == f.serviceCode() {
 				return sv
 			}
 		}
@@ -195,37 +193,45 @@ func (s *Sim) serviceOf(f *facture) Service {
 
 // sortFactures orders by a column and then by identifiantFactureCPP, so that pages never overlap. What the
 // portal does without a column is not known: here the newest deposit comes first [G].
-func sortFactures(all []*facture, column, sense string, now time.Time) {
+func (s *Sim) sortFactures(all []uint32, column, sense string, now time.Time) {
 	texts := map[string]func(*facture) string{
-		"NumeroFacture":        func(f *facture) string { return f.Numero },
-		"DateFacture":          func(f *facture) string { return f.Date },
-		"Statut":               func(f *facture) string { p, _ := f.shown(now); return p.Statut },
-		"NumeroFluxDepot":      func(f *facture) string { return f.flux },
-		"TypeFacture":          func(f *facture) string { return f.Type },
-		"CodeFournisseur":      func(f *facture) string { return f.Fournisseur },
-		"CodeDestinataire":     func(f *facture) string { return f.Destinataire },
-		"Devise":               func(f *facture) string { return f.Devise },
-		"NumeroBonCommande":    func(f *facture) string { return f.Engagement },
-		"ModeDepot":            func(f *facture) string { return f.Mode },
-		"CodeServiceExecutant": func(f *facture) string { return f.Service },
+		"NumeroFacture":        func(f *facture) string { return f.facts().Numero },
+		"DateFacture":          func(f *facture) string { return f.facts().Date },
+		"Statut":               func(f *facture) string { p, _ := f.shown(now); return p.statut },
+		"NumeroFluxDepot":      (*facture).numeroFlux,
+		"TypeFacture":          (*facture).kind,
+		"CodeFournisseur":      (*facture).supplier,
+		"CodeDestinataire":     (*facture).recipient,
+		"Devise":               func(f *facture) string { return f.facts().Devise },
+		"NumeroBonCommande":    func(f *facture) string { return f.facts().Engagement },
+		"ModeDepot":            (*facture).way,
+		"CodeServiceExecutant": (*facture).serviceCode,
 	}
 	sums := map[string]func(*facture) string{
-		"MontantHT":     func(f *facture) string { return f.HT },
-		"MontantTTC":    func(f *facture) string { return f.TTC },
-		"MontantAPayer": func(f *facture) string { return f.APayer },
+		"MontantHT":     func(f *facture) string { return f.facts().HT },
+		"MontantTTC":    func(f *facture) string { return f.facts().TTC },
+		"MontantAPayer": func(f *facture) string { return f.facts().APayer },
 	}
-	slices.SortFunc(all, func(a, b *facture) int {
-		order := 0
+	byText, bySum := map[uint32]string{}, map[uint32]decimal.Decimal{} // read once each
+	for f := range s.invoices(all) {
 		if of := texts[column]; of != nil {
-			order = cmp.Compare(of(a), of(b))
+			byText[f.n] = of(f)
 		} else if of := sums[column]; of != nil {
-			x, _ := decimal.NewFromString(of(a))
-			y, _ := decimal.NewFromString(of(b))
-			order = x.Cmp(y)
-		} else {
-			order = a.deposeLe.Compare(b.deposeLe)
+			bySum[f.n], _ = decimal.NewFromString(of(f))
 		}
-		order = cmp.Or(order, cmp.Compare(a.id, b.id))
+	}
+	slices.SortFunc(all, func(a, b uint32) int {
+		x, y := s.documents.at(a), s.documents.at(b)
+		order := 0
+		switch {
+		case texts[column] != nil:
+			order = cmp.Compare(byText[a], byText[b])
+		case sums[column] != nil:
+			order = bySum[a].Cmp(bySum[b])
+		default:
+			order = cmp.Compare(s.fluxes.at(x.flux).at, s.fluxes.at(y.flux).at)
+		}
+		order = cmp.Or(order, cmp.Compare(x.id, y.id))
 		if sense == "Descendant" || sense == "" && column == "" {
 			return -order
 		}
@@ -237,22 +243,23 @@ func sortFactures(all []*facture, column, sense string, now time.Time) {
 func (s *Sim) row(f *facture, last passage) object {
 	supplier, recipient := "", ""
 	var idRecipient any
-	if st := s.structures[f.Fournisseur]; st != nil {
+	if st := s.structures[f.supplier()]; st != nil {
 		supplier = st.Designation
 	}
-	if st := s.structures[f.Destinataire]; st != nil {
+	if st := s.structures[f.recipient()]; st != nil {
 		recipient, idRecipient = st.Designation, st.ID
 	}
+	facts := f.facts()
 	row := object{
-		"identifiantFactureCPP": f.id, "typeDemandePaiement": "FACTURE", "numeroFacture": f.Numero, "typeFacture": f.Type,
-		"dateFacture": f.Date, "dateDepot": dayOf(f.deposeLe), "codeFournisseur": f.Fournisseur,
+		"identifiantFactureCPP": f.number(), "typeDemandePaiement": "FACTURE", "numeroFacture": facts.Numero, "typeFacture": f.kind(),
+		"dateFacture": facts.Date, "dateDepot": dayOf(f.deposeLe()), "codeFournisseur": f.supplier(),
 		"typeIdentifiantFournisseur": "SIRET", "designationFournisseur": supplier, "idDestinataire": idRecipient,
-		"codeDestinataire": f.Destinataire, "designationDestinataire": orNil(recipient), "codeServiceExecutant": orNil(f.Service),
-		"montantHT": amount(f.HT), "montantTTC": amount(f.TTC), "montantAPayer": amount(f.APayer), "devise": f.Devise,
-		"statut": last.Statut, "numeroBonCommande": orNil(f.Engagement), "numeroFluxDepot": orNil(f.flux), "modeDepot": f.Mode,
-		"rejetTraite": f.rejetTraite, "dateHeureEtatCourant": isoDate(last.at), "commentaireEtatCourant": orNil(last.Commentaire),
+		"codeDestinataire": f.recipient(), "designationDestinataire": orNil(recipient), "codeServiceExecutant": orNil(f.serviceCode()),
+		"montantHT": amount(facts.HT), "montantTTC": amount(facts.TTC), "montantAPayer": amount(facts.APayer), "devise": facts.Devise,
+		"statut": last.statut, "numeroBonCommande": orNil(facts.Engagement), "numeroFluxDepot": orNil(f.numeroFlux()), "modeDepot": f.way(),
+		"rejetTraite": f.rejetTraite(), "dateHeureEtatCourant": isoDate(last.at), "commentaireEtatCourant": orNil(f.comment(last)),
 	}
-	if sv := s.serviceOf(f); sv.ID != 0 && f.Service != "" {
+	if sv := s.serviceOf(f); sv.ID != 0 && f.serviceCode() != "" {
 		row["idServiceExecutant"], row["nomServiceExecutant"] = sv.ID, sv.Libelle
 	}
 	return row

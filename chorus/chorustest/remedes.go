@@ -55,7 +55,7 @@ func (s *Sim) completer(c *call) answer {
 	}
 	now := s.now()
 	s.moveTo(f, Move{"COMPLETEE", c.body.text("commentaire")}, now)
-	a := ok(object{"identifiantFactureCPP": f.id, "numeroFacture": f.Numero, "dateTraitement": dayOf(now)})
+	a := ok(object{"identifiantFactureCPP": f.number(), "numeroFacture": f.facts().Numero, "dateTraitement": dayOf(now)})
 	a.body["libelle"] = "GCU_MSG_01_000"
 	return a
 }
@@ -66,7 +66,7 @@ func (s *Sim) recycler(c *call) answer {
 	if is {
 		return refused
 	}
-	facts := *f.Facts
+	facts := *f.facts()
 	to, reference := c.body.object("destinataire"), c.body.object("reference")
 	if siret := to.text("codeDestinataire"); siret != "" && siret != facts.Destinataire {
 		facts.Destinataire, facts.Service = siret, ""
@@ -82,23 +82,23 @@ func (s *Sim) recycler(c *call) answer {
 	}
 	now := s.now()
 	s.record(
-		Entry{At: now, Type: "recycled", Facture: f.id, Facts: &facts},
-		Entry{At: now, Type: "statut", Facture: f.id, Facts: &Facts{Numero: f.Numero}, Statut: "DEPOSEE", Commentaire: c.body.text("commentaire")},
+		Entry{At: now, Type: "recycled", Facture: f.number(), Facts: &facts},
+		Entry{At: now, Type: "statut", Facture: f.number(), Facts: &Facts{Numero: f.facts().Numero}, Statut: "DEPOSEE", Commentaire: c.body.text("commentaire")},
 	)
-	a := ok(object{"identifiantFactureCPP": f.id, "numeroFacture": f.Numero, "statutFacture": "DEPOSEE", "dateDepot": dayOf(now)})
+	a := ok(object{"identifiantFactureCPP": f.number(), "numeroFacture": f.facts().Numero, "statutFacture": "DEPOSEE", "dateDepot": dayOf(now)})
 	a.body["libelle"] = "GCU_MSG_01_000"
 	return a
 }
 
 // remediable finds the invoice of a remedy; is tells that it is refused.
 func (s *Sim) remediable(c *call, statut string, code int, libelle string) (f *facture, refused answer, is bool) {
-	f = s.factures[c.body.integer("identifiantFactureCPP")]
+	f = s.facture(c.body.integer("identifiantFactureCPP"))
 	switch {
 	case f == nil:
 		return nil, refusal(20000, "GDP_MSG_11.008 - La facture n'existe pas."), true
-	case !c.account.sees(f.Fournisseur):
+	case !c.account.sees(f.supplier()):
 		return nil, refusal(20001, "GDP_MSG_11.005 - Utilisateur non habilité."), true
-	case f.statut().Statut != statut:
+	case f.current() != statut:
 		return nil, refusal(code, libelle), true
 	}
 	return f, answer{}, false

@@ -230,7 +230,8 @@ func (s *Sim) stage(sc *Scenario) error {
 	s.queueFaults(sc.Faults)
 	now := s.now()
 	for _, h := range sc.Timeline {
-		s.plan(due{at: now.Add(time.Duration(h.After)), happening: &h})
+		s.plan(due{at: now.Add(time.Duration(h.After)).UnixMicro(), what: dueHappening, n: int64(len(s.timeline))})
+		s.timeline = append(s.timeline, &h)
 	}
 	return nil
 }

@@ -29,22 +29,22 @@ type wanted struct {
 func (s *Sim) searched(c *call, filters object, w wanted) answer {
 	now := s.now()
 	keep := s.filter(filters, now)
-	var found []*facture
-	for _, f := range s.candidates(filters) {
+	var found []uint32
+	for f := range s.invoices(s.candidates(filters)) {
 		if _, known := f.shown(now); known && w.keep(f) && keep(f) {
-			found = append(found, f)
+			found = append(found, f.n)
 		}
 	}
 	in := c.body.object(w.paging)
 	column := strings.NewReplacer("Identifiant", "Code", "NumeroEngagement", "NumeroBonCommande").Replace(in.text("triColonne"))
-	sortFactures(found, column, in.text("triSens"), now)
+	s.sortFactures(found, column, in.text("triSens"), now)
 	limit := max(in.integer("nbResultatsMaximum"), in.integer("getnbResultatsMaximum"))
 	if limit > 0 && int(limit) < len(found) {
 		found = found[:limit]
 	}
 	p := s.paging(in, "pageResultatDemandee", "nbResultatsParPage")
 	rows := make([]any, 0)
-	for _, f := range page(p, found) {
+	for f := range s.invoices(page(p, found)) {
 		shown, _ := f.shown(now)
 		rows = append(rows, w.row(f, shown))
 	}
@@ -84,9 +84,9 @@ func (s *Sim) aTraiterFournisseur(c *call) answer {
 	}
 	noRejected, _ := c.body.boolean("masquerRejetee")
 	return s.searched(c, object{}, wanted{paging: "rechercheFactureATraiterParFournisseur", keep: func(f *facture) bool {
-		statut := f.statut().Statut
-		return f.Fournisseur == st.SIRET && (isOneOf(statut, []string{"SUSPENDUE", "A_RECYCLER", "ERREUR_FOURNISSEUR_SUR_VALIDEUR", "REFUSEE_1", "REFUSEE_2"}) ||
-			statut == "REJETEE" && !noRejected && !f.rejetTraite)
+		statut := f.current()
+		return f.supplier() == st.SIRET && (isOneOf(statut, []string{"SUSPENDUE", "A_RECYCLER", "ERREUR_FOURNISSEUR_SUR_VALIDEUR", "REFUSEE_1", "REFUSEE_2"}) ||
+			statut == "REJETEE" && !noRejected && !f.rejetTraite())
 	}, row: func(f *facture, shown passage) object {
 		row := s.row(f, shown)
 		for _, newer := range []string{"numeroFluxDepot", "modeDepot", "rejetTraite", "dateHeureEtatCourant", "commentaireEtatCourant"} {
@@ -99,7 +99,7 @@ func (s *Sim) aTraiterFournisseur(c *call) answer {
 // recipientRow is an invoice as its recipient sees it.
 func (s *Sim) recipientRow(f *facture, shown passage) object {
 	row := s.row(f, shown)
-	row["idFacture"], row["factureTelechargeeParDestinataire"] = f.id+onRecipientsSide, f.telechargee
+	row["idFacture"], row["factureTelechargeeParDestinataire"] = f.number()+onRecipientsSide, f.telechargee()
 	for _, supplierOnly := range []string{"identifiantFactureCPP", "numeroFluxDepot", "modeDepot", "rejetTraite"} {
 		delete(row, supplierOnly)
 	}
@@ -131,8 +131,8 @@ func (s *Sim) rechercherRecipiendaire(c *call) answer {
 		}
 	}
 	return s.searched(c, filters, wanted{paging: "paramRecherche", root: true, row: s.recipientRow, keep: func(f *facture) bool {
-		return c.account.sees(f.Destinataire) && (len(types) == 0 || slices.Contains(types, any(f.Type))) && (!asked || f.telechargee == downloaded) &&
-			(len(suppliers) == 0 || suppliers[f.Fournisseur])
+		return c.account.sees(f.recipient()) && (len(types) == 0 || slices.Contains(types, any(f.kind()))) && (!asked || f.telechargee() == downloaded) &&
+			(len(suppliers) == 0 || suppliers[f.supplier()])
 	}})
 }
 
@@ -143,21 +143,21 @@ func (s *Sim) aTraiterRecipiendaire(c *call) answer {
 		return refusal(20001, "GDP_MSG_11.005 - Utilisateur non habilité.")
 	}
 	return s.searched(c, object{}, wanted{paging: "parametreRechercheFactureATraiterParRecipiendaire", row: s.recipientRow, keep: func(f *facture) bool {
-		return f.Destinataire == st.SIRET && isOneOf(f.statut().Statut, []string{"MISE_A_DISPOSITION", "PRISE_EN_COMPTE_DESTINATAIRE", "COMPLETEE"})
+		return f.recipient() == st.SIRET && isOneOf(f.current(), []string{"MISE_A_DISPOSITION", "PRISE_EN_COMPTE_DESTINATAIRE", "COMPLETEE"})
 	}})
 }
 
 // validatorRow is an invoice as its validator sees it.
 func (s *Sim) validatorRow(f *facture, shown passage) object {
 	row := s.row(f, shown)
-	row["idFacture"], row["identifiantFournisseur"], row["identifiantDestinataire"], row["numeroEngagement"] = f.id, row["codeFournisseur"], row["codeDestinataire"], row["numeroBonCommande"]
+	row["idFacture"], row["identifiantFournisseur"], row["identifiantDestinataire"], row["numeroEngagement"] = f.number(), row["codeFournisseur"], row["codeDestinataire"], row["numeroBonCommande"]
 	for name := range row {
 		if _, declared := descriptions["factures/v1/rechercher/valideur"].says["listeFactures"].fields[name]; !declared {
 			delete(row, name)
 		}
 	}
-	row["typeIdentifiantDestinataire"], row["identifiantValideur"] = "SIRET", orNil(f.Valideur)
-	if st := s.structures[f.Fournisseur]; st != nil {
+	row["typeIdentifiantDestinataire"], row["identifiantValideur"] = "SIRET", orNil(f.facts().Valideur)
+	if st := s.structures[f.supplier()]; st != nil {
 		row["idFournisseur"] = st.ID
 	}
 	// The description has integers where money stands: what is no whole number is left out rather than rounded.
@@ -180,14 +180,14 @@ func (s *Sim) rechercherValideur(c *call) answer {
 	delete(filters, "idFournisseur")
 	supplier := s.structuresByID[c.body.integer("idFournisseur")]
 	return s.searched(c, filters, wanted{paging: "pagination", row: s.validatorRow, keep: func(f *facture) bool {
-		return f.hasValidator() && (len(types) == 0 || slices.Contains(types, any(f.Type))) && (!c.body.has("idFournisseur") || supplier != nil && supplier.SIRET == f.Fournisseur)
+		return f.hasValidator() && (len(types) == 0 || slices.Contains(types, any(f.kind()))) && (!c.body.has("idFournisseur") || supplier != nil && supplier.SIRET == f.supplier())
 	}})
 }
 
 // POST factures/v1/rechercher/aTraiter/valideur
 func (s *Sim) aTraiterValideur(c *call) answer {
 	return s.searched(c, object{}, wanted{paging: "pagination", row: s.validatorRow, keep: func(f *facture) bool {
-		return f.hasValidator() && isOneOf(f.statut().Statut, []string{"A_VALIDER_1", "A_VALIDER_2"})
+		return f.hasValidator() && isOneOf(f.current(), []string{"A_VALIDER_1", "A_VALIDER_2"})
 	}})
 }
 
@@ -209,14 +209,14 @@ func (s *Sim) rechercherDemandePaiement(c *call) answer {
 	keep := s.filter(filters, now)
 	role, supplier := c.body.text("roleUtilisateur"), c.body.object("structureFournisseur")
 	rows := make([]any, 0)
-	for _, f := range s.candidates(filters) {
+	for f := range s.invoices(s.candidates(filters)) {
 		shown, known := f.shown(now)
-		st, recipient := s.structures[f.Fournisseur], s.structures[f.Destinataire]
+		st, recipient := s.structures[f.supplier()], s.structures[f.recipient()]
 		switch {
-		case !known || !keep(f) || role == "DESTINATAIRE" && !c.account.sees(f.Destinataire) || role == "VALIDEUR" && !f.hasValidator() ||
-			(role == "" || role == "FOURNISSEUR") && !c.account.sees(f.Fournisseur) || role == "MOE" || role == "MOA":
+		case !known || !keep(f) || role == "DESTINATAIRE" && !c.account.sees(f.recipient()) || role == "VALIDEUR" && !f.hasValidator() ||
+			(role == "" || role == "FOURNISSEUR") && !c.account.sees(f.supplier()) || role == "MOE" || role == "MOA":
 			continue
-		case supplier.has("identifiantStructureFournisseur") && supplier.text("identifiantStructureFournisseur") != f.Fournisseur:
+		case supplier.has("identifiantStructureFournisseur") && supplier.text("identifiantStructureFournisseur") != f.supplier():
 			continue
 		case supplier.has("idStructureFournisseur") && (st == nil || st.ID != supplier.integer("idStructureFournisseur")):
 			continue
@@ -224,11 +224,11 @@ func (s *Sim) rechercherDemandePaiement(c *call) answer {
 			continue
 		}
 		row := object{
-			"idDemandePaiement": f.id, "numeroDemandePaiement": f.Numero, "typeDemandePaiement": "FACTURE", "typeFacture": f.Type, "cadreFacturation": cadreOf(f.Cadre),
-			"etatCourant": shown.Statut, "dateHeureEtatCourant": isoDate(shown.at), "dateFournisseur": f.Date, "dateDepot": dayOf(f.deposeLe),
-			"montantHT": amount(f.HT), "montantTTC": amount(f.TTC), "montantAPayer": amount(f.APayer), "numeroBonCommande": orNil(f.Engagement),
-			"identifiantStructureFournisseur": f.Fournisseur, "identifiantStructureDestinataire": f.Destinataire, "codeServiceDestinataire": orNil(f.Service),
-			"commentaireEtatCourant": orNil(shown.Commentaire),
+			"idDemandePaiement": f.number(), "numeroDemandePaiement": f.facts().Numero, "typeDemandePaiement": "FACTURE", "typeFacture": f.kind(), "cadreFacturation": cadreOf(f.frame()),
+			"etatCourant": shown.statut, "dateHeureEtatCourant": isoDate(shown.at), "dateFournisseur": f.facts().Date, "dateDepot": dayOf(f.deposeLe()),
+			"montantHT": amount(f.facts().HT), "montantTTC": amount(f.facts().TTC), "montantAPayer": amount(f.facts().APayer), "numeroBonCommande": orNil(f.facts().Engagement),
+			"identifiantStructureFournisseur": f.supplier(), "identifiantStructureDestinataire": f.recipient(), "codeServiceDestinataire": orNil(f.serviceCode()),
+			"commentaireEtatCourant": orNil(f.comment(shown)),
 		}
 		if st != nil {
 			row["idStructureFournisseur"] = st.ID

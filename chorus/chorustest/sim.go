@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -51,7 +50,7 @@ type Sim struct {
 	requestID atomic.Int64 // given on arrival, before the lock is taken
 	bodies    *semaphore.Weighted
 
-	// mu guards everything below. The lock is never held while a client or the disk is waited for.
+	// mu guards everything below. The lock is never held while a client or the disk is waited for, but for older lines of the ledger, which are read under it.
 	mu     sync.Mutex
 	ledger *ledger
 	seq    int64
@@ -72,15 +71,11 @@ type world struct {
 	planned int64
 
 	landings       map[int64]*landing // by request
-	fluxes         map[string]*flux
-	fluxOrder      []*flux // by their arrival
+	holdings                          // what came in, and what became of it
 	fluxSeq        int64
-	factures       map[int64]*facture
-	order          []*facture // by identifiantFactureCPP
-	byNumero       map[string][]*facture
+	fluxTotal      int
+	invoiceTotal   int
 	nextFacture    int64
-	passages       int64
-	taken          map[string]bool // keys that are integrated or will be
 	structures     map[string]*Structure
 	structuresByID map[int64]*Structure
 	annuaire       []byte // the file of all recipients; nil: made of the structures
@@ -88,7 +83,10 @@ type world struct {
 	lastPiece      int64
 	kept           map[int64]keptPiece
 	keptBytes      int
-	scripts        map[string][]Move
+	scripts        map[string]uint32 // where the path begins
+	ordinary       uint32            // likewise, of the itinerary
+	unpaid         uint32            // without its end, which some recipients do not report
+	timeline       []*Happening      // of the scenario
 	tokens         map[string]*token
 	clients        map[string]*Client
 	accounts       map[string]*account
@@ -106,9 +104,8 @@ type world struct {
 
 func newWorld() world {
 	return world{
-		landings: map[int64]*landing{}, fluxes: map[string]*flux{}, factures: map[int64]*facture{},
-		byNumero: map[string][]*facture{}, taken: map[string]bool{}, structures: map[string]*Structure{},
-		structuresByID: map[int64]*Structure{}, pieces: map[int64]piece{}, kept: map[int64]keptPiece{}, scripts: map[string][]Move{},
+		landings: map[int64]*landing{}, holdings: newHoldings(), structures: map[string]*Structure{},
+		structuresByID: map[int64]*Structure{}, pieces: map[int64]piece{}, kept: map[int64]keptPiece{}, scripts: map[string]uint32{},
 		tokens: map[string]*token{}, clients: map[string]*Client{}, accounts: map[string]*account{},
 		rates: map[string]*rate{}, stats: newStats(), outages: map[string]Fault{}, nextFacture: firstFacture,
 	}
@@ -129,7 +126,10 @@ func Start(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	s.begin()
-	if s.ledger, err = openLedger(cfg.Ledger, cfg.NoSync, s.replay); err != nil {
+	if s.ledger, err = openLedger(cfg.Ledger, cfg.NoSync); err != nil {
+		return nil, err
+	}
+	if err := s.ledger.replay(s.replay); err != nil {
 		return nil, err
 	}
 	if cfg.Scenario != nil {
@@ -154,7 +154,10 @@ func Start(cfg Config) (*Sim, error) {
 
 // begin makes the world as the configuration has it. Callers hold the lock, or are alone.
 func (s *Sim) begin() {
+	s.passages.close()
 	s.world = newWorld()
+	s.passages.folder, s.passages.failed = s.cfg.spillFolder(), func(err error) { s.ledger.fail(err) }
+	s.ordinary, s.unpaid = s.addPath(itinerary), s.addPath(itinerary[:len(itinerary)-1])
 	s.profile = newProfile(s.cfg.Profile, s.cfg.Seed)
 	for _, st := range append(DefaultStructures(), s.cfg.Structures...) {
 		st.Services = slices.Clone(st.Services) // they get their numbers
@@ -170,7 +173,9 @@ func (s *Sim) begin() {
 		s.accounts[a.Login] = &account{Account: a}
 		s.attach(a)
 	}
-	maps.Copy(s.scripts, s.cfg.Scripts)
+	for numero, moves := range s.cfg.Scripts {
+		s.scripts[numero] = s.addPath(moves)
+	}
 }
 
 func (s *Sim) listen() error {
@@ -225,6 +230,7 @@ func (s *Sim) Close() error {
 		s.awaitHandlers()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.passages.close()
 		s.closed = errors.Join(err, s.ledger.close())
 	})
 	return s.closed

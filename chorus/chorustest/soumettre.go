@@ -78,7 +78,7 @@ func (s *Sim) soumettre(c *call) answer {
 func (s *Sim) submit(t Entry, at time.Time) int64 {
 	f := t.Documents[0]
 	e := Entry{At: at, Type: "submitted", Request: t.Request, Client: t.Client, Account: t.Account, Facts: f, Key: f.key()}
-	if s.taken[f.key()] && !s.cfg.AcceptDuplicates {
+	if s.isTaken(f.key()) && !s.cfg.AcceptDuplicates {
 		e.RefusedAs = refusedDuplicate
 		s.record(e)
 		return 0
@@ -94,14 +94,15 @@ func (s *Sim) submit(t Entry, at time.Time) int64 {
 }
 
 // applySubmitted changes the state by a line "submitted".
-func (s *Sim) applySubmitted(e *Entry) {
+func (s *Sim) applySubmitted(e *Entry, at int64) {
 	delete(s.landings, e.Request)
 	if e.RefusedAs != "" {
 		return
 	}
 	s.register(e.Facts)
-	s.taken[e.Key] = true
-	s.addFacture(e, e.Facts, "", e.At, *e.SearchAt).request = e.Request
+	n := s.addAlone(e, at)
+	s.documents.at(n).is.set(isSubmitted, true)
+	s.addFacture(e, n)
 }
 
 // submission reads the invoice that a request submits; refused says why it cannot be taken in.

@@ -177,11 +177,11 @@ func backwards(s *Sim, _ *call, f *Fault, a answer) answer {
 	if i := target(rows(a), f); i >= 0 {
 		row := rows(a)[i].(object)
 		id, _ := row["identifiantFactureCPP"].(int64)
-		before := s.factures[id].before()
-		row["statut"], row["dateHeureEtatCourant"], row["commentaireEtatCourant"] = before.Statut, isoDate(before.at), orNil(before.Commentaire)
+		before := s.facture(id).before()
+		row["statut"], row["dateHeureEtatCourant"], row["commentaireEtatCourant"] = before.statut, isoDate(before.at), orNil(s.facture(id).comment(before))
 	}
 	if id, is := a.body["idFacture"].(int64); is {
-		a.body["statutCourantCode"] = s.factures[id].before().Statut
+		a.body["statutCourantCode"] = s.facture(id).before().statut
 		if all := history(a); len(all) > 1 {
 			a.body["historiquesDesStatuts"].(object)["histoStatut"] = all[1:]
 		}
@@ -192,8 +192,6 @@ func backwards(s *Sim, _ *call, f *Fault, a answer) answer {
 	}
 	return a
 }
-
-func (f *facture) before() passage { return f.histoire[max(0, len(f.histoire)-2)] }
 
 func statutMissing(_ *Sim, _ *call, f *Fault, a answer) answer {
 	if i := target(rows(a), f); i >= 0 {

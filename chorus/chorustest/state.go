@@ -45,25 +45,6 @@ func (f *Facts) key() string {
 	return fmt.Sprintf("%d/%s/%s", f.Annee, f.Siren, f.Numero)
 }
 
-// depot is one document inside a flux.
-type depot struct {
-	facts     *Facts
-	refusedAs string // "" = will be integrated
-	reason    string
-	facture   *facture
-}
-
-// flux is one accepted deposit.
-type flux struct {
-	numero, account, client, nomFichier, syntaxe string
-
-	request                             int64
-	at, reportAt, integrateAt, searchAt time.Time
-
-	depots []*depot
-	done   bool
-}
-
 // landing is a deposit that has arrived but is taken up only later.
 type landing struct {
 	request  int64
@@ -76,50 +57,9 @@ type Move struct {
 	Commentaire string `json:"commentaire,omitempty"`
 }
 
-// passage is a statut reached.
-type passage struct {
-	Move
-	id    int64
-	at    time.Time
-	shown time.Time // since when the search knows it
-}
-
-// facture is an invoice that the portal holds.
-type facture struct {
-	*Facts
-	id       int64
-	flux     string // "" for an invoice typed in at the portal, or submitted beside its PDF
-	request  int64  // that submitted it; 0: another way
-	deposeLe time.Time
-	searchAt time.Time
-	hidden   bool // no search shows it any more
-
-	rejetTraite bool // its supplier has taken note of its rejection
-	telechargee bool // by its recipient
-
-	histoire []passage
-	path     []Move // the statuts still to come
-	moves    int    // counts the passages
-}
-
-func (f *facture) statut() passage { return f.histoire[len(f.histoire)-1] }
-
-// shown is the newest statut that the search knows by now; false while it does not know the invoice.
-func (f *facture) shown(now time.Time) (passage, bool) {
-	if now.Before(f.searchAt) || f.hidden {
-		return passage{}, false
-	}
-	for k := len(f.histoire) - 1; k >= 0; k-- {
-		if !now.Before(f.histoire[k].shown) {
-			return f.histoire[k], true
-		}
-	}
-	return passage{}, false
-}
-
-// apply changes the state by one line. It is the only place that does, for lines that are new and for lines
+// apply changes the state by one line, which stands at this place of the ledger. It is the only one that does, for lines that are new and for lines
 // read again after a restart. It takes no decision: those are in the line.
-func (s *Sim) apply(e *Entry) {
+func (s *Sim) apply(e *Entry, at int64) {
 	s.seq = max(s.seq, e.Seq)
 	s.requests = max(s.requests, e.Request)
 	s.stats.count(e)
@@ -127,58 +67,56 @@ func (s *Sim) apply(e *Entry) {
 	case "clock":
 		s.offset = time.Duration(e.OffsetMS) * time.Millisecond
 	case "scheduled":
-		l := &landing{request: e.Request, template: *e}
-		s.landings[e.Request] = l
+		s.landings[e.Request] = &landing{request: e.Request, template: *e}
 		s.fluxSeq++
-		s.plan(due{at: *e.Due, landing: l})
+		s.plan(due{at: e.Due.UnixMicro(), what: dueLanding, n: e.Request})
 	case "accepted":
-		s.applyAccepted(e)
+		s.remind(e, at)
+		s.applyAccepted(e, at)
 	case "integrated":
-		fl := s.fluxes[e.Flux]
-		d := fl.depots[e.N]
-		d.facture = s.addFacture(e, d.facts, fl.numero, fl.at, fl.searchAt)
+		n := s.fluxNumbered(e.Flux)
+		fl := s.fluxAt(n)
+		if e.N >= int(fl.documents) {
+			panic("no such document")
+		}
+		s.addFacture(e, fl.first+uint32(e.N))
+		fl.done = true
 	case "rejected":
 		// the flux is closed by integrate or, on replay, here
-		s.fluxes[e.Flux].done = true
+		s.fluxAt(s.fluxNumbered(e.Flux)).done = true
 	case "portal":
+		s.remind(e, at)
 		s.register(e.Facts)
-		s.taken[e.key()] = true
-		s.addFacture(e, e.Facts, "", e.At, *e.SearchAt)
+		s.addFacture(e, s.addAlone(e, at))
 	case "edited":
-		f := s.factures[e.Facture]
-		s.byNumero[f.Numero] = slices.DeleteFunc(s.byNumero[f.Numero], func(o *facture) bool { return o == f })
-		s.byNumero[e.Numero] = append(s.byNumero[e.Numero], f)
-		f.Facts, f.flux = e.Facts, e.Flux
+		s.remind(e, at)
+		s.applyEdited(e, at)
 	case "rejetTraite":
-		s.factures[e.Facture].rejetTraite = true
+		s.facture(e.Facture).is.set(isRejetTraite, true)
 	case "telechargee":
-		s.factures[e.Facture].telechargee = true
+		s.facture(e.Facture).is.set(isTelechargee, true)
 	case "detached":
 		delete(s.pieces, e.Piece)
 		delete(s.kept, e.Piece)
 	case "hidden":
-		s.factures[e.Facture].hidden = *e.Hidden
+		s.facture(e.Facture).is.set(isHidden, *e.Hidden)
 	case "submitted":
-		s.applySubmitted(e)
+		s.remind(e, at)
+		s.applySubmitted(e, at)
 	case "recycled":
-		s.factures[e.Facture].Facts = e.Facts
+		s.remind(e, at)
+		f := s.facture(e.Facture)
+		r := s.revisions[f.n]
+		r.line = at
+		s.revise(f, r, e.Facts)
 	case "statut":
-		f := s.factures[e.Facture]
-		s.passages++
-		f.histoire = append(f.histoire, passage{Move{e.Statut, e.Commentaire}, s.passages, e.At, e.shown()})
-		f.moves++
-		if e.Statut != "COMPLETEE" { // a completed invoice goes on where it was suspended
-			f.path = s.pathAfter(f, e.Statut)
-		}
-		if s.cfg.Step > 0 && len(f.path) > 0 && !waits(e.Statut) {
-			s.plan(due{at: e.At.Add(s.cfg.Step), facture: f, move: f.moves})
-		}
+		s.applyStatut(e, at)
 	case "structure":
 		st := *e.Structure
 		st.Services = slices.Clone(st.Services) // they get their numbers
 		s.addStructure(st)
 	case "script":
-		s.scripts[e.Numero] = e.Moves
+		s.scripts[e.Numero] = s.addPath(e.Moves)
 	case "piece":
 		s.pieces[e.Piece] = piece{e.FileSHA256, e.Bytes}
 		s.lastPiece = max(s.lastPiece, e.Piece)
@@ -198,49 +136,125 @@ func (s *Sim) apply(e *Entry) {
 	}
 }
 
-func (s *Sim) applyAccepted(e *Entry) {
-	fl := s.fluxes[e.Flux]
-	if fl == nil {
-		fl = &flux{
-			numero: e.Flux, account: e.Account, client: e.Client, nomFichier: e.NomFichier, syntaxe: e.Syntaxe,
-			request: e.Request, at: e.At, reportAt: *e.ReportAt, integrateAt: *e.Due, searchAt: *e.SearchAt,
-		}
-		s.fluxes[e.Flux] = fl
-		s.fluxOrder = append(s.fluxOrder, fl)
+func (s *Sim) applyAccepted(e *Entry, at int64) {
+	n := s.fluxNumbered(e.Flux)
+	if n == 0 {
+		var fl *fluxRecord
+		n, fl = s.addFlux(e.Flux, e.Syntaxe)
+		fl.account, fl.first = s.name(e.Account), s.documents.n+1
+		s.setTimes(n, e.At, *e.Due, *e.SearchAt)
+		fl.delay = s.delayOf(time.Duration(e.ReportAt.UnixMicro()-fl.at) * time.Microsecond)
+		s.fluxTotal++
 		if s.landings[e.Request] == nil { // a late one took its number when it arrived
 			s.fluxSeq++
 		}
 		delete(s.landings, e.Request)
-		s.plan(due{at: fl.integrateAt, flux: fl})
+		s.plan(due{at: fl.integrateAt, what: dueFlux, n: int64(n)})
 	}
-	d := &depot{facts: e.Facts, refusedAs: e.RefusedAs, reason: e.Reason}
-	if d.facts == nil {
-		d.facts = &Facts{}
+	fl := s.fluxes.at(n)
+	if s.documents.n+1 != fl.first+uint32(fl.documents) {
+		panic("a document that does not follow those of its flux")
 	}
-	fl.depots = append(fl.depots, d)
+	facts := e.Facts
+	if facts == nil {
+		facts = &Facts{}
+	}
+	fl.documents++
+	document, d := s.addDocument(n, at, facts.Numero)
+	d.refusedAs = s.name(e.RefusedAs)
 	if !e.RefusedLater {
-		s.register(d.facts)
-		s.taken[d.facts.key()] = true
+		s.register(facts)
+		s.take(document, facts)
 	}
 }
 
-func (s *Sim) addFacture(e *Entry, facts *Facts, numeroFlux string, depose, search time.Time) *facture {
-	s.passages++
+// setTimes says when a flux arrived, when it is integrated and when the search shows it.
+func (s *Sim) setTimes(n uint32, arrived, integrated, shown time.Time) {
+	fl := s.fluxes.at(n)
+	fl.at, fl.integrateAt = arrived.UnixMicro(), integrated.UnixMicro()
+	if later := shown.UnixMicro(); later != fl.integrateAt {
+		s.showLater[n] = later
+	}
+}
+
+// delayOf keeps a delay of the report. They are few: the configuration has one.
+func (s *Sim) delayOf(d time.Duration) uint8 {
+	i := slices.Index(s.delays, d)
+	if i < 0 {
+		i, s.delays = len(s.delays), append(s.delays, d)
+	}
+	if i > 255 {
+		panic("too many delays")
+	}
+	return uint8(i)
+}
+
+// addAlone keeps an invoice that came in no flux.
+func (s *Sim) addAlone(e *Entry, at int64) uint32 {
+	flux, _ := s.addFlux("", "")
+	s.setTimes(flux, e.At, *e.SearchAt, *e.SearchAt)
+	n, _ := s.addDocument(flux, at, e.Numero)
+	s.take(n, e.Facts)
+	return n
+}
+
+// addFacture makes a document an invoice.
+func (s *Sim) addFacture(e *Entry, n uint32) {
 	s.nextFacture = max(s.nextFacture, e.Facture)
-	f := &facture{Facts: facts, id: e.Facture, flux: numeroFlux, deposeLe: depose, searchAt: search}
-	f.histoire = []passage{{Move{Statut: "DEPOSEE"}, s.passages, e.At, e.shown()}}
-	f.moves = 1
-	s.factures[f.id] = f
-	s.order = append(s.order, f)
-	s.byNumero[f.Numero] = append(s.byNumero[f.Numero], f)
-	if numeroFlux != "" {
-		s.fluxes[numeroFlux].done = true
+	if err := s.giveID(n, e.Facture); err != nil {
+		panic(err)
 	}
+	s.invoiceTotal++
+	f := s.factureAt(n)
+	s.reach(f, e, "DEPOSEE", -1)
 	f.path = s.pathAfter(f, "DEPOSEE")
-	if s.cfg.Step > 0 && len(f.path) > 0 {
-		s.plan(due{at: e.At.Add(s.cfg.Step), facture: f, move: f.moves})
+	s.planStep(f, e.At)
+}
+
+// reach adds a statut to the history of an invoice; line holds what was said with it, below 0 if nothing was.
+func (s *Sim) reach(f *facture, e *Entry, statut string, line int64) {
+	x := passage{older: f.passage, place: 1, at: e.At, shown: e.shown(), line: line}
+	if f.passage != 0 {
+		x.place = f.newest().place + 1
 	}
-	return f
+	f.documentRecord.statut, f.since = s.name(statut), e.At.UnixMicro()
+	f.is.set(isLagging, e.SearchAt != nil && !x.shown.Equal(x.at))
+	f.is.set(isCommented, line >= 0)
+	f.passage = s.passages.add(x, f.documentRecord.statut)
+}
+
+func (s *Sim) applyStatut(e *Entry, at int64) {
+	f := s.facture(e.Facture)
+	if e.Commentaire == "" {
+		at = -1
+	}
+	s.reach(f, e, e.Statut, at)
+	if e.Statut != "COMPLETEE" { // a completed invoice goes on where it was suspended
+		f.path = s.pathAfter(f, e.Statut)
+	}
+	if !waits(e.Statut) {
+		s.planStep(f, e.At)
+	}
+}
+
+// planStep plans the next statut of an invoice, if it goes on by itself.
+func (s *Sim) planStep(f *facture, at time.Time) {
+	if s.cfg.Step > 0 && !s.steps[f.path].end {
+		s.plan(due{at: at.Add(s.cfg.Step).UnixMicro(), what: dueStep, n: int64(f.n), passage: f.passage})
+	}
+}
+
+func (s *Sim) applyEdited(e *Entry, at int64) {
+	f := s.facture(e.Facture)
+	s.renumber(f.n, f.facts().Numero, e.Numero)
+	s.revise(f, revision{line: at, moved: true, flux: e.Flux}, e.Facts)
+}
+
+// revise keeps that an invoice has other facts than it came with.
+func (s *Sim) revise(f *facture, r revision, facts *Facts) {
+	s.revisions[f.n] = r
+	f.is.set(isRevised, true)
+	s.describe(f.documentRecord, facts)
 }
 
 // firstFacture is the identifiantFactureCPP before the first one given, firstFlux the same for fluxes.

@@ -7,17 +7,17 @@ import (
 
 // POST transverses/v1/consulterCR: the older report, a PDF. For Factur-X it has not worked since 2018 (docs/chorus-pro.md §5.2): here it does not find such a flux [G].
 func (s *Sim) consulterCR(c *call) answer {
-	fl := s.fluxes[c.body.text("numeroFluxDepot")]
+	fl := s.flux(c.body.text("numeroFluxDepot"))
 	now := s.now()
-	if fl != nil && fl.syntaxe == syntaxeFacturX {
+	if fl != nil && fl.syntax() == syntaxeFacturX {
 		c.why = "consulterCR fails for Factur-X, as the portal's does: use consulterCRDetaille"
 		fl = nil
 	}
-	if fl == nil || fl.forgotten() || fl.account != c.login || now.Before(fl.reportAt) {
+	if fl == nil || fl.forgotten() || fl.from() != c.login || now.Before(fl.reported()) {
 		return refusal(20001, "POQ_MSG_01.003 - Flux introuvable.")
 	}
 	etat, since := fl.etat(now)
-	code := "FSO" + interfaceOf(fl.syntaxe) + "A"
+	code := "FSO" + interfaceOf(fl.syntax()) + "A"
 	lines := []string{"Compte rendu", fl.numero, etat}
 	if fl.done {
 		dp, technique := fl.erreurs()
@@ -28,7 +28,7 @@ func (s *Sim) consulterCR(c *call) answer {
 	}
 	return ok(object{
 		"etatCourantFlux": etat, "fichierCR": base64.StdEncoding.EncodeToString(onePage(lines)), "nomFichierFlux": code + "_CPP001_" + fl.numero,
-		"dateDepotFlux": isoDate(fl.at), "dateHeureEtatCourantFlux": isoDate(since), "codeInterfaceFlux": code, "codeAppliPartenaire": nil, "designationPartenaire": nil,
+		"dateDepotFlux": isoDate(fl.arrived()), "dateHeureEtatCourantFlux": isoDate(since), "codeInterfaceFlux": code, "codeAppliPartenaire": nil, "designationPartenaire": nil,
 	})
 }
 

@@ -30,7 +30,7 @@ func (s *Sim) TypeIn(f Facts) (identifiantFactureCPP int64, err error) {
 // takeTyped is TypeIn for what was checked. Callers hold the lock.
 func (s *Sim) takeTyped(f Facts) (identifiantFactureCPP int64, err error) {
 	s.catchUp()
-	if s.taken[f.key()] && !s.cfg.AcceptDuplicates {
+	if s.isTaken(f.key()) && !s.cfg.AcceptDuplicates {
 		return 0, fmt.Errorf("the portal holds %s already", f.key())
 	}
 	now := s.now()

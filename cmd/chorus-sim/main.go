@@ -73,6 +73,7 @@ func serve(o options, stdin io.Reader, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	go keepHeadroom()
 	sim, err := chorustest.Start(o.cfg)
 	if err != nil {
 		return err
