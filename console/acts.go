@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -21,6 +22,7 @@ type act struct {
 	Flux   bool // may name one of several known fluxes
 
 	when func(store.Status) bool
+	off  bool // for what was taken off the list, and for nothing else
 	do   func(ctx context.Context, s *store.Store, id int64, form url.Values) error
 	many *operate.Deed // the same for several invoices at once, where that may be
 }
@@ -28,9 +30,16 @@ type act struct {
 // deedOf is a deed done to one invoice.
 func deedOf(d *operate.Deed) func(context.Context, *store.Store, int64, url.Values) error {
 	return func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
-		_, err := d.Do(ctx, s, id, form.Get("reason"))
+		_, err := d.Do(ctx, s, id, form.Get("reason"), seen(form))
 		return err
 	}
+}
+
+// seen is the updated_at of the page that a form comes from: what was decided there is not done to another situation. Only a cancellation is, whatever the invoice has come to before it is sent.
+func seen(form url.Values) *time.Time {
+	n, _ := strconv.ParseInt(form.Get("at"), 10, 64) // nothing: of a time when there was no invoice
+	at := time.UnixMicro(n)
+	return &at
 }
 
 func in(states ...store.State) func(store.Status) bool {
@@ -40,7 +49,7 @@ func in(states ...store.State) func(store.Status) bool {
 // resolveBy is choriste resolve with one of its actions.
 func resolveBy(action store.Action) func(context.Context, *store.Store, int64, url.Values) error {
 	return func(ctx context.Context, s *store.Store, id int64, form url.Values) error {
-		_, err := s.ResolveParked(ctx, id, store.Resolution{Action: action, Reason: form.Get("reason"), Flux: form.Get("flux")})
+		_, err := s.ResolveParked(ctx, id, store.Resolution{Action: action, Reason: form.Get("reason"), Flux: form.Get("flux"), Seen: seen(form)})
 		return err
 	}
 }
@@ -59,6 +68,12 @@ var acts = []act{
 		About: word{"it was settled otherwise, or will not be sent", "réglée autrement, ou ne sera pas envoyée"},
 		when:  in(store.Invalid, store.Rejected),
 		do:    deedOf(&operate.Dismissal), many: &operate.Dismissal,
+	},
+	{
+		Name: "restore", Label: word{"Put back on the list", "Remettre sur la liste"}, Reason: true,
+		About: word{"it was taken off by mistake: it needs somebody again, and can be retried", "retirée par erreur : elle attend de nouveau quelqu'un, et peut être relancée"},
+		when:  in(store.Invalid, store.Rejected), off: true,
+		do: deedOf(&operate.Return), many: &operate.Return,
 	},
 	{
 		Name: "cancel", Label: word{"Cancel", "Annuler"}, About: word{"it is not sent", "elle n'est pas envoyée"}, when: in(store.Received, store.Ready),
@@ -93,11 +108,11 @@ func (c *console) mayAct(r *http.Request) bool {
 }
 
 // actsOn are those that are possible for an invoice.
-func actsOn(i store.Status, possible []store.PossibleAction) []act {
+func actsOn(i store.Status, possible []store.PossibleAction, off bool) []act {
 	var list []act
 	for _, a := range acts {
 		refused := slices.ContainsFunc(possible, func(p store.PossibleAction) bool { return string(p.Action) == a.Name && p.Refusal != "" && !a.Flux })
-		if a.when(i) && !refused {
+		if a.when(i) && !refused && a.off == off {
 			list = append(list, a)
 		}
 	}
@@ -131,6 +146,9 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !acts[k].when(i):
 			return content{}, wrongInput(v.t("This is not possible any more: the invoice is ", "Ce n'est plus possible : la facture est ") + v.named(states, string(i.State)) + ".")
+		case acts[k].Reason && !seen(r.PostForm).Equal(i.UpdatedAt):
+			return content{}, wrongInput(v.t("Nothing was done: the invoice has changed since this page was shown. Look at it again.",
+				"Rien n'a été fait : la facture a changé depuis l'affichage de cette page. Regardez-la de nouveau."))
 		case acts[k].Reason && (reason == "" || len(reason) > mostReason):
 			return content{}, wrongInput(v.sayWhy())
 		}

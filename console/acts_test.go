@@ -31,11 +31,22 @@ func (d *desk) acting(users ...console.User) *visitor {
 func (v *visitor) do(id int64, act, reason string) int {
 	v.Helper()
 	page := v.send(http.MethodGet, fmt.Sprintf("/invoices/%d", id), nil).Body.String()
-	form := formText.FindStringSubmatch(page)
-	if form == nil {
-		form = []string{"", "none"}
+	form := fieldsIn(page, fmt.Sprintf("/invoices/%d/%s", id, act))
+	if len(form) == 0 { // it is not offered
+		form = fieldsIn(page, fmt.Sprintf("/invoices/%d/evidence", id))
+		form.Set("at", fmt.Sprint(v.updated(id)))
 	}
-	return v.send(http.MethodPost, fmt.Sprintf("/invoices/%d/%s", id, act), url.Values{"form": {form[1]}, "reason": {reason}}).Code
+	form.Set("reason", reason)
+	return v.send(http.MethodPost, fmt.Sprintf("/invoices/%d/%s", id, act), form).Code
+}
+
+// updated is the updated_at of an invoice in microseconds.
+func (d *desk) updated(id int64) (at int64) {
+	d.Helper()
+	if err := d.owner.QueryRow(d.Context(), `SELECT (extract(epoch FROM updated_at) * 1000000)::bigint FROM chorus.invoices WHERE id = $1`, id).Scan(&at); err != nil {
+		d.Fatal(err)
+	}
+	return at
 }
 
 func (d *desk) state(id int64) (state string) {
@@ -76,6 +87,31 @@ func TestActs(t *testing.T) {
 			t.Errorf("%s of %s is by %q, %v", c.act, c.state, actor, err)
 		}
 	}
+	// Off the list it is put back, and nothing else; then it is retried.
+	off := d.invoice("F-off", "invalid", "reason_code = 'CH-IBAN'")
+	for _, c := range []struct {
+		act  string
+		code int
+	}{{"restore", http.StatusBadRequest}, {"dismiss", http.StatusSeeOther}, {"retry", http.StatusBadRequest}, {"restore", http.StatusSeeOther}} {
+		if code := v.do(off, c.act, "a mistake of ours"); code != c.code || d.state(off) != "invalid" {
+			t.Errorf("%s: %d, %s", c.act, code, d.state(off))
+		}
+		page := v.send(http.MethodGet, fmt.Sprintf("/invoices/%d", off), nil).Body.String()
+		if is := c.act == "dismiss" || c.act == "retry"; is != strings.Contains(page, "Taken off the list:") || is == strings.Contains(page, fmt.Sprintf("/invoices/%d/retry", off)) {
+			t.Errorf("after %s:\n%s", c.act, page)
+		}
+	}
+	// What has changed since the page was shown is left alone, whatever it is by now.
+	page := v.send(http.MethodGet, fmt.Sprintf("/invoices/%d", off), nil).Body.String()
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', updated_at = clock_timestamp() WHERE id = %d`, off))
+	for _, act := range []string{"dismiss", "retry"} {
+		form := fieldsIn(page, fmt.Sprintf("/invoices/%d/%s", off, act))
+		form.Set("reason", "what I saw before")
+		rec := v.send(http.MethodPost, fmt.Sprintf("/invoices/%d/%s", off, act), form)
+		if rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), "has changed since this page was shown") || d.state(off) != "rejected" {
+			t.Errorf("%s of what has changed: %d %s", act, rec.Code, rec.Body)
+		}
+	}
 	for _, state := range []string{"sending", "in_doubt", "deposited", "integrated", "settled", "cancelled", "abandoned"} {
 		id := d.invoice("G-"+state, state, "attempt_no = 1")
 		for _, act := range []string{"retry", "dismiss", "cancel", "accept", "lookup", "resubmit", "abandon"} {
@@ -89,7 +125,7 @@ func TestActs(t *testing.T) {
 	}
 	id := d.invoice("H", "ready", "")
 	path, form := fmt.Sprintf("/invoices/%d/cancel", id), url.Values{}
-	page := v.send(http.MethodGet, "/", nil).Body.String()
+	page = v.send(http.MethodGet, "/", nil).Body.String()
 	form.Set("form", formText.FindStringSubmatch(page)[1])
 	for _, headers := range [][]string{{"Origin", ""}, {"Origin", "null"}, {"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
 		if rec := v.send(http.MethodPost, path, form, headers...); rec.Code != http.StatusForbidden {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/choriste/choriste/chorus/answers"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -29,8 +30,9 @@ type invoice struct {
 	Remedies    []store.RemedyView
 	Fluxes      []store.KnownFlux
 	Actions     []store.PossibleAction
-	MayAct      bool   // who asks: acts, and reads evidence
-	Acts        []act  // that are possible
+	MayAct      bool  // who asks: acts, and reads evidence
+	Acts        []act // that are possible
+	Dismissed   *operate.TakenOff
 	Form        string // what their forms carry
 	Timeline    []step
 	Earlier     int // steps that are not shown
@@ -64,8 +66,11 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	if err := c.said(ctx, &p); err != nil {
 		return content{}, err
 	}
+	if p.Dismissed, err = operate.Dismissed(ctx, c.store, id); err != nil {
+		return content{}, err
+	}
 	if p.MayAct = c.mayAct(v.Request); p.MayAct {
-		p.Acts, p.Form = actsOn(i, p.Actions), c.formOf(personOf(v.Request))
+		p.Acts, p.Form = actsOn(i, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
 	}
 	events, err := c.store.Events(ctx, id)
 	if err != nil {

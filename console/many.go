@@ -38,7 +38,7 @@ type many struct {
 	Sums    map[string]decimal.Decimal
 	Capped  bool
 	First   []store.Status
-	Seen    string // stands for these very invoices
+	Seen    string // stands for these very invoices, as they are
 	Form    string
 	Back    string
 	Most    int
@@ -48,7 +48,7 @@ type many struct {
 	Reason    string
 	PerMinute string
 
-	ids []int64
+	list []store.Status
 }
 
 // severalActs are the acts that may be done to several invoices.
@@ -144,24 +144,22 @@ func (c *console) selected(ctx context.Context, v view, p url.Values) (many, err
 	}
 	m.Query, m.Ticked = q.String(), len(q.Values("id"))
 	m.Back = addresses{query: m.Query}.to("/invoices", "", "")
-	list, err := m.Act.many.Select(ctx, c.operator, q, m.Limit)
-	if err != nil {
+	if m.list, err = m.Act.many.Select(ctx, c.operator, q, m.Limit); err != nil {
 		return m, err
 	}
 	hash := sha256.New()
-	for _, i := range list {
-		m.ids = append(m.ids, i.ID)
-		fmt.Fprintln(hash, i.ID)
+	for _, i := range m.list {
+		fmt.Fprintln(hash, i.ID, i.UpdatedAt.UnixMicro())
 	}
 	m.Seen = hex.EncodeToString(hash.Sum(nil)[:16])
-	if m.Count, m.Sums, err = m.Act.many.Count(ctx, c.operator, m.ids); err != nil {
+	if m.Count, m.Sums, err = m.Act.many.Count(ctx, c.operator, m.list); err != nil {
 		return m, err
 	}
-	m.HowMany, m.Capped, m.First = v.howMany(m.Count), len(list) == m.Limit, list[:min(len(list), mostPreviewed)]
+	m.HowMany, m.Capped, m.First = v.howMany(m.Count), len(m.list) == m.Limit, m.list[:min(len(m.list), mostPreviewed)]
 	return m, nil
 }
 
-// start begins what was confirmed, unless other invoices are selected by now than were shown.
+// start begins what was confirmed, unless other invoices are selected by now than were shown, or one of them has changed.
 func (c *console) start(w http.ResponseWriter, r *http.Request) {
 	c.page(func(ctx context.Context, v view) (content, error) {
 		if refused, no := c.refuse(w, v); no {
@@ -181,11 +179,11 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) {
 			return v.confirmation(m, http.StatusBadRequest, v.t("So many a minute: a number from 0 to 100,000.", "Par minute : un nombre de 0 à 100 000.")), nil
 		case m.Reason == "" || len(m.Reason) > mostReason:
 			return v.confirmation(m, http.StatusBadRequest, v.sayWhy()), nil
-		case v.PostForm.Get("expect") != strconv.Itoa(len(m.ids)) || v.PostForm.Get("seen") != m.Seen:
+		case v.PostForm.Get("expect") != strconv.Itoa(len(m.list)) || v.PostForm.Get("seen") != m.Seen:
 			return v.confirmation(m, http.StatusConflict, v.t(
-				"Nothing was done: other invoices are selected by now than were shown. Look at them, and confirm again.",
-				"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées. Regardez-les, et confirmez de nouveau.")), nil
-		case len(m.ids) == 0:
+				"Nothing was done: other invoices are selected by now than were shown, or one of them has changed. Look at them, and confirm again.",
+				"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées, ou l'une d'elles a changé. Regardez-les, et confirmez de nouveau.")), nil
+		case len(m.list) == 0:
 			return v.confirmation(m, http.StatusBadRequest, v.t("There is nothing to be done.", "Il n'y a rien à faire.")), nil
 		}
 		key, err := c.begin(ctx, v, m, perMinute)

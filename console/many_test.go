@@ -174,6 +174,13 @@ func TestActsOnSeveral(t *testing.T) {
 	}
 	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET state = 'abandoned' WHERE id = %d`, ids[store.Abandoned]))
 
+	// One of them changes: nothing is done, though the ids are the same.
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET reason_code = 'REFUSED', updated_at = clock_timestamp() WHERE id = %d`, ids[store.Rejected]))
+	if _, code, _ := v.confirm(page); code != http.StatusConflict || len(d.told("DISMISSED")) > 0 {
+		t.Errorf("one of them changed: %d", code)
+	}
+	page, _ = v.choose(url.Values{"all": {"dismiss"}})
+
 	at, code, body := v.confirm(page)
 	if code != http.StatusSeeOther {
 		t.Fatalf("%d %s", code, body)
@@ -187,6 +194,17 @@ func TestActsOnSeveral(t *testing.T) {
 	}
 	if page, code := v.choose(url.Values{"all": {"dismiss"}}); code != http.StatusOK || !strings.Contains(page, "There is nothing to be done.") {
 		t.Errorf("it is selected again: %d %s", code, page)
+	}
+
+	// What is off the list is not retried; it is put back, and then it is.
+	if page, code := v.choose(url.Values{"all": {"retry"}}); code != http.StatusOK || !strings.Contains(page, "There is nothing to be done.") {
+		t.Errorf("what was taken off the list can be retried: %d %s", code, page)
+	}
+	page, _ = v.choose(url.Values{"all": {"restore"}})
+	at, _, _ = v.confirm(page)
+	v.ended(at)
+	if got := d.told("UNDISMISSED"); !slices.Equal(got, want) {
+		t.Errorf("put back: %v", got)
 	}
 
 	// A cap, and what is left afterwards.

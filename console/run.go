@@ -102,7 +102,7 @@ func runAt(key, act, query string, limit int) string {
 func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key string, err error) {
 	p := personOf(v.Request)
 	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Name), runWithin)
-	r := &run{act: m.Act, who: p.Name, total: len(m.ids), perMin: perMinute, began: time.Now(), stopped: cancel}
+	r := &run{act: m.Act, who: p.Name, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
 	key, own, all := c.runs.add(r)
 	switch {
 	case own:
@@ -115,7 +115,7 @@ func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key
 	go func() {
 		defer cancel()
 		defer r.broke() // the worker is not to end with it
-		c.carryOut(ctx, r, m.ids, m.Reason)
+		c.carryOut(ctx, r, m.list, m.Reason)
 	}()
 	return key, nil
 }
@@ -123,20 +123,20 @@ func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key
 // errMayNot is the error of a run by somebody who may not act any more.
 var errMayNot = errors.New("who began it may not act any more")
 
-// carryOut does it to one invoice after the other. What the database's rules refuse is noted; any other error ends it.
-func (c *console) carryOut(ctx context.Context, r *run, ids []int64, reason string) {
-	_, err := operate.Each(ctx, ids, r.perMin, func(id int64) error {
+// carryOut does it to one invoice after the other, as it was shown. What the database's rules refuse is noted; any other error ends it.
+func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, reason string) {
+	_, err := operate.Each(ctx, list, r.perMin, func(i store.Status) error {
 		if c.users != nil {
 			if u, known := c.user(r.who); !known || !u.Role.may(Operator) {
 				return errMayNot
 			}
 		}
-		_, err := r.act.many.Do(ctx, c.operator, id, reason)
+		_, err := r.act.many.Do(ctx, c.operator, i.ID, reason, &i.UpdatedAt)
 		var refused wrongInput
 		if err != nil && !errors.As(refusal(err), &refused) {
 			return err
 		}
-		r.count(id, string(refused))
+		r.count(i.ID, string(refused))
 		return nil
 	})
 	r.mu.Lock()

@@ -208,6 +208,6 @@ var labels = map[string]word{
 
 // events are words for the reason codes of events that the dictionary does not know.
 var events = map[string]word{
-	"STATUT": {"status at Chorus Pro", "statut Chorus Pro"}, "DISMISSED": {"taken off the list", "retirée de la liste"},
+	"STATUT": {"status at Chorus Pro", "statut Chorus Pro"}, "DISMISSED": {"taken off the list", "retirée de la liste"}, "UNDISMISSED": {"put back on the list", "remise sur la liste"},
 	"UNKNOWN_STATUT": {"unknown status at Chorus Pro", "statut Chorus Pro inconnu"}, "BACKWARDS": {"status went back", "retour en arrière du statut"},
 }

@@ -40,12 +40,24 @@ CREATE FUNCTION chorus.stand_in(p_id bigint) RETURNS void LANGUAGE sql SECURITY 
 $$;
 -- +goose StatementEnd
 
--- Has an invoice read again (invalid), or sent again after its flux was rejected: the number is free then (docs/chorus-pro.md §10). A person may have sent
--- it by other ways since, and a refusal as duplicate may not have been read as one: it is looked up first. Nothing else can be retried.
+-- Refuses what was decided in view of another situation: p_seen is the updated_at of the row that was looked at (null: nobody says).
 -- +goose StatementBegin
-CREATE FUNCTION chorus.retry(p_id bigint, p_reason text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.as_seen(p_id bigint, p_updated_at timestamptz, p_seen timestamptz) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_updated_at <> p_seen THEN
+        RAISE EXCEPTION 'invoice % has changed since it was looked at: look at it again', p_id USING ERRCODE = 'CH022';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Has an invoice read again (invalid), or sent again after its flux was rejected: the number is free then (docs/chorus-pro.md §10). A person may have sent
+-- it by other ways since, and a refusal as duplicate may not have been read as one: it is looked up first. What somebody took off the list was settled by
+-- other ways, or is not to be sent: it is put back first. Nothing else can be retried.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i chorus.invoices%ROWTYPE;
+    d record;
 BEGIN
     p_reason := left(p_reason, 1000);
     LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
@@ -55,6 +67,12 @@ BEGIN
     END IF;
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'a retry needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
+    SELECT * INTO d FROM chorus.dismissals WHERE invoice_id = p_id;
+    IF FOUND THEN
+        RAISE EXCEPTION 'invoice % was taken off the list by % on % (%): to retry it, put it back first (choriste todo restore %)',
+            p_id, d.actor, (d.at AT TIME ZONE 'Europe/Paris')::date, left(d.reason, 300), p_id USING ERRCODE = 'CH022';
     END IF;
     IF i.purged_at IS NOT NULL AND (i.state = 'invalid' OR i.state = 'rejected' AND i.identifiant_facture_cpp IS NULL) THEN
         RAISE EXCEPTION 'invoice %: its document was purged on %: insert the document again, under another external_ref', p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date
@@ -200,7 +218,7 @@ $$;
 -- again, by the ordinary rules. resubmit: in doubt, and sent again when its absence is proven, or, with p_override, when one complete search finds nothing.
 -- abandon: given up; with p_override also one that was accepted. Returns the new state.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL, p_override boolean DEFAULT false) RETURNS text
+CREATE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL, p_override boolean DEFAULT false, p_seen timestamptz DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i        chorus.invoices%ROWTYPE;
@@ -226,6 +244,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
     refusal := chorus.why_not_resolve(p_id, p_action, p_flux, p_override);
     IF refusal IS NOT NULL THEN
         RAISE EXCEPTION '%', refusal USING ERRCODE = 'CH022';

@@ -53,8 +53,8 @@ GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint), chorus.resolutions(bigint
 GRANT SELECT (key, generation, rejected, expires_at, refreshed_at, refreshed_by, failures, failure, retry_at) ON chorus.tokens TO chorus_operator;
 GRANT EXECUTE ON FUNCTION
     chorus.cancel(bigint),
-    chorus.retry(bigint, text),
-    chorus.resolve(bigint, text, text, text, boolean),
+    chorus.retry(bigint, text, timestamptz),
+    chorus.resolve(bigint, text, text, text, boolean, timestamptz),
     chorus.pause(text, text),
     chorus.allow_resubmit(text),
     chorus.reconcile(text, text, date, date),

@@ -11,7 +11,7 @@ ALTER TABLE chorus.heartbeats
     ADD COLUMN horizon interval,
     ADD COLUMN unread_after interval;
 
--- Somebody took note: an invalid or rejected invoice of which nothing more will come. It counts as long as the row does not change.
+-- Somebody took note: an invalid or rejected invoice of which nothing more will come. It counts until the invoice moves, or something else is said of it.
 CREATE TABLE chorus.dismissals (
     invoice_id bigint PRIMARY KEY REFERENCES chorus.invoices,
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -19,30 +19,71 @@ CREATE TABLE chorus.dismissals (
     reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000)
 );
 ALTER TABLE chorus.dismissals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.dismissals FOR SELECT TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.dismissals TO chorus_operator, chorus_reader
     USING ((SELECT i.account FROM chorus.invoices i WHERE i.id = dismissals.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
 
--- Takes an invoice off the list: it was settled by other ways, or will not be sent. Nothing else about it changes.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.dismiss(p_id bigint, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.invoices_dismissed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER invoices_dismissed AFTER UPDATE ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.state IN ('invalid', 'rejected')
+        AND (NEW.state, NEW.reason_code, NEW.reason, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+            IS DISTINCT FROM (OLD.state, OLD.reason_code, OLD.reason, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
+    EXECUTE FUNCTION chorus.invoices_dismissed();
+
+-- The row of an invalid or rejected invoice, for taking it off the list or putting it back.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.listed(p_id bigint, p_reason text, p_seen timestamptz) RETURNS chorus.invoices LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    i   chorus.invoices%ROWTYPE;
-    why CONSTANT text := left(btrim(p_reason), 1000);
+    i chorus.invoices%ROWTYPE;
 BEGIN
     SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
-    IF coalesce(why, '') = '' THEN
-        RAISE EXCEPTION 'taking an invoice off the list needs a reason' USING ERRCODE = 'CH021';
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'taking an invoice off the list, or putting it back, needs a reason' USING ERRCODE = 'CH021';
     END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
     IF i.state NOT IN ('invalid', 'rejected') THEN
         RAISE EXCEPTION 'invoice % is %: only invalid and rejected invoices are taken off the list, everything else leaves it by itself', p_id, i.state USING ERRCODE = 'CH022';
     END IF;
+    RETURN i;
+END $$;
+-- +goose StatementEnd
+
+-- Takes an invoice off the list: it was settled by other ways, or will not be sent. Nothing else about it changes.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.dismiss(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i   chorus.invoices%ROWTYPE := chorus.listed(p_id, p_reason, p_seen);
+    why CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
     INSERT INTO chorus.dismissals AS d (invoice_id, actor, reason) VALUES (p_id, chorus.actor(), why)
     ON CONFLICT (invoice_id) DO UPDATE SET at = clock_timestamp(), actor = excluded.actor, reason = excluded.reason;
     INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
     VALUES (p_id, chorus.actor(), i.state, i.state, 'DISMISSED', jsonb_build_object('reason', why));
+END $$;
+-- +goose StatementEnd
+
+-- Undoes that: it is on the list again, and can be retried.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.undismiss(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i   chorus.invoices%ROWTYPE := chorus.listed(p_id, p_reason, p_seen);
+    why CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
+    DELETE FROM chorus.dismissals WHERE invoice_id = p_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'invoice % was not taken off the list', p_id USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_id, chorus.actor(), i.state, i.state, 'UNDISMISSED', jsonb_build_object('reason', why));
 END $$;
 -- +goose StatementEnd
 
@@ -65,20 +106,22 @@ WITH mine AS (
            max(h.beat_at) FILTER (WHERE NOT h.stopped) AS beat_at
     FROM chorus.heartbeats h, clock c
 ),
--- Invoices that stand still for good. Of several rows with one number, the latest counts: an older one was corrected.
+-- Invoices that stand still for good. Of several rows with one number of one year, the latest counts: an older one was corrected. A year that was not read
+-- may be the same.
 still AS (
     SELECT i.*
     FROM chorus.invoices i, mine
     WHERE i.state IN ('parked', 'invalid', 'rejected')
       AND i.account = ANY (mine.accounts)
       AND (i.state = 'parked' OR
-           NOT EXISTS (SELECT FROM chorus.dismissals d WHERE d.invoice_id = i.id AND d.at >= i.updated_at)
+           NOT EXISTS (SELECT FROM chorus.dismissals d WHERE d.invoice_id = i.id)
            AND NOT EXISTS ( -- as the index invoices_replaces_key has it
                SELECT FROM chorus.invoices o
                WHERE o.replaces = i.id AND o.state NOT IN ('invalid', 'cancelled') AND NOT (o.state = 'rejected' AND o.identifiant_facture_cpp IS NULL))
            AND NOT EXISTS (
                SELECT FROM chorus.invoices o
                WHERE o.numero_facture = i.numero_facture AND left(o.fournisseur_siret, 9) = left(i.fournisseur_siret, 9)
+                 AND coalesce(extract(year FROM o.date_facture) = extract(year FROM i.date_facture), true)
                  AND o.id > i.id AND o.state <> 'cancelled'))
 ),
 -- Invoices of which Chorus Pro waits for the supplier. One whose completion or new routing is under way waits for nobody.
@@ -328,7 +371,6 @@ SELECT 'resubmission', NULL, NULL, NULL, n.assumption_broken_at, NULL, NULL,
 FROM chorus.installation n
 WHERE n.assumption_broken_at IS NOT NULL;
 
-REVOKE ALL ON FUNCTION chorus.dismiss(bigint, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint, text) TO chorus_operator;
-GRANT SELECT ON chorus.dismissals, chorus.todo TO chorus_operator, chorus_reader;
-GRANT SELECT ON chorus.todo TO chorus_worker;
+REVOKE ALL ON FUNCTION chorus.listed(bigint, text, timestamptz), chorus.dismiss(bigint, text, timestamptz), chorus.undismiss(bigint, text, timestamptz), chorus.invoices_dismissed() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint, text, timestamptz), chorus.undismiss(bigint, text, timestamptz) TO chorus_operator;
+GRANT SELECT ON chorus.dismissals, chorus.todo TO chorus_operator, chorus_reader, chorus_worker;

@@ -266,6 +266,7 @@ ALTER TABLE chorus.dismissals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.dismissals FOR ALL TO chorus_operator, chorus_reader USING (( SELECT i.account
    FROM chorus.invoices i
   WHERE (i.id = dismissals.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
+CREATE POLICY worker ON chorus.dismissals FOR SELECT TO chorus_worker USING true;
 
 CREATE TABLE chorus.ecb_rates (
     semester date NOT NULL,
@@ -556,6 +557,7 @@ CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EA
 CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
 CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
 CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS DISTINCT FROM old.statut_courant)) EXECUTE FUNCTION chorus.invoices_clock();
+CREATE TRIGGER invoices_dismissed AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = ANY (ARRAY['invalid'::text, 'rejected'::text])) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.reason_code IS DISTINCT FROM old.reason_code)) OR (new.reason IS DISTINCT FROM old.reason)) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_dismissed();
 CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.cancel_requested_at IS DISTINCT FROM old.cancel_requested_at))) EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
@@ -1252,11 +1254,11 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
             mine
           WHERE ((i.state = ANY (ARRAY['parked'::text, 'invalid'::text, 'rejected'::text])) AND (i.account = ANY (mine.accounts)) AND ((i.state = 'parked'::text) OR ((NOT (EXISTS ( SELECT
                    FROM chorus.dismissals d
-                  WHERE ((d.invoice_id = i.id) AND (d.at >= i.updated_at))))) AND (NOT (EXISTS ( SELECT
+                  WHERE (d.invoice_id = i.id)))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.invoices o
                   WHERE ((o.replaces = i.id) AND (o.state <> ALL (ARRAY['invalid'::text, 'cancelled'::text])) AND (NOT ((o.state = 'rejected'::text) AND (o.identifiant_facture_cpp IS NULL))))))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.invoices o
-                  WHERE ((o.numero_facture = i.numero_facture) AND ("left"(o.fournisseur_siret, 9) = "left"(i.fournisseur_siret, 9)) AND (o.id > i.id) AND (o.state <> 'cancelled'::text))))))))
+                  WHERE ((o.numero_facture = i.numero_facture) AND ("left"(o.fournisseur_siret, 9) = "left"(i.fournisseur_siret, 9)) AND COALESCE((EXTRACT(year FROM o.date_facture) = EXTRACT(year FROM i.date_facture)), true) AND (o.id > i.id) AND (o.state <> 'cancelled'::text))))))))
         ), waiting AS (
          SELECT i.id,
             i.external_ref,
@@ -1808,6 +1810,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.as_seen(p_id bigint, p_updated_at timestamp with time zone, p_seen timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_updated_at <> p_seen THEN
+        RAISE EXCEPTION 'invoice % has changed since it was looked at: look at it again', p_id USING ERRCODE = 'CH022';
+    END IF;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.at_rest(p_id bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2263,26 +2277,16 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.dismiss(p_id bigint, p_reason text)
+CREATE OR REPLACE FUNCTION chorus.dismiss(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    i   chorus.invoices%ROWTYPE;
+    i   chorus.invoices%ROWTYPE := chorus.listed(p_id, p_reason, p_seen);
     why CONSTANT text := left(btrim(p_reason), 1000);
 BEGIN
-    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR SHARE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
-    END IF;
-    IF coalesce(why, '') = '' THEN
-        RAISE EXCEPTION 'taking an invoice off the list needs a reason' USING ERRCODE = 'CH021';
-    END IF;
-    IF i.state NOT IN ('invalid', 'rejected') THEN
-        RAISE EXCEPTION 'invoice % is %: only invalid and rejected invoices are taken off the list, everything else leaves it by itself', p_id, i.state USING ERRCODE = 'CH022';
-    END IF;
     INSERT INTO chorus.dismissals AS d (invoice_id, actor, reason) VALUES (p_id, chorus.actor(), why)
     ON CONFLICT (invoice_id) DO UPDATE SET at = clock_timestamp(), actor = excluded.actor, reason = excluded.reason;
     INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
@@ -2872,6 +2876,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.invoices_dismissed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.invoices_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3235,6 +3251,29 @@ AS $function$
         ELSE octet_length(j::text) <= 65536
     END
 $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.listed(p_id bigint, p_reason text, p_seen timestamp with time zone)
+ RETURNS chorus.invoices
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i chorus.invoices%ROWTYPE;
+BEGIN
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'taking an invoice off the list, or putting it back, needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
+    IF i.state NOT IN ('invalid', 'rejected') THEN
+        RAISE EXCEPTION 'invoice % is %: only invalid and rejected invoices are taken off the list, everything else leaves it by itself', p_id, i.state USING ERRCODE = 'CH022';
+    END IF;
+    RETURN i;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.logins_change()
@@ -4062,7 +4101,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL::text, p_override boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL::text, p_override boolean DEFAULT false, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4092,6 +4131,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no invoice %', p_id USING ERRCODE = 'CH020';
     END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
     refusal := chorus.why_not_resolve(p_id, p_action, p_flux, p_override);
     IF refusal IS NOT NULL THEN
         RAISE EXCEPTION '%', refusal USING ERRCODE = 'CH022';
@@ -4130,7 +4170,7 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.retry(p_id bigint, p_reason text)
+CREATE OR REPLACE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4138,6 +4178,7 @@ CREATE OR REPLACE FUNCTION chorus.retry(p_id bigint, p_reason text)
 AS $function$
 DECLARE
     i chorus.invoices%ROWTYPE;
+    d record;
 BEGIN
     p_reason := left(p_reason, 1000);
     LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
@@ -4147,6 +4188,12 @@ BEGIN
     END IF;
     IF coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'a retry needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    PERFORM chorus.as_seen(p_id, i.updated_at, p_seen);
+    SELECT * INTO d FROM chorus.dismissals WHERE invoice_id = p_id;
+    IF FOUND THEN
+        RAISE EXCEPTION 'invoice % was taken off the list by % on % (%): to retry it, put it back first (choriste todo restore %)',
+            p_id, d.actor, (d.at AT TIME ZONE 'Europe/Paris')::date, left(d.reason, 300), p_id USING ERRCODE = 'CH022';
     END IF;
     IF i.purged_at IS NOT NULL AND (i.state = 'invalid' OR i.state = 'rejected' AND i.identifiant_facture_cpp IS NULL) THEN
         RAISE EXCEPTION 'invoice %: its document was purged on %: insert the document again, under another external_ref', p_id, (i.purged_at AT TIME ZONE 'Europe/Paris')::date
@@ -4419,6 +4466,25 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.undismiss(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i   chorus.invoices%ROWTYPE := chorus.listed(p_id, p_reason, p_seen);
+    why CONSTANT text := left(btrim(p_reason), 1000);
+BEGIN
+    DELETE FROM chorus.dismissals WHERE invoice_id = p_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'invoice % was not taken off the list', p_id USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_id, chorus.actor(), i.state, i.state, 'UNDISMISSED', jsonb_build_object('reason', why));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.unknown_to_rows(p_after timestamp with time zone)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -4594,6 +4660,7 @@ GRANT SELECT ON chorus.configured TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.configured TO chorus_worker;
 GRANT SELECT ON chorus.dismissals TO chorus_operator;
 GRANT SELECT ON chorus.dismissals TO chorus_reader;
+GRANT SELECT ON chorus.dismissals TO chorus_worker;
 GRANT SELECT ON chorus.ecb_rates TO chorus_operator;
 GRANT SELECT ON chorus.ecb_rates TO chorus_reader;
 GRANT SELECT ON chorus.ecb_rates TO chorus_worker;
@@ -4733,7 +4800,7 @@ GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worke
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.document_intact(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.earlier_statuts(bigint,bigint,text[],timestamp with time zone[],text[]) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.erase_account(text,text) TO chorus_operator;
@@ -4805,8 +4872,8 @@ GRANT EXECUTE ON FUNCTION chorus.reserve(text,integer,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.resolve(bigint,text,text,text,boolean) TO chorus_operator;
-GRANT EXECUTE ON FUNCTION chorus.retry(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.resolve(bigint,text,text,text,boolean,timestamp with time zone) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.retry(bigint,text,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_reader;
@@ -4829,6 +4896,7 @@ GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.test_webhook(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.undismiss(bigint,text,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.unknown_to_rows(timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.vouched_until(timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.watch_clock() TO chorus_worker;

@@ -119,7 +119,7 @@ func (q Query) states() []store.State {
 				some = append(some, store.State(text))
 			case text == isUnpaid:
 				some = append(some, store.Deposited, store.Integrated)
-			case text == isRetriable:
+			case text == isRetriable, text == isDismissed:
 				some = append(some, store.Invalid, store.Rejected)
 			default:
 				some = store.States

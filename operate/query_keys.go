@@ -58,6 +58,7 @@ const (
 	isUnusual   = "unusual"
 	isRetriable = "retriable"
 	isListed    = "listed"
+	isDismissed = "dismissed"
 )
 
 var queryKeys = []*queryKey{
@@ -89,11 +90,11 @@ var queryKeys = []*queryKey{
 	{"newer", "moins", kindAge, []string{"created_at"}, nil, false, "newer:12h", [2]string{"inserted less long ago", "insérée il y a moins longtemps"}},
 	{
 		"is", "est", kindOneOf, nil,
-		[]string{isListed, isRetriable, isUnpaid, isUnusual},
+		[]string{isDismissed, isListed, isRetriable, isUnpaid, isUnusual},
 		false, "is:unpaid",
 		[2]string{
-			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; retriable: can be read or sent again; listed: needs a person (todo)",
-			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; retriable : peut être relue ou renvoyée ; listed : attend une personne (todo)",
+			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; listed: needs a person (todo); retriable: can be read or sent again; dismissed: taken off the list",
+			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; listed : attend une personne (todo) ; retriable : peut être relue ou renvoyée ; dismissed : retirée de la liste",
 		},
 	},
 }

@@ -51,7 +51,10 @@ func (c *condition) of(k *queryKey, v value) string {
 			isUnpaid:    "state IN ('deposited', 'integrated')",
 			isUnusual:   "id IN (SELECT invoice_id FROM chorus.events WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS'))",
 			isListed:    "id IN (SELECT invoice FROM chorus.todo WHERE invoice IS NOT NULL)",
-			isRetriable: "((state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL)",
+			isDismissed: "id IN (SELECT invoice_id FROM chorus.dismissals)",
+			// What was taken off the list, or corrected under its number, is not sent in the place of that.
+			isRetriable: "((state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL" +
+				" AND id IN (SELECT invoice FROM chorus.todo WHERE kind IN ('invalid', 'rejected')))",
 		}[v.text()]
 	}
 	switch test := v.test.(type) {

@@ -158,9 +158,3 @@ var Kinds = []string{
 	"account", "feed", "finding", "in_doubt", "invalid", "maintenance", "outage", "parked", "password", "rejected", "remedy", "resubmission", "rights",
 	"stalled", "statut", "unread", "webhook", "worker",
 }
-
-// Dismiss takes an invalid or rejected invoice off the list, with a reason that goes into its history.
-func Dismiss(ctx context.Context, db *pgxpool.Pool, invoice int64, reason string) error {
-	_, err := db.Exec(ctx, `SELECT chorus.dismiss($1, $2)`, invoice, reason)
-	return err
-}

@@ -139,31 +139,147 @@ func TestWhatLeavesTheList(t *testing.T) {
 	invalid := d.invoice("CORRECTED", "invalid", `reason_code = 'CH-DATE', date_facture = '2026-01-01'`)
 	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET external_ref = 'first' WHERE id = %d`, invalid))
 	d.invoice("CORRECTED", "deposited", `date_facture = '2026-01-02'`)
+	again := d.invoice("17", "rejected", `reason_code = 'FLUX_REJECTED', date_facture = '2026-12-20'`)
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET external_ref = 'last year' WHERE id = %d`, again))
+	d.invoice("17", "deposited", `date_facture = '2027-01-10'`) // numbers begin anew each year
+	anew := fmt.Sprintf("rejected 17 supplier choriste show %d", again)
 	refused := d.invoice("REFUSED", "rejected", `reason_code = 'RECIPIENT'`)
 	d.invoice("ANOTHER", "ready", fmt.Sprintf("replaces = %d", refused))
 	suspended := d.invoice("SUSPENDED", "integrated", `statut_courant = 'SUSPENDUE', statut_courant_date = now() - interval '3 days'`)
 	d.sql(fmt.Sprintf(`INSERT INTO chorus.remedies (invoice_id, kind, requested_by) VALUES (%d, 'complete', 'me')`, suspended))
 	dropped := d.invoice("DROPPED", "invalid", `reason_code = 'CH-EMPTY', reason = 'blank'`)
-	d.expect(fmt.Sprintf("invalid DROPPED supplier choriste show %d", dropped))
+	d.expect(anew, fmt.Sprintf("invalid DROPPED supplier choriste show %d", dropped))
 
-	if err := operate.Dismiss(t.Context(), d.owner, dropped, " "); store.SQLState(err) != "CH021" {
+	if err := d.dismiss(dropped, " "); store.SQLState(err) != "CH021" {
 		t.Errorf("dismissed without a reason: %v", err)
 	}
-	if err := operate.Dismiss(t.Context(), d.owner, suspended, "no"); store.SQLState(err) != "CH022" {
+	if err := d.dismiss(suspended, "no"); store.SQLState(err) != "CH022" {
 		t.Errorf("dismissed what Chorus Pro waits for: %v", err)
 	}
-	if err := operate.Dismiss(t.Context(), d.owner, dropped, "sent on paper"); err != nil {
+	if err := d.dismiss(dropped, "sent on paper"); err != nil {
 		t.Fatal(err)
 	}
-	d.expect()
+	d.expect(anew)
 	var said string
 	if err := d.owner.QueryRow(t.Context(), `SELECT detail ->> 'reason' FROM chorus.events WHERE invoice_id = $1 AND reason_code = 'DISMISSED'`, dropped).Scan(&said); err != nil || said != "sent on paper" {
 		t.Errorf("its history says %q, %v", said, err)
 	}
-	// The remedy is refused: the line is back, and says so. A row that changes after it was dismissed is, too.
-	d.sql(fmt.Sprintf(`UPDATE chorus.remedies SET state = 'refused', reason = 'too large' WHERE invoice_id = %d`, suspended),
-		fmt.Sprintf(`UPDATE chorus.invoices SET updated_at = clock_timestamp() WHERE id = %d`, dropped))
-	d.expect(fmt.Sprintf("remedy SUSPENDED supplier choriste complete %d", suspended), fmt.Sprintf("invalid DROPPED supplier choriste show %d", dropped))
+	// The remedy is refused: the line is back, and says so.
+	d.sql(fmt.Sprintf(`UPDATE chorus.remedies SET state = 'refused', reason = 'too large' WHERE invoice_id = %d`, suspended))
+	d.expect(anew, fmt.Sprintf("remedy SUSPENDED supplier choriste complete %d", suspended))
+}
+
+// TestTakenOffTheList: it stays off as long as nothing else is said of it, whoever writes to its row; it is not retried meanwhile; it is put back, with a reason.
+func TestTakenOffTheList(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.heartbeats (worker) VALUES ('w')`, `INSERT INTO chorus.accounts (name) VALUES ('default') ON CONFLICT DO NOTHING`,
+		`INSERT INTO chorus.retention (account, keep, reason, set_by) VALUES ('default', '1 day', 'x', 'x')`, `UPDATE chorus.clock_watch SET since = clock_timestamp() - interval '2 days', seen = clock_timestamp()`)
+	const old = `updated_at = clock_timestamp() - interval '2 days', created_at = clock_timestamp() - interval '2 days'`
+	id := d.invoice("PAPER", "rejected", `reason_code = 'FLUX_REJECTED'`)
+	line := fmt.Sprintf("rejected PAPER supplier choriste show %d", id)
+	st := store.New(d.owner)
+	retry := func() error { _, err := st.Retry(t.Context(), id, "again", nil); return err }
+	chosen := func(query string) int {
+		q, err := operate.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := operate.Invoices(t.Context(), st, operate.Listing{Query: q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	back := func(reason string) error { _, err := operate.Return.Do(t.Context(), st, id, reason, nil); return err }
+	d.expect(line)
+	if err := back("x"); store.SQLState(err) != "CH022" {
+		t.Errorf("put back what is on it: %v", err)
+	}
+	if err := d.dismiss(id, "sent on paper"); err != nil {
+		t.Fatal(err)
+	}
+	if err := retry(); store.SQLState(err) != "CH022" || !strings.Contains(err.Error(), "sent on paper") {
+		t.Errorf("retried: %v", err)
+	}
+	if chosen("is:retriable") != 0 || chosen("is:dismissed") != 1 {
+		t.Errorf("%d can be retried, %d are off the list", chosen("is:retriable"), chosen("is:dismissed"))
+	}
+	if _, err := d.owner.Exec(t.Context(), `UPDATE chorus.invoices SET looks = looks + 1 WHERE id = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET `+old+` WHERE id = %d`, id))
+	var purged int
+	if err := d.owner.QueryRow(t.Context(), `SELECT invoices FROM chorus.purge('default', 10)`).Scan(&purged); err != nil || purged != 1 {
+		t.Fatalf("%d purged, %v", purged, err)
+	}
+	d.expect()
+	if err := back(" "); store.SQLState(err) != "CH021" {
+		t.Errorf("put back without a reason: %v", err)
+	}
+	if err := back("a mistake"); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(line)
+	var said string
+	if err := d.owner.QueryRow(t.Context(), `SELECT detail ->> 'reason' FROM chorus.events WHERE invoice_id = $1 AND reason_code = 'UNDISMISSED'`, id).Scan(&said); err != nil || said != "a mistake" {
+		t.Errorf("its history says %q, %v", said, err)
+	}
+
+	// Put back, it can be retried; and what is said of it later is not off the list.
+	id = d.invoice("AGAIN", "invalid", `reason_code = 'CH-DATE'`)
+	for _, err := range []error{d.dismiss(id, "x"), back("y"), d.dismiss(id, "z")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.owner.Exec(t.Context(), `UPDATE chorus.invoices SET reason_code = 'CH-IBAN' WHERE id = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(line, fmt.Sprintf("invalid AGAIN supplier choriste show %d", id))
+	if err := retry(); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(line)
+}
+
+// TestAnActIsOnWhatWasSeen: an invoice that has changed since it was looked at is left alone by every act that was decided then.
+func TestAnActIsOnWhatWasSeen(t *testing.T) {
+	d := newDesk(t)
+	st := store.New(d.owner)
+	id, parked := d.invoice("F-1", "invalid", `reason_code = 'CH-IBAN'`), d.invoice("F-2", "parked", `reason_code = 'SEVERAL', attempt_no = 1`)
+	before, _, err := st.Show(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{`UPDATE chorus.invoices SET reason_code = 'CH-DATE' WHERE id = 1`, `UPDATE chorus.invoices SET reason_code = 'MISMATCH' WHERE id = 2`} {
+		if _, err := d.owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, act := range map[string]func() error{
+		"retry":   func() error { _, err := operate.Retry.Do(t.Context(), st, id, "x", &before.UpdatedAt); return err },
+		"dismiss": func() error { _, err := operate.Dismissal.Do(t.Context(), st, id, "x", &before.UpdatedAt); return err },
+		"abandon": func() error {
+			_, err := st.ResolveParked(t.Context(), parked, store.Resolution{Action: store.ActionAbandon, Reason: "x", Seen: &before.UpdatedAt})
+			return err
+		},
+	} {
+		if err := act(); store.SQLState(err) != "CH022" || !strings.Contains(err.Error(), "has changed since") {
+			t.Errorf("%s of what has changed: %v", name, err)
+		}
+	}
+	now, _, err := st.Show(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := operate.Retry.Do(t.Context(), st, id, "x", &now.UpdatedAt); err != nil {
+		t.Errorf("retry of what was seen: %v", err)
+	}
+}
+
+func (d *desk) dismiss(id int64, reason string) error {
+	_, err := operate.Dismissal.Do(d.Context(), store.New(d.owner), id, reason, nil)
+	return err
 }
 
 // TestWhatIsNoInvoice tries the lines about accounts, webhooks, the portal and the fleet.

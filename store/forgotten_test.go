@@ -50,7 +50,7 @@ func TestWhatAPersonHadSentIsForgotten(t *testing.T) {
 			must(t, err)
 			switch c.by {
 			case "retry":
-				_, err = b.operator.Retry(t.Context(), id, "because")
+				_, err = b.operator.Retry(t.Context(), id, "because", nil)
 			case "resubmit", "lookup":
 				_, err = b.operator.ResolveParked(t.Context(), id, store.Resolution{Action: store.Action(c.by), Reason: "because"})
 			}

@@ -64,10 +64,9 @@ func Stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -0
 
 // Filter selects invoices by what the database alone knows of them; what people ask for is a query (operate). Zero values select all.
 type Filter struct {
-	IDs       []int64
-	States    []State
-	Retriable bool // only what Retry takes: invalid ones, and those whose flux was rejected
-	Limit     int  // 0 = 100
+	IDs    []int64
+	States []State
+	Limit  int // 0 = 100
 }
 
 func (f Filter) where() (string, []any) {
@@ -82,9 +81,6 @@ func (f Filter) where() (string, []any) {
 	}
 	if len(f.States) > 0 {
 		add("state = ANY ($%d)", f.States)
-	}
-	if f.Retriable {
-		clauses = append(clauses, "(state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL")
 	}
 	return strings.Join(clauses, " AND "), args
 }
@@ -103,26 +99,6 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Status, error) {
 // Recent returns the invoices that changed last, the latest first.
 func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
 	return s.Statuses(ctx, `SELECT * FROM chorus.invoice_status ORDER BY updated_at DESC, id DESC LIMIT $1`, limit)
-}
-
-// Count says how many invoices the filter selects, and their sum of amounts by currency.
-func (s *Store) Count(ctx context.Context, f Filter) (int, map[string]decimal.Decimal, error) {
-	where, args := f.where()
-	rows, err := s.pool.Query(ctx, `
-		SELECT count(*), coalesce(devise, ''), coalesce(sum(montant_ttc), 0) FROM chorus.invoice_status WHERE `+where+` GROUP BY devise`, args...)
-	if err != nil {
-		return 0, nil, err
-	}
-	total, sums := 0, map[string]decimal.Decimal{}
-	var n int
-	var devise string
-	var sum decimal.Decimal
-	_, err = pgx.ForEachRow(rows, []any{&n, &devise, &sum}, func() error {
-		total += n
-		sums[devise] = sum
-		return nil
-	})
-	return total, sums, err
 }
 
 // AttemptView is an attempt as an operator reads it.
@@ -255,10 +231,11 @@ func (s *Store) Known(ctx context.Context) (accounts, statuts []string, err erro
 	return accounts, statuts, err
 }
 
-// Retry has an invalid invoice read again, or one whose flux was rejected sent again; it returns the new state.
-func (s *Store) Retry(ctx context.Context, id int64, reason string) (State, error) {
+// Retry has an invalid invoice read again, or one whose flux was rejected sent again; it returns the new state. It is refused when the invoice has changed since seen, its updated_at (nil:
+// nobody looked).
+func (s *Store) Retry(ctx context.Context, id int64, reason string, seen *time.Time) (State, error) {
 	var state State
-	err := s.pool.QueryRow(ctx, `SELECT chorus.retry($1, $2)`, id, reason).Scan(&state)
+	err := s.pool.QueryRow(ctx, `SELECT chorus.retry($1, $2, $3)`, id, reason, seen).Scan(&state)
 	return state, err
 }
 

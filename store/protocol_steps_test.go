@@ -424,7 +424,7 @@ func (r *run) cancel(t *rapid.T) {
 
 func (r *run) retry(t *rapid.T) {
 	row := r.row(t)
-	_, err := r.operator.Retry(r.ctx, row.id, "a test")
+	_, err := r.operator.Retry(r.ctx, row.id, "a test", nil)
 	if row.state != store.Rejected || row.facture != 0 {
 		if store.SQLState(err) != "CH022" {
 			t.Fatalf("retrying %+v: %v", row, err)

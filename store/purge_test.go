@@ -266,8 +266,8 @@ func TestAPurgedInvoiceComesBackToLife(t *testing.T) {
 	}
 	st := store.New(r.operator)
 	for id, act := range map[int64]func(id int64) error{
-		unread: func(id int64) error { _, err := st.Retry(t.Context(), id, "x"); return err },
-		flux:   func(id int64) error { _, err := st.Retry(t.Context(), id, "x"); return err },
+		unread: func(id int64) error { _, err := st.Retry(t.Context(), id, "x", nil); return err },
+		flux:   func(id int64) error { _, err := st.Retry(t.Context(), id, "x", nil); return err },
 		quiet: func(id int64) error {
 			r.exec(r.owner, fmt.Sprintf(`SET session_replication_role = replica; UPDATE chorus.invoices SET identifiant_facture_cpp = NULL WHERE id = %d; SET session_replication_role = origin`, id))
 			_, err := r.operator.Exec(t.Context(), `SELECT chorus.resolve($1, 'resubmit', 'x')`, id)

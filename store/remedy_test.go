@@ -43,7 +43,7 @@ func TestTheWrongRemedyCannotBeAskedFor(t *testing.T) {
 			return err
 		},
 		"retry": func(id int64) error {
-			_, err := operator.Retry(t.Context(), id, "because")
+			_, err := operator.Retry(t.Context(), id, "because", nil)
 			return err
 		},
 	}
@@ -238,14 +238,14 @@ func TestReplacing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = operator.Retry(t.Context(), first, "because")
+	_, err = operator.Retry(t.Context(), first, "because", nil)
 	refused("the first one, again", err, "CH022")
 	force(t, owner, second, `state = 'rejected', attempt_no = 1`)
 	third, err := insert("default", old)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = operator.Retry(t.Context(), second, "because")
+	_, err = operator.Retry(t.Context(), second, "because", nil)
 	refused("the second one, again", err, "CH022")
 	// One that the recipient refused, too, is itself what is replaced.
 	force(t, owner, third, `state = 'rejected', attempt_no = 1, identifiant_facture_cpp = 12345`)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -20,15 +21,16 @@ const (
 // Resolution is what an operator decides about a parked invoice.
 type Resolution struct {
 	Action   Action
-	Reason   string // typed, and kept
-	Flux     string // with ActionAccept: which one, of several
-	Override bool   // against what the database knows; with ActionResubmit and ActionAbandon
+	Reason   string     // typed, and kept
+	Flux     string     // with ActionAccept: which one, of several
+	Override bool       // against what the database knows; with ActionResubmit and ActionAbandon
+	Seen     *time.Time // the updated_at that was looked at; refused when the invoice has changed since (nil: nobody looked)
 }
 
 // ResolveParked takes a parked row out of that state and returns the new one. A refusal has an SQLSTATE of class CH.
 func (s *Store) ResolveParked(ctx context.Context, id int64, r Resolution) (State, error) {
 	var state State
-	err := s.pool.QueryRow(ctx, `SELECT chorus.resolve($1, $2, $3, nullif($4, ''), $5)`, id, r.Action, r.Reason, r.Flux, r.Override).Scan(&state)
+	err := s.pool.QueryRow(ctx, `SELECT chorus.resolve($1, $2, $3, nullif($4, ''), $5, $6)`, id, r.Action, r.Reason, r.Flux, r.Override, r.Seen).Scan(&state)
 	return state, err
 }
 

@@ -36,7 +36,7 @@ func TestNoCommandMakesARowSendable(t *testing.T) {
 	)
 	commands := map[string]func(id int64) (store.State, error){
 		"cancel": func(id int64) (store.State, error) { return operator.Cancel(t.Context(), id) },
-		"retry":  func(id int64) (store.State, error) { return operator.Retry(t.Context(), id, "because") },
+		"retry":  func(id int64) (store.State, error) { return operator.Retry(t.Context(), id, "because", nil) },
 	}
 	for _, r := range []store.Resolution{
 		{Action: store.ActionAccept},

@@ -117,7 +117,7 @@ func TestARejectedFluxIsLookedUpBeforeItIsSentAgain(t *testing.T) {
 				h.typeIn("RETRY-1")
 				want, deposits = "received ready sending deposited rejected in_doubt deposited integrated", 1
 			}
-			if _, err := h.operator().Retry(t.Context(), id, "the recipient has been corrected"); err != nil {
+			if _, err := h.operator().Retry(t.Context(), id, "the recipient has been corrected", nil); err != nil {
 				t.Fatal(err)
 			}
 			h.await(id, store.Settled)

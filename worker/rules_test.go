@@ -90,7 +90,7 @@ func TestFindingsAreThoseOfTheLastReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer operator.Close()
-	if _, err := store.New(operator).Retry(t.Context(), id, "the rule is lowered"); err != nil {
+	if _, err := store.New(operator).Retry(t.Context(), id, "the rule is lowered", nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := h.count(`SELECT count(*) + coalesce(sum(findings), 0) FROM chorus.invoices LEFT JOIN chorus.invoice_findings ON invoice_id = id WHERE code IS NOT NULL OR findings > 0`); n != 0 {

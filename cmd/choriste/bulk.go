@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -52,32 +51,25 @@ func (c bulk) run(a *app, d deed) error {
 	if err != nil {
 		return err
 	}
-	ids, failed, err := c.named(a, st)
+	list, failed, err := c.named(a, st)
+	if len(c.Invoices) == 0 {
+		list, err = d.Select(a.ctx, st, q, c.Limit)
+	}
 	if err != nil {
 		return err
 	}
-	if len(c.Invoices) == 0 {
-		list, err := d.Select(a.ctx, st, q, c.Limit)
-		if err != nil {
-			return err
-		}
-		for _, i := range list {
-			ids = append(ids, i.ID)
-		}
-	}
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
 	switch {
 	case c.DryRun:
-		return c.dry(a, st, ids, d)
-	case c.Expect >= 0 && c.Expect != len(ids):
-		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(ids), c.Expect)
+		return c.dry(a, st, list, d)
+	case c.Expect >= 0 && c.Expect != len(list):
+		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(list), c.Expect)
 	}
-	return c.each(a, st, ids, failed, d)
+	return c.each(a, st, list, failed, d)
 }
 
 // named finds the invoices that are named, and says which are not there.
-func (c bulk) named(a *app, st *store.Store) (ids []int64, failed int, err error) {
+func (c bulk) named(a *app, st *store.Store) (list []store.Status, failed int, err error) {
+	var ids []int64
 	for _, text := range c.Invoices {
 		id, err := a.find(st, text)
 		switch {
@@ -90,23 +82,26 @@ func (c bulk) named(a *app, st *store.Store) (ids []int64, failed int, err error
 			a.fail(err, 1)
 		}
 	}
-	return ids, failed, nil
+	if len(ids) > 0 { // none would be all
+		list, err = st.List(a.ctx, store.Filter{IDs: ids, Limit: len(ids)})
+	}
+	return list, failed, err
 }
 
 // each does it to one after the other.
-func (c bulk) each(a *app, st *store.Store, ids []int64, failed int, d deed) error {
-	all := max(len(ids), len(c.Invoices))
-	k, err := operate.Each(a.ctx, ids, c.PerMinute, func(id int64) error {
-		state, err := d.Do(a.ctx, st, id, c.Reason)
+func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d deed) error {
+	all := max(len(list), len(c.Invoices))
+	k, err := operate.Each(a.ctx, list, c.PerMinute, func(i store.Status) error {
+		state, err := d.Do(a.ctx, st, i.ID, c.Reason, &i.UpdatedAt)
 		switch {
-		case err != nil && len(ids)+failed == 1:
+		case err != nil && len(list)+failed == 1:
 			return err
 		case err != nil:
 			failed++
 			a.fail(err, 1)
 			return nil
 		}
-		object, said := d.say(id, state)
+		object, said := d.say(i.ID, state)
 		if a.json {
 			return a.print(object)
 		}
@@ -126,8 +121,8 @@ func (c bulk) each(a *app, st *store.Store, ids []int64, failed int, d deed) err
 }
 
 // dry counts what it would be done to: no more than the limit, and nothing that would be refused.
-func (c bulk) dry(a *app, st *store.Store, ids []int64, d deed) error {
-	n, sums, err := d.Count(a.ctx, st, ids)
+func (c bulk) dry(a *app, st *store.Store, list []store.Status, d deed) error {
+	n, sums, err := d.Count(a.ctx, st, list)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,16 @@ func TestActsOnMany(t *testing.T) {
 	if got := statesOf(t, db); !slices.Equal(got, before) {
 		t.Errorf("taking off the list moved something:\n%v\n%v", before, got)
 	}
+	// What was taken off the list is not retried, by no selection and not by its id; what was put back is.
+	said(t, db.OperatorURL, 0, "0 invoices", append([]string{"retry", "--dry-run"}, all...)...)
+	said(t, db.OperatorURL, 1, "(paid by cheque): to retry it, put it back first", "retry", "invalid", "--reason", "x")
+	said(t, db.ReaderURL, 0, "paid by cheque", "show", "invalid")
+	said(t, db.OperatorURL, 0, "2 invoices, 20.00 EUR", append([]string{"todo", "restore", "--dry-run"}, all...)...)
+	said(t, db.OperatorURL, 0, "is on the list again", append([]string{"todo", "restore", "--reason", "the cheque bounced", "--expect", "2"}, all...)...)
+	said(t, db.OperatorURL, 1, "was not taken off the list", "todo", "restore", "invalid", "--reason", "x")
+	if got := statesOf(t, db); !slices.Equal(got, before) {
+		t.Errorf("putting back moved something:\n%v\n%v", before, got)
+	}
 	if out := said(t, db.OperatorURL, 0, "", append([]string{"retry", "--reason", "x", "--limit", "1"}, all...)...); strings.Count(out, "\n") != 1 {
 		t.Errorf("more than the cap: %s", out)
 	}
@@ -84,6 +94,7 @@ func TestNothingThatAnOperatorDoesMakesADuplicate(t *testing.T) {
 		{"retry", "ID", "--reason", "x"},
 		{"todo", "dismiss", "--query", "number:F-*", "--reason", "x"},
 		{"todo", "dismiss", "ID", "--reason", "x"},
+		{"todo", "restore", "ID", "--reason", "x"},
 		{"cancel", "ID"},
 		{"resolve", "ID", "resubmit", "--reason", "x"},
 		{"resolve", "ID", "resubmit", "--override", "--reason", "x"},

@@ -245,8 +245,8 @@ func (c *crashCell) settled() {
 	c.t.Helper()
 	st := store.New(c.db.Pool)
 	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		n, _, err := st.Count(c.t.Context(), store.Filter{States: []store.State{store.Settled}})
-		if err == nil && n == len(numbers) {
+		done, err := st.List(c.t.Context(), store.Filter{States: []store.State{store.Settled}, Limit: len(numbers)})
+		if err == nil && len(done) == len(numbers) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -254,7 +254,7 @@ func (c *crashCell) settled() {
 			for _, i := range list {
 				c.t.Logf("%s %s %s", i.ExternalRef, i.State, or(i.ReasonCode, ""))
 			}
-			c.t.Fatalf("%d of %d settled", n, len(numbers))
+			c.t.Fatalf("%d of %d settled", len(done), len(numbers))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -43,6 +44,10 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	dismissed, err := operate.Dismissed(a.ctx, st, c.id)
+	if err != nil {
+		return err
+	}
 	help := answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	if a.json {
 		return a.print(struct {
@@ -55,7 +60,8 @@ func (c showCmd) Run(a *app) error {
 			Remedies   []store.RemedyView  `json:"remedies"`
 
 			Attachments []store.AttachmentView `json:"attachments,omitempty"`
-		}{i, found, help, replaces, replacedBy, attempts, remedies, attached})
+			Dismissed   *operate.TakenOff      `json:"dismissed,omitempty"`
+		}{i, found, help, replaces, replacedBy, attempts, remedies, attached, dismissed})
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
@@ -69,6 +75,9 @@ func (c showCmd) Run(a *app) error {
 		line("reason", or(i.ReasonCode, "")) // the findings below say more, in either language
 	} else {
 		line("reason", reason(i, 0))
+	}
+	if dismissed != nil {
+		line("taken off the list", fmt.Sprintf("%s by %s: %s", stamp(dismissed.At), dismissed.Actor, dismissed.Reason))
 	}
 	line("number (BT-1)", or(i.NumeroFacture, ""))
 	if i.DateFacture != nil {

@@ -16,6 +16,7 @@ import (
 type todoCmd struct {
 	Show    todoShowCmd    `cmd:"" default:"withargs" help:"Print what needs a person, and what settles itself until when."`
 	Dismiss todoDismissCmd `cmd:"" help:"Take an invalid or rejected invoice off the list: it was settled otherwise, or will not be sent."`
+	Restore todoRestoreCmd `cmd:"" help:"Put an invoice back on the list that was taken off it."`
 }
 
 type todoShowCmd struct {
@@ -166,6 +167,17 @@ func (c todoDismissCmd) Run(a *app) error {
 		Deed: operate.Dismissal, verb: "dismiss", past: "dismissed", filter: "--state invalid",
 		say: func(id int64, _ store.State) (any, string) {
 			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf("invoice %d is off the list", id)
+		},
+	})
+}
+
+type todoRestoreCmd struct{ bulk }
+
+func (c todoRestoreCmd) Run(a *app) error {
+	return c.run(a, deed{
+		Deed: operate.Return, verb: "restore", past: "restored", filter: "--query is:dismissed",
+		say: func(id int64, _ store.State) (any, string) {
+			return map[string]any{"invoice": id, "dismissed": false}, fmt.Sprintf("invoice %d is on the list again", id)
 		},
 	})
 }

@@ -67,7 +67,7 @@ func (a *app) roles() []string {
 	case "list", "show", "events", "stats", "money":
 		return []string{"chorus_reader", "chorus_operator"}
 	case "todo":
-		if !strings.HasPrefix(sub, "dismiss") {
+		if !strings.HasPrefix(sub, "dismiss") && !strings.HasPrefix(sub, "restore") {
 			return []string{"chorus_reader", "chorus_operator"}
 		}
 	case "submit", "replace":
