@@ -20,8 +20,8 @@ func (d *desk) acting(users ...console.User) *visitor {
 	}
 	d.Cleanup(pool.Close)
 	cfg := console.Config{Store: d.store, Operator: store.New(pool)}
-	if len(users) > 0 {
-		cfg.Users = func() []console.User { return users }
+	if d.users.Store(&users); len(users) > 0 {
+		cfg.Users = func() []console.User { return *d.users.Load() }
 	}
 	d.Handler = console.Handler(cfg)
 	return &visitor{desk: d}

@@ -62,13 +62,14 @@ func (v view) t(en, fr string) string {
 
 // content is what a page shows: the template of its name fills the frame.
 type content struct {
-	page   string // its template
-	title  string
-	data   any
-	status int    // 0 = 200
-	to     string // another address, which the browser is sent to instead
-	at     string // the page's address for the other language, where it is not the one that was asked for
-	again  bool   // the browser asks for it again after a moment
+	page    string // its template
+	title   string
+	data    any
+	status  int    // 0 = 200
+	to      string // another address, which the browser is sent to instead
+	at      string // the page's address for the other language, where it is not the one that was asked for
+	again   bool   // the browser asks for it again after a moment
+	running int    // acts on several invoices that go on, for who may act
 }
 
 // maker makes one page.
@@ -161,6 +162,9 @@ func (c *console) page(build maker) http.HandlerFunc {
 		if body.to != "" {
 			http.Redirect(w, r, body.to, http.StatusSeeOther)
 			return
+		}
+		if c.mayAct(r) && body.page != "run" && body.page != "runs" {
+			body.running = c.runs.going()
 		}
 		render(w, v, status, body)
 	}

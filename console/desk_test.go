@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,6 +26,7 @@ type desk struct {
 	store *store.Store
 	http.Handler
 	operatorURL string
+	users       atomic.Pointer[[]console.User] // who may sign in
 }
 
 func newDesk(t testing.TB) *desk {

@@ -38,6 +38,7 @@ type many struct {
 	Sums    map[string]decimal.Decimal
 	Capped  bool
 	First   []store.Status
+	Once    string // begins one run, however often it is sent
 	Seen    string // stands for these very invoices, as they are
 	Form    string
 	Back    string
@@ -92,15 +93,19 @@ func manyAt(act, query string, limit int) string {
 	return "/acts?" + q.Encode()
 }
 
-// confirm shows to what it would be done.
+// confirm shows to what it would be done; without an act, what goes on.
 func (c *console) confirm(ctx context.Context, v view) (content, error) {
 	if !c.mayAct(v.Request) {
 		return v.forbidden(), nil
+	}
+	if !v.URL.Query().Has("act") {
+		return c.goingOn(v), nil
 	}
 	m, err := c.selected(ctx, v, v.URL.Query())
 	if err != nil {
 		return content{}, err
 	}
+	m.Once = secret()
 	return v.confirmation(m, http.StatusOK, ""), nil
 }
 
@@ -165,11 +170,15 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) {
 		if refused, no := c.refuse(w, v); no {
 			return refused, nil
 		}
+		once := v.PostForm.Get("once")
+		if at := c.runs.begunBy(once); at != "" {
+			return content{to: at}, nil
+		}
 		m, err := c.selected(ctx, v, v.PostForm)
 		if err != nil {
 			return content{}, err
 		}
-		m.Reason, m.PerMinute = strings.TrimSpace(v.PostForm.Get("reason")), v.PostForm.Get("per_minute")
+		m.Once, m.Reason, m.PerMinute = once, strings.TrimSpace(v.PostForm.Get("reason")), v.PostForm.Get("per_minute")
 		if m.PerMinute == "" {
 			m.PerMinute = "0"
 		}
@@ -185,11 +194,11 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) {
 				"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées, ou l'une d'elles a changé. Regardez-les, et confirmez de nouveau.")), nil
 		case len(m.list) == 0:
 			return v.confirmation(m, http.StatusBadRequest, v.t("There is nothing to be done.", "Il n'y a rien à faire.")), nil
+		case perMinute > 0 && len(m.list) > perMinute*int(runWithin.Minutes()):
+			return v.confirmation(m, http.StatusBadRequest, v.t("So slowly it does not end within the 8 hours that an act may take: do fewer, or more a minute.",
+				"Si lentement, cela ne finit pas dans les 8 heures que peut durer une action : faites-en moins, ou davantage par minute.")), nil
 		}
-		key, err := c.begin(ctx, v, m, perMinute)
-		if err != nil {
-			return content{}, err
-		}
-		return content{to: runAt(key, m.Act.Name, m.Query, m.Limit)}, nil
+		at, err := c.begin(ctx, v, m, perMinute)
+		return content{to: at}, err
 	})(w, r)
 }

@@ -189,6 +189,10 @@ func TestActsOnSeveral(t *testing.T) {
 		t.Errorf("the end:\n%s", page)
 	}
 	want := []string{"F-rejected because /console:claire", "F-invalid because /console:claire"} // in the order of their insertion
+	// The same confirmation again, as by a double click, begins nothing and leads to what it began.
+	if again, code, body := v.confirm(page); code != http.StatusSeeOther || again != at {
+		t.Errorf("sent twice: %d, to %s and not %s: %s", code, again, at, body)
+	}
 	if got := d.told("DISMISSED"); !slices.Equal(got, want) {
 		t.Errorf("done: %v", got)
 	}
@@ -250,6 +254,10 @@ func TestActsOnSeveralStopAndGoOn(t *testing.T) {
 	if _, code, body := v.confirm(other); code != http.StatusBadRequest || !strings.Contains(body, "What you began before goes on") {
 		t.Errorf("a second one beside it: %d %s", code, body)
 	}
+	// Whose tab was closed finds it again from every page.
+	if page := v.click("en", v.send(http.MethodGet, "/money", nil).Body.String(), "Acts on several invoices that go on: 1"); !strings.Contains(v.click("en", page, "Take off the list: 1 of 4"), "of 4 done") {
+		t.Errorf("it is not found again:\n%s", page)
+	}
 	path, _, _ := strings.Cut(at, "?")
 	if rec := v.send(http.MethodPost, path+"/stop", url.Values{"form": {"x"}}); rec.Code != http.StatusForbidden {
 		t.Errorf("stopped by a form of nobody: %d", rec.Code)
@@ -263,6 +271,10 @@ func TestActsOnSeveralStopAndGoOn(t *testing.T) {
 	}
 	if page := v.ended(at); !strings.Contains(page, "<b>1</b> of 4 done") || !strings.Contains(page, "It was stopped.") {
 		t.Errorf("stopped:\n%s", page)
+	}
+
+	if page := v.send(http.MethodGet, "/acts", nil).Body.String(); !strings.Contains(page, "It was stopped.") || strings.Contains(v.send(http.MethodGet, "/", nil).Body.String(), "that go on") {
+		t.Errorf("a stopped one:\n%s", page)
 	}
 
 	// The process is another one: its page leads to what is left.
@@ -282,6 +294,76 @@ func TestActsOnSeveralStopAndGoOn(t *testing.T) {
 	}
 	if rec := v.send(http.MethodGet, "/acts/x", nil); rec.Code != http.StatusNotFound {
 		t.Errorf("a run that never was: %d", rec.Code)
+	}
+}
+
+// Another operator stops it, under his name; another password of who began it ends it, too.
+func TestARunIsEndedByOthers(t *testing.T) {
+	d := newDesk(t)
+	for k := range 3 {
+		d.invoice(fmt.Sprintf("F-%d", k), "invalid", "")
+	}
+	users := []console.User{claire(t), {Name: "marc", Role: console.Operator, Hash: hash(t, "another password")}}
+	v := d.acting(users...)
+	marc := &visitor{desk: d}
+	if a, b := v.signIn("claire", "a long password"), marc.signIn("marc", "another password"); a != http.StatusSeeOther || b != http.StatusSeeOther {
+		t.Fatal(a, b)
+	}
+	page, _ := v.choose(url.Values{"all": {"dismiss"}})
+	at, _, _ := v.confirm(page, "per_minute", "1")
+	page = marc.click("en", marc.send(http.MethodGet, "/acts", nil).Body.String(), "Take off the list: ")
+	action := regexp.MustCompile(`action="(/acts/[^"]+/stop[^"]*)"`).FindStringSubmatch(page)
+	if action == nil {
+		t.Fatalf("no way to stop it:\n%s", page)
+	}
+	if rec := marc.send(http.MethodPost, html.UnescapeString(action[1]), fieldsIn(page, action[1])); rec.Code != http.StatusSeeOther {
+		t.Errorf("stopping: %d", rec.Code)
+	}
+	if page := v.ended(at); !strings.Contains(page, "It was stopped by marc.") {
+		t.Errorf("stopped:\n%s", page)
+	}
+	page, _ = v.choose(url.Values{"all": {"dismiss"}})
+	at, _, _ = v.confirm(page, "per_minute", "60")
+	d.users.Store(&[]console.User{{Name: "claire", Role: console.Operator, Hash: hash(t, "a new password")}, users[1]})
+	if page := marc.ended(at); !strings.Contains(page, "may not act any more") {
+		t.Errorf("after another password:\n%s", page)
+	}
+}
+
+// In a browser, without a mouse: the page of what goes on is held still, and stopped.
+func TestStopByTheKeyboard(t *testing.T) {
+	d := newDesk(t)
+	for k := range 3 {
+		d.invoice(fmt.Sprintf("F-%d", k), "invalid", "reason_code = 'CH-IBAN'")
+	}
+	v := d.acting()
+	b := newBrowser(t, d)
+	if b == nil {
+		return
+	}
+	page, _ := v.choose(url.Values{"all": {"dismiss"}})
+	at, _, _ := v.confirm(page, "per_minute", "1")
+	b.speak("en")
+	b.walk("en", at)
+	const waits = `document.querySelector('meta[http-equiv=refresh]')?.content`
+	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+at))
+	if seconds := ask[string](b, waits); seconds != "10" {
+		b.Errorf("it reloads after %s s", seconds)
+	}
+	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`a[autofocus]:not([href*="still"])`)))
+	if seconds := ask[bool](b, waits+` === undefined`); !seconds {
+		b.Error("it is not held still")
+	}
+	b.do(chromedp.KeyEvent(kb.Tab))
+	if focus := ask[string](b, `document.activeElement.textContent`); focus != "Stop" {
+		b.Errorf("the next stop is %q", focus)
+	}
+	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`)))
+	if page := v.ended(at); !strings.Contains(page, "It was stopped.") {
+		b.Errorf("stopped:\n%s", page)
+	}
+	for _, c := range b.complaints() {
+		b.Error(c)
 	}
 }
 

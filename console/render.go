@@ -24,7 +24,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run"} {
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run", "runs"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -49,14 +49,15 @@ func functions(lang string) template.FuncMap {
 
 // frame is what the layout shows around a page.
 type frame struct {
-	Title  string
-	Page   string
-	Switch string // the same page in the other language
-	Now    time.Time
-	Person person
-	Form   string // what the forms of this session carry
-	Again  bool   // the browser asks for it again after a moment
-	Data   any
+	Title   string
+	Page    string
+	Switch  string // the same page in the other language
+	Now     time.Time
+	Person  person
+	Form    string // what the forms of this session carry
+	Again   bool   // the browser asks for it again after a moment
+	Running int    // acts that go on, for who may act
+	Data    any
 }
 
 // render writes a page. It is made whole before the first byte leaves, so that an error is never half a page.
@@ -73,7 +74,7 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 	q.Set("lang", other)
 	var page bytes.Buffer
 	err := templates[v.lang][body.page].Execute(&page, frame{
-		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again,
+		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again, Running: body.running,
 		Person: personOf(v.Request), Form: personOf(v.Request).form,
 	})
 	if err != nil {
@@ -89,7 +90,7 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 
 // section is the entry of the navigation that a page belongs to.
 func section(page string) string {
-	if page == "invoice" || page == "found" || page == "many" || page == "run" {
+	if page == "invoice" || page == "found" || page == "many" || page == "run" || page == "runs" {
 		return "invoices"
 	}
 	return page

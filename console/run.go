@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-// A run is an act on several invoices that was confirmed. It is this process's, as a session is, and only says how far it got: what was done is in the rows and their history. After a restart
-// nothing goes on by itself; its address says so, and leads to a new confirmation of what is left.
+// A run is an act on several invoices that was confirmed. It is this process's, as a session is, and only says how far it got: what was done is in the rows and their history. Whoever may act
+// finds all of them at /acts. After a restart nothing goes on by itself; a run's address says so, and leads to a new confirmation of what is left.
 
 const (
 	// mostRuns is how many go on at once, one for each person; mostRunsKept is how many are remembered.
@@ -27,7 +29,11 @@ const (
 // run is one, and how far it is.
 type run struct {
 	act     act
+	query   string
+	limit   int
+	once    string // of the confirmation that began it: sent twice, it begins one
 	who     string
+	hash    string // of his password then
 	total   int
 	perMin  int
 	began   time.Time
@@ -39,6 +45,7 @@ type run struct {
 	refused []refusedInvoice
 	ended   time.Time // zero: it goes on
 	cut     word      // why it ended before its end
+	stopper string    // who stopped it
 }
 
 // refusedInvoice is one that the database refused the act on.
@@ -57,6 +64,18 @@ func (s *runs) find(key string) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.list[key]
+}
+
+// begunBy is the address of the one that a confirmation began; "" when it began none.
+func (s *runs) begunBy(once string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, r := range s.list {
+		if once != "" && r.once == once {
+			return r.address(k)
+		}
+	}
+	return ""
 }
 
 // add takes one in, unless too many go on. The one that ended longest ago is forgotten for it.
@@ -92,19 +111,26 @@ func (r *run) end() (at time.Time, goesOn bool) {
 	return r.ended, r.ended.IsZero()
 }
 
-// runAt is the address of a run. It holds the selection, too, so that what is left is found when the run is not known any more.
-func runAt(key, act, query string, limit int) string {
-	selection, _ := url.Parse(manyAt(act, query, limit))
+// address is that of the run with this key. It holds the selection, too, so that what is left is found when the run is not known any more.
+func (r *run) address(key string) string {
+	selection, _ := url.Parse(manyAt(r.act.Name, r.query, r.limit))
 	return "/acts/" + key + "?" + selection.RawQuery
 }
 
-// begin starts a run of what was confirmed.
-func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key string, err error) {
+// begin starts a run of what was confirmed, and returns its address.
+func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (at string, err error) {
 	p := personOf(v.Request)
 	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Name), runWithin)
-	r := &run{act: m.Act, who: p.Name, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
+	r := &run{act: m.Act, query: m.Query, limit: m.Limit, once: m.Once, who: p.Name, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
+	if c.users != nil {
+		u, _ := c.user(p.Name)
+		r.hash = u.Hash
+	}
 	key, own, all := c.runs.add(r)
 	switch {
+	case own && c.runs.begunBy(m.Once) != "": // meanwhile
+		cancel()
+		return c.runs.begunBy(m.Once), nil
 	case own:
 		cancel()
 		return "", wrongInput(v.t("What you began before goes on: wait for its end, or stop it.", "Ce que vous avez lancé avant continue : attendez la fin, ou arrêtez-le."))
@@ -117,7 +143,7 @@ func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (key
 		defer r.broke() // the worker is not to end with it
 		c.carryOut(ctx, r, m.list, m.Reason)
 	}()
-	return key, nil
+	return r.address(key), nil
 }
 
 // errMayNot is the error of a run by somebody who may not act any more.
@@ -127,7 +153,7 @@ var errMayNot = errors.New("who began it may not act any more")
 func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, reason string) {
 	_, err := operate.Each(ctx, list, r.perMin, func(i store.Status) error {
 		if c.users != nil {
-			if u, known := c.user(r.who); !known || !u.Role.may(Operator) {
+			if u, known := c.user(r.who); !known || !same(u.Hash, r.hash) || !u.Role.may(Operator) {
 				return errMayNot
 			}
 		}
@@ -147,7 +173,7 @@ func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, rea
 	case errors.Is(err, errMayNot):
 		r.cut = word{"Who began it may not act any more.", "Qui l'a lancé n'a plus le droit d'agir."}
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
-		r.cut = word{"It was stopped.", "Arrêté."}
+		r.cut = word{strings.TrimSuffix("It was stopped by "+r.stopper, " by ") + ".", strings.TrimSuffix("Arrêté par "+r.stopper, " par ") + "."}
 	case ctx.Err() != nil:
 		r.cut = word{"It took too long.", "Cela a duré trop longtemps."}
 	default:
@@ -194,6 +220,8 @@ type progress struct {
 	Began   time.Time
 	Took    time.Duration
 	Stop    string
+	Still   bool   // it does not reload by itself
+	Turn    string // the same page, of the other kind
 	Rest    string // the confirmation of what is left
 	Back    string
 	Form    string
@@ -220,10 +248,47 @@ func (c *console) progress(_ context.Context, v view) (content, error) {
 	defer r.mu.Unlock()
 	p.Known, p.GoesOn, p.Act, p.Who, p.Total, p.Began = true, r.ended.IsZero(), r.act, r.who, r.total, r.began
 	p.Done, p.Failed, p.Looked, p.Refused, p.More, p.Cut = r.done, r.failed, r.done+r.failed, append([]refusedInvoice(nil), r.refused...), r.failed-len(r.refused), v.word(r.cut)
-	if p.Stop = "/acts/" + v.PathValue("run") + "/stop?" + v.URL.RawQuery; !p.GoesOn {
+	at := r.address(v.PathValue("run"))
+	p.Stop = strings.Replace(at, "?", "/stop?", 1)
+	if p.Still, p.Turn = q.Has("still"), at; !p.Still {
+		p.Turn += "&still=1"
+	}
+	if !p.GoesOn {
 		p.Took = r.ended.Sub(r.began)
 	}
-	return content{page: "run", title: v.word(r.act.Label) + v.t(": ", " : ") + v.howMany(r.total), data: p, again: p.GoesOn}, nil
+	return content{page: "run", title: v.word(r.act.Label) + v.t(": ", " : ") + v.howMany(r.total), data: p, again: p.GoesOn && !p.Still}, nil
+}
+
+// runLine is a line of the list of runs.
+type runLine struct {
+	progress
+	Link string
+}
+
+// goingOn lists the runs that are remembered, the latest first, for whoever may act: each may be stopped by all of them.
+func (c *console) goingOn(v view) content {
+	c.runs.mu.Lock()
+	defer c.runs.mu.Unlock()
+	var list []runLine
+	for key, r := range c.runs.list {
+		r.mu.Lock()
+		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who, Done: r.done, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
+		r.mu.Unlock()
+	}
+	slices.SortFunc(list, func(a, b runLine) int { return b.Began.Compare(a.Began) })
+	return content{page: "runs", title: v.t("Acts on several invoices", "Actions sur plusieurs factures"), data: list}
+}
+
+// going is how many go on.
+func (s *runs) going() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		if _, on := r.end(); on {
+			n++
+		}
+	}
+	return n
 }
 
 // stop ends a run after the invoice that it is at.
@@ -236,7 +301,12 @@ func (c *console) stop(w http.ResponseWriter, r *http.Request) {
 		if one == nil {
 			return content{}, errNotFound
 		}
+		one.mu.Lock()
+		if one.stopper == "" {
+			one.stopper = personOf(v.Request).Name
+		}
+		one.mu.Unlock()
 		one.stopped()
-		return content{to: "/acts/" + v.PathValue("run") + "?" + v.URL.RawQuery}, nil
+		return content{to: one.address(v.PathValue("run"))}, nil
 	})(w, r)
 }
