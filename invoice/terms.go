@@ -14,6 +14,7 @@ type syntax struct {
 	content *plan                 // nil: of fields, whose terms alone are known
 	terms   map[string][]location // where each term stands below the document's element
 	header  []string              // the terms that are read of every document
+	places  map[string][]placed   // the terms by the element that holds them
 }
 
 // The first steps of places, that many have: names for them.
@@ -32,6 +33,7 @@ var (
 func newSyntax(name, key string, aliases map[string]string) *syntax {
 	s := &syntax{name: name, content: newPlan(reflect.TypeFor[Content](), key, 0, aliases), terms: map[string][]location{}, header: headerTerms}
 	s.content.addTerms(s.terms, nil)
+	s.places = byLastStep(s.terms)
 	return s
 }
 
@@ -43,7 +45,8 @@ var (
 
 // headerTerms are those of UBL and CII that choriste needs of every document.
 var headerTerms = []string{
-	"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-12", "BT-13", "BT-22", "BT-23", "BT-24", "BT-25", "BT-109", "BT-110", "BT-112", "BT-113", "BT-115",
+	"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-12", "BT-13", "BT-22", "BT-23", "BT-24", "BT-25",
+	"BT-106", "BT-107", "BT-108", "BT-109", "BT-110", "BT-112", "BT-113", "BT-114", "BT-115",
 }
 
 // fill reads one group of Content, by its name there.

@@ -190,7 +190,7 @@ func (p *paper) judgeVAT(tva decimal.Decimal) (messages []string) {
 func (p *paper) judgePieces() (messages []string) {
 	for _, n := range p.root.all(p.form.pieces) {
 		name := n.attr("filename")
-		content, err := base64.StdEncoding.Strict().DecodeString(strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(string(n.text)))
+		content, err := decodeFile(n.text)
 		switch extension := strings.ToUpper(strings.TrimPrefix(path.Ext(name), ".")); {
 		case checkNom(name) != "" || !strings.Contains(extensions, " "+extension+" "):
 			messages = append(messages, fmt.Sprintf("La pièce jointe %.60s est invalide : nom ou extension non autorisé.", name))
@@ -201,4 +201,9 @@ func (p *paper) judgePieces() (messages []string) {
 		}
 	}
 	return messages
+}
+
+// decodeFile reads xs:base64Binary.
+func decodeFile(text []byte) ([]byte, error) {
+	return base64.StdEncoding.Strict().DecodeString(strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(string(text)))
 }

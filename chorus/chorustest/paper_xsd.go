@@ -1,6 +1,7 @@
 package chorustest
 
 import (
+	_ "embed"
 	"fmt"
 	"regexp"
 	"slices"
@@ -8,7 +9,7 @@ import (
 	"time"
 )
 
-// As much of the XML schemas as can be said in a page: whose elements may stand in a document, the order at the top, and the form of dates and amounts.
+// As much of the XML schemas as can be said in a page and a table: whose elements may stand in a document, their order, and the form of dates, amounts and the like.
 
 const (
 	ubl       = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -20,61 +21,95 @@ const (
 
 var decimalForm = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
-// tops are the elements at the top, in the order of the schema.
-var tops = map[string][]string{
-	"Invoice": strings.Fields(ublHead + ` DueDate InvoiceTypeCode Note TaxPointDate ` + ublCodes + ` InvoicePeriod OrderReference
-		BillingReference DespatchDocumentReference ReceiptDocumentReference StatementDocumentReference OriginatorDocumentReference
-		ContractDocumentReference AdditionalDocumentReference ProjectReference ` + ublParties + ` Delivery DeliveryTerms PaymentMeans PaymentTerms
-		PrepaidPayment AllowanceCharge ` + ublRates + ` TaxTotal WithholdingTaxTotal LegalMonetaryTotal InvoiceLine`),
-	"CreditNote": strings.Fields(ublHead + ` TaxPointDate CreditNoteTypeCode Note ` + ublCodes + ` InvoicePeriod DiscrepancyResponse OrderReference
-		BillingReference DespatchDocumentReference ReceiptDocumentReference ContractDocumentReference AdditionalDocumentReference
-		StatementDocumentReference OriginatorDocumentReference ` + ublParties + ` Delivery DeliveryTerms PaymentMeans PaymentTerms ` + ublRates + `
-		AllowanceCharge TaxTotal LegalMonetaryTotal CreditNoteLine`),
-	"CrossIndustryInvoice":        {"ExchangedDocumentContext", "ExchangedDocument", "SupplyChainTradeTransaction", "ValuationBreakdownStatement"},
-	"SupplyChainTradeTransaction": {"IncludedSupplyChainTradeLineItem", "ApplicableHeaderTradeAgreement", "ApplicableHeaderTradeDelivery", "ApplicableHeaderTradeSettlement"},
+// groupsText has the order of the elements within a group.
+//
+//go:embed xsd.txt
+var groupsText string
+
+// group is what the table has of one type.
+type group struct {
+	names  []string        // in the schema's order
+	many   map[string]bool // those that may be repeated
+	closed bool            // the table has them all
 }
 
-const (
-	ublHead    = `UBLExtensions UBLVersionID CustomizationID ProfileID ProfileExecutionID ID CopyIndicator UUID IssueDate IssueTime`
-	ublCodes   = `DocumentCurrencyCode TaxCurrencyCode PricingCurrencyCode PaymentCurrencyCode PaymentAlternativeCurrencyCode AccountingCostCode AccountingCost LineCountNumeric BuyerReference`
-	ublParties = `Signature AccountingSupplierParty AccountingCustomerParty PayeeParty BuyerCustomerParty SellerSupplierParty TaxRepresentativeParty`
-	ublRates   = `TaxExchangeRate PricingExchangeRate PaymentExchangeRate PaymentAlternativeExchangeRate`
-)
+var groups, simple = readGroups()
 
-// xsd is the schema validator's message; "" when the document is valid as far as is looked.
-func (p *paper) xsd() string { return validate(p.root, p.form.profil == "", true) }
-
-func validate(n *node, isUBL, root bool) string {
-	if known := tops[n.name]; known != nil && (root || n.name == "SupplyChainTradeTransaction") {
-		last := 0
-		for _, c := range n.children {
-			i := slices.Index(known, c.name)
-			if i < last {
-				return unexpected(c)
-			}
-			last = i
+// readGroups reads the table; simple are the elements of CII in it that hold none themselves.
+func readGroups() (map[string]*group, map[string]bool) {
+	all, simple := map[string]*group{}, map[string]bool{}
+	for line := range strings.Lines(groupsText) {
+		words := strings.Fields(line)
+		split := slices.IndexFunc(words, func(w string) bool { return w == ":" || w == "=" })
+		if split < 0 || words[0] == "#" {
+			continue
+		}
+		g := &group{many: map[string]bool{}, closed: words[split] == "="}
+		for _, w := range words[split+1:] {
+			name := strings.TrimSuffix(w, "*")
+			g.names, g.many[name] = append(g.names, name), name != w || !g.closed
+			simple[name] = strings.HasPrefix(name, "ram:") && !endsIn(name, "DateTime", "Date", "Indicator")
+		}
+		for _, w := range words[:split] {
+			all[w] = g
 		}
 	}
-	text := n.trimmed()
-	if len(n.children) > 0 && text != "" {
+	for name := range all {
+		delete(simple, name)
+	}
+	return all, simple
+}
+
+func endsIn(name string, ends ...string) bool {
+	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// spaces are the namespaces of both standards, as the table has them.
+var spaces = map[string]string{
+	ubl + "Invoice-2": "ubl:", ubl + "CreditNote-2": "cn:", ublBasic: "cbc:", ublGroups: "cac:", ublOther: "ext:", cii + "CrossIndustryInvoice:100": "rsm:",
+	cii + "ReusableAggregateBusinessInformationEntity:100": "ram:", cii + "UnqualifiedDataType:100": "udt:", cii + "QualifiedDataType:100": "qdt:",
+}
+
+// xsd is the schema validator's message; "" when the document is valid as far as is looked.
+func (p *paper) xsd() string {
+	return validate(p.root, p.form.profil == "", true, p.root.all(p.form.pieces))
+}
+
+// validate looks at an element and all that is in it. The files that are attached to the invoice are looked at later.
+func validate(n *node, isUBL, root bool, attached []*node) string {
+	name := spaces[n.space] + n.name
+	g, text := groups[name], n.trimmed()
+	if g != nil {
+		last := -1
+		for _, c := range n.children {
+			child := spaces[c.space] + c.name
+			i := slices.Index(g.names, child)
+			if i < 0 && g.closed || i >= 0 && i < last || i == last && i >= 0 && !g.many[child] {
+				return unexpected(c)
+			}
+			last = max(i, last)
+		}
+	}
+	if text != "" && (len(n.children) > 0 || g != nil || n.space == ublGroups) {
 		return fmt.Sprintf("cvc-complex-type.2.3: Element '%.60s' cannot have character [children], because the type's content type is element-only. - ligne: %d", n.name, n.line)
 	}
-	if n.space == ublBasic && len(n.children) > 0 {
+	if len(n.children) > 0 && (n.space == ublBasic || strings.HasPrefix(name, "udt:") || simple[name]) {
 		return fmt.Sprintf("cvc-type.3.1.2: Element '%.60s' is a simple type, so it must have no element information item [children]. - ligne: %d", n.name, n.line)
 	}
-	if len(n.children) == 0 {
+	if len(n.children) == 0 && !slices.Contains(attached, n) {
 		if kind := badValue(n, isUBL, text); kind != "" {
 			return fmt.Sprintf("cvc-datatype-valid.1.2.1: '%.40s' is not a valid value for '%s'. - ligne: %d", text, kind, n.line)
 		}
 	}
 	for _, c := range n.children {
+		prefix := spaces[c.space]
 		switch {
-		case c.space == ublOther && isUBL: // an extension holds whatever its maker likes
+		case prefix == "ext:" && root: // an extension holds whatever its maker likes
 			continue
-		case isUBL && c.space != ublBasic && c.space != ublGroups, !isUBL && !strings.HasPrefix(c.space, cii):
+		case isUBL && prefix != "cbc:" && prefix != "cac:", !isUBL && !strings.HasPrefix(c.space, cii), prefix == "":
 			return unexpected(c)
 		}
-		if reason := validate(c, isUBL, false); reason != "" {
+		if reason := validate(c, isUBL, false, attached); reason != "" {
 			return reason
 		}
 	}
@@ -95,14 +130,28 @@ func badValue(n *node, isUBL bool, text string) string {
 		if _, err := time.Parse("2006-01-02", text[:10]); err != nil {
 			return "date"
 		}
-	case strings.HasSuffix(n.name, "Amount"), strings.HasSuffix(n.name, "Quantity"), strings.HasSuffix(n.name, "Percent"):
-		if len(text) > 40 || !decimalForm.MatchString(text) {
+	case endsIn(n.name, "Amount", "Quantity", "Percent", "Numeric", "Rate", "Measure"):
+		if len(text) > 4096 || !decimalForm.MatchString(text) {
 			return "decimal"
+		}
+	case isUBL && strings.HasSuffix(n.name, "Indicator"), n.name == "Indicator":
+		if !slices.Contains([]string{"true", "false", "1", "0"}, text) {
+			return "boolean"
+		}
+	case isUBL && strings.HasSuffix(n.name, "Time"):
+		if !timeForm.MatchString(text) {
+			return "time"
+		}
+	case strings.HasSuffix(n.name, "BinaryObject"):
+		if _, err := decodeFile(n.text); err != nil {
+			return "base64Binary"
 		}
 	}
 	return ""
 }
 
-var zoneForm = regexp.MustCompile(`^(Z|[+-][0-9]{2}:[0-9]{2})?$`)
+var timeForm = regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?|24:00:00(\.0+)?)(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$`)
+
+var zoneForm = regexp.MustCompile(`^(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$`)
 
 func validZone(text string) bool { return zoneForm.MatchString(text) }

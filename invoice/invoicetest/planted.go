@@ -38,6 +38,7 @@ type breaks struct {
 	change func(i *Invoice)
 	ubl    [2]string // what is replaced in the UBL, by what
 	cii    [2]string
+	after  [2]string // then in the same text
 	pdf    [2]string // in the PDF, of the same length
 	again  []string  // in the PDF, the names under which the invoice is attached once more
 	credit bool      // a UBL credit note
@@ -78,6 +79,35 @@ func fact(change func(i *Invoice)) breaks { return breaks{change: change} }
 
 // planted has, for each rule of Chorus Pro that looks at a document, examples that break it.
 var planted = map[string][]breaks{
+	"CH-SCHEMA": {
+		{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>\n", ""}, after: [2]string{"<cbc:DocumentCurrencyCode>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:DocumentCurrencyCode>"}},
+		{ubl: [2]string{ublRef, "<cbc:Nonsense>1</cbc:Nonsense>" + ublRef}},
+		{ubl: [2]string{ublRef, `<x:Foo xmlns:x="urn:x"/>` + ublRef}},
+		{ubl: [2]string{"<cac:PartyTaxScheme>", `<x:Foo xmlns:x="urn:x"/><cac:PartyTaxScheme>`}},
+		{ubl: [2]string{ublRef, "hello" + ublRef}},
+		{ubl: [2]string{"<cac:TaxScheme>", "hello<cac:TaxScheme>"}},
+		{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>", "<cbc:ID>R-<cbc:Note>2026</cbc:Note>-001</cbc:ID>"}},
+		{ubl: [2]string{`<cbc:InvoicedQuantity unitCode="C62">1`, `<cbc:InvoicedQuantity unitCode="C62">dix`}},
+		{ubl: [2]string{`<cbc:PriceAmount currencyID="EUR">`, `<cbc:PriceAmount currencyID="EUR">1,`}},
+		{ubl: [2]string{"<cbc:Percent>20<", "<cbc:Percent>20 p.c.<"}},
+		{ubl: [2]string{"<cac:TaxTotal>", `<cac:AllowanceCharge><cbc:ChargeIndicator>maybe</cbc:ChargeIndicator><cbc:Amount currencyID="EUR">10.00</cbc:Amount></cac:AllowanceCharge><cac:TaxTotal>`}},
+		{ubl: [2]string{"<cac:Price>", "<cac:Price><cac:AllowanceCharge><cbc:ChargeIndicator>false</cbc:ChargeIndicator><cbc:MultiplierFactorNumeric/></cac:AllowanceCharge>"}},
+		{ubl: [2]string{"<cbc:InvoiceTypeCode>", "<cbc:IssueTime>14h30</cbc:IssueTime><cbc:InvoiceTypeCode>"}},
+		{ubl: [2]string{ublRef, `<cac:ContractDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">eHh</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:ContractDocumentReference>` + ublRef}},
+		{ubl: [2]string{"<cac:LegalMonetaryTotal>", "<cac:LegalMonetaryTotal/><cac:LegalMonetaryTotal>"}},
+		{ubl: [2]string{"<cac:PostalAddress>", "<cac:PostalAddress><cac:Country><cbc:IdentificationCode>FR</cbc:IdentificationCode></cac:Country>"}},
+		{ubl: [2]string{ublRef, "<cbc:ID>1</cbc:ID>" + ublRef}, credit: true},
+		{cii: [2]string{"<ram:BuyerTradeParty>", `<x:Secret xmlns:x="urn:x">1</x:Secret><ram:BuyerTradeParty>`}},
+		{cii: [2]string{"<ram:BuyerTradeParty>", `<cbc:ID xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">1</cbc:ID><ram:BuyerTradeParty>`}},
+		{cii: [2]string{"<ram:ApplicableHeaderTradeDelivery/>", ""}, after: [2]string{"<ram:ApplicableHeaderTradeAgreement>", "<ram:ApplicableHeaderTradeDelivery/><ram:ApplicableHeaderTradeAgreement>"}},
+		{cii: [2]string{"<rsm:ExchangedDocument>", "<rsm:ExchangedDocument>hello"}},
+		{cii: [2]string{"<ram:ApplicableHeaderTradeDelivery/>", "<ram:ApplicableHeaderTradeDelivery>hello</ram:ApplicableHeaderTradeDelivery>"}},
+		{cii: [2]string{"<ram:ID>F-2026-0001</ram:ID>", "<ram:ID>F<ram:ID>-2026</ram:ID></ram:ID>"}},
+		{cii: [2]string{`<ram:BilledQuantity unitCode="C62">1`, `<ram:BilledQuantity unitCode="C62">1,5`}},
+		{cii: [2]string{"<ram:RateApplicablePercent>20<", "<ram:RateApplicablePercent><"}},
+		{cii: [2]string{"<ram:SpecifiedTradePaymentTerms>", "<ram:SpecifiedTradeAllowanceCharge><ram:ChargeIndicator><udt:Indicator>non</udt:Indicator></ram:ChargeIndicator><ram:ActualAmount>10.00</ram:ActualAmount></ram:SpecifiedTradeAllowanceCharge><ram:SpecifiedTradePaymentTerms>"}},
+		{cii: [2]string{"<ram:SpecifiedTradePaymentTerms>", "<ram:SpecifiedTradePaymentTerms><ram:DueDateDateTime/>"}},
+	},
 	"CH-NUMBER-LENGTH":     {fact(func(i *Invoice) { i.Numero = "123456789012345678901" })},
 	"CH-NUMBER-CHARACTERS": {fact(func(i *Invoice) { i.Numero = "F.1" }), fact(func(i *Invoice) { i.Numero = " F1" }), fact(func(i *Invoice) { i.Numero = "FÉ1" })},
 	"CH-SEVERAL": {
@@ -152,6 +182,8 @@ var planted = map[string][]breaks{
 
 // near has documents that come near to breaking a rule.
 var near = map[string]breaks{
+	"CH-SCHEMA": {ubl: [2]string{"<cac:TaxTotal>", `<cac:AllowanceCharge><cbc:ChargeIndicator> 0 </cbc:ChargeIndicator><cbc:AllowanceChargeReason>-</cbc:AllowanceChargeReason><cbc:MultiplierFactorNumeric>
+		+.5 </cbc:MultiplierFactorNumeric><cbc:Amount currencyID="EUR">0.</cbc:Amount></cac:AllowanceCharge><cac:TaxTotal>`}},
 	"CH-NUMBER-LENGTH":  fact(func(i *Invoice) { i.Numero = "12345678901234567890" }),
 	"CH-DATE":           {ubl: [2]string{"2026-01-15", "2026-01-15+01:00"}},
 	"CH-TWO-PLACES":     {change: func(i *Invoice) { i.CodeService = "SERV_TECH" }, ubl: inContact("SERV_TECH")},
@@ -182,8 +214,14 @@ func (b breaks) documents() [][]byte {
 		return [][]byte{[]byte(changed)}
 	}
 	switch {
+	case b.credit && b.ubl[0] != "":
+		return swap(i.CreditNote(), b.ubl)
 	case b.credit:
 		return [][]byte{i.CreditNote()}
+	case b.after[0] != "" && b.ubl[0] != "":
+		return swap(swap(i.UBL(), b.ubl)[0], b.after)
+	case b.after[0] != "":
+		return swap(swap(i.CII(), b.cii)[0], b.after)
 	case b.ubl[0] != "":
 		return swap(i.UBL(), b.ubl)
 	case b.cii[0] != "":

@@ -32,7 +32,7 @@ func TestCases(t *testing.T) {
 		"cii-date-iso":                      {[]string{"CH-DATE BT-2"}, nil},
 		"cii-date-format-203":               {[]string{"CH-DATE BT-2"}, nil},
 		"ubl-date-compact":                  {[]string{"CH-DATE BT-2"}, nil},
-		"ubl-totals-other-currency":         {[]string{"BR-CO-15 BT-112", "CH-TOTAL-CURRENCY BT-109", "CH-TOTAL-CURRENCY BT-110", "CH-TOTAL-CURRENCY BT-112", "CH-TOTAL-CURRENCY BT-115"}, func(d *invoice.Document) (string, string) { return d.MontantTTC.Decimal.String(), "0" }},
+		"ubl-totals-other-currency":         {[]string{"BR-CO-15 BT-112", "CH-TOTAL-CURRENCY BT-106", "CH-TOTAL-CURRENCY BT-109", "CH-TOTAL-CURRENCY BT-110", "CH-TOTAL-CURRENCY BT-112", "CH-TOTAL-CURRENCY BT-115"}, func(d *invoice.Document) (string, string) { return d.MontantTTC.Decimal.String(), "0" }},
 		"ubl-no-payment-means":              {[]string{"CH-PAYMENT-MISSING BT-81"}, nil},
 		"cii-transfer-without-iban":         {[]string{"CII-SR-470 BT-84"}, nil},
 		"cii-creditnote-with-payment-means": {[]string{"CH-PAYMENT-CREDIT BT-81"}, nil},

@@ -20,6 +20,7 @@ type chorusRule struct {
 type hit struct {
 	term, value, where string
 	en, fr             string
+	remedy, remedyFR   string
 }
 
 // at is a hit at a value.
@@ -40,7 +41,7 @@ func saying(h hit, en, fr string) []hit {
 }
 
 // chorusGroups are the rows, by subject.
-var chorusGroups = [][]chorusRule{headerRules, placeRules, partyRules, paymentRules, totalRules, attachmentRules, facturXRules}
+var chorusGroups = [][]chorusRule{schemaRules, headerRules, placeRules, partyRules, paymentRules, totalRules, attachmentRules, facturXRules}
 
 // chorus judges a document by these of Chorus Pro's rules, and takes out of found what they say better.
 func chorus(d *invoice.Document, groups [][]chorusRule, found []Finding) []Finding {
@@ -92,6 +93,9 @@ func (r chorusRule) finding(h hit) Finding {
 	}
 	if h.term != "" {
 		f.Term = h.term
+	}
+	if h.remedy != "" {
+		f.Remedy, f.RemedyFR = h.remedy, h.remedyFR
 	}
 	if h.en != "" {
 		f.Message, f.MessageFR = h.en, h.fr

@@ -48,6 +48,9 @@ func place(v invoice.Value) string {
 	return countForm.ReplaceAllString(path, "")
 }
 
+// severalTerms are those that must not be there with two values.
+var severalTerms = []string{"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-13"}
+
 var countForm = regexp.MustCompile(`\[[0-9]+\]`)
 
 var headerRules = []chorusRule{
@@ -88,7 +91,7 @@ var headerRules = []chorusRule{
 			Remedy: "Keep one; each invoice is inserted by itself.", RemedyFR: "N'en gardez qu'un ; chaque facture est insérée séparément.",
 		},
 		find: func(d *invoice.Document) (hits []hit) {
-			for _, term := range []string{"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-13"} {
+			for _, term := range severalTerms {
 				all := d.All(term)
 				if term == "BT-10" || term == "BT-13" { // stand in several places, and only in one of them it may be once
 					all = slices.DeleteFunc(slices.Clone(all), func(v invoice.Value) bool { return place(v) != place(all[0]) })

@@ -100,14 +100,7 @@ var totalRules = []chorusRule{
 			Text: "a total is no amount", TextFR: "un total n'est pas un montant",
 			Remedy: "Write it as 1250.00: no spaces, no comma, no exponent.", RemedyFR: "Écrivez-le comme 1250.00 : ni espace, ni virgule, ni exposant.",
 		},
-		find: func(d *invoice.Document) (hits []hit) {
-			for _, term := range totals {
-				if v := d.Amount(term); v.Trimmed() != "" && !d.ForeignCurrency(v) && !invoice.IsAmount(v.Text) {
-					hits = append(hits, saying(at(v), term+" is "+quote(cut(v.Text))+", which is no amount", term+" vaut "+quote(cut(v.Text))+", qui n'est pas un montant")...)
-				}
-			}
-			return hits
-		},
+		find: wrongAmounts,
 	},
 	{
 		Rule: Rule{
@@ -137,8 +130,18 @@ var totalRules = []chorusRule{
 	},
 }
 
-// totals are the terms of the document's totals that are read.
-var totals = []string{"BT-109", "BT-110", "BT-112", "BT-113", "BT-115"}
+// totals are the terms of the document's totals.
+var totals = []string{"BT-106", "BT-107", "BT-108", "BT-109", "BT-110", "BT-112", "BT-113", "BT-114", "BT-115"}
+
+// wrongAmounts are the totals that are no amounts.
+func wrongAmounts(d *invoice.Document) (hits []hit) {
+	for _, term := range totals {
+		if v := d.Amount(term); v.Trimmed() != "" && !d.ForeignCurrency(v) && !invoice.IsAmount(v.Text) {
+			hits = append(hits, saying(at(v), term+" is "+quote(cut(v.Text))+", which is no amount", term+" vaut "+quote(cut(v.Text))+", qui n'est pas un montant")...)
+		}
+	}
+	return hits
+}
 
 // isIBAN checks form and check digits (ISO 13616).
 func isIBAN(s string) bool {

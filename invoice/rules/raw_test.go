@@ -45,7 +45,7 @@ func TestRawValues(t *testing.T) {
 		{ttc, amount(strings.Repeat("9", 16)), "CH-AMOUNT BT-112"},
 		{ttc, amount("1." + strings.Repeat("0", 5000)), "CH-AMOUNT BT-112"},
 		{id, id + "<cbc:ID>F-2</cbc:ID>", "CH-SEVERAL BT-1"},
-		{id, id + id, ""},
+		{id, id + id, "CH-SCHEMA BT-1"},
 		{id, "<cbc:ID>\n  F-1\n  </cbc:ID>", "CH-NUMBER-CHARACTERS BT-1+CH-CONTROL-CHARACTERS BT-1"},
 		{id, "<cbc:ID>" + strings.Repeat("é", 1_000_000) + "</cbc:ID>", "CH-NUMBER-LENGTH BT-1+CH-NUMBER-CHARACTERS BT-1"},
 		{"99999999800012", "\u0669" + "9999999800012", "CH-SELLER-SIRET BT-30"}, // an Arabic-Indic nine

@@ -43,7 +43,9 @@ func TestWordsOfWhatIsWrong(t *testing.T) {
 		}
 	}
 	const legal, agreement = `<ram:ID schemeID="0002">99999999700023</ram:ID>`, "<ram:SpecifiedLegalOrganization>\n          "
-	routed := strings.Replace(cii, agreement+legal+"\n        </ram:SpecifiedLegalOrganization>", `<ram:URIUniversalCommunication><ram:URIID schemeID="0009">11000201100044</ram:URIID></ram:URIUniversalCommunication>`, 1)
+	routed := strings.Replace(cii, agreement+legal+"\n        </ram:SpecifiedLegalOrganization>", "", 1)
+	const country = "</ram:BuyerTradeParty>"
+	routed = strings.Replace(routed, country, `<ram:URIUniversalCommunication><ram:URIID schemeID="0009">11000201100044</ram:URIID></ram:URIUniversalCommunication>`+country, 1)
 	if found := rules.Judge([]byte(routed), rules.Options{}).Findings; routed == cii || len(found) == 0 || found[0].Code != "CH-BUYER-SIRET" || !strings.Contains(found[0].Message, "every public body") {
 		t.Errorf("routed to the portal: %+v", found)
 	}
