@@ -470,13 +470,25 @@ END $$;
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices
     FOR EACH ROW WHEN (NEW.state = 'deposited' AND OLD.state <> 'deposited') EXECUTE FUNCTION chorus.invoices_watch();
 
+-- What an invoice is worth in a sum: its amount, below zero for a credit note (by UNTDID 1001, and AVOIR of fields). What no sum can hold is left out.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.signed(p_type text, p_amount numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN p_amount NOT BETWEEN -1e12 AND 1e12 THEN NULL
+        WHEN p_type IN ('AVOIR', '81', '83', '261', '262', '296', '308', '381', '396', '420', '458', '502', '503', '532') THEN -p_amount
+        ELSE p_amount
+    END
+$$;
+-- +goose StatementEnd
+
 CREATE VIEW chorus.invoice_status WITH (security_barrier) AS
 SELECT
     id, external_ref, account, state, reason_code, reason,
     numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
     numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp, -- the portal gives a day, of Paris
     statut_courant, statut_courant_date, statut_commentaire,
-    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at
+    attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at,
+    chorus.signed(type_facture, montant_ttc) AS montant_signe
 FROM chorus.invoices
 WHERE account = ANY ((SELECT chorus.my_accounts())::text[]); -- a view reads as its owner, whom row-level security lets pass
 

@@ -1,7 +1,7 @@
 -- What needs a person, from one definition that the commands, the console, the metrics and the alerts share.
 --
 -- A line stands for an invoice, a finding, an account, a webhook, or the fleet. `who` must act; `next` is the command to begin with; `until` is set when nothing
--- is to be done before: it settles itself, or it is known when it ends. Amounts are what the line is worth, in `devise`.
+-- is to be done before: it settles itself, or it is known when it ends. Amounts are what the line is worth, in `devise`, below zero for a credit note.
 
 -- +goose Up
 
@@ -192,7 +192,7 @@ stuck AS (
          ) i
     WHERE a.name = ANY (mine.accounts) AND i.created_at < now - interval '15 minutes'
 )
-SELECT i.state AS kind, i.id AS invoice, i.numero_facture, i.account, i.updated_at AS since, i.montant_ttc AS amount, i.devise,
+SELECT i.state AS kind, i.id AS invoice, i.numero_facture, i.account, i.updated_at AS since, chorus.signed(i.type_facture, i.montant_ttc) AS amount, i.devise,
        concat_ws(': ', i.reason_code, coalesce(left(i.reason, 500), rtrim(h.text, '.'))) AS cause,
        -- Of our own words about a parked row, which are English, what stands in brackets is for both languages.
        CASE i.state
@@ -210,7 +210,7 @@ FROM still i
 LEFT JOIN chorus.answers h ON h.kind = 'reason' AND h.code = i.reason_code
 LEFT JOIN chorus.invoice_findings f ON f.invoice_id = i.id AND f.n = 1 AND i.state = 'invalid'
 UNION ALL
-SELECT CASE WHEN i.remedy IS NULL THEN 'statut' ELSE 'remedy' END, i.id, i.numero_facture, i.account, i.statut_courant_date, i.montant_ttc, i.devise,
+SELECT CASE WHEN i.remedy IS NULL THEN 'statut' ELSE 'remedy' END, i.id, i.numero_facture, i.account, i.statut_courant_date, chorus.signed(i.type_facture, i.montant_ttc), i.devise,
        concat_ws(': ', i.statut_courant, s.en, left(i.statut_commentaire, 500), 'the last remedy was refused, ' || left(i.remedy_reason, 300)),
        concat_ws(' : ', i.statut_courant, s.fr, left(i.statut_commentaire, 500), 'la dernière démarche a été refusée, ' || left(i.remedy_reason, 300)),
        'supplier',
@@ -224,7 +224,7 @@ FROM waiting i
 JOIN chorus.statuts s ON s.code = i.statut_courant
 UNION ALL
 -- A doubt settles itself within the horizon and a day, or is parked. Where the account may not search, nothing settles it.
-SELECT 'in_doubt', i.id, i.numero_facture, i.account, i.in_doubt_since, i.montant_ttc, i.devise,
+SELECT 'in_doubt', i.id, i.numero_facture, i.account, i.in_doubt_since, chorus.signed(i.type_facture, i.montant_ttc), i.devise,
        concat_ws(': ', i.reason_code, CASE WHEN x.blind THEN 'it may have arrived, and Chorus Pro does not let this account look for it'
            ELSE coalesce(rtrim(h.text, '.'), 'it may have arrived, and is looked for') END),
        concat_ws(' : ', i.reason_code, CASE WHEN x.blind THEN 'peut-être arrivée, et Chorus Pro ne laisse pas ce compte la rechercher'
@@ -238,7 +238,9 @@ CROSS JOIN LATERAL (SELECT i.in_doubt_since + coalesce(fleet.horizon, interval '
 LEFT JOIN chorus.answers h ON h.kind = 'reason' AND h.code = i.reason_code
 WHERE i.state = 'in_doubt' AND i.account = ANY (mine.accounts)
 UNION ALL
-SELECT 'finding', f.invoice_id, f.numero_facture, f.account, f.first_found_at, i.montant_ttc, i.devise,
+SELECT 'finding', f.invoice_id, f.numero_facture, f.account, f.first_found_at,
+       -- An invoice of several findings is worth once what it is worth.
+       CASE WHEN f.id = (SELECT min(x.id) FROM chorus.findings x WHERE x.invoice_id = f.invoice_id AND x.state = 'open') THEN chorus.signed(i.type_facture, i.montant_ttc) END, i.devise,
        f.code || ': ' || left(f.text, 500),
        f.code || ' : ' || left(f.text, 500),
        'operator', 'choriste reconcile accept ' || f.id || ' --reason TEXT', NULL

@@ -129,11 +129,7 @@ FROM (
         SELECT CASE WHEN i.available_on BETWEEN b.first AND b.last THEN i.available_on END AS available_on,
                CASE WHEN i.suspended_on BETWEEN b.first AND b.last THEN i.suspended_on END AS suspended_on,
                CASE WHEN i.completed_on BETWEEN b.first AND b.last THEN i.completed_on END AS completed_on,
-               CASE -- credit notes by UNTDID 1001, and AVOIR of fields
-                   WHEN i.montant_ttc NOT BETWEEN -1e12 AND 1e12 THEN NULL
-                   WHEN i.type_facture IN ('AVOIR', '81', '83', '261', '262', '296', '308', '381', '396', '420', '458', '502', '503', '532') THEN -i.montant_ttc
-                   ELSE i.montant_ttc
-               END AS amount
+               chorus.signed(i.type_facture, i.montant_ttc) AS amount
         OFFSET 0
     ) f
     CROSS JOIN LATERAL (

@@ -1020,7 +1020,8 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
     created_at,
     updated_at,
     findings,
-    purged_at
+    purged_at,
+    chorus.signed(type_facture, montant_ttc) AS montant_signe
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
@@ -1161,11 +1162,7 @@ CREATE VIEW chorus.money WITH (security_barrier=true) AS
                             WHEN ((i.completed_on >= b.first) AND (i.completed_on <= b.last)) THEN i.completed_on
                             ELSE NULL::date
                         END AS completed_on,
-                        CASE
-                            WHEN ((i.montant_ttc < '-1000000000000'::numeric) OR (i.montant_ttc > '1000000000000'::numeric)) THEN NULL::numeric
-                            WHEN (i.type_facture = ANY (ARRAY['AVOIR'::text, '81'::text, '83'::text, '261'::text, '262'::text, '296'::text, '308'::text, '381'::text, '396'::text, '420'::text, '458'::text, '502'::text, '503'::text, '532'::text])) THEN (- i.montant_ttc)
-                            ELSE i.montant_ttc
-                        END AS amount
+                    chorus.signed(i.type_facture, i.montant_ttc) AS amount
                  OFFSET 0) f)
              CROSS JOIN LATERAL ( SELECT
                         CASE
@@ -1419,7 +1416,7 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
     i.numero_facture,
     i.account,
     i.updated_at AS since,
-    i.montant_ttc AS amount,
+    chorus.signed(i.type_facture, i.montant_ttc) AS amount,
     i.devise,
     concat_ws(': '::text, i.reason_code, COALESCE("left"(i.reason, 500), rtrim(h.text, '.'::text))) AS cause,
         CASE i.state
@@ -1453,7 +1450,7 @@ UNION ALL
     i.numero_facture,
     i.account,
     i.statut_courant_date AS since,
-    i.montant_ttc AS amount,
+    chorus.signed(i.type_facture, i.montant_ttc) AS amount,
     i.devise,
     concat_ws(': '::text, i.statut_courant, s.en, "left"(i.statut_commentaire, 500), ('the last remedy was refused, '::text || "left"(i.remedy_reason, 300))) AS cause,
     concat_ws(' : '::text, i.statut_courant, s.fr, "left"(i.statut_commentaire, 500), ('la dernière démarche a été refusée, '::text || "left"(i.remedy_reason, 300))) AS cause_fr,
@@ -1472,7 +1469,7 @@ UNION ALL
     i.numero_facture,
     i.account,
     i.in_doubt_since AS since,
-    i.montant_ttc AS amount,
+    chorus.signed(i.type_facture, i.montant_ttc) AS amount,
     i.devise,
     concat_ws(': '::text, i.reason_code,
         CASE
@@ -1509,7 +1506,12 @@ UNION ALL
     f.numero_facture,
     f.account,
     f.first_found_at AS since,
-    i.montant_ttc AS amount,
+        CASE
+            WHEN (f.id = ( SELECT min(x.id) AS min
+               FROM chorus.findings x
+              WHERE ((x.invoice_id = f.invoice_id) AND (x.state = 'open'::text)))) THEN chorus.signed(i.type_facture, i.montant_ttc)
+            ELSE NULL::numeric
+        END AS amount,
     i.devise,
     ((f.code || ': '::text) || "left"(f.text, 500)) AS cause,
     ((f.code || ' : '::text) || "left"(f.text, 500)) AS cause_fr,
@@ -4377,6 +4379,19 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.signed(p_type text, p_amount numeric)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN p_amount NOT BETWEEN -1e12 AND 1e12 THEN NULL
+        WHEN p_type IN ('AVOIR', '81', '83', '261', '262', '296', '308', '381', '396', '420', '458', '502', '503', '532') THEN -p_amount
+        ELSE p_amount
+    END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.skip_webhook(p_name text, p_reason text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -4891,6 +4906,10 @@ GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.skip_webhook(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.tally() TO chorus_reader;

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/store"
 )
@@ -41,7 +43,8 @@ var columns = []Column{
 	{"date_facture", "DATE", "DATE", func(i store.Status) string { return dayText(i.DateFacture) }, nil},
 	{"fournisseur_siret", "SUPPLIER", "FOURNISSEUR", func(i store.Status) string { return text(i.FournisseurSIRET) }, nil},
 	{"destinataire_siret", "RECIPIENT", "DESTINATAIRE", func(i store.Status) string { return text(i.DestinataireSIRET) }, nil},
-	{"montant_ttc", "TTC", "TTC", amountText, amountCSV},
+	{"montant_ttc", "TTC", "TTC", func(i store.Status) string { return amountText(i.MontantTTC, i.Devise) }, func(i store.Status) string { return csvAmount(i.MontantTTC) }},
+	{"montant_signe", "TTC", "TTC", func(i store.Status) string { return amountText(i.MontantSigne, i.Devise) }, func(i store.Status) string { return csvAmount(i.MontantSigne) }},
 	{"devise", "CURRENCY", "DEVISE", func(i store.Status) string { return text(i.Devise) }, nil},
 	{"numero_flux_depot", "FLUX", "FLUX", func(i store.Status) string { return text(i.NumeroFluxDepot) }, nil},
 	{"date_depot", "DEPOSITED", "DÉPÔT", func(i store.Status) string { return dayText(i.DateDepot) }, nil},
@@ -67,11 +70,11 @@ var columns = []Column{
 
 // The columns of a list that nobody chose any for: on a screen, on a wide one, and in a CSV.
 var (
-	TableColumns = named("id state numero_facture montant_ttc statut_courant findings reason")
-	WideColumns  = named("id account state numero_facture date_facture fournisseur_siret destinataire_siret montant_ttc statut_courant statut_courant_date date_depot" +
+	TableColumns = named("id state numero_facture montant_signe statut_courant findings reason")
+	WideColumns  = named("id account state numero_facture date_facture fournisseur_siret destinataire_siret montant_signe statut_courant statut_courant_date date_depot" +
 		" numero_flux_depot external_ref created_at updated_at findings reason")
 	csvColumns = named("id external_ref account state reason_code reason numero_facture date_facture fournisseur_siret destinataire_siret montant_ttc devise" +
-		" numero_flux_depot date_depot identifiant_facture_cpp statut_courant statut_commentaire")
+		" numero_flux_depot date_depot identifiant_facture_cpp statut_courant statut_commentaire montant_signe")
 )
 
 func named(names string) []Column {
@@ -123,14 +126,12 @@ func dayText(d *store.Day) string {
 
 func momentText(t time.Time) string { return t.Local().Format("2006-01-02 15:04 -07:00") }
 
-func amountText(i store.Status) string {
-	if !i.MontantTTC.Valid {
+func amountText(amount decimal.NullDecimal, devise *string) string {
+	if !amount.Valid {
 		return ""
 	}
-	return strings.TrimSpace(i.MontantTTC.Decimal.StringFixed(2) + " " + text(i.Devise))
+	return strings.TrimSpace(amount.Decimal.StringFixed(2) + " " + text(devise))
 }
-
-func amountCSV(i store.Status) string { return csvAmount(i.MontantTTC) }
 
 // Some are the values of some columns of an invoice, by name, as JSON has them.
 func Some(i store.Status, columns []Column) map[string]any {

@@ -135,7 +135,7 @@ type Sum struct {
 func Sums(ctx context.Context, st *store.Store, q Query) ([]Sum, error) {
 	where, args := q.Where(nil)
 	rows, err := st.Pool().Query(ctx, `
-		SELECT state, count(*), sum(montant_ttc), devise, sum(montant_ttc) FILTER (WHERE statut_courant = 'MISE_EN_PAIEMENT')
+		SELECT state, count(*), sum(montant_signe), devise, sum(montant_signe) FILTER (WHERE statut_courant = 'MISE_EN_PAIEMENT')
 		FROM chorus.invoice_status
 		WHERE `+where+`
 		GROUP BY state, devise

@@ -16,7 +16,8 @@ import (
 const statuses = `
 	SELECT id, external_ref, account, state, reason_code, reason, numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
 	       numero_flux_depot, (date_depot AT TIME ZONE 'Europe/Paris')::date AS date_depot, identifiant_facture_cpp,
-	       statut_courant, statut_courant_date, statut_commentaire, attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at
+	       statut_courant, statut_courant_date, statut_commentaire, attempt_no AS attempts, chorus.readable(metadata) AS metadata, created_at, updated_at, findings, purged_at,
+	       chorus.signed(type_facture, montant_ttc) AS montant_signe
 	FROM chorus.invoices
 	WHERE `
 

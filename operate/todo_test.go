@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -409,5 +410,77 @@ func TestTheCauseIsSaidOnce(t *testing.T) {
 	}
 	if !slices.Equal(said[:4], want) || !strings.HasPrefix(said[4], "BUDGET: Proven absent") {
 		t.Errorf("it says:\n%s", strings.Join(said, "\n"))
+	}
+}
+
+// TestACreditNoteIsBelowZero in each sum that is shown: beside the invoice that it takes back, nothing is left.
+func TestACreditNoteIsBelowZero(t *testing.T) {
+	d := newDesk(t)
+	st := store.New(d.owner)
+	for _, state := range []string{"invalid", "integrated", "in_doubt"} {
+		set := `destinataire_siret = '21750001600019', statut_courant = 'SUSPENDUE', statut_courant_date = now(), in_doubt_since = now()`
+		d.invoice("F-"+state, state, set)
+		d.invoice("A-"+state, state, set+`, type_facture = '381'`)
+	}
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET montant_ttc = 'NaN' WHERE id = %d`, d.invoice("F-unreadable", "invalid", "")))
+	d.sql(`INSERT INTO chorus.recipients (siret, account) VALUES ('21750001600019', 'default')`)
+	nothing := func(what string, amount decimal.Decimal) {
+		if !amount.IsZero() {
+			t.Errorf("%s: %s", what, amount)
+		}
+	}
+	sums, err := operate.Sums(t.Context(), st, operate.Query{})
+	if err != nil || len(sums) != 3 {
+		t.Fatalf("%v, %v", sums, err)
+	}
+	for _, s := range sums {
+		nothing("the sum of "+string(s.State), s.Amount.Decimal)
+	}
+	counts, err := operate.TodoCounts(t.Context(), d.owner, operate.TodoFilter{})
+	if err != nil || len(counts) < 3 {
+		t.Fatalf("%v, %v", counts, err)
+	}
+	for _, n := range counts {
+		nothing("what needs somebody, "+n.Kind, n.Amount.Decimal)
+	}
+	list, err := operate.Invoices(t.Context(), st, operate.Listing{})
+	if err != nil || len(list) != 7 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	n, worth, err := operate.Dismissal.Count(t.Context(), st, list)
+	if err != nil || n != 3 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	nothing("what is confirmed", worth["EUR"])
+	recipients, err := st.RecipientPage(t.Context(), "", "", 10)
+	if err != nil || len(recipients) != 1 || recipients[0].Open != 2 {
+		t.Fatalf("%v, %v", recipients, err)
+	}
+	nothing("the recipient's", recipients[0].Amount.Decimal)
+	restored, err := st.Restored(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range restored.LookedUp {
+		nothing("what is looked up after a restore", w.Sum)
+	}
+	var b strings.Builder
+	if err := operate.NewInvoicesCSV(&b).Write(list); err != nil || !strings.Contains(b.String(), ";-120,00\r\n") {
+		t.Errorf("%v:\n%s", err, b.String())
+	}
+}
+
+// TestAnInvoiceOfSeveralFindingsIsWorthOnce what it is worth.
+func TestAnInvoiceOfSeveralFindingsIsWorthOnce(t *testing.T) {
+	d := newDesk(t)
+	id := d.invoice("F-1", "integrated", "")
+	for k, code := range []string{"AMOUNT", "DATE"} {
+		d.sql(fmt.Sprintf(`
+			INSERT INTO chorus.findings (reconciliation_id, last_reconciliation_id, account, id_structure_cpp, deposit_day, code, subject, text, invoice_id)
+			VALUES (1, 1, 'default', 1, current_date, '%s', '%d', 'they differ', %d)`, code, k, id))
+	}
+	counts, err := operate.TodoCounts(t.Context(), d.owner, operate.TodoFilter{Kind: "finding"})
+	if err != nil || len(counts) != 1 || counts[0].Count != 2 || counts[0].Amount.Decimal.String() != "120" {
+		t.Errorf("%+v, %v", counts, err)
 	}
 }

@@ -39,6 +39,7 @@ type Status struct {
 	UpdatedAt             time.Time           `json:"updated_at"`
 	Findings              int                 `json:"findings_count"`
 	PurgedAt              *time.Time          `json:"purged_at,omitempty"` // when its document was deleted
+	MontantSigne          decimal.NullDecimal `json:"montant_signe"`       // below zero for a credit note, as sums take it
 }
 
 // Day is a civil date; it prints as 2026-11-23.

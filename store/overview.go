@@ -115,9 +115,9 @@ type RecipientView struct {
 	EitherRequired      *bool
 	CheckedAt           *time.Time
 	NamedAt             time.Time
-	Services            int // that are known
-	Open                int // invoices that it deals with, at most 1000
-	Amount              decimal.NullDecimal
+	Services            int                 // that are known
+	Open                int                 // invoices that it deals with, at most 1000
+	Amount              decimal.NullDecimal // of these
 }
 
 // RecipientPage lists recipients by SIRET from after on, which begin with prefix: at most limit of them.
@@ -129,8 +129,8 @@ func (s *Store) RecipientPage(ctx context.Context, prefix, after string, limit i
 		    SELECT * FROM chorus.recipients WHERE siret > $2 AND starts_with(siret, $1) ORDER BY siret LIMIT $3
 		) r
 		CROSS JOIN LATERAL (
-		    SELECT count(*)::int AS open, sum(montant_ttc) FILTER (WHERE devise = 'EUR') AS amount
-		    FROM (SELECT montant_ttc, devise FROM chorus.invoices i WHERE i.destinataire_siret = r.siret AND i.state = 'integrated' LIMIT 1000) i
+		    SELECT count(*)::int AS open, sum(chorus.signed(type_facture, montant_ttc)) FILTER (WHERE devise = 'EUR') AS amount
+		    FROM (SELECT type_facture, montant_ttc, devise FROM chorus.invoices i WHERE i.destinataire_siret = r.siret AND i.state = 'integrated' LIMIT 1000) i
 		) o
 		ORDER BY r.siret`, prefix, after, limit)
 	if err != nil {

@@ -64,8 +64,8 @@ func status(ctx context.Context, q querier, id int64) (Status, error) {
 	}
 	code, words := ReasonUnreadable, "a column of this row holds what no program can read: see it in psql"
 	one = Status{ReasonCode: &code, Reason: &words}
-	err = q.QueryRow(ctx, `SELECT id, external_ref, account, state FROM chorus.invoice_status WHERE id = $1`, id).
-		Scan(&one.ID, &one.ExternalRef, &one.Account, &one.State)
+	err = q.QueryRow(ctx, `SELECT id, external_ref, account, state, CASE WHEN isfinite(updated_at) THEN updated_at ELSE to_timestamp(0) END FROM chorus.invoice_status WHERE id = $1`, id).
+		Scan(&one.ID, &one.ExternalRef, &one.Account, &one.State, &one.UpdatedAt)
 	return one, err
 }
 

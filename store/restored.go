@@ -47,7 +47,7 @@ func (s *Store) Restored(ctx context.Context) (r Restored, err error) {
 	// What a quarantine of the kind restore takes (chorus.quarantine).
 	for list, first := range map[*[]LookedUp]bool{&r.LookedUp: true, &r.Sent: false} {
 		rows, err := s.pool.Query(ctx, `
-			SELECT state, count(*), coalesce(sum(montant_ttc), 0), devise
+			SELECT state, count(*), coalesce(sum(chorus.signed(type_facture, montant_ttc)), 0), devise
 			FROM chorus.invoices
 			WHERE state IN ('received', 'ready', 'sending', 'in_doubt') AND ($1 OR lookup_first OR state IN ('sending', 'in_doubt')) = $2
 			GROUP BY state, devise
