@@ -21,16 +21,7 @@ import (
 // The database is taken back to before the deposits: what it has forgotten must not be sent again, and is found at the portal.
 func TestARestoredDatabaseSendsNothingTwice(t *testing.T) {
 	t.Parallel()
-	// Not t.TempDir: the server may run as another user, who must be able to go there.
-	parent, err := os.MkdirTemp("", "choriste-history-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(parent) })
-	if err := os.Chmod(parent, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(parent, "cluster")
+	dir := filepath.Join(storetest.TempDir(t), "cluster")
 	cluster, err := storetest.Start(t.Context(), storetest.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)

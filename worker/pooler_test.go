@@ -81,15 +81,7 @@ func newPooled(t *testing.T) *pooled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "choriste-pid-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil { // PgBouncer runs as another user
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "pid")
+	file := filepath.Join(storetest.TempDir(t), "pid") // PgBouncer runs as another user
 	through, ok := storetest.PgBouncer(t, h.db.WorkerURL, "session", "admin_users = "+login.User.Username(), "pidfile = "+file)
 	if !ok {
 		t.Log("PgBouncer is not installed")

@@ -32,15 +32,7 @@ const siteDatabase = "invoices"
 
 func newSite(t *testing.T, c *chorustest.Config, settings map[string]string) *site {
 	t.Helper()
-	// Not t.TempDir: the server may run as another user, who must be able to go there.
-	dir, err := os.MkdirTemp("", "choriste-rewind-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	dir := storetest.TempDir(t)
 	cluster, err := storetest.Start(t.Context(), storetest.Options{Dir: filepath.Join(dir, "cluster"), Settings: settings})
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func (h *house) launch(change []func(*worker.Config)) (*worker.Worker, func()) {
 	for _, c := range change {
 		c(&cfg)
 	}
-	pool, err := store.Connect(h.t.Context(), h.db.WorkerURL, "test", worker.Conns(16))
+	pool, err := store.Connect(h.t.Context(), h.db.WorkerURL, "test", worker.Conns(4)) // each begins cold, which costs a test more than waiting for one
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -21,7 +21,6 @@ import (
 
 func startCluster(t *testing.T, o Options) *Cluster {
 	t.Helper()
-	o.inMemory = true // a little faster
 	c, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

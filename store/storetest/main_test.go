@@ -50,7 +50,7 @@ func child(mode string) {
 	if mode == "starting" {
 		fmt.Println("{}")
 	}
-	c, err := Start(context.Background(), Options{})
+	c, err := Start(context.Background(), Options{Fsync: true})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)

@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,29 @@ func New(t testing.TB) *Database {
 	return db
 }
 
+// TempDir makes a directory for a private cluster and copies of it, which is removed when the test ends: in memory where there is room, because making and deleting
+// their thousands of files costs more on a disk than all else; and open to the user that runs the server, as t.TempDir is not.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	who, err := unprivileged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := memoryFolder(t.Context(), who)
+	if base == "" {
+		base = diskFolder(t.Context(), who)
+	}
+	dir, err := os.MkdirTemp(base, "choriste-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // closePool does not hang the test when it kept a connection, but fails it.
 func closePool(t testing.TB, pool *pgxpool.Pool, patience time.Duration) {
 	t.Helper()
@@ -97,7 +121,6 @@ var sharedServer = sync.OnceValues(func() (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setupWithin)
 	defer cancel()
 	handle, err := Server(ctx, "TEST_DATABASE_URL", Options{
-		inMemory: true,
 		Settings: map[string]string{"max_wal_size": "256MB"}, // old log is of no use to anybody
 	})
 	if err != nil {

@@ -28,17 +28,23 @@ func directory(ctx context.Context, o Options, who *identity) (string, error) {
 	if o.Dir != "" {
 		return givenDirectory(ctx, o.Dir, who)
 	}
+	base := ""
+	if !o.Fsync {
+		base = memoryFolder(ctx, who)
+	}
+	if base == "" {
+		base = diskFolder(ctx, who)
+	}
+	return filepath.Join(base, "choriste-pg-"+randomHex(8)), nil
+}
+
+// diskFolder is the temporary folder. Root's may be closed to the user who runs the server.
+func diskFolder(ctx context.Context, who *identity) string {
 	base := os.TempDir()
-	// Root's temporary directory may be closed to the user who runs the server.
 	if who != nil && !may(ctx, who, "wx", base) {
 		base = "/tmp"
 	}
-	if o.inMemory {
-		if memory := memoryFolder(ctx, who); memory != "" {
-			base = memory
-		}
-	}
-	return filepath.Join(base, "choriste-pg-"+randomHex(8)), nil
+	return base
 }
 
 func givenDirectory(ctx context.Context, name string, who *identity) (string, error) {
