@@ -40,6 +40,9 @@ func (c bulk) run(a *app, d deed) error {
 	if len(c.Invoices) == 0 && c.nothing() {
 		return usageError{fmt.Errorf("%s what? give ids or a filter, as %s", d.verb, d.filter)}
 	}
+	if len(c.Invoices) > 0 && !c.nothing() {
+		return usageError{fmt.Errorf("%s what? give ids or a filter, not both", d.verb)}
+	}
 	if !c.DryRun && c.Reason == "" {
 		return usageError{fmt.Errorf("to %s needs --reason (or --dry-run to see what it would be done to)", d.verb)}
 	}
@@ -53,14 +56,22 @@ func (c bulk) run(a *app, d deed) error {
 	}
 	list, failed, err := c.named(a, st)
 	if len(c.Invoices) == 0 {
-		list, err = d.Select(a.ctx, st, q, c.Limit)
+		list, err = d.Select(a.ctx, st, q, c.Limit+1)
 	}
 	if err != nil {
 		return err
 	}
+	more := len(list) > c.Limit && len(c.Invoices) == 0
+	if more {
+		list = list[:c.Limit]
+	}
+	if more && !a.json {
+		a.warnf(a.either("the cap of %d is reached, and more are selected: they are for another time (--limit)\n",
+			"le plafond de %d est atteint, et d'autres sont désignées : elles seront pour une autre fois (--limit)\n"), c.Limit)
+	}
 	switch {
 	case c.DryRun:
-		return c.dry(a, st, list, d)
+		return c.dry(a, st, list, more, d)
 	case c.Expect >= 0 && c.Expect != len(list):
 		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(list), c.Expect)
 	}
@@ -121,13 +132,13 @@ func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d d
 }
 
 // dry counts what it would be done to: no more than the limit, and nothing that would be refused.
-func (c bulk) dry(a *app, st *store.Store, list []store.Status, d deed) error {
+func (c bulk) dry(a *app, st *store.Store, list []store.Status, more bool, d deed) error {
 	n, sums, err := d.Count(a.ctx, st, list)
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.print(map[string]any{"count": n, "sums": sums})
+		return a.print(map[string]any{"count": n, "sums": sums, "more": more})
 	}
 	if n == 1 {
 		a.printf(a.either("1 invoice", "1 facture"))

@@ -44,6 +44,10 @@ func TestActsOnMany(t *testing.T) {
 	all := []string{"--query", "number:F-*"}
 	said(t, db.OperatorURL, 0, "2 invoices, 20.00 EUR", append([]string{"retry", "--dry-run"}, all...)...)
 	said(t, db.OperatorURL, 0, "2 factures, 20.00 EUR", append([]string{"todo", "dismiss", "--dry-run", "--lang", "fr"}, all...)...)
+	said(t, db.OperatorURL, 0, "the cap of 1 is reached, and more are selected", append([]string{"retry", "--dry-run", "--limit", "1"}, all...)...)
+	if _, _, errOut := command(t, map[string]string{"DATABASE_URL": db.OperatorURL}, append([]string{"retry", "--dry-run", "--limit", "2"}, all...)...); errOut != "" {
+		t.Errorf("a cap that leaves none out: %s", errOut)
+	}
 	said(t, db.OperatorURL, 1, "2 invoices are selected, and not 3: nothing was done", append([]string{"todo", "dismiss", "--reason", "x", "--expect", "3"}, all...)...)
 	said(t, db.OperatorURL, 0, "is off the list", append([]string{"todo", "dismiss", "--reason", "paid by cheque", "--expect", "2", "--per-minute", "6000"}, all...)...)
 	said(t, db.OperatorURL, 0, "0 invoices", append([]string{"todo", "dismiss", "--dry-run"}, all...)...)
@@ -70,6 +74,8 @@ func TestActsOnMany(t *testing.T) {
 	said(t, db.OperatorURL, 0, "", append([]string{"retry", "--reason", "x"}, all...)...)
 	said(t, db.OperatorURL, 0, "0 invoices", append([]string{"retry", "--dry-run"}, all...)...)
 	said(t, db.OperatorURL, 2, "retry what?", "retry", "--reason", "x")
+	said(t, db.OperatorURL, 2, "give ids or a filter, not both", "retry", "1", "--state", "invalid", "--reason", "x")
+	said(t, db.OperatorURL, 2, "give ids or a filter, not both", "todo", "dismiss", "1", "--query", "account:default", "--reason", "x")
 	said(t, db.OperatorURL, 2, "needs --reason", "todo", "dismiss", "1")
 	said(t, db.OperatorURL, 2, "--per-minute must be", "retry", "1", "--reason", "x", "--per-minute=-1")
 	ctx, stop := context.WithCancel(t.Context())
