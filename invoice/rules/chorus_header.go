@@ -43,9 +43,12 @@ var controlRule = Rule{
 }
 
 // place is where a value stands, without the line, and whichever of its kind it is.
-func place(v invoice.Value) string {
+func place(v invoice.Value) string { return countForm.ReplaceAllString(fullPlace(v), "") }
+
+// fullPlace is where a value stands, without the line.
+func fullPlace(v invoice.Value) string {
 	path, _, _ := strings.Cut(v.Where(), " ")
-	return countForm.ReplaceAllString(path, "")
+	return path
 }
 
 // severalTerms are those that must not be there with two values.

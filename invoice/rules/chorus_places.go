@@ -62,6 +62,6 @@ func otherPlace(d *invoice.Document, term string) []hit {
 // twoPlaces is a hit at a value that does not count, with both in its words.
 func twoPlaces(counts, other invoice.Value) []hit {
 	here, there := quote(cut(counts.Trimmed())), quote(cut(other.Trimmed()))
-	return saying(at(other), counts.Term+" is "+here+" in "+place(counts)+", which counts, and "+other.Term+" is "+there+" in "+place(other),
-		counts.Term+" vaut "+here+" dans "+place(counts)+", qui compte, et "+other.Term+" vaut "+there+" dans "+place(other))
+	return saying(at(other), counts.Term+" is "+here+" in "+fullPlace(counts)+", which counts, and "+other.Term+" is "+there+" in "+fullPlace(other),
+		counts.Term+" vaut "+here+" dans "+fullPlace(counts)+", qui compte, et "+other.Term+" vaut "+there+" dans "+fullPlace(other))
 }

@@ -41,13 +41,16 @@ func Judge(document []byte, o Options) Report {
 		}
 		return Report{Findings: []Finding{OfProblem(p)}} // no setting makes it readable
 	}
-	found := judgeTree(d.Tree())
+	found := withTerms(d, judgeTree(d.Tree()))
 	found = append(chorus(d, chorusGroups, withSums(d, withCreditNote(d, lenient(d, found)))), futureDate(d, o.Now)...)
 	found = o.level(d, found)
 	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
 		found = append(found, declared(o.SyntaxeFlux, d.Syntaxe))
 	}
 	errorsFirst(found)
+	for k := range found {
+		found[k].at = nil // the document is not kept alive by what is said of it
+	}
 	return Report{Document: d, Findings: found}
 }
 

@@ -1,6 +1,10 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/choriste/choriste/invoice"
+)
 
 // Some of EN 16931's rules look at many terms at once: every date, every amount, every party. Which one is wrong, its place says.
 
@@ -47,51 +51,68 @@ func inLine(term string, e *element) string {
 	return term
 }
 
-// amountPlaces are the terms of amounts, by element.
-var amountPlaces = map[string]string{
-	"cbc:LineExtensionAmount": "BT-106", "cbc:AllowanceTotalAmount": "BT-107", "cbc:ChargeTotalAmount": "BT-108", "cbc:TaxExclusiveAmount": "BT-109",
-	"cbc:TaxInclusiveAmount": "BT-112", "cbc:PrepaidAmount": "BT-113", "cbc:PayableRoundingAmount": "BT-114", "cbc:PayableAmount": "BT-115",
-	"cbc:TaxableAmount": "BT-116", "cbc:PriceAmount": "BT-146",
-	"ram:LineTotalAmount": "BT-106", "ram:TaxBasisTotalAmount": "BT-109", "ram:TaxTotalAmount": "BT-110", "ram:GrandTotalAmount": "BT-112",
-	"ram:TotalPrepaidAmount": "BT-113", "ram:DuePayableAmount": "BT-115", "ram:CalculatedAmount": "BT-117",
+// ownTerm are rules whose own term is right wherever they look.
+var ownTerm = set("BR-52", "BR-53", "BR-CL-08", "BR-DEC-13", "BR-DEC-15")
+
+// lookWithin says for rules that look at a group of several terms which of its elements they speak of.
+var lookWithin = map[string]string{
+	"UBL-SR-30": "cbc:AllowanceChargeReason", "UBL-SR-31": "cbc:AllowanceChargeReason", "CII-SR-471": "ram:CategoryTradeTax/ram:RateApplicablePercent",
+	"CII-SR-472": "ram:CategoryTradeTax/ram:CategoryCode", "CII-SR-473": "ram:ActualAmount",
 }
 
-func amountTerm(e *element) string {
+// ofAnyParty are rules about every party, also of one that has no term for what they find.
+var ofAnyParty = set("BR-CL-10", "BR-CL-11", "BR-CL-14", "BR-CL-25", "BR-CO-09")
+
+// termAt is the term of which a rule speaks at its place; "" where its own is right.
+func termAt(d *invoice.Document, f Finding) string {
 	switch {
-	case e.Name == "cbc:TaxAmount" && e.Parent != nil && e.Parent.Name == "cac:TaxSubtotal":
-		return "BT-117"
-	case e.Name == "cbc:TaxAmount":
-		return "BT-110"
+	case f.Code == "CII-DT-097":
+		return dateTerm(f.at)
+	case ownTerm[f.Code], !strings.HasPrefix(f.Term, "BT-") && f.Code != "UBL-DT-01":
+		return ""
+	case lookWithin[f.Code] != "":
+		return d.TermOf(f.at.One(lookWithin[f.Code]), "")
 	}
-	return inLine(amountPlaces[e.Name], e)
+	term := d.TermOf(f.at, f.attr)
+	if term == "" && f.attr != "" {
+		term = d.TermOf(f.at, "")
+	}
+	if term == "BT-10" { // an identifier of scheme 0224 is the service code, and its scheme is that of an identifier
+		term = "BT-46"
+	}
+	return term
 }
 
-// partyPlaces are the terms of other parties in the place of the seller's.
-var partyPlaces = []struct {
-	within []string
-	terms  map[string]string
-}{
-	{[]string{"cac:AccountingCustomerParty", "ram:BuyerTradeParty"}, map[string]string{"BT-29": "BT-46", "BT-30": "BT-47", "BT-34": "BT-49"}},
-	{[]string{"cac:PayeeParty", "ram:PayeeTradeParty"}, map[string]string{"BT-29": "BT-60", "BT-30": "BT-61"}},
+// withTerms gives each finding the term that stands at its place.
+func withTerms(d *invoice.Document, found []Finding) []Finding {
+	cii := d.Syntaxe != invoice.SyntaxeUBL
+	for k, f := range found {
+		if cii {
+			f = f.ofCII()
+		}
+		term := termAt(d, f)
+		if term == "" && ofAnyParty[f.Code] && !f.at.Within("cac:AccountingSupplierParty") && !f.at.Within("ram:SellerTradeParty") {
+			f = f.placed(f.at.Name)
+			f.Term = ""
+		}
+		found[k] = f.placed(term)
+	}
+	return found
 }
 
-// placeTerm is the term that a rule speaks of at an element; "" where its own is right.
-func placeTerm(id string, e *element) string {
-	switch id {
-	case "CII-DT-097":
-		return dateTerm(e)
-	case "BR-CL-03":
-		return amountTerm(e)
-	case "BR-CL-10", "BR-CL-11", "BR-CL-25":
-		for _, p := range partyPlaces {
-			for _, name := range p.within {
-				if e.Within(name) {
-					return p.terms[texts[id].term]
-				}
+// ofCII mends what is said of CII, where a rule differs from that of UBL: which VAT total is wrong, and that the rate of IGIC is above 0.
+func (f Finding) ofCII() Finding {
+	switch f.Code {
+	case "BR-DEC-13", "BR-DEC-15":
+		for _, x := range f.at.Parent.All("ram:TaxTotalAmount") {
+			if !twoDecimals(x.Value()) {
+				f.at, f.Value, f.Where = x, cut(strings.TrimSpace(x.Text)), x.Place()
 			}
 		}
+	case "BR-AF-05", "BR-AF-06", "BR-AF-07":
+		f.Message, f.MessageFR = strings.Replace(f.Message, "a rate of 0 or above", "a rate above 0", 1), strings.Replace(f.MessageFR, "un taux de 0 ou plus", "un taux supérieur à 0", 1)
 	}
-	return ""
+	return f
 }
 
 // placed puts the term of its place into a finding, and into its words.

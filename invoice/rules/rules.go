@@ -34,6 +34,10 @@ type Finding struct {
 	MessageFR string   `json:"message_fr"`
 	Remedy    string   `json:"remedy"`
 	RemedyFR  string   `json:"remedy_fr"`
+
+	// Where an official rule looks, for those who say more of it; nil once a document is judged.
+	at   *element
+	attr string
 }
 
 // maxPlaces is how often one rule is reported in one document; further places are left out.
@@ -198,7 +202,8 @@ func (r rule) finding(e *element) Finding {
 	case len(at.Kids) == 0:
 		f.Value = cut(strings.TrimSpace(at.Text))
 	}
-	return f.placed(placeTerm(r.id, at))
+	f.at, f.attr = at, r.attr
+	return f
 }
 
 // shown is the most that a finding shows of a document, in characters.

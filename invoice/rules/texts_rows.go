@@ -88,7 +88,7 @@ var textRows = []row{
 	{"BR-CL-07", "BT-18", "scheme of the invoiced object (UNTDID 1153)", "référentiel de l'objet facturé (UNTDID 1153)", code},
 	{"BR-CL-08", "BT-21", "subject of a note (UNTDID 4451)", "sujet d'une note (UNTDID 4451)", code},
 	{"BR-CL-10", "BT-29", "scheme of a party's identifier (ISO/IEC 6523)", "référentiel de l'identifiant d'une partie (ISO/IEC 6523)", code},
-	{"BR-CL-11", "BT-30", "scheme of a legal registration (ISO/IEC 6523)", "référentiel de l'identifiant légal (ISO/IEC 6523)", code},
+	{"BR-CL-11", "BT-30", "scheme of an identifier (ISO/IEC 6523)", "référentiel d'un identifiant (ISO/IEC 6523)", code},
 	{"BR-CL-13", "BT-158", "scheme of the item's classification (UNTDID 7143)", "référentiel de classification de l'article (UNTDID 7143)", code},
 	{"BR-CL-14", "BT-40", "country (ISO 3166-1)", "pays (ISO 3166-1)", code},
 	{"BR-CL-15", "BT-159", "country of origin of the item (ISO 3166-1)", "pays d'origine de l'article (ISO 3166-1)", code},

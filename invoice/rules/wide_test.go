@@ -24,7 +24,7 @@ func TestLongInvoicesAreJudgedToTheirEnd(t *testing.T) {
 			`">eHh4</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>`
 	}
 	for _, c := range []struct{ name, from, to, want string }{
-		{"the VAT in another currency after 250 lines", legal, `<cac:TaxTotal><cbc:TaxAmount currencyID="USD">275.0049</cbc:TaxAmount></cac:TaxTotal>` + legal, "UBL-DT-01"},
+		{"the VAT in another currency after 250 lines", legal, `<cac:TaxTotal><cbc:TaxAmount currencyID="USD">275.0049</cbc:TaxAmount></cac:TaxTotal>` + legal, "UBL-DT-01 BT-111"},
 		{"the last of 251 entries of VAT", subtotal, strings.Repeat(subtotal, 250) + strings.Replace(subtotal, "1250.00", "1251.00", 1), "BR-S-08 BT-116"},
 		{"the last of 151 means of payment", payment, strings.Repeat(payment, 150) + strings.Replace(payment, ">30<", ">57<", 1), "CH-PAYMENT-CODE BT-81"},
 		{"the last of 1,101 attachments", "<cac:AccountingSupplierParty>", strings.Repeat(file("a.pdf"), 1100) + file("a.exe") + "<cac:AccountingSupplierParty>", "CH-ATTACHMENT-TYPE BT-125"},

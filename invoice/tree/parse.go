@@ -44,6 +44,7 @@ type parser struct {
 	// declared are the namespaces that the document has declared so far.
 	declared map[string]bool
 	scopes   []scope  // those of the elements that are open
+	odd      bool     // a namespace has a name that could be a prefix
 	content  [][]byte // the text of each open element, by depth
 	sizes    []int
 	file     base64Form // of the file that is being read
@@ -117,10 +118,10 @@ func (p *parser) open(token xml.StartElement, start int64) error {
 	if err != nil {
 		return err
 	}
-	if !p.bound(token.Name, p.text[start:p.dec.InputOffset()]) {
+	name, known := p.names[token.Name]
+	if (!known || p.odd) && !p.bound(token.Name, p.text[start:p.dec.InputOffset()]) {
 		return p.problem(Prefix, start, token.Name.Space)
 	}
-	name, known := p.names[token.Name]
 	if !known {
 		name = "?:" + token.Name.Local
 		if prefix, ok := prefixes[token.Name.Space]; ok {

@@ -119,6 +119,7 @@ func (p *parser) declare(prefix, space string, start int64) error {
 		return p.problem(Binding, start, prefix)
 	}
 	p.declared[space] = true
+	p.odd = p.odd || space != "" && !strings.ContainsAny(space, ":/")
 	p.scopes = append(p.scopes, scope{prefix, space, p.depth})
 	return nil
 }
