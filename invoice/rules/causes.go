@@ -1,5 +1,7 @@
 package rules
 
+import "strings"
+
 // Cause is what a person is shown of findings that have one cause: the finding to mend, and those that go with it.
 type Cause struct {
 	Finding
@@ -11,14 +13,22 @@ type Cause struct {
 func Causes(found []Finding) []Cause {
 	// The invoice's currency is none; a total is in another one; a total is no amount; there is no means of payment; no date.
 	var bad, foreign, amount, payment, date *Finding
+	var part *Finding // a number of a line, a charge or the VAT breakdown is none
+	numbers := map[string]*Finding{}
 	for k := range found {
 		switch f := &found[k]; {
+		case (f.Code == "CH-SCHEMA" || f.Code == "CH-AMOUNT") && numbers[f.Where] == nil:
+			numbers[f.Where] = f
+			if f.Code == "CH-SCHEMA" && strings.HasSuffix(f.Message, noNumber) && part == nil && strings.HasPrefix(f.Term, "BT-") {
+				part = f
+			}
+			if f.Code == "CH-AMOUNT" && amount == nil {
+				amount = f
+			}
 		case f.Code == "BR-CL-04" && bad == nil:
 			bad = f
 		case f.Code == "CH-TOTAL-CURRENCY" && foreign == nil:
 			foreign = f
-		case f.Code == "CH-AMOUNT" && amount == nil:
-			amount = f
 		case f.Code == "CH-PAYMENT-MISSING":
 			payment = f
 		case f.Code == "BR-03":
@@ -26,6 +36,11 @@ func Causes(found []Finding) []Cause {
 		}
 	}
 	head := func(f *Finding) *Finding {
+		if moneyRules[f.Code] {
+			if h := numbers[f.Where]; h != nil && f.Where != "" {
+				return h
+			}
+		}
 		switch f.Code {
 		case "BR-CL-03":
 			if bad != nil && bad.Value == f.Value {
@@ -39,17 +54,27 @@ func Causes(found []Finding) []Cause {
 			if f.Value == "" && f.Term == "BT-2" {
 				return date
 			}
-		case "BR-CO-13", "BR-CO-16", "BR-DEC-12", "BR-DEC-13", "BR-DEC-14", "BR-DEC-16", "BR-DEC-18", "UBL-DT-01":
+		case "BR-CO-10", "BR-CO-11", "BR-CO-12", "BR-CO-13", "BR-CO-14", "BR-CO-16":
+			if amount == nil {
+				return part
+			}
 			return amount
 		case "BR-CO-15", "CH-TOTAL-CURRENCY":
 			if f.Code == "BR-CO-15" && amount != nil {
 				return amount
+			}
+			if f.Code == "BR-CO-15" && f.Term != "BT-112" { // something else than the sum
+				return nil
 			}
 			if foreign != nil && f.Severity == foreign.Severity {
 				if bad != nil {
 					return bad
 				}
 				return foreign
+			}
+		default:
+			if moneyRules[f.Code] && familyRules[f.Code] && (strings.HasSuffix(f.Code, "-08") || strings.HasSuffix(f.Code, "-09")) || f.Code == "BR-CO-17" {
+				return part
 			}
 		}
 		return nil

@@ -19,6 +19,8 @@ func TestCauses(t *testing.T) {
 		{">EUR<", ">eur<", "BR-CL-04"},
 		{">EUR<", ">USD<", "CH-TOTAL-CURRENCY"},
 		{`TaxInclusiveAmount currencyID="EUR">1500.00`, `TaxInclusiveAmount currencyID="EUR">1500,00`, "CH-AMOUNT"},
+		{`PriceAmount currencyID="EUR">1250`, `PriceAmount currencyID="EUR">1250,`, "CH-SCHEMA"},
+		{"<cbc:Percent>20<", "<cbc:Percent>20,0<", "CH-SCHEMA+CH-SCHEMA"},
 		{`<cbc:PayableAmount currencyID="EUR"`, `<cbc:PayableAmount currencyID="Euro"`, "CH-TOTAL-CURRENCY+BR-CL-03"},
 	} {
 		doc := strings.ReplaceAll(ubl, c.old, c.new)

@@ -41,7 +41,7 @@ func Judge(document []byte, o Options) Report {
 		}
 		return Report{Findings: []Finding{OfProblem(p)}} // no setting makes it readable
 	}
-	found := withTerms(d, judgeTree(d.Tree()))
+	found := explained(d, withTerms(d, judgeTree(d.Tree())))
 	found = append(chorus(d, chorusGroups, withSums(d, withCreditNote(d, lenient(d, found)))), futureDate(d, o.Now)...)
 	found = o.level(d, found)
 	if o.SyntaxeFlux != "" && !invoice.Compatible(o.SyntaxeFlux, d.Syntaxe) {
