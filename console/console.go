@@ -137,9 +137,12 @@ func (c *console) enter(r *http.Request) (ctx context.Context, leave func(), err
 		return ctx, func() { <-c.turn; cancel() }, nil
 	case <-ctx.Done():
 		cancel()
-		return nil, nil, errors.New("too many pages are asked for at once")
+		return nil, nil, errBusy
 	}
 }
+
+// errBusy is the error of whoever has waited for his turn in vain.
+var errBusy = errors.New("too many pages are asked for at once")
 
 // page serves one page, or says in its frame why it cannot.
 func (c *console) page(build maker) http.HandlerFunc {
@@ -149,6 +152,10 @@ func (c *console) page(build maker) http.HandlerFunc {
 			return
 		}
 		v := view{r, lang}
+		if r.Method == http.MethodPost { // before the turn: who sends slowly keeps nobody waiting
+			r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+			_ = r.ParseForm() // what could not be read is not there
+		}
 		var body content
 		ctx, leave, err := c.enter(r)
 		if err == nil {
@@ -182,6 +189,9 @@ func failed(v view, err error) (int, content) {
 	case errors.As(err, &wrong):
 		body.data = wrong.Error()
 		return http.StatusBadRequest, body
+	case errors.Is(err, errBusy):
+		body.data = v.t("Too many pages are asked for at once: try again.", "Trop de pages sont demandées à la fois : réessayez.")
+		return http.StatusServiceUnavailable, body
 	}
 	body.data = strings.ToUpper(store.Message(err)[:1]) + store.Message(err)[1:] + "."
 	return http.StatusServiceUnavailable, body

@@ -4,11 +4,15 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/choriste/choriste/console"
 	"github.com/choriste/choriste/store"
 )
 
@@ -178,6 +182,114 @@ func TestCSV(t *testing.T) {
 	if rec := d.get("fr", "/invoices.csv?q=state:parked"); !strings.Contains(rec.Body.String(), ";1234567,50;EUR;") || !strings.Contains(rec.Body.String(), ";'=cmd();") || strings.Count(rec.Body.String(), "\r\n") != 3 {
 		t.Errorf("%s", rec.Body)
 	}
+}
+
+// interrupted is an answer before whose second part something happens.
+type interrupted struct {
+	*httptest.ResponseRecorder
+	writes int
+	happen func()
+}
+
+func (w *interrupted) Write(b []byte) (int, error) {
+	if w.writes++; w.writes == 2 {
+		w.happen()
+	}
+	return w.ResponseRecorder.Write(b)
+}
+
+// A CSV whose invoices change while it is read has each of them once, in whatever order the page was; one that is cut says so.
+func TestCSVIsWholeOrSaysSo(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes) SELECT 'n' || n, 'x', 'x', 1 FROM generate_series(1, 2500) n`)
+	ids := func(body string) []string {
+		r := csv.NewReader(strings.NewReader(strings.TrimPrefix(body, "\ufeff")))
+		r.Comma = ';'
+		lines, err := r.ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, l := range lines[1:] {
+			list = append(list, l[0])
+		}
+		return list
+	}
+	for _, sort := range []string{"changed", "-changed", "-state"} {
+		w := &interrupted{ResponseRecorder: httptest.NewRecorder(), happen: func() {
+			d.sql(`UPDATE chorus.invoices SET updated_at = clock_timestamp(), state = 'cancelled' WHERE id % 2 = 0`)
+		}}
+		d.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/invoices.csv?sort="+sort, nil))
+		list := ids(w.Body.String())
+		slices.Sort(list)
+		if once := slices.Compact(slices.Clone(list)); w.writes < 2 || len(list) != 2500 || len(once) != 2500 {
+			t.Errorf("by %s: %d lines of %d invoices", sort, len(list), len(once))
+		}
+		d.sql(`UPDATE chorus.invoices SET state = 'received'`)
+	}
+	for n, cut := range map[int]bool{2499: true, 2000: true, 2500: false, 3000: false} {
+		back := console.CutCSV(n)
+		list := ids(d.get("fr", "/invoices.csv").Body.String())
+		back()
+		if is := strings.HasPrefix(list[len(list)-1], "COUPÉ"); is != cut || cut && len(list) != n+1 || !cut && len(list) != 2500 {
+			t.Errorf("at most %d: %d lines, the last one %q", n, len(list), list[len(list)-1])
+		}
+	}
+}
+
+// A page ends at a place in the order, and not at an invoice that may move: the next one goes on there.
+func TestTheNextPageGoesOnWhereThisOneEnds(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, updated_at) SELECT 'n' || n, 'x', 'x', 1, now() - n * interval '1 minute' FROM generate_series(1, 120) n`)
+	v := &visitor{desk: d}
+	page := v.send(http.MethodGet, "/invoices?sort=changed", nil).Body.String() // 120 to 71
+	d.sql(`UPDATE chorus.invoices SET updated_at = clock_timestamp() WHERE id = 71`)
+	page = v.click("en", page, "Next page")
+	if !strings.Contains(page, `href="/invoices/70"`) || !strings.Contains(page, `href="/invoices/21"`) || strings.Contains(page, `href="/invoices/20"`) {
+		t.Errorf("the second page is another:\n%s", page)
+	}
+	for _, after := range []string{"x", "0", "1=x", "1\x00"} {
+		if rec := v.send(http.MethodGet, "/invoices?sort=changed&after="+url.QueryEscape(after), nil); rec.Code != http.StatusBadRequest {
+			t.Errorf("after %q: %d", after, rec.Code)
+		}
+	}
+}
+
+// slow is a reader that does not read, until it is let go.
+type slow struct {
+	*httptest.ResponseRecorder
+	begun, read chan struct{}
+}
+
+func (w *slow) Write(b []byte) (int, error) {
+	select {
+	case w.begun <- struct{}{}:
+	default:
+	}
+	<-w.read
+	return w.ResponseRecorder.Write(b)
+}
+
+// TestSlowReadersKeepNobodyWaiting: as many downloads that nobody reads as pages are made at once.
+func TestSlowReadersKeepNobodyWaiting(t *testing.T) {
+	d := newDesk(t)
+	d.everyday()
+	var all sync.WaitGroup
+	read := make(chan struct{})
+	for range 5 {
+		w := &slow{httptest.NewRecorder(), make(chan struct{}, 1), read}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			d.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/invoices.csv", nil))
+		}()
+		<-w.begun
+	}
+	if rec := d.get("en", "/"); rec.Code != http.StatusOK {
+		t.Errorf("beside them a page is %d", rec.Code)
+	}
+	close(read)
+	all.Wait()
 }
 
 // What is typed leads to the one invoice that is meant, or to a choice.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +16,12 @@ import (
 const (
 	// mostListed is how many invoices a page shows.
 	mostListed = 50
-	// mostCSV is how many lines a CSV has at most, read csvBatch at a time.
-	mostCSV, csvBatch = 100_000, 1000
+	// csvBatch is how many lines of a CSV are read at a time.
+	csvBatch = 1000
 )
+
+// mostCSV is how many lines a CSV has at most.
+var mostCSV = 100_000
 
 // invoiceList is the list with the query that selected it.
 type invoiceList struct {
@@ -65,8 +67,8 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	}
 	l.Query, l.Fields = listing.Query.String(), shownFields(listing.Query)
 	at := addresses{query: l.Query, sort: listing.Sort.String()}
-	l.Columns, l.CSV, l.SumLink = v.columns(at, listing.Sort), at.to("/invoices.csv", "", ""), at.to("/invoices", "sum", "1")
-	if listing.After > 0 {
+	l.Columns, l.CSV, l.SumLink = v.columns(at, listing.Sort), addresses{query: l.Query}.to("/invoices.csv", "", ""), at.to("/invoices", "sum", "1")
+	if listing.After.ID > 0 {
 		l.First = at.to("/invoices", "", "")
 	}
 	if l.Summed = p.Has("sum"); l.Summed {
@@ -76,11 +78,11 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	}
 	listing.Limit = mostListed + 1
 	if l.List, err = operate.Invoices(ctx, c.store, listing); err != nil {
-		return content{}, err
+		return content{}, v.wrong(err)
 	}
 	if len(l.List) > mostListed {
 		l.List = l.List[:mostListed]
-		l.Next = at.to("/invoices", "after", strconv.FormatInt(l.List[mostListed-1].ID, 10))
+		l.Next = at.to("/invoices", "after", listing.Sort.Place(l.List[mostListed-1]).String())
 	}
 	if c.mayAct(v.Request) {
 		l.Acts, l.Form = severalActs(), c.formOf(personOf(v.Request))
@@ -107,8 +109,8 @@ func (c *console) listing(ctx context.Context, v view) (operate.Listing, error) 
 		return l, v.wrong(err)
 	}
 	if text := p.Get("after"); text != "" {
-		if l.After, err = strconv.ParseInt(text, 10, 64); err != nil || l.After < 1 {
-			return l, wrongInput(v.t("This is no page of the list.", "Ce n'est pas une page de la liste."))
+		if l.After, err = operate.ParsePlace(text); err != nil {
+			return l, v.wrong(err)
 		}
 	}
 	return l, nil
@@ -186,42 +188,52 @@ func (c *console) find(ctx context.Context, v view) (content, error) {
 	return content{page: "found", title: v.t("Found: ", "Trouvé : ") + cutAt(shown(text), 60), data: list}, nil
 }
 
-// invoicesCSV writes what the address selects, as it is read.
+// csvWithin is how long a browser may take to read one batch of a CSV. What is read slowly keeps nobody waiting: a batch has its turn while it is read from the database, and none while it is
+// written.
+const csvWithin = time.Minute
+
+// invoicesCSV writes what the address selects, batch by batch, the newest first: an order that does not change meanwhile. A file that is not whole says so at its end, or breaks off.
 func (c *console) invoicesCSV(w http.ResponseWriter, r *http.Request) {
 	v := view{r, languageOf(r)}
-	refuse := func(err error) {
+	l := operate.Listing{Limit: csvBatch}
+	read := func() (list []store.Status, err error) {
+		ctx, leave, err := c.enter(r)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		if l.After.ID == 0 {
+			selected, err := c.listing(ctx, v)
+			if err != nil {
+				return nil, err
+			}
+			l.Query = selected.Query
+		}
+		return operate.Invoices(ctx, c.store, l)
+	}
+	list, err := read()
+	if err != nil {
 		status, body := failed(v, err)
 		http.Error(w, fmt.Sprint(body.data), status)
-	}
-	ctx, leave, err := c.enter(r)
-	if err != nil {
-		refuse(err)
-		return
-	}
-	defer leave()
-	l, err := c.listing(ctx, v)
-	var list []store.Status
-	if err == nil {
-		l.Limit = csvBatch
-		list, err = operate.Invoices(ctx, c.store, l)
-	}
-	if err != nil {
-		refuse(err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.csv"`, v.t("invoices", "factures"), time.Now().Format("2006-01-02-1504")))
-	out := operate.NewInvoicesCSV(w)
+	out, writer := operate.NewInvoicesCSV(w), http.NewResponseController(w)
 	for written := 0; ; {
-		if out.Write(list) != nil {
+		_ = writer.SetWriteDeadline(time.Now().Add(csvWithin)) // what cannot be given one has the server's
+		if written+len(list) > mostCSV {
+			list = list[:mostCSV-written]
+			_ = out.Write(list)
+			out.Note(v.t("CUT: there are more. Narrow the query down, or run choriste list --csv --limit.", "COUPÉ : il y en a d'autres. Restreignez la requête, ou lancez choriste list --csv --limit."))
+			return
+		}
+		if out.Write(list) != nil || len(list) < csvBatch {
 			return
 		}
 		written += len(list)
-		if len(list) < csvBatch || written >= mostCSV {
-			return
-		}
-		l.After = list[len(list)-1].ID
-		if list, err = operate.Invoices(ctx, c.store, l); err != nil {
+		l.After = l.Sort.Place(list[len(list)-1])
+		if list, err = read(); err != nil {
 			panic(http.ErrAbortHandler) // the client sees that it is not whole
 		}
 	}

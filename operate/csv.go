@@ -53,6 +53,14 @@ func (c *InvoicesCSV) Write(list []store.Status) error {
 	return c.w.Error()
 }
 
+// Note adds a line that is no invoice.
+func (c *InvoicesCSV) Note(text string) {
+	line := make([]string, len(c.columns))
+	line[0] = CSVCell(text)
+	_ = c.w.Write(line)
+	c.w.Flush()
+}
+
 // CSVCell keeps a spreadsheet from taking what others wrote for a formula. An amount below zero is none, and a reference as -1-1 is one.
 func CSVCell(s string) string {
 	v := visible.Text(s)

@@ -2,9 +2,12 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
@@ -19,7 +22,7 @@ import (
 type Listing struct {
 	Query Query
 	Sort  Sort
-	After int64 // the id that the page before ended with; 0 = from the beginning
+	After Place // where the page before ended; the zero value is the beginning
 	Limit int   // 0 = 100; at most MostListed
 
 	few bool // of what is settled: measure
@@ -34,23 +37,47 @@ type Sort struct {
 	Ascending bool
 }
 
-// sorts are the orders that there are, and their columns.
-var sorts = []struct{ key, column string }{
-	{"id", "id"},
-	{"state", "state"},
-	{"number", "numero_facture"},
-	{"ref", "external_ref"},
-	{"account", "account"},
-	{"amount", "montant_ttc"},
-	{"issued", "date_facture"},
-	{"deposited", "date_depot"},
-	{"inserted", "id"}, // ids are given in the order of insertion, and have an index
-	{"changed", "updated_at"},
-	{"statut", "statut_courant"},
-	{"told", "statut_courant_date"},
-	{"recipient", "destinataire_siret"},
-	{"supplier", "fournisseur_siret"},
-	{"reason", "reason_code"},
+// sorts are the orders that there are, their columns, and what an invoice has there.
+var sorts = []struct {
+	key, column, kind string
+	value             func(store.Status) *string
+}{
+	{"id", "id", "", nil},
+	{"state", "state", "text", func(i store.Status) *string { return said(string(i.State)) }},
+	{"number", "numero_facture", "text", func(i store.Status) *string { return i.NumeroFacture }},
+	{"ref", "external_ref", "text", func(i store.Status) *string { return &i.ExternalRef }},
+	{"account", "account", "text", func(i store.Status) *string { return &i.Account }},
+	{"amount", "montant_ttc", "numeric", func(i store.Status) *string {
+		if !i.MontantTTC.Valid {
+			return nil
+		}
+		return said(i.MontantTTC.Decimal.String())
+	}},
+	{"issued", "date_facture", "date", func(i store.Status) *string { return dayOf(i.DateFacture) }},
+	{"deposited", "date_depot", "date", func(i store.Status) *string { return dayOf(i.DateDepot) }},
+	{"inserted", "id", "", nil}, // ids are given in the order of insertion, and have an index
+	{"changed", "updated_at", "timestamptz", func(i store.Status) *string { return momentOf(&i.UpdatedAt) }},
+	{"statut", "statut_courant", "text", func(i store.Status) *string { return i.StatutCourant }},
+	{"told", "statut_courant_date", "timestamptz", func(i store.Status) *string { return momentOf(i.StatutCourantDate) }},
+	{"recipient", "destinataire_siret", "text", func(i store.Status) *string { return i.DestinataireSIRET }},
+	{"supplier", "fournisseur_siret", "text", func(i store.Status) *string { return i.FournisseurSIRET }},
+	{"reason", "reason_code", "text", func(i store.Status) *string { return i.ReasonCode }},
+}
+
+func said(s string) *string { return &s }
+
+func dayOf(d *store.Day) *string {
+	if d == nil {
+		return nil
+	}
+	return said(d.String())
+}
+
+func momentOf(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	return said(t.UTC().Format("2006-01-02 15:04:05.999999+00"))
 }
 
 // neverNull are those of the columns that always have a value.
@@ -106,20 +133,93 @@ func (s Sort) order() string {
 	return "id" + direction
 }
 
-// after is the condition that a row comes after the one whose id is $n.
-func (s Sort) after(n string) string {
+// Place is where a page ends: an invoice, and what it was sorted by when it was read. When that changes, the invoice moves, and the place does not.
+type Place struct {
+	ID    int64
+	value *string // nil: it had none
+	known bool    // false: nobody has said what it had
+}
+
+// ParsePlace reads what String writes, or an id alone.
+func ParsePlace(text string) (p Place, err error) {
+	id, value, known := strings.Cut(text, "=")
+	if known {
+		p.value = &value
+	} else {
+		id, known = strings.CutSuffix(text, "~")
+	}
+	p.known = known
+	if p.ID, err = strconv.ParseInt(id, 10, 64); err != nil || p.ID < 1 || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return p, errPlace(text)
+	}
+	return p, nil
+}
+
+func errPlace(text string) error {
+	return queryErrorf("%s is no place in this list", "%s n'est pas une place dans cette liste", visible.Short(text))
+}
+
+// String is the id alone, or with =VALUE, or with ~ where there is no value.
+func (p Place) String() string {
+	switch id := strconv.FormatInt(p.ID, 10); {
+	case !p.known:
+		return id
+	case p.value == nil:
+		return id + "~"
+	default:
+		return id + "=" + *p.value
+	}
+}
+
+// Place is where a page ends whose last invoice this is.
+func (s Sort) Place(i store.Status) Place {
+	p := Place{ID: i.ID}
+	for _, o := range sorts {
+		if o.key == s.Key && o.value != nil && text(i.ReasonCode) != store.ReasonUnreadable {
+			p.value, p.known = o.value(i), true
+		}
+	}
+	return p
+}
+
+// find has the place know what its invoice is sorted by now. False: there is no such invoice.
+func (p *Place) find(ctx context.Context, st *store.Store, s Sort) (bool, error) {
+	for _, o := range sorts {
+		if o.key == s.Key && o.value != nil && !p.known && p.ID > 0 {
+			err := st.Pool().QueryRow(ctx, `SELECT `+o.column+`::text FROM chorus.invoice_status WHERE id = $1`, p.ID).Scan(&p.value)
+			p.known = err == nil
+			if errors.Is(err, pgx.ErrNoRows) {
+				return false, nil
+			}
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// after is the condition that a row comes after a place, whose values it adds to args.
+func (s Sort) after(p Place, args []any) (string, []any) {
 	than := " < "
 	if s.Ascending {
 		than = " > "
 	}
+	args = append(args, p.ID)
+	id := "$" + strconv.Itoa(len(args)) + "::bigint"
 	for _, o := range sorts {
-		if o.key == s.Key && o.column != "id" {
-			last := "(SELECT " + o.column + " FROM chorus.invoice_status WHERE id = " + n + "::bigint)"
-			return "CASE WHEN " + last + " IS NULL THEN " + o.column + " IS NULL AND id" + than + n +
-				" ELSE " + o.column + than + last + " OR " + o.column + " = " + last + " AND id" + than + n + " OR " + o.column + " IS NULL END"
+		switch {
+		case o.key != s.Key || o.value == nil:
+		case p.value == nil:
+			return o.column + " IS NULL AND id" + than + id, args
+		default:
+			args = append(args, *p.value)
+			where := "(" + o.column + ", id)" + than + "($" + strconv.Itoa(len(args)) + "::text::" + o.kind + ", " + id + ")"
+			if !slices.Contains(neverNull, o.column) {
+				where += " OR " + o.column + " IS NULL"
+			}
+			return where, args
 		}
 	}
-	return "id" + than + n
+	return "id" + than + id, args
 }
 
 // Sum is what the invoices of one state and currency are worth.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,18 +22,26 @@ const statuses = `
 
 // Invoices lists invoices, those whose columns cannot be read with a mark.
 func Invoices(ctx context.Context, st *store.Store, l Listing) ([]store.Status, error) {
+	if there, err := l.After.find(ctx, st, l.Sort); err != nil || !there {
+		return nil, err
+	}
 	if err := l.measure(ctx, st); err != nil {
 		return nil, err
 	}
 	sql, args := l.sql()
-	return st.Statuses(ctx, sql, args...)
+	list, err := st.Statuses(ctx, sql, args...)
+	if strings.HasPrefix(store.SQLState(err), "22") && l.After.value != nil { // a value that this order does not have
+		err = errPlace(l.After.String())
+	}
+	return list, err
 }
 
 func (l Listing) sql() (string, []any) {
 	where, args := l.Query.Where(nil)
-	if l.After > 0 {
-		args = append(args, l.After)
-		where += " AND (" + l.Sort.after("$"+strconv.Itoa(len(args))) + ")"
+	if l.After.ID > 0 {
+		var after string
+		after, args = l.Sort.after(l.After, args)
+		where += " AND (" + after + ")"
 	}
 	limit := l.Limit
 	if limit <= 0 {

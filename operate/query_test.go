@@ -198,13 +198,19 @@ func TestSort(t *testing.T) {
 			if err != nil || len(whole) != 9 {
 				t.Fatalf("by %s: %d, %v", text, len(whole), err)
 			}
-			var after int64
+			var after operate.Place
 			for i, want := range whole {
 				page, err := operate.Invoices(t.Context(), st, operate.Listing{Sort: s, After: after, Limit: 1})
 				if err != nil || len(page) != 1 || page[0].ID != want.ID {
-					t.Fatalf("by %s, row %d after %d: %+v, %v; wanted %d", text, i, after, page, err, want.ID)
+					t.Fatalf("by %s, row %d after %s: %+v, %v; wanted %d", text, i, after, page, err, want.ID)
 				}
-				after = want.ID
+				again, err := operate.ParsePlace(s.Place(page[0]).String())
+				if err != nil || again.String() != s.Place(page[0]).String() {
+					t.Errorf("the place %s is read as %s, %v", s.Place(page[0]), again, err)
+				}
+				if after = again; i%2 == 0 {
+					after, _ = operate.ParsePlace(fmt.Sprint(want.ID)) // as somebody types it
+				}
 			}
 			if page, err := operate.Invoices(t.Context(), st, operate.Listing{Sort: s, After: after}); err != nil || len(page) > 0 {
 				t.Errorf("by %s: %d rows after the last, %v", text, len(page), err)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -12,7 +14,7 @@ type listCmd struct {
 	Unusual bool     `help:"Only those whose status at Chorus Pro was unknown or went back, now or earlier."`
 	Oldest  bool     `help:"The oldest first, instead of the newest." xor:"order"`
 	Sort    string   `help:"Sort by this, the greatest first with a minus before it, as -amount: ${sorts}." xor:"order" placeholder:"KEY"`
-	After   int64    `help:"Only invoices beyond this id: the next page."`
+	After   string   `help:"The next page: only what follows this invoice, as the end of a list has said." placeholder:"PLACE"`
 	Limit   int      `help:"At most so many." default:"100"`
 	Sum     bool     `help:"Only add up what is selected, by state."`
 	Total   bool     `help:"Add up what is selected, by state, below the list."`
@@ -50,6 +52,12 @@ func (c listCmd) Run(a *app) error {
 	if c.Oldest {
 		sort = operate.Sort{Key: "id", Ascending: true}
 	}
+	var after operate.Place
+	if c.After != "" {
+		if after, err = operate.ParsePlace(c.After); err != nil {
+			return usageError{err}
+		}
+	}
 	columns, err := operate.ParseColumns(c.Columns)
 	if err != nil {
 		return usageError{err}
@@ -70,7 +78,7 @@ func (c listCmd) Run(a *app) error {
 	if c.Sum {
 		return a.sums(st, q)
 	}
-	list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: sort, After: c.After, Limit: c.Limit})
+	list, err := operate.Invoices(a.ctx, st, operate.Listing{Query: q, Sort: sort, After: after, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
@@ -84,7 +92,7 @@ func (c listCmd) Run(a *app) error {
 		return err
 	}
 	if len(list) == c.Limit {
-		a.printf("(more: --after %d)\n", list[len(list)-1].ID)
+		a.printf("(more: --after %s)\n", shellWord(sort.Place(list[len(list)-1]).String()))
 	}
 	if c.Total {
 		a.printf("\n")
@@ -133,6 +141,17 @@ func (a *app) invoices(list []store.Status, columns []operate.Column, wide bool)
 		}
 	}
 	return w.Flush()
+}
+
+// plainWord is what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_.,:=~+/-]+$`)
+
+// shellWord is a text as a shell takes it for one word.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // between is what follows the nth cell of a line.
