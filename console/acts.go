@@ -108,10 +108,12 @@ func (c *console) mayAct(r *http.Request) bool {
 }
 
 // actsOn are those that are possible for an invoice.
-func actsOn(i store.Status, possible []store.PossibleAction, off bool) []act {
+func actsOn(i store.Status, fluxes []store.KnownFlux, possible []store.PossibleAction, off bool) []act {
 	var list []act
 	for _, a := range acts {
-		refused := slices.ContainsFunc(possible, func(p store.PossibleAction) bool { return string(p.Action) == a.Name && p.Refusal != "" && !a.Flux })
+		refused := slices.ContainsFunc(possible, func(p store.PossibleAction) bool {
+			return string(p.Action) == a.Name && p.Refusal != "" && !(a.Flux && len(fluxes) > 0)
+		})
 		if a.when(i) && !refused && a.off == off {
 			list = append(list, a)
 		}
@@ -162,7 +164,7 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 // refusal is an error of who asked, where the database's rules say so.
 func refusal(err error) error {
 	if strings.HasPrefix(store.SQLState(err), "CH") {
-		return wrongInput(store.Message(err))
+		return english(store.Message(err))
 	}
 	return err
 }

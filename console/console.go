@@ -189,13 +189,21 @@ func failed(v view, err error) (int, content) {
 	case errors.As(err, &wrong):
 		body.data = wrong.Error()
 		return http.StatusBadRequest, body
+	case errors.As(err, new(english)):
+		body.data = err
+		return http.StatusBadRequest, body
 	case errors.Is(err, errBusy):
 		body.data = v.t("Too many pages are asked for at once: try again.", "Trop de pages sont demandées à la fois : réessayez.")
 		return http.StatusServiceUnavailable, body
 	}
-	body.data = strings.ToUpper(store.Message(err)[:1]) + store.Message(err)[1:] + "."
+	body.data = english(strings.ToUpper(store.Message(err)[:1]) + store.Message(err)[1:] + ".")
 	return http.StatusServiceUnavailable, body
 }
+
+// english is what the database says, in no other language: a page marks it.
+type english string
+
+func (e english) Error() string { return string(e) }
 
 // wrongInput is an error of whoever wrote the address.
 type wrongInput string

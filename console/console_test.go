@@ -304,6 +304,25 @@ func TestFind(t *testing.T) {
 	d.invoice("F-3", "cancelled", "")
 	d.see("en", "/find?q=F-3", `<a href="/invoices/3">`, `<a href="/invoices/7">`)
 	d.see("fr", "/find?q=nothing", "Aucune facture n&#39;a cet id")
+	// Of many of one name it shows some, and says so; the overview likewise, of one kind.
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, numero_facture, fournisseur_siret, date_facture, state)
+		SELECT 'n' || n, 'x', 'x', 1, 'SAME', '99999999800012', now() - n * interval '1 year', 'rejected' FROM generate_series(1, 60) n`)
+	if page := d.see("en", "/find?q=SAME", "There are more"); strings.Count(page, "<li><a") != 20 {
+		t.Errorf("found:\n%s", page)
+	}
+	d.see("en", "/?kind=rejected", `<a href="/invoices?q=is%3Alisted&#43;state%3Arejected">All of them</a>`)
+}
+
+// Accepting a flux is offered where one is known.
+func TestAcceptIsOfferedForAFlux(t *testing.T) {
+	d := newDesk(t)
+	v := d.acting()
+	for flux, is := range map[string]bool{"NULL": false, "'CPP77'": true} {
+		id := d.invoice("F-"+fmt.Sprint(is), "parked", "attempt_no = 1, reason_code = 'SEVERAL', numero_flux_depot = "+flux)
+		if page := v.send(http.MethodGet, fmt.Sprintf("/invoices/%d", id), nil).Body.String(); strings.Contains(page, fmt.Sprintf(`action="/invoices/%d/accept"`, id)) != is {
+			t.Errorf("with the flux %s:\n%s", flux, page)
+		}
+	}
 }
 
 // The browser's language, and one switch that stays.

@@ -70,7 +70,7 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 		return content{}, err
 	}
 	if p.MayAct = c.mayAct(v.Request); p.MayAct {
-		p.Acts, p.Form = actsOn(i, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
+		p.Acts, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
 	}
 	events, err := c.store.Events(ctx, id)
 	if err != nil {

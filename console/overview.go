@@ -19,6 +19,7 @@ type overview struct {
 	Counts   []todoCount
 	More     int // lines that are not shown
 	Kind     string
+	All      string // the list of those of the kind, where they are invoices of a state
 	States   []store.StateCount
 	Closure  *store.Window
 	Breakers []store.Breaker // those that are not simply closed
@@ -49,12 +50,20 @@ type credential struct {
 // secretOld is the age from which a client secret is shown as old, in days: the history says so at 80 (Remind).
 const secretOld = 80
 
+// todoStates are the states of the invoices of some kinds of lines.
+var todoStates = map[string]store.State{
+	"invalid": store.Invalid, "rejected": store.Rejected, "parked": store.Parked, "in_doubt": store.InDoubt, "statut": store.Integrated, "remedy": store.Integrated,
+}
+
 func (c *console) overview(ctx context.Context, v view) (content, error) {
 	o := overview{Kind: v.URL.Query().Get("kind")}
 	if o.Kind != "" {
 		if _, known := kinds[o.Kind]; !known {
 			return content{}, wrongInput(v.t("There is no such kind of line.", "Ce genre de ligne n'existe pas."))
 		}
+	}
+	if state := todoStates[o.Kind]; state != "" {
+		o.All = addresses{query: "is:listed state:" + string(state)}.to("/invoices", "", "")
 	}
 	if err := c.todo(ctx, v, &o); err != nil {
 		return content{}, err

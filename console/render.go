@@ -40,7 +40,8 @@ func functions(lang string) template.FuncMap {
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
 		"money": v.money, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
-		"style": func() string { return stylePath },
+		"english": func(s any) bool { _, is := s.(english); return is },
+		"style":   func() string { return stylePath },
 		"nav": func(now, page, href, text string) map[string]any {
 			return map[string]any{"Here": now == page, "Href": href, "Text": text}
 		},
@@ -67,8 +68,11 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 		other = "en"
 	}
 	at := v.URL
+	if body.at == "" && v.Method == http.MethodPost && v.URL.Path != "/signin" { // no page: the other language is of the one before
+		body.at = v.before()
+	}
 	if body.at != "" {
-		at, _ = url.Parse(body.at) // one that we wrote
+		at, _ = url.Parse(body.at) // one that we wrote, or that was read as one
 	}
 	q := at.Query()
 	q.Set("lang", other)
@@ -134,6 +138,8 @@ func shown(s any) string {
 		}
 	case store.State:
 		return string(s)
+	case english:
+		return visible.Text(string(s))
 	}
 	return ""
 }

@@ -158,7 +158,7 @@ func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, rea
 			}
 		}
 		_, err := r.act.many.Do(ctx, c.operator, i.ID, reason, &i.UpdatedAt)
-		var refused wrongInput
+		var refused english
 		if err != nil && !errors.As(refusal(err), &refused) {
 			return err
 		}

@@ -33,7 +33,8 @@ var open = []string{"/signin", "/style.css", "/icon.svg"}
 func (c *console) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && !ownForm(r) {
-			http.Error(w, "This was sent by another site's page, or by no page at all: it is refused.", http.StatusForbidden)
+			http.Error(w, view{r, languageOf(r)}.t("This was sent by another site's page, or by no page at all: it is refused.",
+				"Ceci a été envoyé par la page d'un autre site, ou par aucune page : c'est refusé."), http.StatusForbidden)
 			return
 		}
 		if c.users == nil {
@@ -49,7 +50,12 @@ func (c *console) guard(next http.Handler) http.Handler {
 		case r.Method == http.MethodGet:
 			http.Redirect(w, r, "/signin?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		default:
-			http.Error(w, "Sign in first: the session is over.", http.StatusForbidden)
+			v := view{r, languageOf(r)}
+			r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+			_ = r.ParseForm() // what could not be read is not shown
+			render(w, v, http.StatusForbidden, content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{
+				To: v.before(), Wrote: cutAt(r.PostForm.Get("reason"), mostReason), Wrong: v.t("The session was over: nothing was done.", "La session était terminée : rien n'a été fait."),
+			}})
 		}
 	})
 }
@@ -103,6 +109,7 @@ type signin struct {
 	To     string
 	Name   string
 	Wrong  string
+	Wrote  string // before the session was over
 }
 
 // ownPath is where a reader is led to after signing in: a path of these pages, and nothing else.
@@ -119,6 +126,15 @@ func (c *console) signinPage(_ context.Context, v view) (content, error) {
 		return content{to: "/"}, nil
 	}
 	return content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{Nobody: len(c.users()) == 0, To: ownPath(v.URL.Query().Get("to"))}}, nil
+}
+
+// before is the page that a form comes from.
+func (v view) before() string {
+	at, err := url.Parse(v.Referer())
+	if err != nil || at.Host != v.Host {
+		return "/"
+	}
+	return ownPath(at.RequestURI())
 }
 
 // mostForm is how many bytes a form has at most.
@@ -175,7 +191,8 @@ var nobody = argon{hashMemory, hashPasses, hashLanes, make([]byte, saltLength), 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	if p := personOf(r); r.ParseForm() != nil || !same(r.PostForm.Get("form"), p.form) {
-		http.Error(w, "This form is not of this session: open the page again.", http.StatusForbidden)
+		v := view{r, languageOf(r)}
+		render(w, v, http.StatusForbidden, v.forbidden())
 		return
 	}
 	if cookie, err := r.Cookie(c.cookieName()); err == nil {

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -189,5 +190,36 @@ func TestHashes(t *testing.T) {
 		if bad := strings.Replace(one, change[0], change[1], 1); console.CheckHash(bad) == nil {
 			t.Errorf("%s is taken", bad)
 		}
+	}
+}
+
+// Who writes a reason when his session ends finds the form to sign in, what he wrote, and the way back to the page; in his language, and in the other one.
+func TestTheSessionEndsWhileAReasonIsWritten(t *testing.T) {
+	d := newDesk(t)
+	id := d.invoice("F-1", "invalid", "")
+	v := d.acting(claire(t))
+	back := fmt.Sprintf("https://console.example/invoices/%d?x=1", id)
+	for _, path := range []string{fmt.Sprintf("/invoices/%d/retry", id), "/acts/start", "/acts/x/stop", fmt.Sprintf("/invoices/%d/evidence", id)} {
+		rec := v.send(http.MethodPost, path, url.Values{"reason": {"the <price> was agreed on"}}, "Referer", back, "Accept-Language", "fr")
+		for _, want := range []string{"La session était terminée : rien n&#39;a été fait.", "the &lt;price&gt; was agreed on", fmt.Sprintf(`name="to" value="/invoices/%d?x=1"`, id), fmt.Sprintf(`href="/invoices/%d?lang=en&amp;x=1"`, id)} {
+			if rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), want) {
+				t.Errorf("%s: %d, without %s:\n%s", path, rec.Code, want, rec.Body)
+			}
+		}
+		if rec := v.send(http.MethodPost, path, nil, "Referer", "https://evil.example/a"); !strings.Contains(rec.Body.String(), `name="to" value="/"`) {
+			t.Errorf("%s from elsewhere leads to\n%s", path, rec.Body)
+		}
+	}
+	// An error that answers a form: the other language is of the page before, and the database's words are marked as English.
+	if code := v.signIn("claire", "a long password"); code != http.StatusSeeOther {
+		t.Fatal(code)
+	}
+	page := v.send(http.MethodGet, fmt.Sprintf("/invoices/%d", id), nil).Body.String()
+	form := fieldsIn(page, fmt.Sprintf("/invoices/%d/retry", id))
+	form.Set("reason", "x")
+	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET purged_at = now() WHERE id = %d`, id))
+	rec := v.send(http.MethodPost, fmt.Sprintf("/invoices/%d/retry", id), form, "Referer", fmt.Sprintf("https://console.example/invoices/%d", id), "Accept-Language", "fr")
+	if body := rec.Body.String(); rec.Code != http.StatusBadRequest || !strings.Contains(body, `<p lang="en">`) || !strings.Contains(body, fmt.Sprintf(`href="/invoices/%d?lang=en"`, id)) {
+		t.Errorf("%d\n%s", rec.Code, body)
 	}
 }
