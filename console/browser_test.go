@@ -259,10 +259,6 @@ func (b *browser) keyboard() {
 // shoot makes the pictures of docs/console.md.
 func (b *browser) shoot() {
 	b.Helper()
-	dir := filepath.Join("..", "docs", "screenshots")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.Fatal(err)
-	}
 	for _, s := range []struct {
 		name, lang, path, scheme string
 		width, height            int64
@@ -275,12 +271,22 @@ func (b *browser) shoot() {
 	} {
 		b.speak(s.lang)
 		b.do(look(s.width, s.height, s.scheme), chromedp.Navigate(b.base+s.path))
-		picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, s.name+".png"), picture, 0o644); err != nil {
-			b.Fatal(err)
-		}
+		b.picture(s.name)
+	}
+}
+
+// picture makes one of what the window shows.
+func (b *browser) picture(name string) {
+	b.Helper()
+	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Join("..", "docs", "screenshots")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -1,5 +1,5 @@
 // Package console is what an operator sees in a browser: what needs a person, the invoices and the history of each, what differs from the portal, and how the
-// fleet fares. Its pages show what the commands print, from the same functions, in English and French. They need no JavaScript, and show no document.
+// fleet fares. Its pages show what the commands print, from the same functions, in English and French. They need no JavaScript.
 package console
 
 import (
@@ -108,6 +108,8 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("POST /signin", c.signIn)
 	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
 	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
+	mux.HandleFunc("POST /invoices/{id}/document", c.document)
+	mux.HandleFunc("POST /invoices/{id}/file", c.file)
 	mux.HandleFunc("POST /acts", c.choose)
 	mux.HandleFunc("POST /acts/start", c.start)
 	mux.HandleFunc("POST /acts/{run}/stop", c.stop)

@@ -24,7 +24,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "invoice", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run", "runs"} {
+		for _, page := range []string{"overview", "invoices", "found", "invoice", "document", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run", "runs"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -38,7 +38,7 @@ func functions(lang string) template.FuncMap {
 		"t": v.t, "lang": func() string { return lang },
 		"text": shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
-		"money": v.money, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
+		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
 		"english": func(s any) bool { _, is := s.(english); return is },
 		"style":   func() string { return stylePath },
@@ -94,7 +94,7 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 
 // section is the entry of the navigation that a page belongs to.
 func section(page string) string {
-	if page == "invoice" || page == "found" || page == "many" || page == "run" || page == "runs" {
+	if page == "invoice" || page == "document" || page == "found" || page == "many" || page == "run" || page == "runs" {
 		return "invoices"
 	}
 	return page

@@ -160,6 +160,18 @@ func (v view) money(amount decimal.NullDecimal, devise any) string {
 	return strings.TrimRight(v.grouped(whole)+v.t(".", ",")+cents+"\u00a0"+shown(devise), "\u00a0")
 }
 
+// number is a quantity, a price or a rate as it is written in the language, with all its decimals.
+func (v view) number(n decimal.NullDecimal) string {
+	if !n.Valid {
+		return ""
+	}
+	whole, decimals, _ := strings.Cut(n.Decimal.String(), ".")
+	if decimals == "" {
+		return v.grouped(whole)
+	}
+	return v.grouped(whole) + v.t(".", ",") + decimals
+}
+
 // breaker says how a portal or an application fares.
 func (v view) breaker(b store.Breaker) string {
 	if v.lang != "fr" {

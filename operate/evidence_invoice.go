@@ -85,7 +85,8 @@ const numberedWithin = 5 * time.Second
 func readEvidence(ctx context.Context, conn *pgxpool.Conn, id int64) (*evidence, EvidenceHead, error) {
 	e := &evidence{id: id}
 	var head EvidenceHead
-	if err := conn.QueryRow(ctx, `SELECT chorus.read_evidence($1)`, id).Scan(&e.document); err != nil {
+	var err error
+	if e.document, err = ReadDocument(ctx, conn, id); err != nil {
 		return nil, head, err
 	}
 	wait, cancel := context.WithTimeout(ctx, numberedWithin)
