@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/store"
 )
 
@@ -36,7 +37,8 @@ func functions(lang string) template.FuncMap {
 	v := view{lang: lang}
 	return template.FuncMap{
 		"t": v.t, "lang": func() string { return lang },
-		"text": shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
+		"place": func(where string) string { return rules.Place(where, lang) },
+		"text":  shown, "long": func(n int, s any) string { return cutAt(shown(s), n) },
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
 		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,

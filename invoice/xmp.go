@@ -1,6 +1,10 @@
 package invoice
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // PDF is what a Factur-X PDF says of itself. Nothing of it decides what the invoice is.
 type PDF struct {
@@ -14,11 +18,32 @@ type PDF struct {
 // maxXMP is the most that metadata may inflate to; what is larger is not read.
 const maxXMP = 1 << 20
 
-// In XMP a property is an element or an attribute, under any prefix.
+// The namespaces of what is read. In XMP a property is an element or an attribute, under the prefix that is declared for its namespace: PDF/UA has a part, too.
 var (
-	xmpPart  = regexp.MustCompile(`:part(?:\s*=\s*["']|>)\s*([0-9])\s*["'<]`)
-	xmpLevel = regexp.MustCompile(`:ConformanceLevel(?:\s*=\s*["']|>)\s*([A-Za-z0-9 _-]{1,40})\s*["'<]`)
+	pdfaSpace = regexp.MustCompile(`xmlns:([A-Za-z_][\w.-]*)\s*=\s*["']http://www\.aiim\.org/pdfa/ns/id/["']`)
+	fxSpace   = regexp.MustCompile(`xmlns:([A-Za-z_][\w.-]*)\s*=\s*["']urn:[\w.-]+:pdfa:CrossIndustryDocument:invoice:\w+#["']`)
 )
+
+// property is the first value of a property in a namespace; where the namespace is not declared, under its usual prefix.
+func property(x []byte, space *regexp.Regexp, usual, name, form string) string {
+	prefixes := []string{}
+	for _, m := range space.FindAllSubmatch(x, maxPrefixes) {
+		if p := regexp.QuoteMeta(string(m[1])); !slices.Contains(prefixes, p) {
+			prefixes = append(prefixes, p)
+		}
+	}
+	if len(prefixes) == 0 {
+		prefixes = []string{usual}
+	}
+	of := regexp.MustCompile(`(?:^|[\s<])(?:` + strings.Join(prefixes, "|") + `):` + name + `(?:\s*=\s*["']|\s*>)\s*(` + form + `)\s*["'<]`)
+	if m := of.FindSubmatch(x); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// maxPrefixes is how many declarations of a namespace are looked at.
+const maxPrefixes = 20
 
 // readXMP takes what the metadata say. Those that cannot be read say nothing.
 func (f *pdfFile) readXMP(catalog pdfDict, facts *PDF) {
@@ -31,10 +56,6 @@ func (f *pdfFile) readXMP(catalog pdfDict, facts *PDF) {
 	if err != nil {
 		return
 	}
-	if m := xmpPart.FindSubmatch(x); m != nil {
-		facts.Part = string(m[1])
-	}
-	if m := xmpLevel.FindSubmatch(x); m != nil {
-		facts.Level = string(m[1])
-	}
+	facts.Part = property(x, pdfaSpace, "pdfaid", "part", `[0-9]`)
+	facts.Level = property(x, fxSpace, "fx", "ConformanceLevel", `[A-Za-z0-9 _-]{1,40}?`)
 }

@@ -38,7 +38,7 @@ type vat struct{ category, base, amount, rate, reason string }
 type form struct {
 	prefix                                                               string // of the paths in messages
 	numero, date, genre, devise, cadre, profil                           string
-	engagement, marche, paiement, iban                                   string
+	engagement, marche, paiement, iban, compte                           string
 	lignes, remises, charges, ht, tva, ttc, acomptes, arrondi, apayer    string
 	ligne, ligneMontant                                                  string
 	fournisseurNom, destinataireNom, fournisseurBalise, destinataireName string
@@ -48,7 +48,7 @@ type form struct {
 var ublForm = form{
 	prefix: "FichierXml.Invoice.",
 	numero: "ID", date: "IssueDate", genre: "InvoiceTypeCode", devise: "DocumentCurrencyCode", cadre: "ProfileID",
-	engagement: "OrderReference/ID", marche: "ContractDocumentReference/ID", paiement: "PaymentMeans/PaymentMeansCode", iban: "PaymentMeans/PayeeFinancialAccount/ID",
+	engagement: "OrderReference/ID", marche: "ContractDocumentReference/ID", paiement: "PaymentMeans/PaymentMeansCode", iban: "PaymentMeans/PayeeFinancialAccount/ID", compte: "PaymentMeans/PayeeFinancialAccount/ID",
 	lignes: "LegalMonetaryTotal/LineExtensionAmount", remises: "LegalMonetaryTotal/AllowanceTotalAmount", charges: "LegalMonetaryTotal/ChargeTotalAmount",
 	ht: "LegalMonetaryTotal/TaxExclusiveAmount", tva: "TaxTotal/TaxAmount", ttc: "LegalMonetaryTotal/TaxInclusiveAmount",
 	acomptes: "LegalMonetaryTotal/PrepaidAmount", arrondi: "LegalMonetaryTotal/PayableRoundingAmount", apayer: "LegalMonetaryTotal/PayableAmount",
@@ -71,7 +71,7 @@ var ciiForm = form{
 	devise: settlement + "InvoiceCurrencyCode", cadre: "ExchangedDocumentContext/BusinessProcessSpecifiedDocumentContextParameter/ID",
 	profil:     "ExchangedDocumentContext/GuidelineSpecifiedDocumentContextParameter/ID",
 	engagement: agreement + "BuyerOrderReferencedDocument/IssuerAssignedID", marche: agreement + "ContractReferencedDocument/IssuerAssignedID",
-	paiement: means + "TypeCode", iban: means + "PayeePartyCreditorFinancialAccount/IBANID",
+	paiement: means + "TypeCode", iban: means + "PayeePartyCreditorFinancialAccount/IBANID", compte: means + "PayeePartyCreditorFinancialAccount/ProprietaryID",
 	lignes: summation + "LineTotalAmount", remises: summation + "AllowanceTotalAmount", charges: summation + "ChargeTotalAmount",
 	ht: summation + "TaxBasisTotalAmount", tva: summation + "TaxTotalAmount", ttc: summation + "GrandTotalAmount",
 	acomptes: summation + "TotalPrepaidAmount", arrondi: summation + "RoundingAmount", apayer: summation + "DuePayableAmount",

@@ -24,9 +24,9 @@ var (
 )
 
 var (
-	paiements  = strings.Fields("01 10 20 30 31 42 48 49 58 59 97") // of BT-81
-	virements  = strings.Fields("30 31 42")                         // those that need an IBAN
-	exonerated = strings.Fields("E AE K G O")                       // categories of VAT that need a reason
+	paiements  = strings.Fields("01 1 10 20 30 31 42 48 49 58 59 97") // of BT-81
+	virements  = strings.Fields("30 31 42")                           // those that need an IBAN
+	exonerated = strings.Fields("E AE K G O")                         // categories of VAT that need a reason
 )
 
 // judge lists the portal's messages about the document, in its order; facts are what was read. guessed are those of which it is only guessed that this
@@ -96,7 +96,7 @@ func (p *paper) judgePayment(f *Facts) (messages []string) {
 	if !fine {
 		messages = append(messages, "L'element "+p.form.balise(p.form.paiement)+" est obligatoire.")
 	}
-	if transfer && fine && p.root.value(p.form.iban) == "" {
+	if transfer && fine && p.root.value(p.form.iban) == "" && p.root.value(p.form.compte) == "" {
 		messages = append(messages, "L'element ("+tag(p.form.iban)+") est obligatoire si le mode de paiement est un virement.")
 	}
 	return messages

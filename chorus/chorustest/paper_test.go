@@ -71,6 +71,8 @@ func TestDocuments(t *testing.T) {
 		"payment means missing":     {invoicetest.Invoice{Sans: []string{"BT-81"}}.CII(), "SpecifiedTradeSettlementPaymentMeans.TypeCode.value est obligatoire"},
 		"payment means not taken":   {invoicetest.Invoice{Paiement: "57"}.CII(), "SpecifiedTradeSettlementPaymentMeans.TypeCode.value est obligatoire"},
 		"transfer without an IBAN":  {changed(c, "<ram:IBANID>FR7630006000011234567890189</ram:IBANID>", ""), "est obligatoire si le mode de paiement est un virement"},
+		"transfer to no IBAN":       {changed(c, "<ram:IBANID>FR7630006000011234567890189</ram:IBANID>", "<ram:ProprietaryID>1</ram:ProprietaryID>"), ""},
+		"payment means 1":           {invoicetest.Invoice{Paiement: "1"}.CII(), ""},
 		"cadre of the reform":       {invoicetest.Invoice{Cadre: "B1"}.CII(), "BusinessProcessSpecifiedDocumentContextParameter.ID.value (B1) n'est pas autorisee"},
 		"no cadre":                  {invoicetest.Invoice{Sans: []string{"BT-23"}}.CII(), ""},
 		"currency":                  {invoicetest.Invoice{Devise: "EURO"}.CII(), "InvoiceCurrencyCode.value est obligatoire"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,12 +53,15 @@ func (c checkCmd) Run(a *app) error {
 	if !known {
 		return fmt.Errorf("account %s is not in CHORISTE_ACCOUNTS_FILE: name another one, or leave --account out", c.Account)
 	}
+	if err := knownSyntaxe(c.SyntaxeFlux); err != nil {
+		return err
+	}
 	if c.Content && (!a.json || c.Summary) {
 		return usageError{errors.New("--content is for --json: add it")}
 	}
 	var fields []byte
 	if c.Fields != "" {
-		if len(c.Files) > 1 {
+		if info, err := os.Stat(c.Files[0]); len(c.Files) > 1 || err == nil && info.IsDir() {
 			return usageError{errors.New("--fields is for one file: give it alone")}
 		}
 		if fields, err = readFields(c.Fields); err != nil {
@@ -98,6 +102,14 @@ func (c checkCmd) Run(a *app) error {
 		}
 	}
 	return s.err()
+}
+
+// knownSyntaxe refuses a --syntaxe that is none of Chorus Pro's.
+func knownSyntaxe(s string) error {
+	if s == "" || slices.Contains(invoice.Syntaxes, s) {
+		return nil
+	}
+	return usageError{fmt.Errorf("--syntaxe %s is none of Chorus Pro's: leave it out, or give one of %s", oneLine(s), strings.Join(invoice.Syntaxes, " "))}
 }
 
 // Documents in memory share a budget, and so do processors: reading a document takes up to eight times its size.
@@ -256,7 +268,7 @@ func (a *app) causes(found []rules.Finding, words map[string]string, lang string
 		for _, f := range c.Follow[:min(len(c.Follow), mostFollowing)] {
 			what := strings.TrimSpace(f.Code + " " + f.Term)
 			if f.Code == c.Code && f.Term == c.Term {
-				what = f.Where
+				what = rules.Place(f.Where, lang)
 			}
 			also = append(also, what)
 		}
@@ -281,7 +293,7 @@ func (a *app) finding(f rules.Finding, words map[string]string, lang string) {
 	}
 	a.printf("  %s: %s\n", line, message)
 	if f.Where != "" {
-		a.printf("      %s\n", f.Where)
+		a.printf("      %s\n", rules.Place(f.Where, lang))
 	}
 	if remedy != "" {
 		a.printf("      %s %s\n", words["do"], remedy)

@@ -47,6 +47,19 @@ func checkFiles(t *testing.T, files map[string][]byte, env map[string]string, ar
 	return exit, strings.ReplaceAll(o.String(), dir+"/", ""), strings.ReplaceAll(e.String(), dir+"/", "")
 }
 
+// A syntax that does not exist is wrong usage, fields are for one file and not for a directory, and a place is French in French.
+func TestCheckUsage(t *testing.T) {
+	files := map[string][]byte{"bad.xml": threeFaults(t), "fields.json": []byte("{}")}
+	for _, args := range [][]string{{"check", "--syntaxe", "NONSENSE", "%DIR/bad.xml"}, {"check", "--fields", "%DIR/fields.json", "%DIR"}} {
+		if exit, _, errOut := checkFiles(t, files, nil, args...); exit != 2 || !strings.Contains(errOut, "--") {
+			t.Errorf("%q: %d, %s", args, exit, errOut)
+		}
+	}
+	if _, out, _ := checkFiles(t, files, nil, "--lang", "fr", "check", "%DIR/bad.xml"); !strings.Contains(out, " (ligne ") || strings.Contains(out, "(line") {
+		t.Error(out)
+	}
+}
+
 // The shape that programs rely on: every fault at once, with its place and remedy, in both languages.
 func TestCheckJSON(t *testing.T) {
 	exit, out, errOut := checkFiles(t, map[string][]byte{"bad.xml": threeFaults(t), "good.xml": invoicetest.Invoice{}.CII()}, nil,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/choriste/choriste/chorus/answers"
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/invoice/rules"
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
@@ -119,7 +120,7 @@ func (c showCmd) Run(a *app) error {
 			head = strings.TrimSpace(head + " " + v)
 		}
 		line(checkWords[a.lang][f.Severity]+" "+f.Code, strings.TrimPrefix(head+": "+message, ": "))
-		line("", f.Where)
+		line("", rules.Place(f.Where, a.lang))
 		line("", "→ "+remedy)
 	}
 	if more := i.Findings - min(len(found), mostShown); more > 0 {

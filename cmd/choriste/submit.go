@@ -24,6 +24,9 @@ type submitCmd struct {
 }
 
 func (c submitCmd) Run(a *app) error {
+	if err := knownSyntaxe(c.SyntaxeFlux); err != nil {
+		return err
+	}
 	if c.ExternalRef != "" && len(c.Files) > 1 {
 		return usageError{errors.New("--ref is for one file: give it alone")}
 	}

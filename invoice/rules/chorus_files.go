@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"path"
 	"strings"
 
@@ -87,7 +86,21 @@ const facturXSource = "Factur-X 1.07, §6; Dolibarr #562 (a PDF that is not PDF/
 
 // levels are Factur-X's names of its profiles in XMP, and how BT-24 ends for each.
 var levels = map[string]string{
-	"MINIMUM": ":minimum", "BASIC WL": ":basicwl", "BASIC": ":basic", "EN 16931": "en16931:2017", "COMFORT": "en16931:2017", "EXTENDED": ":extended",
+	"MINIMUM": ":minimum", "BASIC WL": ":basicwl", "BASIC": ":basic", "EN 16931": normID, "COMFORT": normID, "EXTENDED": ":extended", "XRECHNUNG": "",
+}
+
+// normID is how BT-24 ends where an invoice is of the whole norm.
+const normID = "en16931:2017"
+
+// fits tells whether a level of XMP is that of BT-24. What is of the whole norm may follow rules of its own besides, which are named behind #; those of Factur-X are not the whole norm.
+func fits(level, id string) bool {
+	id = strings.ToLower(strings.TrimSpace(id))
+	end, known := levels[strings.ToUpper(strings.TrimSpace(level))]
+	if !known {
+		return false
+	}
+	own := strings.Contains(id, normID+"#") && !strings.Contains(id, "factur-x") && !strings.Contains(id, "zugferd")
+	return strings.HasSuffix(id, end) || own && (end == normID || end == ":extended")
 }
 
 var facturXRules = []chorusRule{
@@ -120,12 +133,13 @@ var facturXRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-FACTURX-PROFILE", Severity: Warning, Term: "BT-24", Source: facturXSource, Weight: "C",
-			Text: "the profile in the PDF's metadata is not that of the XML (BT-24)", TextFR: "le profil des métadonnées du PDF n'est pas celui du XML (BT-24)",
-			Remedy: "Write the same profile in both.", RemedyFR: "Écrivez le même profil dans les deux.",
+			Text:     "the profile in the PDF's metadata is none of Factur-X, or not that of the XML (BT-24)",
+			TextFR:   "le profil des métadonnées du PDF n'est pas un profil de Factur-X, ou pas celui du XML (BT-24)",
+			Remedy:   "Write the same profile in both; in the metadata MINIMUM, BASIC WL, BASIC, EN 16931 or EXTENDED.",
+			RemedyFR: "Écrivez le même profil dans les deux ; dans les métadonnées MINIMUM, BASIC WL, BASIC, EN 16931 ou EXTENDED.",
 		},
 		find: fx(func(p *invoice.PDF, d *invoice.Document) (bool, string) {
-			end, known := levels[strings.ToUpper(p.Level)]
-			return known && !strings.Contains(strings.ToLower(d.Profil), end), fmt.Sprintf("%s, %s", p.Level, d.Profil)
+			return p.Level != "" && d.Profil != "" && !fits(p.Level, d.Profil), p.Level + ", " + d.Profil[strings.LastIndex(d.Profil, "#")+1:] // its end tells the profile
 		}),
 	},
 	{

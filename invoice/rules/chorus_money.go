@@ -2,6 +2,7 @@ package rules
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
@@ -54,8 +55,15 @@ var paymentRules = []chorusRule{
 			Text: "BT-81 (means of payment) stands in a credit note, which must have none", TextFR: "BT-81 (moyen de paiement) figure dans un avoir, qui ne doit pas en avoir",
 			Remedy: "Leave the means of payment (BG-16) out.", RemedyFR: "Supprimez le moyen de paiement (BG-16).",
 		},
+		instead: []string{"BR-49", "BR-CL-16", "UBL-SR-47", "CII-SR-467"}, // which would have the code written, or mended
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.PaymentCode(), isCredit(d) && d.Paiement != "")
+			if !isCredit(d) || len(d.Payments) == 0 {
+				return nil
+			}
+			if i := slices.IndexFunc(d.Payments, func(p invoice.Payment) bool { return p.Code.Trimmed() != "" }); i >= 0 {
+				return []hit{at(d.Payments[i].Code)}
+			}
+			return []hit{{where: d.Payments[0].Where()}}
 		},
 	},
 	{
@@ -121,11 +129,23 @@ var totalRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-AMOUNT-SIGN", Severity: Warning, Term: "BT-112", Source: "EN 16931, BT-3: what is given back is a credit note", Weight: "G",
-			Text: "BT-112 (total with VAT) of an invoice is negative", TextFR: "BT-112 (total TTC) d'une facture est négatif",
+			Text: "BT-112 (total with VAT) is negative", TextFR: "BT-112 (total TTC) est négatif",
 			Remedy: "Write a credit note (381, in fields AVOIR) with amounts above zero.", RemedyFR: "Émettez un avoir (381, dans fields AVOIR) aux montants positifs.",
 		},
 		find: func(d *invoice.Document) []hit {
-			return onlyIf(d.Amount("BT-112"), !isCredit(d) && d.MontantTTC.Valid && d.MontantTTC.Decimal.IsNegative())
+			switch v := d.Amount("BT-112"); {
+			case !d.MontantTTC.Valid || !d.MontantTTC.Decimal.IsNegative():
+				return nil
+			case !isCredit(d):
+				return []hit{at(v)}
+			case d.Fields != nil: // how the route of submission counts an AVOIR is not documented
+				return nil
+			default:
+				h := saying(at(v), "BT-112 (total with VAT) of a credit note is negative, which gives back less than nothing: "+quote(cut(v.Trimmed())),
+					"BT-112 (total TTC) d'un avoir est négatif, ce qui revient à facturer : "+quote(cut(v.Trimmed())))
+				h[0].remedy, h[0].remedyFR = "Write the amounts of a credit note above zero, or an invoice (380).", "Écrivez les montants d'un avoir en positif, ou émettez une facture (380)."
+				return h
+			}
 		},
 	},
 }

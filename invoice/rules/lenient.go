@@ -48,6 +48,9 @@ func lenient(d *invoice.Document, found []Finding) []Finding {
 		found[i].Severity = severityOf(f.Code)
 		named := f.Code == "BR-06" && d.FournisseurNom != "" || f.Code == "BR-07" && d.DestinataireNom != "" // elsewhere in the party
 		taken := f.Code == "BR-CL-16" && contains(paymentCodes, f.Value)                                     // 01, which is in Chorus Pro's list and not in UNTDID's
+		if f.Code == "BR-01" && d.Syntaxe != invoice.SyntaxeUBL {                                            // Chorus Pro asks CII for BT-24, and nothing else tells a profile without lines
+			found[i].Severity = Error
+		}
 		if named || taken || noLines && notInBasicWL[f.Code] || noBreakdown && f.Code == "BR-CO-14" {
 			found[i].Severity = Warning
 		}

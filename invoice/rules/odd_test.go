@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/invoice/rules"
 )
@@ -87,6 +89,14 @@ var oddDocuments = []oddDocument{
 	{"UBL, an attachment of signs alone", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("====") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
 	{"UBL, an attachment with a no-break space", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile("JVBE\u00a0Ri0xLjcK") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
 	{"UBL, an attachment that is wrong far within", invoicetest.Invoice{}, []string{"<cac:AccountingSupplierParty>", ublFile(strings.Repeat("JVBE", 3000)+"!!!!") + "$"}, "error CH-ATTACHMENT-EMPTY BT-125"},
+	{"UBL, no profile", invoicetest.Invoice{}, []string{">urn:cen.eu:en16931:2017<", "><"}, "warning BR-01 BT-24"},
+	{"CII, no profile", invoicetest.Invoice{}, []string{">urn:cen.eu:en16931:2017<", "><"}, "error BR-01 BT-24"},
+	{"CII, a credit note with a means of payment that has no code", invoicetest.Invoice{Type: "381"}, []string{"<ram:TypeCode>30</ram:TypeCode>", ""}, "error CH-PAYMENT-CREDIT BT-81"},
+	{"CII, a credit note with an empty code and another", invoicetest.Invoice{Type: "381"}, []string{"<ram:SpecifiedTradeSettlementPaymentMeans>", "<ram:SpecifiedTradeSettlementPaymentMeans><ram:TypeCode/></ram:SpecifiedTradeSettlementPaymentMeans>$"}, "error CH-PAYMENT-CREDIT BT-81"},
+	{"CII, a credit note to be paid to no account", invoicetest.Invoice{Type: "381"}, []string{"<ram:IBANID>FR7630006000011234567890189</ram:IBANID>", ""}, "error CH-PAYMENT-CREDIT BT-81+error CII-SR-470 BT-84+error BR-50 BT-84+error BR-61 BT-84"},
+	{"CII, a credit note below zero", invoicetest.Invoice{Type: "381", Sans: []string{"BT-81"}, Lignes: []invoicetest.Ligne{{Quantite: decimal.NewNullDecimal(decimal.NewFromInt(-1)), PrixUnitaire: decimal.NewNullDecimal(decimal.NewFromInt(100))}}}, nil, "warning CH-AMOUNT-SIGN BT-112"},
+	{"CII, a transfer to an account that is no IBAN", invoicetest.Invoice{}, []string{"<ram:IBANID>FR7630006000011234567890189</ram:IBANID>", "<ram:ProprietaryID>12345</ram:ProprietaryID>"}, "warning CH-IBAN BT-84"},
+	{"UBL, an unknown means of payment, as EN 16931 writes it", invoicetest.Invoice{Paiement: "1"}, nil, ""},
 	{"UBL, a quantity of nothing", invoicetest.Invoice{}, []string{`<cbc:InvoicedQuantity unitCode="C62">1`, `<cbc:InvoicedQuantity unitCode="C62">0`}, ""},
 	{"UBL, a unit that is a word", invoicetest.Invoice{}, []string{`unitCode="C62"`, `unitCode="jour"`}, "error BR-CL-23 BT-130"},
 	{"UBL, a price below zero", invoicetest.Invoice{}, []string{`PriceAmount currencyID="EUR">`, `PriceAmount currencyID="EUR">-`}, "error BR-27 BT-146"},

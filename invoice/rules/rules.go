@@ -40,6 +40,15 @@ type Finding struct {
 	attr string
 }
 
+// Place says in a language where a finding is.
+func Place(where, lang string) string {
+	at, line, is := strings.Cut(where, " (line ")
+	if !is || lang != "fr" {
+		return where
+	}
+	return at + " (ligne " + line
+}
+
 // maxPlaces is how often one rule is reported in one document; further places are left out.
 const maxPlaces = 20
 

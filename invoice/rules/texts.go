@@ -172,7 +172,7 @@ func (f family) texts(all map[string]text) {
 	}
 	add("08", "BT-116", "the taxable amount of "+cat+" is not the sum of its lines and charges less its allowances",
 		"la base de la "+catFR+" n'est pas la somme de ses lignes et frais moins ses remises",
-		"Add up BT-131 and BT-99, take off BT-92, of this category and rate, and write that.", "Additionnez BT-131 et BT-99, retranchez BT-92, pour cette catégorie et ce taux.")
+		"Add up BT-131 and BT-99, take off BT-92, of this category and rate, and write that.", "Additionnez BT-131 et BT-99, retranchez BT-92, pour cette catégorie et ce taux, et écrivez le résultat.")
 	if f.one {
 		add("09", "BT-117", "the tax of "+cat+" is not 0", "la taxe de la "+catFR+" n'est pas 0", "Write 0.", "Écrivez 0.")
 	} else {

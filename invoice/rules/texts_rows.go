@@ -1,7 +1,9 @@
 package rules
 
 var textRows = []row{
-	{"BR-01", "BT-24", "specification identifier", "identifiant de spécification", missing},
+	{"BR-01", "BT-24", "specification identifier", "identifiant de spécification", kind{
+		missing.en, missing.fr, "Write it; EN 16931 requires it, and of CII Chorus Pro too, where it is an error.", "Renseignez-le : EN 16931 l'exige, et Chorus Pro aussi en CII, où c'est une erreur.",
+	}},
 	{"BR-02", "BT-1", "invoice number", "numéro de facture", missing},
 	{"BR-03", "BT-2", "issue date", "date d'émission", missing},
 	{"BR-04", "BT-3", "invoice type code", "code du type de facture", missing},
