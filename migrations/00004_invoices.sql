@@ -122,13 +122,17 @@ CREATE INDEX invoices_reason ON chorus.invoices (account, reason_due_at) WHERE r
 
 CREATE INDEX invoices_open ON chorus.invoices (statut_courant_date) WHERE state = 'integrated';
 CREATE INDEX invoices_updated ON chorus.invoices (updated_at, id);
-CREATE INDEX invoices_numero ON chorus.invoices (numero_facture) WHERE numero_facture IS NOT NULL;
+CREATE INDEX invoices_numero ON chorus.invoices (numero_facture, id); -- all of them: a list by number ends with those that have none
 CREATE INDEX invoices_state ON chorus.invoices (state, id);
 -- What people look for among what is settled, which is nearly all after some years (operate/list.go): written once in the life of an invoice. The rest is few, and is filtered.
 CREATE INDEX invoices_settled_recipient ON chorus.invoices (destinataire_siret, id) WHERE state = 'settled';
+CREATE INDEX invoices_settled_supplier ON chorus.invoices (fournisseur_siret, id) WHERE state = 'settled';
 CREATE INDEX invoices_settled_amount ON chorus.invoices (montant_ttc, id) WHERE state = 'settled';
 CREATE INDEX invoices_settled_statut ON chorus.invoices (statut_courant, id) WHERE state = 'settled';
 CREATE INDEX invoices_created ON chorus.invoices USING brin (created_at) WITH (pages_per_range = 32);
+-- Days follow the order in which rows are inserted, nearly: a few bytes for many of them tell where a month is.
+CREATE INDEX invoices_days ON chorus.invoices
+    USING brin (date_facture, ((date_depot AT TIME ZONE 'Europe/Paris')::date), statut_courant_date) WITH (pages_per_range = 32);
 CREATE INDEX invoices_reason_code ON chorus.invoices (reason_code, id) WHERE reason_code IS NOT NULL;
 CREATE INDEX invoices_replaced ON chorus.invoices (replaces, id) WHERE replaces IS NOT NULL;
 CREATE INDEX invoices_recipient ON chorus.invoices (destinataire_siret) WHERE state = 'integrated';

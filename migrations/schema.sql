@@ -525,6 +525,7 @@ CREATE INDEX invoices_cancel ON chorus.invoices USING btree (id) WHERE ((state =
 CREATE INDEX invoices_changed ON chorus.invoices USING btree (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE (identifiant_facture_cpp IS NOT NULL);
 CREATE INDEX invoices_claimed ON chorus.invoices USING btree (id, state) WHERE (claim IS NOT NULL);
 CREATE INDEX invoices_created ON chorus.invoices USING brin (created_at) WITH (pages_per_range='32');
+CREATE INDEX invoices_days ON chorus.invoices USING brin (date_facture, (((date_depot AT TIME ZONE 'Europe/Paris'::text))::date), statut_courant_date) WITH (pages_per_range='32');
 CREATE INDEX invoices_deposit_day ON chorus.invoices USING btree (account, fournisseur_siret, (((COALESCE(date_depot, deposited_at) AT TIME ZONE 'Europe/Paris'::text))::date)) WHERE (deposited_at IS NOT NULL);
 CREATE INDEX invoices_deposited ON chorus.invoices USING btree (account, due_at) WHERE (state = 'deposited'::text);
 CREATE INDEX invoices_deposited_at ON chorus.invoices USING btree (account, deposited_at) WHERE (deposited_at IS NOT NULL);
@@ -532,7 +533,7 @@ CREATE UNIQUE INDEX invoices_identifiant_facture_cpp_key ON chorus.invoices USIN
 CREATE INDEX invoices_in_doubt ON chorus.invoices USING btree (account, due_at) WHERE (state = 'in_doubt'::text);
 CREATE INDEX invoices_money_open ON chorus.invoices USING btree (account, destinataire_siret) INCLUDE (devise, montant_ttc, type_facture, available_on, suspended_on, completed_on) WHERE (state = ANY (ARRAY['deposited'::text, 'integrated'::text]));
 CREATE INDEX invoices_money_settled ON chorus.invoices USING btree ((((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date)) INCLUDE (account, destinataire_siret, devise, montant_ttc, type_facture, statut_courant, statut_courant_date, reason_code, available_on, suspended_on, completed_on) WHERE (state = 'settled'::text);
-CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture) WHERE (numero_facture IS NOT NULL);
+CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture, id);
 CREATE UNIQUE INDEX invoices_numero_flux_depot_key ON chorus.invoices USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
 CREATE INDEX invoices_purgeable ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NULL) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
@@ -547,6 +548,7 @@ CREATE UNIQUE INDEX invoices_replaces_key ON chorus.invoices USING btree (replac
 CREATE INDEX invoices_settled_amount ON chorus.invoices USING btree (montant_ttc, id) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_settled_recipient ON chorus.invoices USING btree (destinataire_siret, id) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_settled_statut ON chorus.invoices USING btree (statut_courant, id) WHERE (state = 'settled'::text);
+CREATE INDEX invoices_settled_supplier ON chorus.invoices USING btree (fournisseur_siret, id) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_state ON chorus.invoices USING btree (state, id);
 CREATE INDEX invoices_supplier ON chorus.invoices USING btree (id) WHERE ((state = 'integrated'::text) AND (statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])));
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);

@@ -62,13 +62,30 @@ func (l Listing) sql() (string, []any) {
 }
 
 // settledColumns are those by which what is settled has an index of its own, by the keys of queries and sorts.
-var settledColumns = map[string]string{"recipient": "destinataire_siret", "amount": "montant_ttc", "statut": "statut_courant"}
+var settledColumns = map[string]string{
+	"recipient": "destinataire_siret", "supplier": "fournisseur_siret", "siret": "destinataire_siret", "amount": "montant_ttc", "statut": "statut_courant",
+}
 
 // apart tells whether what is settled is read apart from the rest: it has indexes that the rest, which is far less, does not have, because each would be written again at each step of
 // an invoice.
 func (l Listing) apart() bool {
-	return settledColumns[l.Sort.Key] != "" || l.Sort.Key == "reason" || l.few ||
-		slices.ContainsFunc(l.Query.terms, func(t term) bool { return !t.not && settledColumns[t.key.name] != "" })
+	return settledColumns[l.Sort.Key] != "" || l.byIndex() != "" || l.few || l.Query.asksSettled()
+}
+
+// asksSettled tells whether a term has an index of what is settled.
+func (q Query) asksSettled() bool {
+	return slices.ContainsFunc(q.terms, func(t term) bool { return !t.not && settledColumns[t.key.name] != "" })
+}
+
+// byIndex is the column of the order when an index has all invoices in it; "" when none has, or when another one finds what is asked for.
+func (l Listing) byIndex() string {
+	switch {
+	case l.Sort.Key == "reason":
+		return "reason_code"
+	case l.Sort.Key == "number" && !l.few && !l.Query.asksSettled():
+		return "numero_facture"
+	}
+	return ""
 }
 
 // part is some of the invoices, in the order in which an index has them where there is one.
@@ -77,9 +94,9 @@ type part struct{ rows, order string }
 // parts are all invoices, each in one of them. An index has what has no value at one end, which is the wrong one for one of the two directions: such rows are a part of their own.
 func (l Listing) parts() []part {
 	order := l.Sort.order()
-	if l.Sort.Key == "reason" {
+	if column := l.byIndex(); column != "" {
 		_, byID, _ := strings.Cut(order, ", ")
-		return []part{{"reason_code IS NOT NULL", strings.ReplaceAll(order, " NULLS LAST", "")}, {"reason_code IS NULL", byID}}
+		return []part{{column + " IS NOT NULL", strings.ReplaceAll(order, " NULLS LAST", "")}, {column + " IS NULL", byID}}
 	}
 	if l.few {
 		order = strings.Replace(order, "id", "id + 0", 1) // not by the index that has the order of ids
@@ -144,7 +161,7 @@ const mostNew = 31 * 24 * time.Hour
 // mostFew is how many settled invoices are read whole and put into order.
 const mostFew = 10_000
 
-// measure finds out whether few invoices have the amounts, or were inserted or changed in the days, that are asked for: then their index finds them, and else the newest are read until
+// measure finds out whether few invoices have the amounts, or the days, that are asked for: then their index finds them, and else the newest are read until
 // enough have been found. PostgreSQL would have to guess: it keeps its statistics of amounts from whoever must not see all rows, and takes days for spread over all ids.
 func (l *Listing) measure(ctx context.Context, st *store.Store) error {
 	if key := l.Sort.Key; key != "" && key != "id" && key != "inserted" {
@@ -155,7 +172,7 @@ func (l *Listing) measure(ctx context.Context, st *store.Store) error {
 			l.few = true
 			return nil
 		}
-		if s, days := t.values[0].test.(span[day]); days && !t.not && len(t.values) == 1 && s.from != nil && s.to != nil && (t.key.name == "inserted" || t.key.name == "changed") {
+		if s, days := t.values[0].test.(span[day]); days && !t.not && len(t.values) == 1 && s.from != nil && s.to != nil {
 			l.few = true
 			return nil
 		}

@@ -70,8 +70,10 @@ func TestAPageOfTheListIsReadByItself(t *testing.T) {
 // What is looked for among many that are settled is found by an index, and read in its order, whoever looks.
 func TestWhatIsSettledIsFoundByAnIndex(t *testing.T) {
 	d := newDesk(t)
-	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state, numero_facture, montant_ttc, destinataire_siret, statut_courant, reason_code)
-		SELECT 'n' || n, 'x', 'x', 1, 'settled', 'F-' || n, n, lpad((n % 500)::text, 14, '2'), CASE WHEN n > 5 THEN 'MISE_EN_PAIEMENT' ELSE 'SUPPRIMEE' END, CASE WHEN n = 7 THEN 'QUIET' END
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state, numero_facture, montant_ttc, destinataire_siret, fournisseur_siret,
+		    date_facture, date_depot, statut_courant_date, statut_courant, reason_code)
+		SELECT 'n' || n, 'x', 'x', 1, 'settled', CASE WHEN n > 3 THEN 'F-' || n END, n, lpad((n % 500)::text, 14, '2'), lpad((n % 400)::text, 14, '3'),
+		    date '2020-01-01' + n, timestamptz '2020-01-01 12:00Z' + n * interval '1 day', timestamptz '2020-01-01 12:00Z' + n * interval '1 day', CASE WHEN n > 5 THEN 'MISE_EN_PAIEMENT' ELSE 'SUPPRIMEE' END, CASE WHEN n = 7 THEN 'QUIET' END
 		FROM generate_series(1, 5000) n`)
 	if _, err := d.owner.Exec(t.Context(), `ANALYZE chorus.invoices`); err != nil {
 		t.Fatal(err)
@@ -104,9 +106,21 @@ func TestWhatIsSettledIsFoundByAnIndex(t *testing.T) {
 			{"reason:QUIET", "", "invoices_reason_code", 1},
 			{"number:F-77*", "number", "invoices_numero", 11},
 			{"number:ZZ*", "", "invoices_numero", 0},
+			{"", "number", "invoices_numero", 50},
+			{"", "-number", "invoices_numero", 50},
+			{"recipient:22222222222277", "number", "invoices_settled_recipient", 20},
+			{"supplier:33333333333377", "", "invoices_settled_supplier", 25},
+			{"siret:33333333333377", "", "invoices_settled_supplier", 25},
+			{"ref:n77", "", "invoices_external_ref_key", 1},
+			{"issued:2020-03", "", "invoices_days", 31},
+			{"deposited:2020-03", "", map[string]string{"worker": "invoices_days"}[login], 31}, // the policy of others lets no index with a zone of time see the rows
+			{"told:2020-03", "", "invoices_days", 31},
 		} {
 			l := operate.Listing{Query: parse(t, c.query), Limit: 50}
 			if l.Sort, err = operate.ParseSort(c.sort); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Measure(t.Context(), store.New(pool)); err != nil {
 				t.Fatal(err)
 			}
 			sql, args := l.SQL()

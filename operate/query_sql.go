@@ -57,6 +57,9 @@ func (c *condition) of(k *queryKey, v value) string {
 				" AND id IN (SELECT invoice FROM chorus.todo WHERE kind IN ('invalid', 'rejected')))",
 		}[v.text()]
 	}
+	if k.name == "ref" && !v.pattern() { // in the view, whose accounts the index begins with
+		return "id IN (SELECT id FROM chorus.invoice_status WHERE external_ref = " + c.arg(v.text()) + "::text)"
+	}
 	switch test := v.test.(type) {
 	case int64:
 		return k.columns[0] + " = " + c.arg(test) + "::bigint"
