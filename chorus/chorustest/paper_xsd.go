@@ -40,14 +40,14 @@ func readGroups() (map[string]*group, map[string]bool) {
 	all, simple := map[string]*group{}, map[string]bool{}
 	for line := range strings.Lines(groupsText) {
 		words := strings.Fields(line)
-		split := slices.IndexFunc(words, func(w string) bool { return w == ":" || w == "=" })
+		split := slices.IndexFunc(words, func(w string) bool { return w == ":" || w == "-" || w == "=" })
 		if split < 0 || words[0] == "#" {
 			continue
 		}
-		g := &group{many: map[string]bool{}, closed: words[split] == "="}
+		g := &group{many: map[string]bool{}, closed: words[split] != ":"}
 		for _, w := range words[split+1:] {
 			name := strings.TrimSuffix(w, "*")
-			g.names, g.many[name] = append(g.names, name), name != w || !g.closed
+			g.names, g.many[name] = append(g.names, name), name != w || words[split] != "="
 			simple[name] = strings.HasPrefix(name, "ram:") && !endsIn(name, "DateTime", "Date", "Indicator")
 		}
 		for _, w := range words[:split] {

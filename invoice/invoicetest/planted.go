@@ -83,6 +83,8 @@ var planted = map[string][]breaks{
 		{ubl: [2]string{"<cbc:ID>F-2026-0001</cbc:ID>\n", ""}, after: [2]string{"<cbc:DocumentCurrencyCode>", "<cbc:ID>F-2026-0001</cbc:ID><cbc:DocumentCurrencyCode>"}},
 		{ubl: [2]string{ublRef, "<cbc:Nonsense>1</cbc:Nonsense>" + ublRef}},
 		{ubl: [2]string{ublRef, `<x:Foo xmlns:x="urn:x"/>` + ublRef}},
+		{ubl: [2]string{"<cbc:CityName>", "<cbc:Sity>a</cbc:Sity><cbc:CityName>"}},
+		{ubl: [2]string{"<cac:Price>", "<cbc:PriceAmount>1</cbc:PriceAmount><cac:Price>"}},
 		{ubl: [2]string{"<cac:PartyTaxScheme>", `<x:Foo xmlns:x="urn:x"/><cac:PartyTaxScheme>`}},
 		{ubl: [2]string{ublRef, "hello" + ublRef}},
 		{ubl: [2]string{"<cac:TaxScheme>", "hello<cac:TaxScheme>"}},

@@ -12,7 +12,7 @@ type Cause struct {
 // sums that cannot be made of them; one rule that says the same at many places. Nothing is left out.
 func Causes(found []Finding) []Cause {
 	// The invoice's currency is none; a total is in another one; a total is no amount; there is no means of payment; no date.
-	var bad, foreign, amount, payment, date, credit *Finding
+	var bad, foreign, amount, payment, date, credit, kind *Finding
 	var part *Finding // a number of a line, a charge or the VAT breakdown is none
 	numbers := map[string]*Finding{}
 	for k := range found {
@@ -29,6 +29,8 @@ func Causes(found []Finding) []Cause {
 			bad = f
 		case f.Code == "CH-TOTAL-CURRENCY" && foreign == nil:
 			foreign = f
+		case f.Code == "CII-DT-037" && kind == nil:
+			kind = f
 		case f.Code == "CH-PAYMENT-CREDIT" && credit == nil:
 			credit = f
 		case f.Code == "CH-PAYMENT-MISSING":
@@ -52,6 +54,8 @@ func Causes(found []Finding) []Cause {
 			if f.Value == "" {
 				return payment
 			}
+		case "BR-47", "BR-48", "BR-32", "BR-37", "BR-CO-04":
+			return kind // what is not VAT has no category and no rate of VAT
 		case "BR-50", "BR-51", "BR-61", "CII-SR-470":
 			return credit // a credit note has no means of payment, and so no account
 		case "CII-DT-097":

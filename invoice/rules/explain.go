@@ -48,6 +48,10 @@ func explained(d *invoice.Document, found []Finding) []Finding {
 		case moneyRules[f.Code] && f.at != nil && len(f.at.Kids) == 0 && f.attr == "":
 			f = f.ofNumber()
 		}
+		if raw, term := f.raw(), named(f.Term, f.at); raw != strings.Trim(raw, " \t\r\n") && blankRules[f.Code] {
+			f = f.saying(term+" has white space or a line break around it, which EN 16931's rule counts: "+quote(cut(raw)), term+" a un blanc ou un saut de ligne autour de sa valeur, que la règle d'EN 16931 compte : "+quote(cut(raw)),
+				"Write the value alone between the tags.", "N'écrivez que la valeur entre les balises.")
+		}
 		if blank != nil && f.Message == found[k].Message && familyRules[f.Code] {
 			term := d.TermOf(blank, "")
 			f.Term, f.Value, f.Where = term, cut(strings.TrimSpace(blank.Text)), blank.Place()
@@ -60,6 +64,17 @@ func explained(d *invoice.Document, found []Finding) []Finding {
 	return found
 }
 
+// blankRules are those for which white space around a value makes another value of it, and where a value without it would mostly be right.
+var blankRules = set("BR-CO-09", "CII-DT-037")
+
+// raw is the value at the finding's place as it is written; "" where it is a group, or an attribute.
+func (f Finding) raw() string {
+	if f.at == nil || len(f.at.Kids) > 0 || f.attr != "" {
+		return ""
+	}
+	return f.at.Text
+}
+
 func (f Finding) saying(en, fr, remedy, remedyFR string) Finding {
 	f.Message, f.MessageFR, f.Remedy, f.RemedyFR = en, fr, remedy, remedyFR
 	return f
@@ -67,7 +82,7 @@ func (f Finding) saying(en, fr, remedy, remedyFR string) Finding {
 
 // named is how words call an element: by its term, or its name.
 func named(term string, e *element) string {
-	if term == "" {
+	if term == "" && e != nil {
 		return cut(e.Name)
 	}
 	return term

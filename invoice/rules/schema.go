@@ -33,13 +33,15 @@ func readSchema(text string) (groups map[string]*schemaGroup, leaves map[string]
 			continue
 		}
 		g := &schemaGroup{order: map[string]int{}, many: map[string]bool{}}
-		names, kids, open := strings.Cut(line, " : ")
-		if !open {
-			names, kids, g.closed = strings.Cut(line, " = ")
+		names, kids, once := strings.Cut(line, " = ")
+		if g.closed = once; !once {
+			if names, kids, g.closed = strings.Cut(line, " - "); !g.closed {
+				names, kids, _ = strings.Cut(line, " : ")
+			}
 		}
 		for i, kid := range strings.Fields(kids) {
 			name, many := strings.CutSuffix(kid, "*")
-			g.order[name], g.many[name] = i, many || !g.closed
+			g.order[name], g.many[name] = i, many || !once
 			if strings.HasPrefix(name, "ram:") && !strings.HasSuffix(name, "DateTime") && !strings.HasSuffix(name, "Date") && !strings.HasSuffix(name, "Indicator") {
 				leaves[name] = true
 			}
