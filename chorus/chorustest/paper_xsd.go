@@ -72,11 +72,15 @@ var spaces = map[string]string{
 
 // xsd is the schema validator's message; "" when the document is valid as far as is looked.
 func (p *paper) xsd() string {
-	return validate(p.root, p.form.profil == "", true, p.root.all(p.form.pieces))
+	attached := map[*node]bool{}
+	for _, n := range p.root.all(p.form.pieces) {
+		attached[n] = true
+	}
+	return validate(p.root, p.form.profil == "", true, attached)
 }
 
 // validate looks at an element and all that is in it. The files that are attached to the invoice are looked at later.
-func validate(n *node, isUBL, root bool, attached []*node) string {
+func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 	name := spaces[n.space] + n.name
 	g, text := groups[name], n.trimmed()
 	if g != nil {
@@ -96,7 +100,7 @@ func validate(n *node, isUBL, root bool, attached []*node) string {
 	if len(n.children) > 0 && (n.space == ublBasic || strings.HasPrefix(name, "udt:") || simple[name]) {
 		return fmt.Sprintf("cvc-type.3.1.2: Element '%.60s' is a simple type, so it must have no element information item [children]. - ligne: %d", n.name, n.line)
 	}
-	if len(n.children) == 0 && !slices.Contains(attached, n) {
+	if len(n.children) == 0 && !attached[n] {
 		if kind := badValue(n, isUBL, text); kind != "" {
 			return fmt.Sprintf("cvc-datatype-valid.1.2.1: '%.40s' is not a valid value for '%s'. - ligne: %d", text, kind, n.line)
 		}

@@ -37,8 +37,11 @@ func TestLargeDocumentsAreJudgedSoon(t *testing.T) {
 		return []byte(doc)
 	}
 	for name, doc := range map[string][]byte{
-		"UBL": many(ubl, 5_000, part(ubl, "<cac:TaxSubtotal>", "</cac:TaxSubtotal>"), part(ubl, "<cac:InvoiceLine>", "</cac:InvoiceLine>")),
-		"CII": many(cii, 5_000, part(cii, "<ram:IncludedSupplyChainTradeLineItem>", "</ram:IncludedSupplyChainTradeLineItem>")),
+		"UBL":                          many(ubl, 5_000, part(ubl, "<cac:TaxSubtotal>", "</cac:TaxSubtotal>"), part(ubl, "<cac:InvoiceLine>", "</cac:InvoiceLine>")),
+		"UBL of amounts that are none": many(strings.ReplaceAll(ubl, ">1250.00<", ">x<"), 5_000, strings.ReplaceAll(part(ubl, "<cac:TaxSubtotal>", "</cac:TaxSubtotal>"), ">1250.00<", ">x<"), strings.ReplaceAll(part(ubl, "<cac:InvoiceLine>", "</cac:InvoiceLine>"), ">1250.00<", ">x<")),
+		"UBL of unknown elements":      []byte(strings.Replace(ubl, "<cac:PaymentMeans>", strings.Repeat("<cbc:X>x</cbc:X>", 150_000)+"<cac:PaymentMeans>", 1)),
+		"UBL of totals that are none":  []byte(strings.Replace(ubl, "<cac:LegalMonetaryTotal>", "<cac:LegalMonetaryTotal>"+strings.Repeat("<cbc:PayableAmount>x</cbc:PayableAmount>", 150_000), 1)),
+		"CII":                          many(cii, 5_000, part(cii, "<ram:IncludedSupplyChainTradeLineItem>", "</ram:IncludedSupplyChainTradeLineItem>")),
 		"CII without taxes": []byte(strings.ReplaceAll(string(many(cii, 6_000, part(cii, "<ram:IncludedSupplyChainTradeLineItem>", "</ram:IncludedSupplyChainTradeLineItem>"))),
 			"ram:ApplicableTradeTax>", "ram:CategoryTradeTax>")),
 	} {

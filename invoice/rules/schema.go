@@ -169,6 +169,9 @@ func (w *schemaWalk) say(e *element, value, en, fr, remedy, remedyFR string) {
 const noNumber = ", which is no number"
 
 func (w *schemaWalk) look(e *element) {
+	if len(w.hits) >= maxPlaces {
+		return
+	}
 	g := schemaGroups[e.Name]
 	text := strings.Trim(e.Text, " \t\r\n")
 	basic := strings.HasPrefix(e.Name, "cbc:") || strings.HasPrefix(e.Name, "udt:") || schemaLeaves[e.Name]
@@ -207,7 +210,7 @@ func (w *schemaWalk) foreign(e *element) bool {
 }
 
 func (w *schemaWalk) unknown(k, in *element) {
-	w.say(k, "", "is no element that the schema has in "+in.Name, "n'est pas un élément que le schéma prévoit dans "+in.Name,
+	w.say(k, "", "is no element that the schema has in "+cut(in.Name), "n'est pas un élément que le schéma prévoit dans "+cut(in.Name),
 		"Leave it out, or write it with the name and the namespace of the standard.", "Supprimez-le, ou donnez-lui le nom et l'espace de noms de la norme.")
 }
 
@@ -223,7 +226,7 @@ func (w *schemaWalk) order(e *element, g *schemaGroup) {
 			}
 		case i < last && !said:
 			said = true
-			w.say(k, "", "stands behind "+before+", and the schema wants it before", "figure après "+before+", alors que le schéma le veut avant",
+			w.say(k, "", "stands after "+before+", and the schema wants it before", "figure après "+before+", alors que le schéma le veut avant",
 				"Write the elements of "+e.Name+" in the order of the schema.", "Écrivez les éléments de "+e.Name+" dans l'ordre du schéma.")
 		case i == last && !g.many[k.Name] && !said:
 			said = true
