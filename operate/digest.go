@@ -30,7 +30,11 @@ type Move struct {
 
 // ReadDigest reads the figures of so long a time until now, what needs a person (at most so many lines), and the money.
 func ReadDigest(ctx context.Context, db *pgxpool.Pool, account string, age time.Duration, lines int) (d Digest, err error) {
-	if err = db.QueryRow(ctx, `SELECT n - $1::interval, n FROM clock_timestamp() AS n`, age).Scan(&d.From, &d.Until); err != nil {
+	m := MoneyFilter{Account: account}
+	err = db.QueryRow(ctx, `
+		SELECT n - $1::interval, n, ((n - $1::interval) AT TIME ZONE 'Europe/Paris')::date, (n AT TIME ZONE 'Europe/Paris')::date - 1
+		FROM clock_timestamp() AS n`, age).Scan(&d.From, &d.Until, &m.Since, &m.Until)
+	if err != nil {
 		return d, err
 	}
 	if d.Moves, err = moves(ctx, db, account, d.From); err != nil {
@@ -40,11 +44,10 @@ func ReadDigest(ctx context.Context, db *pgxpool.Pool, account string, age time.
 	if d.Todo, d.Counts, err = TodoPage(ctx, db, f); err != nil {
 		return d, err
 	}
-	m := MoneyFilter{Account: account}
 	if d.Open, _, err = Open(ctx, db, m, 0); err != nil {
 		return d, err
 	}
-	m.Since = d.From
+	// Statuses have days: those that have ended since the last letter of the same hour, so that no day is in two.
 	d.Settled, err = Settled(ctx, db, m)
 	return d, err
 }

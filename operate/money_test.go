@@ -255,3 +255,17 @@ func TestMoneyWithoutBounds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestADayIsInOneLetter: what was settled is in the letter of the first morning after its day, and in no other.
+func TestADayIsInOneLetter(t *testing.T) {
+	d := newDesk(t)
+	for days, amount := range map[int]string{0: "1.00", 1: "20.00", 2: "300.00"} {
+		d.script(walk("DAY "+amount, amount, "11111111100011", "MISE_A_DISPOSITION", 5, "MISE_EN_PAIEMENT", days))
+	}
+	for age, want := range map[time.Duration]string{24 * time.Hour: "20", 48 * time.Hour: "320"} {
+		letter, err := operate.ReadDigest(t.Context(), d.owner, "", age, 10)
+		if err != nil || len(letter.Settled) != 1 || letter.Settled[0].Amount.String() != want {
+			t.Errorf("of %s: %+v, %v; wanted %s", age, letter.Settled, err, want)
+		}
+	}
+}

@@ -121,11 +121,11 @@ func digestSubject(d operate.Digest, lang string) string {
 // digestWords are the heads of the digest, by language.
 var digestWords = map[string]map[string]string{
 	"en": {
-		"period": "From %s to %s", "none": "Nothing has moved.", "todo": "What needs somebody", "money": "Money", "open": "open", "settled": "settled", "more": "and more: choriste todo",
+		"period": "From %s to %s", "none": "Nothing has moved.", "todo": "What needs somebody", "money": "Money", "open": "open", "settled": "settled on days that have ended", "more": "and more: choriste todo",
 		"state": "State", "invoices": "Invoices", "kind": "Kind", "amount": "Amount", "why": "Why", "next": "Next", "nothing": "Nothing needs a person.", "cost": "Late interest + indemnity",
 	},
 	"fr": {
-		"period": "Du %s au %s", "none": "Rien n'a bougé.", "todo": "Ce qui attend quelqu'un", "money": "Argent", "open": "dû", "settled": "soldé", "more": "et davantage : choriste todo",
+		"period": "Du %s au %s", "none": "Rien n'a bougé.", "todo": "Ce qui attend quelqu'un", "money": "Argent", "open": "dû", "settled": "soldé, jours finis", "more": "et davantage : choriste todo",
 		"state": "État", "invoices": "Factures", "kind": "Genre", "amount": "Montant", "why": "Pourquoi", "next": "Ensuite", "nothing": "Rien n'attend personne.", "cost": "Intérêts moratoires + indemnité",
 	},
 }
