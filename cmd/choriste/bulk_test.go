@@ -62,7 +62,7 @@ func TestActsOnMany(t *testing.T) {
 	said(t, db.OperatorURL, 1, "(paid by cheque): to retry it, put it back first", "retry", "invalid", "--reason", "x")
 	said(t, db.ReaderURL, 0, "paid by cheque", "show", "invalid")
 	said(t, db.OperatorURL, 0, "2 invoices, 20.00 EUR", append([]string{"todo", "restore", "--dry-run"}, all...)...)
-	said(t, db.OperatorURL, 0, "is on the list again", append([]string{"todo", "restore", "--reason", "the cheque bounced", "--expect", "2"}, all...)...)
+	said(t, db.OperatorURL, 0, "est de nouveau sur la liste", append([]string{"todo", "restore", "--lang", "fr", "--reason", "the cheque bounced", "--expect", "2"}, all...)...)
 	said(t, db.OperatorURL, 1, "was not taken off the list", "todo", "restore", "invalid", "--reason", "x")
 	if got := statesOf(t, db); !slices.Equal(got, before) {
 		t.Errorf("putting back moved something:\n%v\n%v", before, got)

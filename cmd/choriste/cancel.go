@@ -26,9 +26,9 @@ func (c cancelCmd) Run(a *app) error {
 		return a.print(map[string]any{"id": c.id, "state": state})
 	}
 	if state == store.Cancelled {
-		a.printf("invoice %d is cancelled\n", c.id)
+		a.printf(a.either("invoice %d is cancelled\n", "la facture %d est annulée\n"), c.id)
 	} else {
-		a.printf("invoice %d is %s: it is cancelled only if it turns out that nothing was sent\n", c.id, state)
+		a.printf(a.either("invoice %d is %s: it is cancelled only if it turns out that nothing was sent\n", "la facture %d est %s : elle n'est annulée que s'il s'avère que rien n'est parti\n"), c.id, state)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (c todoDismissCmd) Run(a *app) error {
 	return c.run(a, deed{
 		Deed: operate.Dismissal, verb: "dismiss", past: "dismissed", filter: "--state invalid",
 		say: func(id int64, _ store.State) (any, string) {
-			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf("invoice %d is off the list", id)
+			return map[string]any{"invoice": id, "dismissed": true}, fmt.Sprintf(a.either("invoice %d is off the list", "la facture %d est retirée de la liste"), id)
 		},
 	})
 }
@@ -177,7 +177,7 @@ func (c todoRestoreCmd) Run(a *app) error {
 	return c.run(a, deed{
 		Deed: operate.Return, verb: "restore", past: "restored", filter: "--query is:dismissed",
 		say: func(id int64, _ store.State) (any, string) {
-			return map[string]any{"invoice": id, "dismissed": false}, fmt.Sprintf("invoice %d is on the list again", id)
+			return map[string]any{"invoice": id, "dismissed": false}, fmt.Sprintf(a.either("invoice %d is on the list again", "la facture %d est de nouveau sur la liste"), id)
 		},
 	})
 }
