@@ -128,6 +128,15 @@ var totalRules = []chorusRule{
 	},
 	{
 		Rule: Rule{
+			Code: "CH-EXEMPTION", Severity: Error, Term: "BT-120", Source: "docs/chorus-pro.md §6.3; EN 16931, BR-E-10 and the like, which take an empty element", Weight: "S",
+			Text: "the reason of an exemption (BT-120, BT-121) is empty", TextFR: "le motif d'une exonération (BT-120, BT-121) est vide",
+			Remedy: "Write the reason (BT-120) or its code (BT-121).", RemedyFR: "Écrivez le motif (BT-120) ou son code (BT-121).",
+		},
+		unless: []string{"BR-CL-22"},
+		find:   emptyExemptions,
+	},
+	{
+		Rule: Rule{
 			Code: "CH-AMOUNT-SIGN", Severity: Warning, Term: "BT-112", Source: "EN 16931, BT-3: what is given back is a credit note", Weight: "G",
 			Text: "BT-112 (total with VAT) is negative", TextFR: "BT-112 (total TTC) est négatif",
 			Remedy: "Write a credit note (381, in fields AVOIR) with amounts above zero.", RemedyFR: "Émettez un avoir (381, dans fields AVOIR) aux montants positifs.",
@@ -148,6 +157,26 @@ var totalRules = []chorusRule{
 			}
 		},
 	},
+}
+
+// emptyExemptions are the entries of the VAT breakdown that need a reason and have one that says nothing.
+func emptyExemptions(d *invoice.Document) (hits []hit) {
+	t := d.Tree()
+	look := func(entries []*element, category, reason, code string) {
+		for _, e := range entries {
+			given := e.One(reason)
+			if given == nil {
+				given = e.One(code)
+			}
+			needed := (e.Under("cac:TaxSubtotal") || inSettlement(e)) && slices.ContainsFunc(families, func(f family) bool { return f.reason && f.code == e.One(category).Norm() })
+			if needed && given != nil && !e.Filled(reason) && !e.Filled(code) && len(hits) < maxPlaces {
+				hits = append(hits, hit{where: given.Place()})
+			}
+		}
+	}
+	look(t.ByName["cac:TaxCategory"], "cbc:ID", "cbc:TaxExemptionReason", "cbc:TaxExemptionReasonCode")
+	look(t.ByName["ram:ApplicableTradeTax"], "ram:CategoryCode", "ram:ExemptionReason", "ram:ExemptionReasonCode")
+	return hits
 }
 
 // totals are the terms of the document's totals.
