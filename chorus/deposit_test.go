@@ -297,7 +297,26 @@ func TestKeptBackAtTheDoor(t *testing.T) {
 	}
 }
 
+// TestLateAtTheDoor: what waited at the door until its time was over does not leave, and is not in doubt.
+func TestLateAtTheDoor(t *testing.T) {
+	p := newPortal(t, answerJSON(200, acceptedBody))
+	cfg := p.config()
+	cfg.Budget = &countingBudget{slow: 300 * time.Millisecond}
+	d, err := newClient(t, cfg).Prepare(t.Context(), aFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Send(t.Context(), time.Now().Add(200*time.Millisecond))
+	if OutcomeOf(err) != NotSent || FaultOf(err) != FaultLocal || !strings.Contains(err.Error(), "too late") {
+		t.Errorf("%v, %s", err, OutcomeOf(err))
+	}
+	if n := len(p.arrived()); n != 0 {
+		t.Errorf("%d requests arrived", n)
+	}
+}
+
 type countingBudget struct {
+	slow   time.Duration // to depart
 	lanes  []Lane
 	err    error
 	left   atomic.Int64
@@ -305,6 +324,7 @@ type countingBudget struct {
 }
 
 func (b *countingBudget) Depart(context.Context) (func(), error) {
+	time.Sleep(b.slow)
 	return func() { b.left.Add(1) }, b.denied
 }
 

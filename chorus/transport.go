@@ -200,7 +200,11 @@ func (c *Client) send(ctx context.Context, hc *http.Client, req *http.Request, s
 	resp, err := hc.Do(req.WithContext(trace.attach(limited)))
 	if err != nil {
 		r.fail(ctx, err)
-		if trace.denied != nil && r.err == nil {
+		switch {
+		case r.err != nil || trace.denied == nil:
+		case errors.Is(trace.denied, errLate):
+			r.why, r.fault = errLate.Error(), FaultLocal
+		default:
 			r.why, r.fault, r.err = "no permit to leave", FaultLocal, trace.denied
 		}
 		return r
@@ -260,7 +264,9 @@ func (t *tracer) attach(ctx context.Context) context.Context {
 		// send the header before it reads the body.
 		GotConn: func(i httptrace.GotConnInfo) {
 			if t.depart != nil {
-				t.left, t.denied = t.depart()
+				if t.left, t.denied = t.depart(); t.denied == nil && t.sent.late() {
+					t.denied = errLate
+				}
 			}
 			if t.denied != nil {
 				t.sent.denied.Store(true)

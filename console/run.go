@@ -86,7 +86,7 @@ func (s *runs) add(r *run) (key string, own, all bool) {
 	for k, other := range s.list {
 		at, on := other.end()
 		switch {
-		case on && other.who == r.who:
+		case on && other.who == r.who, r.once != "" && other.once == r.once: // the latter may have ended meanwhile
 			return "", true, false
 		case on:
 			going++

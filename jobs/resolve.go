@@ -222,8 +222,7 @@ func likeKey(inv store.Invoice, f chorus.Facture) bool {
 	return sameKey(inv, f)
 }
 
-// likeKeyOf is likeKey without what is known to be another invoice: one that another row stands for under that very number and, where an operator overrides, who
-// has looked at it, one that says another date, amount, supplier or recipient.
+// likeKeyOf is likeKey without what is known to be another invoice of ours.
 func (j *Jobs) likeKeyOf(ctx context.Context, inv store.Invoice, found []chorus.Facture) (func(store.Invoice, chorus.Facture) bool, error) {
 	like := map[int64]string{}
 	for _, f := range found {
@@ -232,10 +231,8 @@ func (j *Jobs) likeKeyOf(ctx context.Context, inv store.Invoice, found []chorus.
 		}
 	}
 	others, err := j.Store.OthersOf(ctx, inv.ID, like)
-	overridden := wanted(inv.ReasonCode) == store.ReasonOverride
 	return func(inv store.Invoice, f chorus.Facture) bool {
-		_, differ := unlike(inv, f)
-		return likeKey(inv, f) && !others[f.IdentifiantFactureCPP] && !(overridden && differ)
+		return likeKey(inv, f) && !others[f.IdentifiantFactureCPP]
 	}, err
 }
 

@@ -40,7 +40,13 @@ var waiting = func() map[Work]string {
 		WorkRemedies:        `chorus.remedies WHERE state NOT IN ('done', 'refused') AND due_at <= ` + now + ` AND ` + free,
 	}
 	for step, rule := range due {
-		all[Work(step)] = `chorus.invoices WHERE ` + rule.where + ` AND ` + rule.at + ` <= ` + now + ` AND ` + free
+		// By account, as the indexes are.
+		all[Work(step)] = `chorus.accounts a CROSS JOIN LATERAL (
+		    SELECT FROM chorus.invoices
+		    WHERE ` + rule.where + ` AND account = a.name AND ` + rule.at + ` <= ` + now + ` AND ` + free + `
+		    ORDER BY ` + rule.order + `
+		    LIMIT 1
+		) one`
 	}
 	return all
 }()

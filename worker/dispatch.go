@@ -47,16 +47,18 @@ func (w *Worker) dispatch(ctx context.Context) error {
 		see, due(store.Work(store.StepValidate), w.step(store.StepValidate)), due(store.Work(store.StepSubmit), w.step(store.StepSubmit)))
 }
 
-// see looks for what anything is due, and due leaves out the others.
+// see looks for what anything is due, and due leaves out the others; none where that could not be seen, as while one of the tables is locked: each then fails by itself.
 func (w *Worker) see(kinds []store.Work) (see part, due func(store.Work, part) part) {
 	var waiting map[store.Work]bool
+	var blind bool
 	see = part{"see what is due", func(ctx context.Context) (err error) {
 		waiting, err = w.store.Waiting(ctx, kinds)
+		blind = err != nil
 		return err
 	}}
 	return see, func(kind store.Work, p part) part {
 		return part{p.what, func(ctx context.Context) error {
-			if !waiting[kind] {
+			if !blind && !waiting[kind] {
 				return nil
 			}
 			return p.do(ctx)

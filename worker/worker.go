@@ -107,7 +107,8 @@ type Worker struct {
 	ready atomic.Bool
 	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
 
-	examined int         // how often it was looked at; only the loop's
+	examined int         // how often it was looked at, and
+	sound    bool        // that nothing was wrong the last time; only the loop's
 	locks    lockHolders // who is in the way
 
 	checks chan struct{} // somebody asks what is wrong with a document
@@ -295,12 +296,13 @@ const (
 
 // examine has nothing more given out, by this worker, from a database that it would not start with. What is under way goes on, and fails safely.
 func (w *Worker) examine(ctx context.Context) error {
-	look := migrations.Glance
-	if w.examined%thoroughly == 0 || w.unfit.Load() != nil {
-		look = migrations.Check
+	look := migrations.Check
+	if w.sound && w.examined%thoroughly != 0 {
+		look = migrations.Glance
 	}
 	w.examined++
 	err := look(ctx, w.cfg.Pool)
+	w.sound = err == nil
 	var unfit *store.Fault
 	if errors.As(err, &unfit) && unfit.Passes() {
 		unfit = nil // away: the other loops see it as well

@@ -253,7 +253,7 @@ WHERE back IS NULL OR back > ended + allowed;
 --! R end: /readyz tells the truth, and /metrics answers
 SELECT format('worker %s (%s) says %s, and has been cut off from its database since %s', a.slot, a.at, a.said, c.began)
 FROM chaos.answers a
-JOIN chaos.cuts c ON c.whole AND (c.slot IS NULL OR c.slot = a.slot) AND a.at BETWEEN c.began + (SELECT moment FROM chaos.settings) AND c.ended
+JOIN chaos.cuts c ON c.whole AND (c.slot IS NULL OR c.slot = a.slot) AND a.at BETWEEN c.began + interval '30 seconds' AND c.ended
 WHERE a.ready
 UNION ALL
 SELECT format('worker %s (%s) says %s, and nothing has been wrong for %s', a.slot, a.at, a.said, (SELECT moment FROM chaos.settings))

@@ -26,11 +26,9 @@ func (t *trial) slowness() float64 {
 	return min(max(usualPlain/t.plain, 1), 6)
 }
 
-// moment is how long it may last until deposits flow again, an invoice beside poison has left, or /readyz tells the truth: 30 s on a machine that is not slower.
-func (t *trial) moment() time.Duration { return t.stretched(30 * time.Second) }
-
-func (t *trial) stretched(d time.Duration) time.Duration {
-	return time.Duration(t.slowness() * float64(d)).Round(time.Second)
+// moment is how long it may last until deposits flow again, an invoice beside poison has left, or /readyz is ready again: 30 s, and twice that on a slow machine.
+func (t *trial) moment() time.Duration {
+	return time.Duration(min(t.slowness(), 2) * float64(30*time.Second)).Round(time.Second)
 }
 
 // measureMachine counts how many plain transactions a second eight clients make, each of which changes one row and inserts another.

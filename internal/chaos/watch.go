@@ -55,7 +55,7 @@ func (t *trial) rest() time.Duration { return max(time.Second, 4*t.latest) }
 // settle waits until nothing moves any more, faults being over; or until a mutant has shown itself, if the episodes are to show it.
 func (t *trial) settle(ctx context.Context) error {
 	early := slices.DeleteFunc(slices.Clone(t.cfg.shown), func(name string) bool { return !slices.Contains(ofEpisodes, name) })
-	deadline := time.Now().Add(t.stretched(t.cfg.patience))
+	deadline := time.Now().Add(time.Duration(t.slowness() * float64(t.cfg.patience)))
 	for !t.foundOut() {
 		if _, err := t.look(ctx); err != nil {
 			return err
