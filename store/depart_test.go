@@ -144,7 +144,7 @@ func TestAHighPaceIsNotCountedOneByOne(t *testing.T) {
 // A crash of the server empties the budgets. A request that had its turn before must not leave at once after it, and neither may those of a process that
 // starts: what left just before the crash is not known any more.
 func TestACrashOfTheServerDoesNotBurst(t *testing.T) {
-	cluster, err := storetest.Start(t.Context(), storetest.Options{})
+	cluster, err := storetest.Start(t.Context(), storetest.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // T1 waits for a synchronous standby that is away, and somebody ends the wait: PostgreSQL says COMMIT, though a failover would forget it. Nothing may leave then.
 func TestT1WhoseWaitForTheStandbyIsEnded(t *testing.T) {
-	cluster, err := storetest.Start(t.Context(), storetest.Options{})
+	cluster, err := storetest.Start(t.Context(), storetest.Options{InMemory: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, cluster.Stop()) })
 	url := cluster.URL("postgres")

@@ -55,6 +55,7 @@ var followers = []oddDatabase{
 // started is a cluster of the test's own with a migrated database.
 func started(t *testing.T, o storetest.Options) (*storetest.Cluster, *storetest.Database) {
 	t.Helper()
+	o.InMemory = true
 	cluster, err := storetest.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func TestTheAdministratorsScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := storetest.Start(t.Context(), storetest.Options{})
+	c, err := storetest.Start(t.Context(), storetest.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}

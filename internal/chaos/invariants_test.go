@@ -195,7 +195,7 @@ var bad = map[string][]string{
 // world starts a server and makes the good world in it. I7 asks when things were committed, so they really are.
 func world(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	cluster, err := storetest.Start(t.Context(), storetest.Options{Settings: map[string]string{"track_commit_timestamp": "on"}})
+	cluster, err := storetest.Start(t.Context(), storetest.Options{InMemory: true, Settings: map[string]string{"track_commit_timestamp": "on"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ var arrows = map[string]string{
 	"jobs/model":             "",
 	"worker":                 "chorus crash fleet invoice/rules jobs migrations operate store",
 	"probe":                  "chorus egress secret",
-	"console":                "chorus/answers internal/visible operate store",
+	"console":                "chorus/answers internal/visible invoice invoice/rules operate store",
 	"chorus/chorustest":      "invoice",
 	"invoice/invoicetest":    "",
 	"store/storetest":        "migrations",

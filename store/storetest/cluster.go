@@ -36,9 +36,12 @@ type Options struct {
 	// Log receives everything the server and initdb say. May be nil.
 	Log io.Writer
 
-	// Dir is where the cluster lives. Empty means a temporary directory, removed at the end: without Fsync, in memory where there is room. A directory given
-	// here must be absent or empty, and is kept for inspection.
+	// Dir is where the cluster lives. Empty means a temporary directory, removed at the end. A directory given here must be
+	// absent or empty, and is kept for inspection.
 	Dir string
+
+	// InMemory asks for a temporary directory in memory when there is one with room: for the small databases of tests.
+	InMemory bool
 
 	// Follows makes the cluster a standby of another one: a copy that streams from it, read-only, with the same logins.
 	Follows *Cluster

@@ -21,6 +21,7 @@ import (
 
 func startCluster(t *testing.T, o Options) *Cluster {
 	t.Helper()
+	o.InMemory = true // a little faster
 	c, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

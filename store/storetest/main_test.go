@@ -50,7 +50,7 @@ func child(mode string) {
 	if mode == "starting" {
 		fmt.Println("{}")
 	}
-	c, err := Start(context.Background(), Options{Fsync: true})
+	c, err := Start(context.Background(), Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)

@@ -121,6 +121,7 @@ var sharedServer = sync.OnceValues(func() (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setupWithin)
 	defer cancel()
 	handle, err := Server(ctx, "TEST_DATABASE_URL", Options{
+		InMemory: true,
 		Settings: map[string]string{"max_wal_size": "256MB"}, // old log is of no use to anybody
 	})
 	if err != nil {

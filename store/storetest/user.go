@@ -29,7 +29,7 @@ func directory(ctx context.Context, o Options, who *identity) (string, error) {
 		return givenDirectory(ctx, o.Dir, who)
 	}
 	base := ""
-	if !o.Fsync {
+	if o.InMemory {
 		base = memoryFolder(ctx, who)
 	}
 	if base == "" {
