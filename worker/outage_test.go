@@ -22,7 +22,7 @@ func TestOutages(t *testing.T) {
 	}{
 		{"api", "503", slots},
 		{"api", "drop_before_commit", slots},
-		{"deposits", "500", slots + 12}, // and trials, ever rarer
+		{"deposits", "500", slots + 12}, // and trials, ever rarer: two more for each second that a slow machine takes longer
 	} {
 		t.Run(c.scope+" "+c.kind, func(t *testing.T) {
 			t.Parallel()
@@ -34,16 +34,20 @@ func TestOutages(t *testing.T) {
 			if err := h.sim.Outage(true, c.scope, c.kind); err != nil {
 				t.Fatal(err)
 			}
+			began := time.Now()
 			ids := make([]int64, backlog)
 			for k := range ids {
 				ids[k] = h.insert(invoicetest.Invoice{Numero: fmt.Sprintf("O-%d", k)}.UBL())
 			}
 			time.Sleep(6 * time.Second) // three T_http: the outage is long enough to be announced
 			states := h.states()
-			hit := states[store.InDoubt] + states[store.Sending]
+			hit, most := states[store.InDoubt]+states[store.Sending], c.most
+			if c.scope == "deposits" {
+				most += max(0, 2*int((time.Since(began)-7*time.Second).Seconds()))
+			}
 			// None at all where a read met the outage first.
-			if hit == 0 && c.scope == "deposits" || hit > c.most || states[store.Ready] != backlog-hit {
-				t.Errorf("during the outage: %v, of which at most %d may be in doubt", states, c.most)
+			if hit == 0 && c.scope == "deposits" || hit > most || states[store.Ready] != backlog-hit {
+				t.Errorf("during the outage: %v, of which at most %d may be in doubt", states, most)
 			}
 			probes := 0
 			for _, e := range h.sim.Ledger() {
