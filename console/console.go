@@ -32,6 +32,7 @@ type console struct {
 	secure   bool
 	sessions *sessions
 	hashing  chan struct{}
+	reading  chan struct{} // one document at a time
 	runs     runs
 }
 
@@ -82,7 +83,7 @@ var errNotFound = errors.New("there is no such page")
 func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
-		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
+		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
 	}
 	mux := http.NewServeMux()
 	for path, build := range map[string]maker{

@@ -1,13 +1,12 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
-	"strings"
 
 	reader "github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/operate"
@@ -17,9 +16,12 @@ import (
 const (
 	// mostRendered is the size in bytes of a document that is shown; a larger one is downloaded. What is shown is read in the worker's own process.
 	mostRendered = 2 << 20
-	// mostLines is how many lines of it are shown.
-	mostLines = 500
+	// mostLines is how many lines of it are shown, and mostOthers how many of what else there may be several of.
+	mostLines, mostOthers = 500, 50
 )
+
+// first are n of a list at most.
+func first[T any](n int, list []T) []T { return list[:min(n, len(list))] }
 
 // document is an invoice's document as a person reads it.
 type document struct {
@@ -44,7 +46,17 @@ func (c *console) document(w http.ResponseWriter, r *http.Request) {
 		if refused, no := c.refuse(w, v); no {
 			return refused, nil
 		}
-		i, b, err := c.documentOf(ctx, v)
+		id, err := invoiceID(r)
+		if err != nil {
+			return content{}, err
+		}
+		select { // one at a time: reading takes several times the memory of a document, in the worker's own process
+		case c.reading <- struct{}{}:
+			defer func() { <-c.reading }()
+		case <-ctx.Done():
+			return content{}, ctx.Err()
+		}
+		i, b, err := c.documentOf(ctx, v, id)
 		if err != nil {
 			return content{}, err
 		}
@@ -58,7 +70,12 @@ func (c *console) document(w http.ResponseWriter, r *http.Request) {
 				{v.t("Tax representative", "Représentant fiscal"), p.TaxRepresentative},
 			}
 			p.More = max(0, len(p.Lines)-mostLines)
-			p.Lines = p.Lines[:len(p.Lines)-p.More]
+			p.Lines = first(mostLines, p.Lines)
+			for k := range p.Lines {
+				p.Lines[k].Charges = first(mostOthers, p.Lines[k].Charges)
+			}
+			p.Charges, p.VAT, p.Payments = first(mostOthers, p.Charges), first(mostOthers, p.VAT), first(mostOthers, p.Payments)
+			p.Preceding, p.Notes, p.Content.Attachments = first(mostOthers, p.Preceding), first(mostOthers, p.Notes), first(mostOthers, p.Content.Attachments)
 		}
 		title := v.t("Document of invoice ", "Document de la facture ") + strconv.FormatInt(i.ID, 10)
 		if i.NumeroFacture != nil {
@@ -69,11 +86,7 @@ func (c *console) document(w http.ResponseWriter, r *http.Request) {
 }
 
 // documentOf reads the document for who asks.
-func (c *console) documentOf(ctx context.Context, v view) (store.Status, []byte, error) {
-	id, err := strconv.ParseInt(v.PathValue("id"), 10, 64)
-	if err != nil || id < 1 || id == math.MaxInt64 {
-		return store.Status{}, nil, errNotFound
-	}
+func (c *console) documentOf(ctx context.Context, v view, id int64) (store.Status, []byte, error) {
 	i, _, err := c.store.Show(ctx, id)
 	if err != nil {
 		return i, nil, err
@@ -106,30 +119,14 @@ func (v view) contentOf(i store.Status, b []byte) (*reader.Content, string) {
 
 // file hands out the document as it was inserted.
 func (c *console) file(w http.ResponseWriter, r *http.Request) {
-	v := view{r, languageOf(r)}
-	if refused, no := c.refuse(w, v); no {
-		render(w, v, refused.status, refused)
-		return
-	}
-	ctx, leave, err := c.enter(r)
-	var i store.Status
-	var b []byte
-	if err == nil {
-		i, b, err = c.documentOf(ctx, v)
-		leave()
-	}
-	if err != nil {
-		status, body := failed(v, err)
-		render(w, v, status, body)
-		return
-	}
-	extension := "xml"
-	if strings.HasPrefix(string(b[:min(len(b), 1024)]), "%PDF-") {
-		extension = "pdf"
-	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%d.%s"`, v.t("invoice", "facture"), i.ID, extension))
-	_, _ = w.Write(b)
+	c.download(w, r, "application/octet-stream", func(ctx context.Context, v view, id int64) (string, []byte, error) {
+		_, b, err := c.documentOf(ctx, v, id)
+		extension := "xml"
+		if bytes.HasPrefix(b, []byte("%PDF-")) {
+			extension = "pdf"
+		}
+		return fmt.Sprintf("%s-%d.%s", v.t("invoice", "facture"), id, extension), b, err
+	})
 }
 
 // units are the codes of UN/ECE Rec 20 that are met most, as people write them.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -14,29 +15,46 @@ import (
 // evidence hands out the archive of one invoice, as choriste evidence writes it. The reading goes into the history under the name of who signed in, so it is asked
 // for by a form. It is made whole before the first byte leaves: an error is a page.
 func (c *console) evidence(w http.ResponseWriter, r *http.Request) {
+	c.download(w, r, "application/zip", func(ctx context.Context, v view, id int64) (string, []byte, error) {
+		var archive bytes.Buffer
+		_, err := operate.WriteEvidence(store.WithActor(ctx, personOf(r).Name), c.operator.Pool(), &archive, []int64{id})
+		return fmt.Sprintf("%s-%d.zip", v.t("evidence", "preuve"), id), archive.Bytes(), err
+	})
+}
+
+// download hands out a file about one invoice that is made by who may act, or says in a page why not.
+func (c *console) download(w http.ResponseWriter, r *http.Request, kind string, make func(ctx context.Context, v view, id int64) (name string, body []byte, err error)) {
 	v := view{r, languageOf(r)}
 	if refused, no := c.refuse(w, v); no {
 		render(w, v, refused.status, refused)
 		return
 	}
-	ctx, leave, err := c.enter(r)
-	var archive bytes.Buffer
-	id, bad := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	switch {
-	case err != nil:
-	case bad != nil || id < 1 || id == math.MaxInt64:
-		leave()
-		err = errNotFound
-	default:
-		_, err = operate.WriteEvidence(store.WithActor(ctx, personOf(r).Name), c.operator.Pool(), &archive, []int64{id})
-		leave()
+	var name string
+	var file []byte
+	id, err := invoiceID(r)
+	if err == nil {
+		var ctx context.Context
+		var leave func()
+		if ctx, leave, err = c.enter(r); err == nil {
+			name, file, err = make(ctx, v, id)
+			leave()
+		}
 	}
 	if err != nil {
 		status, body := failed(v, refusal(err))
 		render(w, v, status, body)
 		return
 	}
-	w.Header().Set("Content-Type", "application/zip")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%d.zip"`, v.t("evidence", "preuve"), id))
-	_, _ = w.Write(archive.Bytes())
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_, _ = w.Write(file)
+}
+
+// invoiceID is the invoice in the address.
+func invoiceID(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || id < 1 || id == math.MaxInt64 {
+		return 0, errNotFound
+	}
+	return id, nil
 }

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"math"
 	"strconv"
 
 	"github.com/choriste/choriste/chorus/answers"
@@ -51,9 +50,9 @@ type sideLine struct {
 }
 
 func (c *console) invoice(ctx context.Context, v view) (content, error) {
-	id, err := strconv.ParseInt(v.PathValue("id"), 10, 64)
-	if err != nil || id < 1 || id == math.MaxInt64 {
-		return content{}, errNotFound
+	id, err := invoiceID(v.Request)
+	if err != nil {
+		return content{}, err
 	}
 	i, attempts, err := c.store.Show(ctx, id)
 	if err != nil {

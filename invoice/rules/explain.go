@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/tree"
 )
 
 // What an official rule says is right where it was written for: a number, a date, a code. Where a value is none, or has white space around it, its words name a cause that is not
@@ -106,7 +107,7 @@ func (f Finding) ofNumber() Finding {
 	switch {
 	case value == "":
 		return f.saying(name+" is empty, where a number must stand", name+" est vide, là où il faut un nombre", "Write the number, as 1250.00.", "Écrivez le nombre, comme 1250.00.")
-	case !isDecimal(value):
+	case !tree.IsDecimal(value):
 		return f.saying(name+" is "+quote(cut(value))+noNumber, name+" vaut "+quote(cut(value))+", ce qui n'est pas un nombre",
 			"Write it as 1250.00: no spaces, no comma, no exponent.", "Écrivez-le comme 1250.00 : ni espace, ni virgule, ni exposant.")
 	case value != raw && twoDecimals(value) && (strings.HasPrefix(f.Code, "BR-DEC-") || f.Code == "UBL-DT-01"):

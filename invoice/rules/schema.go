@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/tree"
 )
 
 // As much of the XML schemas of UBL 2.1 and CII D16B as a table holds: whose elements may stand in a document, in which order, and the form of what they hold. A portal asks the
@@ -100,23 +101,6 @@ func formOf(name string) form {
 		}
 	}
 	return anyText
-}
-
-// isDecimal tells an xs:decimal, however long.
-func isDecimal(s string) bool {
-	digits, dots := 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			digits++
-		case c == '.':
-			dots++
-		case (c == '-' || c == '+') && i == 0:
-		default:
-			return false
-		}
-	}
-	return digits > 0 && dots <= 1
 }
 
 var clockForm = regexp.MustCompile(`^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?|24:00:00(?:\.0+)?)(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$`)
@@ -252,7 +236,7 @@ func (w *schemaWalk) value(e *element, text string) {
 	}
 	switch formOf(e.Name) {
 	case decimalForm:
-		if !isDecimal(text) && !w.totals[e.Place()] {
+		if !tree.IsDecimal(text) && !w.totals[e.Place()] {
 			say(noNumber, ", ce qui n'est pas un nombre",
 				"Write it as 1250.00: no spaces, no comma, no exponent, no sign of a currency or of percent.", "Écrivez-le comme 1250.00 : ni espace, ni virgule, ni exposant, ni signe de devise ou de pourcentage.")
 		}

@@ -206,6 +206,15 @@ func Decimal(s string) (d decimal.Decimal, ok bool) {
 	if s == "" || len(s) > 32 {
 		return d, false
 	}
+	if !IsDecimal(s) {
+		return d, false
+	}
+	d, err := decimal.NewFromString(s)
+	return d, err == nil
+}
+
+// IsDecimal tells an xs:decimal without blanks around it, however long.
+func IsDecimal(s string) bool {
 	digits, dots := 0, 0
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -215,14 +224,10 @@ func Decimal(s string) (d decimal.Decimal, ok bool) {
 			dots++
 		case (c == '-' || c == '+') && i == 0:
 		default:
-			return d, false
+			return false
 		}
 	}
-	if digits == 0 || dots > 1 {
-		return d, false
-	}
-	d, err := decimal.NewFromString(s)
-	return d, err == nil
+	return digits > 0 && dots <= 1
 }
 
 // Boolean reads an xs:boolean.
