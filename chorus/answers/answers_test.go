@@ -115,6 +115,38 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestPasted: a text as it comes out of a page, a mail or a log is the same text.
+func TestPasted(t *testing.T) {
+	for text, want := range map[string]string{
+		"Une facture portant ce num&eacute;ro existe d&eacute;j&agrave; pour ce fournisseur.":                                                                      "DUPLICATE_INVOICE",
+		"La facture F-2026-118 existe dÃ©jÃ\u00a0":                                                                                                                 "DUPLICATE_INVOICE",
+		"La facture F-2026-118 existe dÃ©jÃ  sur le portail":                                                                                                       "DUPLICATE_INVOICE",
+		"L&#39;engagement juridique (FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeAgreement.BuyerReference.value) est obligatoire.":                 "SERVICE_CODE_MISSING",
+		"Lâ€™engagement juridique 4500012345 nâ€™existe pas.":                                                                                                      "COMMITMENT_UNKNOWN",
+		"L'element FichierXml.SupplyChainTradeTransaction.ApplicableHeaderTradeSettlement.SpecifiedTradeSettlementPaymentMeans[2].TypeCode.value est obligatoire.": "PAYMENT_MEANS_MISSING",
+		"L'identifiant destinataire  217 500 016 00019\nn'est pas reference dans notre systeme":                                                                    "RECIPIENT_UNKNOWN",
+		"L'identifiant fournisseur '73282932000074' n'est pas reference dans notre systeme":                                                                        "SUPPLIER_UNKNOWN",
+		"Le montant TTC (1 200,00) n&apos;est pas égal à la somme du montant HT et de la TVA":                                                                      "TOTALS",
+		"cvc-complex-type.4: Attribute 'currencyID' must appear on element 'cbc:Amount'.":                                                                          "XSD_STRUCTURE",
+		"429 Too Many Requests":            "HTTP 429",
+		"HTTP/1.1 503 Service Unavailable": "HTTP 503",
+		"Ã la bonne heure":                 "",
+		"Un avoir de 12 âges & de 3 Ã":     "",
+		"429 factures et plus 1":           "",
+	} {
+		var got string
+		if found := answers.Explain(text); len(found) > 0 {
+			got = found[0].Code
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+	if !answers.Duplicate("existe d&eacute;j&agrave;") {
+		t.Error("an entity hides that the portal has the invoice already")
+	}
+}
+
 func TestValues(t *testing.T) {
 	for text, want := range map[string]map[string]string{
 		"L'identifiant destinataire 12345678200051 n'est pas reference dans notre systeme.":                                                      {"siret": "12345678200051"},

@@ -67,7 +67,7 @@ var errorTexts = []Entry{
 	},
 	{
 		Code: "SUPPLIER_UNKNOWN", Who: Supplier, Retry: AfterChange, Term: "BT-30", Column: "fournisseur_siret",
-		Pattern: `^L'identifiant (?:du )?fournisseur(?: de la demande de paiement)?(?: \(?(?:balise)? ?:? ?(?P<element>[A-Za-z][A-Za-z.]{3,250})\)?| (?P<siret>[0-9]{9,14}))? n'est pas (?:reference|connu|actif)`,
+		Pattern: `^L'identifiant (?:du )?fournisseur(?: de la demande de paiement)?(?: \(?(?:balise)? ?:? ?(?P<element>[A-Za-z][A-Za-z.]{3,250})\)?| '?(?P<siret>[0-9][0-9 ]{7,20}[0-9])'?)? n'est pas (?:reference|connu|actif)`,
 		EN:      Words{"Chorus Pro does not know the supplier's SIRET, or the structure is not active there.", "Check that BT-30 is the SIRET (14 digits) of a structure that is registered and active at Chorus Pro. A SIREN alone is refused."},
 		FR:      Words{"Chorus Pro ne connaît pas le SIRET du fournisseur, ou sa structure n'y est pas active.", "Vérifier que BT-30 est le SIRET (14 chiffres) d'une structure inscrite et active sur Chorus Pro. Un SIREN seul est refusé."},
 		Mark:    "C", Source: "Krosoft fixture; AIFE's rules",
@@ -76,7 +76,7 @@ var errorTexts = []Entry{
 	},
 	{
 		Code: "RECIPIENT_UNKNOWN", Who: Supplier, Retry: Never, Term: "BT-47", Column: "destinataire_siret",
-		Pattern: `^L'identifiant (?:du )?destinataire(?: de la demande de paiement)?(?: \(?(?:balise)? ?:? ?(?P<element>[A-Za-z][A-Za-z.]{3,250})\)?| (?P<siret>[0-9]{9,14}))? n'est pas (?:reference|connu|actif)|^(?:Le )?destinataire (?:introuvable|inconnu|non trouve|inactif|n'existe pas|n'est pas actif)|^Recipient not located`,
+		Pattern: `^L'identifiant (?:du )?destinataire(?: de la demande de paiement)?(?: \(?(?:balise)? ?:? ?(?P<element>[A-Za-z][A-Za-z.]{3,250})\)?| '?(?P<siret>[0-9][0-9 ]{7,20}[0-9])'?)? n'est pas (?:reference|connu|actif)|^(?:Le )?destinataire (?:introuvable|inconnu|non trouve|inactif|n'existe pas|n'est pas actif)|^Recipient not located`,
 		EN:      Words{"Chorus Pro knows no public body of this SIRET, or it is not active.", "Look the recipient up in Chorus Pro's directory and write its SIRET into BT-47. A private company is no recipient here."},
 		FR:      Words{"Chorus Pro ne connaît pas d'entité publique de ce SIRET, ou elle est inactive.", "Chercher le destinataire dans l'annuaire de Chorus Pro et écrire son SIRET dans BT-47. Une entreprise privée n'y est pas destinataire."},
 		Mark:    "C", Source: "by analogy with the supplier's text [G]; Open Bee help (in English)",

@@ -23,7 +23,7 @@ const (
 // Explain looks up a code or a text. Everything that fits is listed, the entries of one message after those of the one before. What it does not know it
 // leaves out: an empty list means unclassified.
 func Explain(input string) []Match {
-	s := strings.TrimSpace(cut(input))
+	s := strings.TrimSpace(plain(cut(input)))
 	if found := byCode(s); len(found) > 0 {
 		return found
 	}
@@ -51,7 +51,7 @@ func add(list []Match, m Match) []Match {
 
 // ExplainMessage explains one message of an integration report.
 func ExplainMessage(text string) []Match {
-	folded := Fold(cut(text))
+	folded := Fold(positions.ReplaceAllString(plain(cut(text)), ""))
 	var found, general []Match
 	for k, e := range table() {
 		if e.Pattern == "" {
@@ -112,13 +112,14 @@ func byCode(s string) (found []Match) {
 	}
 	code := strings.ToUpper(s)
 	number, message := split(code)
+	status := statusLine.FindStringSubmatch(code)
 	for _, e := range table() {
 		of := strings.EqualFold(e.Code, s)
 		switch e.Kind {
 		case Return:
 			of = of || (number != "" || message != "") && (number == "" || numberOf(e) == number) && (message == "" || e.Message == message)
 		case Gateway:
-			of = of || e.Code == "HTTP "+strings.TrimPrefix(code, "HTTP ")
+			of = of || status != nil && e.Code == "HTTP "+status[1]
 		case Error, Flux, Motive, Statut, Reason:
 		}
 		if of {
@@ -127,6 +128,12 @@ func byCode(s string) (found []Match) {
 	}
 	return found
 }
+
+// statusLine is an HTTP status as people paste it: 429, HTTP 429, HTTP/1.1 429 Too Many Requests.
+var statusLine = regexp.MustCompile(`^(?:HTTP(?:/[0-9.]{1,3})? )?([0-9]{3})(?: [A-Z' -]{1,40})?$`)
+
+// positions are those of repeated elements in a path of the portal, as [2].
+var positions = regexp.MustCompile(`\[[0-9]{1,6}\]`)
 
 var codePair = regexp.MustCompile(`^([0-9]{1,5})?(?:^| *[ :/-] *|$)(?:([A-Z]{3}_MSG_[0-9]{1,4})[._]([0-9]{1,6}))?$`)
 

@@ -1,6 +1,12 @@
 package answers
 
-import "strings"
+import (
+	"html"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
 
 // Letters that are compared as others, and marks that count for nothing. PostgreSQL does the same with translate (chorus.folded); the two share the texts.
 const (
@@ -41,6 +47,26 @@ func Fold(s string) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
+// plain undoes what a text suffers on its way through pages and mails: HTML's entities, and UTF-8 that was read as Windows-1252.
+func plain(s string) string {
+	s = html.UnescapeString(s)
+	if !strings.ContainsAny(s, "Ãâ") {
+		return s
+	}
+	read := make([]byte, 0, len(s))
+	for _, r := range strings.ReplaceAll(s, "Ã ", "Ã\u00a0") { // an à, whose second half is a space to some
+		b, ok := charmap.Windows1252.EncodeRune(r)
+		if !ok {
+			return s
+		}
+		read = append(read, b)
+	}
+	if !utf8.Valid(read) {
+		return s
+	}
+	return string(read)
+}
+
 // Messages takes a text of the portal apart: it joins several by "|", and we join what several errors say by "; ".
 func Messages(text string) []string {
 	var list []string
@@ -62,7 +88,7 @@ var duplicateWords = []string{
 
 // Duplicate tells whether a text says that the portal has the invoice already, as far as words can tell.
 func Duplicate(text string) bool {
-	text = strings.ToLower(Fold(text))
+	text = strings.ToLower(Fold(plain(text)))
 	for _, w := range duplicateWords {
 		if strings.Contains(text, w) {
 			return true
