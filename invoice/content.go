@@ -104,7 +104,7 @@ type Payment struct {
 	Text    string `bt:"BT-82" ubl:"cbc:PaymentMeansCode/@name" cii:"ram:Information" json:"text,omitzero"`
 	Account Value  `bt:"BT-84" ubl:"cac:PayeeFinancialAccount/cbc:ID" cii:"ram:PayeePartyCreditorFinancialAccount/ram:IBANID|ram:PayeePartyCreditorFinancialAccount/ram:ProprietaryID" json:"account,omitzero"`
 	Name    string `bt:"BT-85" ubl:"cac:PayeeFinancialAccount/cbc:Name" cii:"ram:PayeePartyCreditorFinancialAccount/ram:AccountName" json:"account_name,omitzero"`
-	Bank    string `bt:"BT-86" ubl:"cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID" cii:"ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID" json:"bank,omitzero"`
+	Bank    Value  `bt:"BT-86" ubl:"cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID" cii:"ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID" json:"bank,omitzero"`
 	Card    string `bt:"BT-87" ubl:"cac:CardAccount/cbc:PrimaryAccountNumberID" cii:"ram:ApplicableTradeSettlementFinancialCard/ram:ID" json:"card,omitzero"`
 	Holder  string `bt:"BT-88" ubl:"cac:CardAccount/cbc:HolderName" cii:"ram:ApplicableTradeSettlementFinancialCard/ram:CardholderName" json:"card_holder,omitzero"`
 	Debited string `bt:"BT-91" ubl:"cac:PaymentMandate/cac:PayerFinancialAccount/cbc:ID" cii:"ram:PayerPartyDebtorFinancialAccount/ram:IBANID" json:"debited,omitzero"`

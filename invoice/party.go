@@ -14,7 +14,7 @@ type Party struct {
 	TradingName string  `bt:"BT-28,BT-45" ubl:"cac:PartyName/cbc:Name" cii:"ram:SpecifiedLegalOrganization/ram:TradingBusinessName" json:"trading_name,omitzero"`  // where it is another one
 	IDs         []ID    `bt:"BT-29,BT-46,,,BT-60" ubl:"cac:PartyIdentification/cbc:ID[@schemeID!=SEPA]|../cbc:CustomerAssignedAccountID" cii:"ram:GlobalID|ram:ID" json:"ids,omitzero"`
 	LegalID     ID      `bt:"BT-30,BT-47,,,BT-61" ubl:"cac:PartyLegalEntity/cbc:CompanyID" cii:"ram:SpecifiedLegalOrganization/ram:ID" json:"legal_id,omitzero"`
-	VATID       string  `bt:"BT-31,BT-48,BT-63" ubl:"cac:PartyTaxScheme[cac:TaxScheme/cbc:ID=VAT]/cbc:CompanyID" cii:"ram:SpecifiedTaxRegistration/ram:ID[@schemeID=VA]" json:"vat_id,omitzero"`
+	VATID       Value   `bt:"BT-31,BT-48,BT-63" ubl:"cac:PartyTaxScheme[cac:TaxScheme/cbc:ID=VAT]/cbc:CompanyID" cii:"ram:SpecifiedTaxRegistration/ram:ID[@schemeID=VA]" json:"vat_id,omitzero"`
 	TaxID       string  `bt:"BT-32" ubl:"cac:PartyTaxScheme[cac:TaxScheme/cbc:ID!=VAT]/cbc:CompanyID" cii:"ram:SpecifiedTaxRegistration/ram:ID[@schemeID=FC]" json:"tax_id,omitzero"`
 	LegalInfo   string  `bt:"BT-33" ubl:"cac:PartyLegalEntity/cbc:CompanyLegalForm" cii:"ram:Description" json:"legal_info,omitzero"`
 	Endpoint    ID      `bt:"BT-34,BT-49" ubl:"cbc:EndpointID" cii:"ram:URIUniversalCommunication/ram:URIID" json:"endpoint,omitzero"` // the electronic address

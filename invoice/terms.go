@@ -45,7 +45,7 @@ var (
 
 // headerTerms are those of UBL and CII that choriste needs of every document.
 var headerTerms = []string{
-	"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-12", "BT-13", "BT-22", "BT-23", "BT-24", "BT-25",
+	"BT-1", "BT-2", "BT-3", "BT-5", "BT-6", "BT-10", "BT-12", "BT-13", "BT-22", "BT-23", "BT-24", "BT-25",
 	"BT-106", "BT-107", "BT-108", "BT-109", "BT-110", "BT-112", "BT-113", "BT-114", "BT-115",
 }
 

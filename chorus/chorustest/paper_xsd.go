@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// As much of the XML schemas as can be said in a page and a table: whose elements may stand in a document, their order, and the form of dates, amounts and the like.
+// As much of the XML schemas as can be said in a page and a table: whose elements may stand in a document, their order and how often, their attributes, and the form of dates, amounts and the like.
 
 const (
 	ubl       = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -21,7 +21,7 @@ const (
 
 var decimalForm = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
-// groupsText has the order of the elements within a group.
+// groupsText has the elements of groups.
 //
 //go:embed xsd.txt
 var groupsText string
@@ -30,6 +30,7 @@ var groupsText string
 type group struct {
 	names  []string        // in the schema's order
 	many   map[string]bool // those that may be repeated
+	needed []string        // those that must be there
 	closed bool            // the table has them all
 }
 
@@ -40,15 +41,18 @@ func readGroups() (map[string]*group, map[string]bool) {
 	all, simple := map[string]*group{}, map[string]bool{}
 	for line := range strings.Lines(groupsText) {
 		words := strings.Fields(line)
-		split := slices.IndexFunc(words, func(w string) bool { return w == ":" || w == "-" || w == "=" })
+		split := slices.IndexFunc(words, func(w string) bool { return w == ":" || w == "=" })
 		if split < 0 || words[0] == "#" {
 			continue
 		}
-		g := &group{many: map[string]bool{}, closed: words[split] != ":"}
+		g := &group{many: map[string]bool{}, closed: words[split] == "="}
 		for _, w := range words[split+1:] {
-			name := strings.TrimSuffix(w, "*")
-			g.names, g.many[name] = append(g.names, name), name != w || words[split] != "="
-			simple[name] = strings.HasPrefix(name, "ram:") && !endsIn(name, "DateTime", "Date", "Indicator")
+			name := strings.TrimRight(w, "*!+")
+			g.names, g.many[name] = append(g.names, name), strings.Contains(w, "*")
+			if strings.HasSuffix(w, "!") {
+				g.needed = append(g.needed, name)
+			}
+			simple[name] = strings.HasPrefix(name, "ram:") && !strings.HasSuffix(w, "+") && !endsIn(name, "DateTime", "Date", "Indicator")
 		}
 		for _, w := range words[:split] {
 			all[w] = g
@@ -93,6 +97,16 @@ func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 			}
 			last = max(i, last)
 		}
+		for _, want := range g.needed {
+			if !slices.ContainsFunc(n.children, func(c *node) bool { return spaces[c.space]+c.name == want }) {
+				return fmt.Sprintf("cvc-complex-type.2.4.b: The content of element '%.60s' is not complete. One of '{%s}' is expected. - ligne: %d", n.name, want, n.line)
+			}
+		}
+	}
+	if isUBL {
+		if reason := badAttributes(n); reason != "" {
+			return reason
+		}
 	}
 	if text != "" && (len(n.children) > 0 || g != nil || n.space == ublGroups) {
 		return fmt.Sprintf("cvc-complex-type.2.3: Element '%.60s' cannot have character [children], because the type's content type is element-only. - ligne: %d", n.name, n.line)
@@ -122,6 +136,47 @@ func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 
 func unexpected(n *node) string {
 	return fmt.Sprintf("cvc-complex-type.2.4.a: Invalid content was found starting with element '%.60s'. - ligne: %d", n.name, n.line)
+}
+
+// ublAttributes are the attributes of UBL's types, by the end of the element's name; the one with ! must be there.
+var ublAttributes = [][2]string{
+	{"Amount", "currencyID! currencyCodeListVersionID"},
+	{"Measure", "unitCode! unitCodeListVersionID"},
+	{"Quantity", "unitCode unitCodeListID unitCodeListAgencyID unitCodeListAgencyName"},
+	{"BinaryObject", "mimeCode! format encodingCode characterSetCode uri filename"},
+	{"Code", "listID listAgencyID listAgencyName listName listVersionID name languageID listURI listSchemeURI"},
+	{"ID", "schemeID schemeName schemeAgencyID schemeAgencyName schemeVersionID schemeDataURI schemeURI"},
+	{"URI", "schemeID schemeName schemeAgencyID schemeAgencyName schemeVersionID schemeDataURI schemeURI"},
+	{"Numeric", "format"},
+	{"Percent", "format"},
+	{"Rate", "format"},
+	{"Indicator", ""},
+	{"Date", ""},
+	{"Time", ""},
+	{"", "languageID languageLocaleID"},
+}
+
+// badAttributes looks at the attributes of an element of UBL; groups have none.
+func badAttributes(n *node) string {
+	var may []string
+	if n.space == ublBasic {
+		i := slices.IndexFunc(ublAttributes, func(row [2]string) bool { return strings.HasSuffix(n.name, row[0]) })
+		may = strings.Fields(ublAttributes[i][1])
+	}
+	for k, want := range may {
+		if name, needed := strings.CutSuffix(want, "!"); needed {
+			may[k] = name
+			if strings.TrimSpace(n.attr(name)) == "" {
+				return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", name, n.name, n.line)
+			}
+		}
+	}
+	for _, a := range n.attrs {
+		if a.Name.Space == "" && a.Name.Local != "xmlns" && !slices.Contains(may, a.Name.Local) {
+			return fmt.Sprintf("cvc-complex-type.3.2.2: Attribute '%.60s' is not allowed to appear in element '%.60s'. - ligne: %d", a.Name.Local, n.name, n.line)
+		}
+	}
+	return ""
 }
 
 // badValue names the type that a value is not of.

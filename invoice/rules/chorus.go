@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
@@ -21,6 +22,7 @@ type hit struct {
 	term, value, where string
 	en, fr             string
 	remedy, remedyFR   string
+	counts             bool // it says that something is missing, or there too often, as an official rule of the same term may have said
 }
 
 // at is a hit at a value.
@@ -48,7 +50,7 @@ func chorus(d *invoice.Document, groups [][]chorusRule, found []Finding) []Findi
 	var ours []Finding
 	for _, group := range groups {
 		for _, r := range group {
-			hits := r.find(d)
+			hits := slices.DeleteFunc(r.find(d), func(h hit) bool { return h.counts && counted(found, h) })
 			if len(hits) == 0 || spoken(found, r.unless) {
 				continue
 			}
@@ -66,6 +68,24 @@ func chorus(d *invoice.Document, groups [][]chorusRule, found []Finding) []Findi
 	}
 	return append(ours, found...) // a total that is no amount comes before the sums that it spoils
 }
+
+// counted tells whether an official rule says of the same term, or of the same place, that something is missing or there too often.
+func counted(found []Finding, h hit) bool {
+	return slices.ContainsFunc(found, func(f Finding) bool {
+		return countRules[f.Code] && f.Severity == Error && (f.Term == h.term && h.term != "" || f.Where == h.where)
+	})
+}
+
+// countRules are the official rules about what is missing, or there too often.
+var countRules = func() map[string]bool {
+	all := map[string]bool{"BR-CL-03": true} // a currency that is missing is none
+	for _, r := range textRows {
+		if r.kind == missing || r.kind == once {
+			all[r.id] = true
+		}
+	}
+	return all
+}()
 
 // spoken tells whether one of these rules is among the findings.
 func spoken(found []Finding, codes []string) bool {

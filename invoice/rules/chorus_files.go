@@ -3,6 +3,7 @@ package rules
 import (
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/choriste/choriste/invoice"
 )
@@ -34,20 +35,23 @@ var attachmentRules = []chorusRule{
 	{
 		Rule: Rule{
 			Code: "CH-ATTACHMENT-NAME", Severity: Error, Term: "BT-125", Source: "docs/chorus-pro.md §6.1, OCA", Weight: "P",
-			Text: "the name of an attachment has more than 50 characters, or no extension", TextFR: "le nom d'une pièce jointe a plus de 50 caractères, ou pas d'extension",
+			Text: "the name of an attachment has more than 50 characters, or no extension, or nothing before it", TextFR: "le nom d'une pièce jointe a plus de 50 caractères, ou pas d'extension, ou rien devant",
 			Remedy: "Give it a name of 50 characters at most, that ends in .pdf or as its type demands.", RemedyFR: "Donnez-lui un nom de 50 caractères au plus, terminé par .pdf ou l'extension de son type.",
 		},
 		find: eachAttachment(func(a invoice.Attachment) bool {
-			return longer(a.File.Name, maxFileName) || extension(a.File.Name) == ""
+			stem := strings.TrimSuffix(a.File.Name, path.Ext(a.File.Name))
+			return longer(a.File.Name, maxFileName) || extension(a.File.Name) == "" || strings.TrimSpace(stem) == ""
 		}),
 	},
 	{
 		Rule: Rule{
 			Code: "CH-ATTACHMENT-PATH", Severity: Warning, Term: "BT-125", Source: "AIFE specifications 1.1, §3.2.1.4.1: names of files, of another channel", Weight: "G",
-			Text: "the name of an attachment is a path, or holds a sign such as $ & / \\ : # @", TextFR: "le nom d'une pièce jointe est un chemin, ou contient un signe comme $ & / \\ : # @",
+			Text: "the name of an attachment is a path, or holds a line break or a sign such as $ & / \\ : # @", TextFR: "le nom d'une pièce jointe est un chemin, ou contient un saut de ligne ou un signe comme $ & / \\ : # @",
 			Remedy: "Give it a plain name: letters, digits, - and _.", RemedyFR: "Donnez-lui un nom simple : lettres, chiffres, - et _.",
 		},
-		find: eachAttachment(func(a invoice.Attachment) bool { return strings.ContainsAny(a.File.Name, `%$!&/\:;«»#@`) }),
+		find: eachAttachment(func(a invoice.Attachment) bool {
+			return strings.ContainsAny(a.File.Name, `%$!&/\:;«»#@`) || strings.ContainsFunc(a.File.Name, unicode.IsControl)
+		}),
 	},
 	{
 		Rule: Rule{

@@ -56,6 +56,21 @@ var severalTerms = []string{"BT-1", "BT-2", "BT-3", "BT-5", "BT-10", "BT-13"}
 
 var countForm = regexp.MustCompile(`\[[0-9]+\]`)
 
+// severalHits are the terms that are there with two values.
+func severalHits(d *invoice.Document) (hits []hit) {
+	for _, term := range severalTerms {
+		all := d.All(term)
+		if term == "BT-10" || term == "BT-13" { // stand in several places, and only in one of them it may be once
+			all = slices.DeleteFunc(slices.Clone(all), func(v invoice.Value) bool { return place(v) != place(all[0]) })
+		}
+		if i := slices.IndexFunc(all, func(v invoice.Value) bool { return v.Text != all[0].Text }); i > 0 {
+			hits = append(hits, saying(at(all[i]), term+" is there twice, as "+quote(all[0].Text)+" and "+quote(all[i].Text),
+				term+" y est deux fois : "+quote(all[0].Text)+" et "+quote(all[i].Text))...)
+		}
+	}
+	return hits
+}
+
 var headerRules = []chorusRule{
 	{
 		Rule: Rule{
@@ -93,19 +108,7 @@ var headerRules = []chorusRule{
 			Text: "this term is in the document several times, with different values", TextFR: "ce terme figure plusieurs fois dans le document, avec des valeurs différentes",
 			Remedy: "Keep one; each invoice is inserted by itself.", RemedyFR: "N'en gardez qu'un ; chaque facture est insérée séparément.",
 		},
-		find: func(d *invoice.Document) (hits []hit) {
-			for _, term := range severalTerms {
-				all := d.All(term)
-				if term == "BT-10" || term == "BT-13" { // stand in several places, and only in one of them it may be once
-					all = slices.DeleteFunc(slices.Clone(all), func(v invoice.Value) bool { return place(v) != place(all[0]) })
-				}
-				if i := slices.IndexFunc(all, func(v invoice.Value) bool { return v.Text != all[0].Text }); i > 0 {
-					hits = append(hits, saying(at(all[i]), term+" is there twice, as "+quote(all[0].Text)+" and "+quote(all[i].Text),
-						term+" y est deux fois : "+quote(all[0].Text)+" et "+quote(all[i].Text))...)
-				}
-			}
-			return hits
-		},
+		find: severalHits,
 	},
 	{
 		Rule: Rule{

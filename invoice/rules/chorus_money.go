@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
+	"github.com/choriste/choriste/invoice/tree"
 )
 
 var (
@@ -90,7 +92,8 @@ var paymentRules = []chorusRule{
 		},
 		find: func(d *invoice.Document) (hits []hit) {
 			for _, p := range d.Payments {
-				if a := p.Account.Trimmed(); a != "" && contains(transferCodes, p.Code.Trimmed()) && !isIBAN(a) {
+				code := p.Code.Trimmed()
+				if a := p.Account.Trimmed(); a != "" && (code == "58" || contains(transferCodes, code)) && !isIBAN(a) { // 58 is a transfer within SEPA
 					h := at(p.Account)
 					h.value = "" // an account is not shown
 					hits = append(hits, h)
@@ -99,7 +102,23 @@ var paymentRules = []chorusRule{
 			return hits
 		},
 	},
+	{
+		Rule: Rule{
+			Code: "CH-BIC", Severity: Warning, Term: "BT-86", Source: "ISO 9362", Weight: "G",
+			Text: "BT-86 (bank of the account) is not a BIC of 8 or 11 characters, beside an IBAN", TextFR: "BT-86 (banque du compte) n'est pas un BIC de 8 ou 11 caractères, à côté d'un IBAN",
+			Remedy: "Write the BIC without spaces, or leave it out: within SEPA the IBAN is enough.", RemedyFR: "Écrivez le BIC sans espaces, ou supprimez-le : dans l'espace SEPA, l'IBAN suffit.",
+		},
+		find: func(d *invoice.Document) (hits []hit) {
+			for _, p := range d.Payments {
+				hits = append(hits, onlyIf(p.Bank, p.Bank.Trimmed() != "" && isIBAN(p.Account.Trimmed()) && !bicForm.MatchString(p.Bank.Trimmed()))...)
+			}
+			return hits
+		},
+	},
 }
+
+// bicForm is a BIC (ISO 9362): an institution, a country, a place, and perhaps a branch.
+var bicForm = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$`)
 
 var totalRules = []chorusRule{
 	{
@@ -116,15 +135,15 @@ var totalRules = []chorusRule{
 			Text: "a total is in another currency than the invoice (BT-5)", TextFR: "un total est dans une autre devise que la facture (BT-5)",
 			Remedy: "Correct BT-5, or the currency of the totals.", RemedyFR: "Corrigez BT-5, ou la devise des totaux.",
 		},
-		find: func(d *invoice.Document) (hits []hit) {
-			for _, term := range totals {
-				if v := d.Amount(term); v.Trimmed() != "" && d.ForeignCurrency(v) {
-					c := quote(cut(v.Currency))
-					hits = append(hits, saying(at(v), term+" is in "+c+" and the invoice (BT-5) in "+quote(cut(d.Devise)), term+" est en "+c+" et la facture (BT-5) en "+quote(cut(d.Devise)))...)
-				}
-			}
-			return hits
+		find: foreignTotals,
+	},
+	{
+		Rule: Rule{
+			Code: "CH-AMOUNT-CURRENCY", Severity: Error, Source: "EN 16931, BT-5", Weight: "S",
+			Text: "an amount of a line, a charge or the VAT breakdown is in another currency than the invoice (BT-5)", TextFR: "un montant d'une ligne, de frais ou de la ventilation de TVA est dans une autre devise que la facture (BT-5)",
+			Remedy: "Write all amounts in the invoice's currency; only BT-111 is in that of BT-6.", RemedyFR: "Écrivez tous les montants dans la devise de la facture ; seul BT-111 est dans celle de BT-6.",
 		},
+		find: foreignAmounts,
 	},
 	{
 		Rule: Rule{
@@ -157,6 +176,46 @@ var totalRules = []chorusRule{
 			}
 		},
 	},
+}
+
+// foreignTotals are the totals in another currency than the invoice.
+func foreignTotals(d *invoice.Document) (hits []hit) {
+	for _, term := range totals {
+		if v := d.Amount(term); v.Trimmed() != "" && d.ForeignCurrency(v) {
+			hits = append(hits, inCurrency(d, at(v), v.Currency)...)
+		}
+	}
+	return hits
+}
+
+// inCurrency is a hit at an amount in this currency.
+func inCurrency(d *invoice.Document, h hit, currency string) []hit {
+	c, own := quote(cut(currency)), quote(cut(d.Devise))
+	return saying(h, h.term+" is in "+c+" and the invoice (BT-5) in "+own, h.term+" est en "+c+" et la facture (BT-5) en "+own)
+}
+
+// foreignAmounts are the other amounts in another currency, where the totals are in that of the invoice. A price may be in a currency of its own in UBL, and the VAT in that of BT-6.
+func foreignAmounts(d *invoice.Document) (hits []hit) {
+	t := d.Tree()
+	if d.Devise == "" || len(foreignTotals(d)) > 0 {
+		return nil
+	}
+	accounting, pricing := d.At("BT-6").Trimmed(), t.Root.One("cbc:PricingCurrencyCode").Norm()
+	for _, name := range slices.Sorted(maps.Keys(t.ByName)) {
+		if !strings.HasSuffix(name, "Amount") {
+			continue
+		}
+		for _, e := range t.ByName[name] {
+			c, named := e.Attr("currencyID")
+			if c = tree.Normalize(c); !named || c == "" || c == d.Devise || c == accounting || pricing != "" && c == pricing {
+				continue
+			}
+			if term := d.TermOf(e, ""); term != "" && !contains(totals, term) && len(hits) < maxPlaces {
+				hits = append(hits, inCurrency(d, hit{term: term, value: e.Text, where: e.Place()}, c)...)
+			}
+		}
+	}
+	return hits
 }
 
 // emptyExemptions are the entries of the VAT breakdown that need a reason and have one that says nothing.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -45,6 +46,9 @@ func siretHit(p invoice.Party, term, en, fr string) []hit {
 		return say("is %s and not a SIRET", "vaut %s, qui n'est pas un SIRET", quote(cut(seen)))
 	}
 }
+
+// frenchVAT is a French VAT number behind FR.
+var frenchVAT = regexp.MustCompile(`^[0-9A-Z]{2}[0-9]{9}$`)
 
 // withSIRET are the countries, and the French territories, whose companies have a SIRET.
 var withSIRET = strings.Fields("FR GP MQ GF RE YT PM BL MF MC")
@@ -129,6 +133,23 @@ var partyRules = []chorusRule{
 		},
 		find: func(d *invoice.Document) []hit {
 			return onlyIf(d.Buyer.ID.Value, d.DestinataireSIRET != "" && d.DestinataireSIRET == d.FournisseurSIRET)
+		},
+	},
+	{
+		Rule: Rule{
+			Code: "CH-VAT-NUMBER", Severity: Warning, Term: "BT-31", Source: "ours; a French VAT number is FR, two characters and the SIREN", Weight: "G",
+			Text:     "BT-31 (supplier's VAT identifier) begins with FR and is not FR, two characters and the SIREN of its SIRET",
+			TextFR:   "BT-31 (identifiant de TVA du fournisseur) commence par FR et n'est pas FR, deux caractères et le SIREN de son SIRET",
+			Remedy:   "Write it without spaces, as FR12345678901, with the supplier's own SIREN; a member of a VAT group has that of the group.",
+			RemedyFR: "Écrivez-le sans espaces, comme FR12345678901, avec le SIREN du fournisseur ; un membre d'un assujetti unique a celui du groupe.",
+		},
+		find: func(d *invoice.Document) []hit {
+			v := d.Seller.VATID
+			rest, french := strings.CutPrefix(v.Trimmed(), "FR")
+			if !french || d.Seller.Country == "MC" { // Monaco's numbers have no SIREN
+				return nil
+			}
+			return onlyIf(v, !frenchVAT.MatchString(rest) || d.SIREN() != "" && rest[2:] != d.SIREN())
 		},
 	},
 	{

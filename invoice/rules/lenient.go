@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
@@ -39,11 +40,11 @@ func severityOf(id string) Severity {
 	return Error
 }
 
-// lenient gives the findings of EN 16931 their level. Where there are no lines, nothing is asked of what adds them up; where there is no VAT breakdown, of its sum.
+// lenient gives the findings of EN 16931 their level. Where there are no lines, nothing is asked of what adds them up; where there is no VAT breakdown, of its sum and of its entries.
 func lenient(d *invoice.Document, found []Finding) []Finding {
 	t := d.Tree()
 	noLines := len(t.ByName["ram:IncludedSupplyChainTradeLineItem"])+len(t.ByName["cac:InvoiceLine"])+len(t.ByName["cac:CreditNoteLine"]) == 0
-	noBreakdown := len(t.ByName["cac:TaxSubtotal"])+len(t.ByName["ram:ApplicableTradeTax"]) == 0
+	noBreakdown := len(t.ByName["cac:TaxSubtotal"]) == 0 && !slices.ContainsFunc(t.ByName["ram:ApplicableTradeTax"], inSettlement)
 	for i, f := range found {
 		found[i].Severity = severityOf(f.Code)
 		named := f.Code == "BR-06" && d.FournisseurNom != "" || f.Code == "BR-07" && d.DestinataireNom != "" // elsewhere in the party
@@ -51,7 +52,7 @@ func lenient(d *invoice.Document, found []Finding) []Finding {
 		if f.Code == "BR-01" && d.Syntaxe != invoice.SyntaxeUBL {                                            // Chorus Pro asks CII for BT-24, and nothing else tells a profile without lines
 			found[i].Severity = Error
 		}
-		if named || taken || noLines && notInBasicWL[f.Code] || noBreakdown && f.Code == "BR-CO-14" {
+		if named || taken || noLines && notInBasicWL[f.Code] || noBreakdown && (f.Code == "BR-CO-14" || familyRules[f.Code] && strings.HasSuffix(f.Code, "-01")) {
 			found[i].Severity = Warning
 		}
 	}

@@ -3,16 +3,17 @@ package rules
 import (
 	_ "embed"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/tree"
 )
 
-// As much of the XML schemas of UBL 2.1 and CII D16B as a table holds: whose elements may stand in a document, in which order, and the form of what they hold. A portal asks the
-// schemas before it asks any rule.
+// As much of the XML schemas of UBL 2.1 and CII D16B as a table holds: whose elements may stand in a document, in which order and how often, and the form of what they hold. A portal
+// asks the schemas before it asks any rule.
 
-// schemaText holds the order of the elements within a group.
+// schemaText holds the elements of groups.
 //
 //go:embed schema.txt
 var schemaText string
@@ -21,6 +22,7 @@ var schemaText string
 type schemaGroup struct {
 	order  map[string]int
 	many   map[string]bool // those that may be there several times
+	needed []string        // those that must be there
 	closed bool            // there is nothing else in it
 }
 
@@ -34,16 +36,17 @@ func readSchema(text string) (groups map[string]*schemaGroup, leaves map[string]
 			continue
 		}
 		g := &schemaGroup{order: map[string]int{}, many: map[string]bool{}}
-		names, kids, once := strings.Cut(line, " = ")
-		if g.closed = once; !once {
-			if names, kids, g.closed = strings.Cut(line, " - "); !g.closed {
-				names, kids, _ = strings.Cut(line, " : ")
-			}
+		names, kids, closed := strings.Cut(line, " = ")
+		if g.closed = closed; !closed {
+			names, kids, _ = strings.Cut(line, " : ")
 		}
 		for i, kid := range strings.Fields(kids) {
-			name, many := strings.CutSuffix(kid, "*")
-			g.order[name], g.many[name] = i, many || !once
-			if strings.HasPrefix(name, "ram:") && !strings.HasSuffix(name, "DateTime") && !strings.HasSuffix(name, "Date") && !strings.HasSuffix(name, "Indicator") {
+			name := strings.TrimRight(kid, "*!+")
+			g.order[name], g.many[name] = i, strings.Contains(kid, "*")
+			if strings.HasSuffix(kid, "!") {
+				g.needed = append(g.needed, name)
+			}
+			if strings.HasPrefix(name, "ram:") && !strings.HasSuffix(kid, "+") && !strings.HasSuffix(name, "DateTime") && !strings.HasSuffix(name, "Date") && !strings.HasSuffix(name, "Indicator") {
 				leaves[name] = true
 			}
 		}
@@ -123,6 +126,7 @@ type schemaWalk struct {
 	d      *invoice.Document
 	isUBL  bool
 	totals map[string]bool // the places of totals of which CH-AMOUNT speaks
+	twice  []string        // the places of terms of which CH-SEVERAL speaks
 	hits   []hit
 }
 
@@ -131,14 +135,17 @@ func schemaHits(d *invoice.Document) []hit {
 	for _, h := range wrongAmounts(d) {
 		w.totals[h.where] = true
 	}
+	for _, h := range severalHits(d) {
+		w.twice = append(w.twice, h.where)
+	}
 	w.look(d.Tree().Root)
 	return w.hits
 }
 
-// say adds a hit at an element. term in the words stands for the element's term, or its name where it has none.
-func (w *schemaWalk) say(e *element, value, en, fr, remedy, remedyFR string) {
+// say adds a hit at an element. The words begin with its term, or its name where it has none.
+func (w *schemaWalk) say(e *element, value, en, fr, remedy, remedyFR string) *hit {
 	if len(w.hits) >= maxPlaces {
-		return
+		return &hit{}
 	}
 	h := hit{term: w.d.TermOf(e, ""), value: value, where: e.Place(), remedy: remedy, remedyFR: remedyFR}
 	name := h.term
@@ -147,6 +154,7 @@ func (w *schemaWalk) say(e *element, value, en, fr, remedy, remedyFR string) {
 	}
 	h.en, h.fr = name+" "+en, name+" "+fr
 	w.hits = append(w.hits, h)
+	return &w.hits[len(w.hits)-1]
 }
 
 // noNumber ends the words about a value that should be a number, by which such findings are told from others of the schema.
@@ -171,6 +179,10 @@ func (w *schemaWalk) look(e *element) {
 	}
 	if g != nil {
 		w.order(e, g)
+		w.needed(e, g)
+	}
+	if w.isUBL {
+		w.attributes(e)
 	}
 	for _, k := range e.Kids {
 		switch {
@@ -198,9 +210,10 @@ func (w *schemaWalk) unknown(k, in *element) {
 		"Leave it out, or write it with the name and the namespace of the standard.", "Supprimez-le, ou donnez-lui le nom et l'espace de noms de la norme.")
 }
 
-// order looks at the elements of a group: the first one that stands where it may not, and those that the schema does not know.
+// order looks at the elements of a group: the first one that stands where it may not, those that are there too often, and those that the schema does not know.
 func (w *schemaWalk) order(e *element, g *schemaGroup) {
 	last, before, said := -1, "", false
+	repeated := map[string]bool{}
 	for _, k := range e.Kids {
 		i, known := g.order[k.Name]
 		switch {
@@ -212,16 +225,36 @@ func (w *schemaWalk) order(e *element, g *schemaGroup) {
 			said = true
 			w.say(k, "", "stands after "+before+", and the schema wants it before", "figure après "+before+", alors que le schéma le veut avant",
 				"Write the elements of "+e.Name+" in the order of the schema.", "Écrivez les éléments de "+e.Name+" dans l'ordre du schéma.")
-		case i == last && !g.many[k.Name] && !said:
-			said = true
-			if e.Parent == nil && contains(severalTerms, w.d.TermOf(k, "")) && e.One(k.Name).Text != k.Text {
-				continue // CH-SEVERAL says it with both values
+		case i == last && !g.many[k.Name] && !repeated[k.Name]:
+			repeated[k.Name] = true
+			if !w.saidTwice(k) {
+				w.say(k, "", "is there several times in "+e.Name+", and the schema takes it once", "figure plusieurs fois dans "+e.Name+", alors que le schéma ne l'admet qu'une fois",
+					"Keep one; each invoice is inserted by itself.", "N'en gardez qu'un ; chaque facture est insérée séparément.").counts = true
 			}
-			w.say(k, "", "is there several times in "+e.Name+", and the schema takes it once", "figure plusieurs fois dans "+e.Name+", alors que le schéma ne l'admet qu'une fois",
-				"Keep one; each invoice is inserted by itself.", "N'en gardez qu'un ; chaque facture est insérée séparément.")
 		case i > last:
 			last, before = i, k.Name
 		}
+	}
+}
+
+// saidTwice tells whether CH-SEVERAL speaks of an element, or of one within it, with both values.
+func (w *schemaWalk) saidTwice(e *element) bool {
+	at := e.Where()
+	return slices.ContainsFunc(w.twice, func(where string) bool {
+		rest, within := strings.CutPrefix(where, at)
+		return within && (strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, " "))
+	})
+}
+
+// needed looks for what must be in a group.
+func (w *schemaWalk) needed(e *element, g *schemaGroup) {
+	for _, name := range g.needed {
+		if e.Has(name) {
+			continue
+		}
+		h := w.say(&element{Name: name, Parent: e}, "", "is missing in "+e.Name+", and the schema demands it", "est absent de "+e.Name+", alors que le schéma l'exige",
+			"Write it, or leave "+e.Name+" out where nothing needs it.", "Renseignez-le, ou supprimez "+e.Name+" si rien ne le demande.")
+		h.where, h.counts = e.Place(), true
 	}
 }
 
