@@ -109,12 +109,18 @@ func (s *Sim) postStructure(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := strictly(bytes.NewReader(raw), &Structure{}); err != nil {
+	var asked Structure
+	if err := strictly(bytes.NewReader(raw), &asked); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	full := s.structures[siret] == nil && len(s.structures) >= maxStructures
+	known := s.structures[siret]
+	full := known == nil && len(s.structures) >= maxStructures
+	other := s.structuresByID[asked.ID]
 	s.mu.Unlock()
+	if other != nil && known == nil {
+		return nil, fmt.Errorf("id: %d is that of %s", asked.ID, other.SIRET)
+	}
 	if full {
 		return nil, fmt.Errorf("there are %d structures already", maxStructures)
 	}

@@ -135,7 +135,7 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, c *call, a answer) e
 		c.why = "the fault " + c.fault.Kind
 	}
 	if c.why != "" {
-		h.Set("X-Chorus-Sim", strings.Trim(strconv.QuoteToASCII(cut(c.why)), `"`))
+		h.Set("X-Chorus-Sim", headerText(short(c.why)))
 	}
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", jsonMedia)
@@ -206,6 +206,19 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, c *call, a answer) e
 		return zip.Close()
 	}
 	return nil
+}
+
+// headerText is a text as a header may hold it: what is not printable ASCII is escaped.
+func headerText(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r >= ' ' && r <= '~' {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // hold waits in real time; false when the client has left or the simulator ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,8 +20,11 @@ const (
 	maxWaiting     = 30 * time.Second
 	maxFaults      = 10_000
 	maxStructures  = 500_000
-	maxViolations  = 10_000 // remembered; all are counted
-	maxTokens      = 10_000 // remembered after their end
+	maxViolations  = 10_000  // remembered; all are counted
+	maxTokens      = 10_000  // remembered after their end
+	maxValues      = 100_000 // of a request's JSON
+	maxFaulty      = 20      // reasons that are given for one request
+	maxShort       = 1024    // bytes of a client's text in a line of the ledger
 )
 
 // room waits until the body of a large request may be read. What is asked of it ends with release.
@@ -46,6 +50,14 @@ func bounded(all []Violation) []Violation {
 		return all
 	}
 	return append([]Violation{}, all[len(all)-maxViolations:]...)
+}
+
+// short bounds a client's text.
+func short(text string) string {
+	if len(text) <= maxShort {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShort], "") + "…"
 }
 
 // forgetTokens forgets ended tokens when there are many: they are answered as unknown then. Callers hold the lock.

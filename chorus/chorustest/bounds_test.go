@@ -79,6 +79,33 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%.20q: %d %v", body, r.status, r.err)
 		}
 	}
+	before := len(s.Ledger())
+	var keys strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&keys, `"k%d":[0],`, i)
+	}
+	many = "{" + keys.String()
+	for what, body := range map[string]string{
+		"many values":   strings.TrimSuffix(many+many[1:], ",") + "}",
+		"many keys":     strings.TrimSuffix(strings.ReplaceAll(many, "[0]", "0"), ",") + "}",
+		"a long key":    `{"` + strings.Repeat("x", 10<<20) + `":1}`,
+		"a long number": `{"commentaire":"x","identifiantFactureCPP":1,"numeroFluxDepot":"` + strings.Repeat("y", 10<<20) + `"}`,
+	} {
+		req := c.request(http.MethodPost, "/cpro/factures/v1/completer", nil)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		if r := c.do(req); r.status != http.StatusBadRequest || len(r.raw) > 10_000 {
+			t.Errorf("%s: %d, %d bytes, %v", what, r.status, len(r.raw), r.err)
+		}
+	}
+	all := s.Ledger()[before:]
+	if len(all) > 60 {
+		t.Errorf("%d lines of the ledger for four requests", len(all))
+	}
+	for _, e := range all {
+		if n := len(e.Reason) + len(e.Flux); n > 2000 {
+			t.Errorf("%d bytes in a line of type %s", n, e.Type)
+		}
+	}
 	if r := c.search(m{"numeroFacture": "none"}); r.status != 200 { // it still serves
 		t.Errorf("%d", r.status)
 	}

@@ -54,9 +54,24 @@ func (a *agenda) Pop() any {
 	return d
 }
 
-// now is the virtual time. Its precision is the microsecond, so that it survives the ledger.
+// now is the virtual time. Its precision is the microsecond, so that it survives the ledger. It never goes back, not even when the machine's clock is set
+// back. Callers hold the lock.
 func (s *Sim) now() time.Time {
-	return time.Now().Add(s.offset).Round(0).Truncate(time.Microsecond).UTC()
+	now := time.Now().Add(s.offset).Round(0).Truncate(time.Microsecond).UTC()
+	if behind := s.latest.Sub(now); behind > 0 {
+		s.offset += behind
+		now = s.latest
+	}
+	s.latest = now
+	return now
+}
+
+// maxAhead is how far the virtual clock may be ahead of the machine's. A time.Duration holds 292 years.
+const maxAhead = 100 * 366 * 24 * time.Hour
+
+// ahead is the offset of the clock once it has been moved on.
+func (s *Sim) ahead(d time.Duration) time.Duration {
+	return s.offset + min(max(0, d), maxAhead-s.offset)
 }
 
 func (s *Sim) plan(d due) {
@@ -107,12 +122,12 @@ func (s *Sim) housekeeping() {
 	}
 }
 
-// Advance moves the virtual clock forward. Tokens expire, invoices integrate and travel, late deposits
+// Advance moves the virtual clock forward, to at most a hundred years ahead of the machine's. Tokens expire, invoices integrate and travel, late deposits
 // land; the quota, which counts real seconds, is not touched.
 func (s *Sim) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record(Entry{Type: "clock", OffsetMS: (s.offset + d).Milliseconds()})
+	s.record(Entry{Type: "clock", OffsetMS: s.ahead(d).Milliseconds()})
 	s.catchUp()
 }
 

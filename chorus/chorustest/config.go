@@ -107,6 +107,8 @@ func (c *Config) check() error {
 		}
 	}
 	switch {
+	case c.LagFrom > c.Lag:
+		return &UsageError{"lag-from", fmt.Sprintf("is %v, and lag, which is the most, %v", c.LagFrom, c.Lag)}
 	case !slices.Contains(profiles, c.Profile):
 		return &UsageError{"profile", fmt.Sprintf("%q is none of %s", c.Profile, strings.Join(profiles, ", "))}
 	case c.Empty != "0" && c.Empty != "20000" && c.Empty != "turns":

@@ -1,12 +1,14 @@
 package chorustest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,15 +162,34 @@ func decode(r *http.Request, into any) error { return strictly(r.Body, into) }
 func strictly(r io.Reader, into any) error {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); errors.Is(err, io.EOF) {
+	var other *json.UnmarshalTypeError
+	switch err := d.Decode(into); {
+	case errors.Is(err, io.EOF):
 		return errors.New("the body is empty: JSON is wanted")
-	} else if err != nil {
-		return err
+	case errors.As(err, &other):
+		return fmt.Errorf("%s: %s is not what belongs there: %s", cmp.Or(other.Field, "the body"), other.Value, kindOf(other.Type))
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON")
 	}
 	return nil
+}
+
+// kindOf says which JSON a type is.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	}
+	return "a text"
 }
 
 // getHome lists the routes, and shows browsers the page.

@@ -41,6 +41,9 @@ func (s *Sim) edit(numero string, changes []byte) error {
 	if facts.Numero == "" {
 		return fmt.Errorf("an invoice without a number cannot be found again")
 	}
+	if err := facts.asKept(); err != nil {
+		return err
+	}
 	s.record(Entry{Type: "edited", Facture: f.number(), Flux: edited.Flux, Facts: &facts})
 	return nil
 }

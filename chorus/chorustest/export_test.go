@@ -29,6 +29,13 @@ func (s *Sim) AcceptMany(from, n int) {
 	s.Advance(time.Second)
 }
 
+// SetMachineBack does what setting the machine's clock back does: the virtual time is less by so much.
+func (s *Sim) SetMachineBack(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset -= d
+}
+
 // CheckAnswer lists what in an answer contradicts the Swagger files; nothing when there are none.
 func CheckAnswer(files []string, path string, body map[string]any) ([]string, error) {
 	sw, err := readSwagger(files)

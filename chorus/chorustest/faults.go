@@ -2,8 +2,10 @@ package chorustest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -181,10 +183,18 @@ func (s *Sim) queueFaults(faults []Fault) {
 
 func (f *Fault) check() error {
 	if _, known := kinds[f.Kind]; !known {
-		return fmt.Errorf("unknown fault kind %q", f.Kind)
+		return fmt.Errorf("kind: unknown fault kind %.60q: it is none of %s", f.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	if f.Op != "" && f.Op != "*" && f.Op != "token" && !slices.ContainsFunc(operationNames(), func(n string) bool { return n == f.Op }) {
-		return fmt.Errorf("unknown operation %q", f.Op)
+		return fmt.Errorf("op: unknown operation %.60q: it is none of *, token, %s", f.Op, strings.Join(operationNames(), ", "))
+	}
+	switch {
+	case f.Times < -1:
+		return fmt.Errorf("times: %d is neither a number of requests nor -1 for all of them", f.Times)
+	case f.DelayMS < 0 || f.DelayMS > maxAdvance.Milliseconds():
+		return fmt.Errorf("delay_ms: %d is not between 0 and ten years", f.DelayMS)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf("status: %d is no status of an answer, 200 to 599", f.Status)
 	}
 	return nil
 }

@@ -187,15 +187,7 @@ func (c *call) read(body io.Reader) {
 	if c.method == http.MethodGet {
 		return
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if c.malformed = d.Decode(&c.body); c.malformed == nil {
-		if _, err := d.Token(); !errors.Is(err, io.EOF) {
-			c.malformed = errors.New("something follows the JSON object")
-		} else if c.body == nil {
-			c.malformed = errors.New("null is not an object")
-		}
-	}
+	c.body, c.malformed = readObject(raw)
 	c.raw = nil
 	if c.op.name == "deposer/flux" {
 		file, err := base64.StdEncoding.DecodeString(c.body.text("fichierFlux"))
@@ -209,18 +201,51 @@ func (c *call) read(body io.Reader) {
 	}
 }
 
+// readObject reads one JSON object. A number stays as it was written.
+func readObject(raw []byte) (body object, err error) {
+	values := 0
+	for _, mark := range []string{",", "[", "{"} {
+		values += bytes.Count(raw, []byte(mark))
+	}
+	if values > maxValues { // in memory each is many times as large as in the request
+		return nil, fmt.Errorf("it has more than %d values", maxValues)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&body); err != nil {
+		var other *json.UnmarshalTypeError
+		switch {
+		case errors.Is(err, io.EOF):
+			err = errors.New("it is empty: {} is wanted where nothing is asked")
+		case errors.As(err, &other):
+			err = errors.New("it is an " + other.Value)
+			if other.Value != "array" {
+				err = errors.New("it is a " + other.Value)
+			}
+		}
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return body, errors.New("something follows the JSON object")
+	}
+	if body == nil {
+		return nil, errors.New("null is not an object")
+	}
+	return body, nil
+}
+
 // admit writes the request into the ledger.
 func (s *Sim) admit(c *call, r *http.Request) {
 	e := Entry{
-		At: c.at, Type: "request", Request: c.id, Op: c.opName(), Client: c.client, Account: c.login,
-		NomFichier: c.body.text("nomFichier"), FileSHA256: c.fileSHA, Bytes: int64(len(c.file)), Incomplete: c.incomplete,
-		UserAgent: r.UserAgent(), IdempotencyKey: r.Header.Get("Idempotency-Key"), Correlation: c.correlated,
+		At: c.at, Type: "request", Request: c.id, Op: c.opName(), Client: c.client, Account: short(c.login),
+		NomFichier: short(c.body.text("nomFichier")), FileSHA256: c.fileSHA, Bytes: int64(len(c.file)), Incomplete: c.incomplete,
+		UserAgent: short(r.UserAgent()), IdempotencyKey: short(r.Header.Get("Idempotency-Key")), Correlation: c.correlated,
 	}
 	if served, ok := r.Context().Value(connection{}).(*atomic.Int64); ok {
 		e.Reused = served.Add(1) > 1
 	}
 	if e.Op == unknownRoute {
-		e.Reason = c.method + " " + c.path
+		e.Reason = short(c.method + " " + c.path)
 	}
 	switch {
 	case len(c.documents) == 1:
@@ -228,11 +253,11 @@ func (s *Sim) admit(c *call, r *http.Request) {
 	case len(c.documents) > 1:
 		e.Documents = c.documents
 	case c.body.text("numeroFacture") != "":
-		e.Facts = &Facts{Numero: c.body.text("numeroFacture")}
+		e.Facts = &Facts{Numero: short(c.body.text("numeroFacture"))}
 	case c.body.text("numeroFactureSaisi") != "":
-		e.Facts = &Facts{Numero: c.body.text("numeroFactureSaisi")}
+		e.Facts = &Facts{Numero: short(c.body.text("numeroFactureSaisi"))}
 	}
-	e.Flux = c.body.text("numeroFluxDepot")
+	e.Flux = short(c.body.text("numeroFluxDepot"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.record(e)
@@ -269,7 +294,7 @@ func (s *Sim) gate(c *call) (answer, bool) {
 		c.why = "not simulated"
 		return plain(http.StatusForbidden), true
 	case c.op == nil:
-		s.violateLocked(c, "undeclared route "+c.method+" "+c.path)
+		s.violateLocked(c, "undeclared route "+c.method+" "+short(c.path)+c.meant())
 		return plain(http.StatusForbidden), true
 	case slices.Contains(s.clients[c.client].Unsubscribed, c.op.api):
 		c.why = "the application has not subscribed to " + c.op.api
@@ -279,9 +304,6 @@ func (s *Sim) gate(c *call) (answer, bool) {
 		return tooMany("1", throttle), true
 	}
 	if !s.login(c) {
-		if c.why == "" {
-			c.why = "the technical account is unknown or locked, or its password is wrong or has expired"
-		}
 		return challenge(http.StatusUnauthorized, badAccount), true
 	}
 	if c.tooLarge {

@@ -2,6 +2,7 @@ package chorustest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
@@ -207,7 +208,10 @@ func TestRequestTooLarge(t *testing.T) {
 
 // TestReasons: whoever is refused by the gateway can read why in a header that the portal has not.
 func TestReasons(t *testing.T) {
-	s, c := start(t, &chorustest.Config{TolerateViolations: true})
+	s, c := start(t, &chorustest.Config{TolerateViolations: true, Quota: -1})
+	account := func(login string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("cpro-account", base64.StdEncoding.EncodeToString([]byte(login))) }
+	}
 	for name, x := range map[string]struct {
 		change func(*http.Request)
 		path   string
@@ -217,7 +221,15 @@ func TestReasons(t *testing.T) {
 		"not simulated": {path: "/cpro/transverses/v1/recuperer/etat/typedp", want: "not simulated"},
 		"undeclared":    {path: "/cpro/factures/v1/consulter/facture", want: "undeclared route", fine: 1},
 		"strange token": {path: "/cpro/factures/v1/completer", want: "token is unknown here", change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }},
-		"account":       {path: "/cpro/factures/v1/completer", want: "technical account", change: func(r *http.Request) { r.Header.Set("cpro-account", "eDp5") }},
+		"method":        {path: "/cpro/transverses/v1/health-check", want: "this one takes GET", fine: 1},
+		"no prefix":     {path: "/factures/v1/completer", want: "it is POST /cpro/factures/v1/completer", fine: 1},
+		"account":       {path: "/cpro/factures/v1/completer", want: "technical account x: that of chorus-sim is TECH_SIM@cpro.fr", change: account("x:y")},
+		"line break":    {path: "/cpro/factures/v1/completer", want: "a line break is encoded with it", change: account("TECH_SIM@cpro.fr:sim-password\n")},
+		"password":      {path: "/cpro/factures/v1/completer", want: "the password of the technical account TECH_SIM@cpro.fr is wrong", change: account("TECH_SIM@cpro.fr:x")},
+		"no colon":      {path: "/cpro/factures/v1/completer", want: "no colon", change: account("TECH_SIM@cpro.fr")},
+		"plain":         {path: "/cpro/factures/v1/completer", want: "not base64", change: func(r *http.Request) { r.Header.Set("cpro-account", "TECH_SIM@cpro.fr:sim-password") }},
+		"basic":         {path: "/cpro/factures/v1/completer", want: `begins with "Basic "`, change: func(r *http.Request) { r.Header.Set("cpro-account", "Basic eDp5") }},
+		"media":         {path: "/cpro/factures/v1/completer", want: `Content-Type "text/plain" is not`, fine: 1, change: func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
 		"field":         {path: "/cpro/factures/v1/completer", want: "missing field identifiantFactureCPP", fine: -1},
 	} {
 		before := len(s.Violations())
@@ -232,6 +244,10 @@ func TestReasons(t *testing.T) {
 		if got := len(s.Violations()) - before; got != x.fine && (x.fine >= 0 || got == 0) {
 			t.Errorf("%s: %d violations", name, got)
 		}
+	}
+	r := c.post("/cpro/factures/v1/deposer/flux", m{"fichierFlux": "eA==", "nomFichier": "a.xml", "syntaxeFlux": "UBL"})
+	if got := r.header.Get("X-Chorus-Sim"); !strings.Contains(got, `"UBL" is not one of its values, which are IN_DP_E1_UBL_INVOICE `) || !strings.HasSuffix(got, " IN_DP_E2_CII_FACTURX") || strings.Contains(string(r.raw), "IN_DP") {
+		t.Errorf("%q %s", got, r.raw)
 	}
 	if status, answer := manage(t, s, "POST", "/invoices/F-1/statut", `{"statut":"PAYEE"}`); status != 400 || !strings.Contains(answer, "MISE_EN_PAIEMENT") {
 		t.Errorf("%d %s", status, answer)

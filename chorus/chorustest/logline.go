@@ -33,7 +33,7 @@ func (c *call) line(answered Entry) string {
 	}
 	add("fault", answered.Fault)
 	if c.why != "" {
-		b.WriteString(" why=" + strconv.Quote(cut(c.why)))
+		b.WriteString(" why=" + strconv.Quote(short(c.why)))
 	}
 	return b.String()
 }

@@ -68,8 +68,11 @@ func (s *Sim) postClock(r *http.Request) (any, error) {
 		}
 	}
 	s.mu.Lock()
-	before := s.liveTokens()
+	before, fits := s.liveTokens(), s.offset+d <= maxAhead
 	s.mu.Unlock()
+	if !fits {
+		return nil, fmt.Errorf("advance: the clock may be a hundred years ahead, and not more: POST /reset puts it back")
+	}
 	s.Advance(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()

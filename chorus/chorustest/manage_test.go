@@ -112,6 +112,15 @@ func TestManagementDoor(t *testing.T) {
 			}
 		}},
 		{method: "POST", path: "/invoices/F-1/edit", body: `{"total":"12.00"}`, status: 400, want: "total"},
+		{method: "POST", path: "/invoices/F-1/edit", body: `{"montantTTC":"true"}`, status: 400, want: "montantTTC"},
+		{method: "POST", path: "/invoices/F-1/edit", body: `{"montantTTC":12}`, status: 400, want: "montantTTC: number is not what belongs there: a text"},
+		{method: "POST", path: "/invoices", body: `{"numero":"M-1","dateFacture":"2026-02-01","fournisseur":"99999999800012","destinataire":"99999999700023","montantHT":"\"1\""}`, status: 400, want: "montantHT"},
+		{method: "POST", path: "/invoices", body: `{"numero":"M-1","dateFacture":"2026-02-01","fournisseur":"99999999800012","destinataire":"99999999700023","cadre":"B1"}`, status: 400, want: "A1 to A25"},
+		{method: "POST", path: "/invoices", body: `{"numero":"M-1","dateFacture":"2026-02-01","fournisseur":"99999999800012","destinataire":"99999999700023","typeFacture":"NOTE"}`, status: 400, want: "FACTURE AVOIR"},
+		{method: "POST", path: "/faults", body: `{"kind":"validation","status":7}`, status: 400, want: "status: 7"},
+		{method: "POST", path: "/faults", body: `{"kind":"500","times":-2}`, status: 400, want: "times: -2"},
+		{method: "POST", path: "/faults", body: `{"kind":"commit_late","delay_ms":9223372036854775807}`, status: 400, want: "delay_ms"},
+		{method: "POST", path: "/structures/21750001600027", body: `{"id":26300991}`, status: 400, want: "is that of 99999999800012"},
 		{method: "POST", path: "/invoices/F-9/edit", body: `{}`, status: 400, want: "F-9"},
 		{method: "POST", path: "/invoices/F-1/hidden", body: `{"on":true}`, status: 200, then: func() {
 			if found := c.search(m{"numeroFacture": "F-1"}).found(); len(found) != 0 {

@@ -17,19 +17,20 @@ func (s *Sim) operate(c *call) answer {
 		faulty = append(faulty, s.swagger.check(c.path, c.body)...)
 	}
 	if s.cfg.Tolerant { // whether the portal refuses a field that it does not know is not known [G]
+		noted := 0
 		faulty = slices.DeleteFunc(faulty, func(f string) bool {
 			unknown := strings.HasPrefix(f, "unknown field ") || strings.Contains(f, "unknown property ")
-			if unknown {
+			if noted++; unknown && noted <= maxFaulty {
 				s.tolerate(c.id, c.opName(), f)
 			}
 			return unknown
 		})
 	}
 	if len(faulty) > 0 {
-		for _, f := range faulty {
+		for _, f := range faulty[:min(len(faulty), maxFaulty)] {
 			s.violate(c, f)
 		}
-		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": c.op.code() + " - Requête invalide : " + inFrench(faulty[0])}}
+		return answer{status: http.StatusBadRequest, body: object{"codeRetour": 20002, "libelle": c.op.code() + " - Requête invalide : " + inFrench(withoutValues(faulty[0]))}}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,6 +57,12 @@ var french = strings.NewReplacer(
 	"swagger: ", "", "unknown field ", "champ inconnu ", "unknown property ", "champ inconnu ", "missing field ", "champ obligatoire absent ", " has the wrong type", " : type incorrect",
 	"not of type ", "type attendu ", "is not one of its values", "n'est pas une valeur autorisée", "is not a date", "n'est pas une date",
 )
+
+// withoutValues leaves away which values there are: the portal does not list them.
+func withoutValues(reason string) string {
+	reason, _, _ = strings.Cut(reason, theseAre)
+	return reason
+}
 
 func inFrench(reason string) string { return french.Replace(reason) }
 

@@ -181,7 +181,7 @@ func (s *Sim) Outage(on bool, scope, kind string) error {
 
 func checkOutage(scope, kind string) error {
 	if !slices.Contains([]string{"all", "api", "token", "deposits"}, scope) {
-		return fmt.Errorf("unknown scope %q: api, token, deposits or all", scope)
+		return fmt.Errorf("scope: unknown scope %q: api, token, deposits or all", scope)
 	}
 	if kind == "" {
 		return nil

@@ -1,7 +1,6 @@
 package chorustest
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -121,52 +120,12 @@ func ReadScenario(name string) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := &Scenario{Name: strings.TrimSuffix(path.Base(name), ".json")}
-	if err := strictly(bytes.NewReader(raw), sc); err != nil {
+	sc, err := parseScenario(raw)
+	if err != nil {
 		return nil, &UsageError{"scenario", fmt.Sprintf("%s: %v", name, err)}
 	}
-	if err := sc.check(); err != nil {
-		return nil, &UsageError{"scenario", fmt.Sprintf("%s: %v", name, err)}
-	}
+	sc.Name = strings.TrimSuffix(path.Base(name), ".json")
 	return sc, nil
-}
-
-func (sc *Scenario) check() error {
-	faults := slices.Clone(sc.Faults)
-	for i, h := range sc.Timeline {
-		faults = append(faults, h.Faults...)
-		if i > 0 && h.After < sc.Timeline[i-1].After {
-			return fmt.Errorf("timeline: %s comes before %s", time.Duration(h.After), time.Duration(sc.Timeline[i-1].After))
-		}
-		if h.Outage != nil {
-			if err := checkOutage(h.Outage.Scope, h.Outage.Kind); err != nil {
-				return fmt.Errorf("timeline: %w", err)
-			}
-		}
-	}
-	for _, f := range faults {
-		if err := f.check(); err != nil {
-			return err
-		}
-	}
-	for numero, moves := range sc.Scripts {
-		for _, m := range moves {
-			if err := checkStatut(m.Statut); err != nil {
-				return fmt.Errorf("scripts %s: %w", numero, err)
-			}
-		}
-	}
-	for _, e := range sc.Expect {
-		if !slices.Contains(expectable, e.What) || e.Min == nil && e.Max == nil {
-			return fmt.Errorf("expect: %+v has neither min nor max, or what is none of %s", e, strings.Join(expectable, ", "))
-		}
-	}
-	if sc.Begins != "" {
-		if _, err := nextMoment(sc.Begins, time.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // nextMoment is the next 12-31T23:50 of Paris.

@@ -42,13 +42,16 @@ type field struct {
 
 type fields map[string]field
 
+// theseAre stands before the values that there are.
+const theseAre = ", which are "
+
 // check lists what is wrong with an object, in a stable order.
 func (fs fields) check(at string, in object) []string {
 	var wrong []string
 	for name, value := range in {
 		f, known := fs[name]
 		if !known {
-			wrong = append(wrong, "unknown field "+at+name)
+			wrong = append(wrong, "unknown field "+at+cut(name))
 			continue
 		}
 		if value != nil {
@@ -71,7 +74,7 @@ func (f field) check(at string, value any) []string {
 		var t string
 		t, fits = value.(string)
 		if fits && f.enum != nil && !slices.Contains(f.enum, t) {
-			return []string{fmt.Sprintf("%s: %.60q is not one of its values", at, t)}
+			return []string{fmt.Sprintf("%s: %.60q is not one of its values%s%s", at, t, theseAre, strings.Join(f.enum, " "))}
 		}
 	case date:
 		var t string

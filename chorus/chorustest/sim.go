@@ -64,7 +64,8 @@ type Sim struct {
 // world is everything that a reset makes anew.
 type world struct {
 	offset   time.Duration
-	speed    int // of the virtual clock; below 2: as the machine's
+	latest   time.Time // that the clock has shown
+	speed    int       // of the virtual clock; below 2: as the machine's
 	hastened time.Time
 
 	agenda  agenda

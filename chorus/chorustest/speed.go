@@ -30,5 +30,5 @@ func (s *Sim) hasten(now time.Time) {
 		return
 	}
 	s.hastened = now
-	s.record(Entry{Type: "clock", OffsetMS: (s.offset + gained).Milliseconds()})
+	s.record(Entry{Type: "clock", OffsetMS: s.ahead(gained).Milliseconds()})
 }

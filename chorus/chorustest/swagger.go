@@ -110,7 +110,7 @@ func (s *schema) walk(at string, value any, definitions map[string]*schema) []st
 		if o, fits = asObject(value); fits {
 			for name, v := range o {
 				if s.Properties[name] == nil {
-					wrong = append(wrong, at+"unknown property "+name)
+					wrong = append(wrong, at+"unknown property "+cut(name))
 					continue
 				}
 				for _, one := range elements(name, v) {

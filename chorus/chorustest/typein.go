@@ -1,9 +1,11 @@
 package chorustest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // POST /invoices: an invoice that a person typed in at the portal; no API deposit made it.
@@ -45,7 +47,7 @@ func (s *Sim) takeTyped(f Facts) (identifiantFactureCPP int64, err error) {
 // asTyped checks what a person types in, and fills in what is usual.
 func (f *Facts) asTyped() error {
 	date, day, ok := parseDate(f.Date)
-	if f.Numero == "" || len(f.Fournisseur) != 14 || len(f.Destinataire) != 14 || !ok || !day {
+	if f.Numero == "" || !siretForm.MatchString(f.Fournisseur) || !siretForm.MatchString(f.Destinataire) || !ok || !day {
 		return fmt.Errorf("numero, dateFacture (2006-01-02), fournisseur and destinataire (14 digits) are required")
 	}
 	f.Siren, f.Annee = f.Fournisseur[:9], date.Year()
@@ -54,9 +56,32 @@ func (f *Facts) asTyped() error {
 			*field = otherwise
 		}
 	}
-	for name, sum := range map[string]string{"montantHT": f.HT, "montantTTC": f.TTC, "montantAPayer": f.APayer} {
-		if sum != "" && !json.Valid([]byte(sum)) {
-			return fmt.Errorf("%s is not a number", name)
+	return f.asKept()
+}
+
+var sumForm = regexp.MustCompile(`^(-?[0-9]{1,15}(\.[0-9]{1,6})?)?$`)
+
+// asKept looks at facts that a person made up: what the portal cannot hold is refused here, for no answer could be made of it.
+func (f *Facts) asKept() error {
+	for _, x := range []struct{ name, value string }{{"montantHT", f.HT}, {"montantTTC", f.TTC}, {"montantAPayer", f.APayer}} {
+		if !sumForm.MatchString(x.value) {
+			return fmt.Errorf("%s: %.40q is not an amount as 120.00", x.name, x.value)
+		}
+	}
+	for _, x := range []struct {
+		name, value string
+		of          []string
+	}{{"typeFacture", f.Type, enumerations["typeFacture"]}, {"modeDepot", f.Mode, enumerations["modeDepot"]}} {
+		if x.value != "" && !slices.Contains(x.of, x.value) {
+			return fmt.Errorf("%s: %.40q is none of %s", x.name, x.value, strings.Join(x.of, " "))
+		}
+	}
+	if f.Cadre != "" && !cadreForm.MatchString(f.Cadre) {
+		return fmt.Errorf("cadre: %.40q is none of A1 to A25", f.Cadre)
+	}
+	for _, x := range []struct{ name, value string }{{"numero", f.Numero}, {"codeService", f.Service}, {"engagement", f.Engagement}, {"devise", f.Devise}, {"fournisseur", f.Fournisseur}, {"destinataire", f.Destinataire}} {
+		if len(x.value) > maxShort {
+			return fmt.Errorf("%s: more than %d bytes", x.name, maxShort)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -30,12 +31,14 @@ PISTE application sim:sim-secret, technical account TECH_SIM@cpro.fr:sim-passwor
 
 `
 
+const helpHint = "chorus-sim -help lists what there is"
+
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	cfg := &o.cfg
 	var clients, accounts pairs
 	f := flag.NewFlagSet("chorus-sim", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.Usage = func() { fmt.Fprint(stderr, usage); f.PrintDefaults() }
+	f.Usage = func() {} // after a mistake the flags would hide what it was
 	f.StringVar(&cfg.Listen, "listen", "127.0.0.1:18080", "`address` of the API and token door; port 0 takes a free one")
 	f.StringVar(&cfg.Manage, "manage", "127.0.0.1:18081", "`address` of the management door; it asks for no credentials")
 	f.Func("host", "`name` under which browsers may call the management door, beside addresses, localhost and names without a dot; repeatable", func(name string) error {
@@ -80,12 +83,18 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		cfg.Swagger = append(cfg.Swagger, name)
 		return nil
 	})
-	if err := f.Parse(args); err != nil {
+	err = f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stderr, usage)
+		f.PrintDefaults()
 		return o, err
-	}
-	if f.NArg() > 0 {
+	case err != nil:
+		fmt.Fprintln(stderr, helpHint)
+		return o, err
+	case f.NArg() > 0:
 		err := fmt.Errorf("unexpected argument %q", f.Arg(0))
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintf(stderr, "%v\n%s\n", err, helpHint)
 		return o, err
 	}
 	if o.serve && o.withStdin {

@@ -58,3 +58,21 @@ func TestItEndsWithStandardInput(t *testing.T) {
 		t.Errorf("status %d: %s", status, said)
 	}
 }
+
+// TestWrongUsage: what was wrong is the last thing but one that is said, and where help is found the last; -help lists the flags.
+func TestWrongUsage(t *testing.T) {
+	for args, want := range map[string]string{
+		"-colour red": "flag provided but not defined: -colour", "-quota many": `invalid value "many"`, "extra": `unexpected argument "extra"`,
+		"-client a": "not of the form name:secret", "-lag-from 5s": "lag-from is 5s, and lag, which is the most, 0s", "-profile sunny": "none of calm, hostile, late",
+		"-scenario no-such": "neither a file nor one of calm", "-serve -with-stdin": "contradict",
+	} {
+		var said bytes.Buffer
+		if status := run(strings.Fields(args), nil, &said, &said); status != 2 || !strings.Contains(said.String(), want) || strings.Count(said.String(), "\n") > 2 {
+			t.Errorf("%s: status %d\n%s", args, status, said.String())
+		}
+	}
+	var said bytes.Buffer
+	if status := run([]string{"-help"}, nil, &said, &said); status != 0 || !strings.Contains(said.String(), "-periods-shift") {
+		t.Errorf("-help: status %d\n%s", status, said.String())
+	}
+}
