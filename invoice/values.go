@@ -138,6 +138,7 @@ var fillers = strings.Fields("NA N/A N.A. N.A N/R NR NC N/C ND N/D SO S/O NONE N
 // fillerPhrases are the same in several words.
 var fillerPhrases = []string{
 	"SANS OBJET", "NON APPLICABLE", "NOT APPLICABLE", "A DEFINIR", "À DÉFINIR", "A DÉFINIR", "NON RENSEIGNE", "NON RENSEIGNÉ", "NON COMMUNIQUE", "NON COMMUNIQUÉ", "PAS DE NUMERO", "PAS DE NUMÉRO",
+	"SANS NUMERO", "SANS NUMÉRO", "SANS ENGAGEMENT", "SANS COMMANDE", "SANS BON DE COMMANDE", "NON CONCERNE", "NON CONCERNÉ", "NON FOURNI",
 }
 
 // isFiller tells a value that says that there is none: one of fillers, or nothing but zeros or signs.

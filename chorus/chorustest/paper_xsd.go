@@ -103,15 +103,16 @@ func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 			}
 		}
 	}
-	if isUBL {
-		if reason := badAttributes(n); reason != "" {
+	basic := n.space == ublBasic || strings.HasPrefix(name, "udt:") || strings.HasPrefix(name, "qdt:") || simple[name]
+	if isUBL || basic || g != nil && !root {
+		if reason := badAttributes(n, isUBL, basic); reason != "" {
 			return reason
 		}
 	}
 	if text != "" && (len(n.children) > 0 || g != nil || n.space == ublGroups) {
 		return fmt.Sprintf("cvc-complex-type.2.3: Element '%.60s' cannot have character [children], because the type's content type is element-only. - ligne: %d", n.name, n.line)
 	}
-	if len(n.children) > 0 && (n.space == ublBasic || strings.HasPrefix(name, "udt:") || simple[name]) {
+	if len(n.children) > 0 && basic {
 		return fmt.Sprintf("cvc-type.3.1.2: Element '%.60s' is a simple type, so it must have no element information item [children]. - ligne: %d", n.name, n.line)
 	}
 	if len(n.children) == 0 && !attached[n] {
@@ -138,8 +139,8 @@ func unexpected(n *node) string {
 	return fmt.Sprintf("cvc-complex-type.2.4.a: Invalid content was found starting with element '%.60s'. - ligne: %d", n.name, n.line)
 }
 
-// ublAttributes are the attributes of UBL's types, by the end of the element's name; the one with ! must be there.
-var ublAttributes = [][2]string{
+// typeAttributes are the attributes of the schemas' types, by the end of the element's name; the one with ! must be there in UBL.
+var typeAttributes = [][2]string{
 	{"Amount", "currencyID! currencyCodeListVersionID"},
 	{"Measure", "unitCode! unitCodeListVersionID"},
 	{"Quantity", "unitCode unitCodeListID unitCodeListAgencyID unitCodeListAgencyName"},
@@ -150,23 +151,24 @@ var ublAttributes = [][2]string{
 	{"Numeric", "format"},
 	{"Percent", "format"},
 	{"Rate", "format"},
+	{"String", "format"},
 	{"Indicator", ""},
 	{"Date", ""},
 	{"Time", ""},
 	{"", "languageID languageLocaleID"},
 }
 
-// badAttributes looks at the attributes of an element of UBL; groups have none.
-func badAttributes(n *node) string {
+// badAttributes looks at the attributes of an element; those that hold others have none.
+func badAttributes(n *node, isUBL, basic bool) string {
 	var may []string
-	if n.space == ublBasic {
-		i := slices.IndexFunc(ublAttributes, func(row [2]string) bool { return strings.HasSuffix(n.name, row[0]) })
-		may = strings.Fields(ublAttributes[i][1])
+	if basic {
+		i := slices.IndexFunc(typeAttributes, func(row [2]string) bool { return strings.HasSuffix(n.name, row[0]) })
+		may = strings.Fields(typeAttributes[i][1])
 	}
 	for k, want := range may {
 		if name, needed := strings.CutSuffix(want, "!"); needed {
 			may[k] = name
-			if strings.TrimSpace(n.attr(name)) == "" {
+			if isUBL && n.attr(name) == "" {
 				return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", name, n.name, n.line)
 			}
 		}

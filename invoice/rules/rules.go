@@ -272,7 +272,7 @@ func twoDecimals(s string) bool {
 func compare(path string, orEqual bool) func(*document, *element) bool {
 	return func(_ *document, e *element) bool {
 		return e.Some(path, func(x *element) bool {
-			d, ok := x.Number()
+			d, ok := comparable(x)
 			return ok && (d.IsPositive() || orEqual && d.IsZero())
 		})
 	}
@@ -282,7 +282,7 @@ func compare(path string, orEqual bool) func(*document, *element) bool {
 func zero(path string) func(*document, *element) bool {
 	return func(_ *document, e *element) bool {
 		return e.Some(path, func(x *element) bool {
-			d, ok := x.Number()
+			d, ok := comparable(x)
 			return ok && d.IsZero()
 		})
 	}

@@ -166,7 +166,7 @@ func (w *schemaWalk) look(e *element) {
 	}
 	g := schemaGroups[e.Name]
 	text := strings.Trim(e.Text, " \t\r\n")
-	basic := strings.HasPrefix(e.Name, "cbc:") || strings.HasPrefix(e.Name, "udt:") || schemaLeaves[e.Name]
+	basic := strings.HasPrefix(e.Name, "cbc:") || strings.HasPrefix(e.Name, "udt:") || strings.HasPrefix(e.Name, "qdt:") || schemaLeaves[e.Name]
 	switch {
 	case len(e.Kids) > 0 && basic:
 		w.say(e, "", "holds other elements, and the schema wants a value alone", "contient d'autres éléments, alors que le schéma veut une valeur seule",
@@ -181,9 +181,7 @@ func (w *schemaWalk) look(e *element) {
 		w.order(e, g)
 		w.needed(e, g)
 	}
-	if w.isUBL {
-		w.attributes(e)
-	}
+	w.attributes(e, basic)
 	for _, k := range e.Kids {
 		switch {
 		case k.Name == "ext:UBLExtensions" && e.Parent == nil: // an extension holds what its maker likes

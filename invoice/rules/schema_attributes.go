@@ -6,44 +6,54 @@ import (
 	"github.com/choriste/choriste/invoice/tree"
 )
 
-// The attributes of UBL 2.1. Those of CII D16B are the same, and none of them has to be there.
+// The attributes of UBL 2.1 and CII D16B.
 
-// typeOfUBL is the type of what an element of UBL holds, by the end of its name.
-type typeOfUBL struct {
+// valueType is the type of what an element holds, by the end of its name.
+type valueType struct {
 	ends   string
 	may    string // the attributes that it may have
-	needed string // the one that it must have
+	needed string // the one that it must have in UBL; in CII none is
 }
 
-// typesOfUBL are tried in this order; the last one is that of all other texts.
-var typesOfUBL = []typeOfUBL{
+const (
+	codeAttributes = "listID listAgencyID listAgencyName listName listVersionID name languageID listURI listSchemeURI"
+	idAttributes   = "schemeID schemeName schemeAgencyID schemeAgencyName schemeVersionID schemeDataURI schemeURI"
+)
+
+// valueTypes are tried in this order; the last one is that of all other texts.
+var valueTypes = []valueType{
 	{ends: "Amount", may: "currencyID currencyCodeListVersionID", needed: "currencyID"},
 	{ends: "Measure", may: "unitCode unitCodeListVersionID", needed: "unitCode"},
 	{ends: "Quantity", may: "unitCode unitCodeListID unitCodeListAgencyID unitCodeListAgencyName"},
 	{ends: "BinaryObject", may: "format mimeCode encodingCode characterSetCode uri filename", needed: "mimeCode"},
-	{ends: "Code", may: "listID listAgencyID listAgencyName listName listVersionID name languageID listURI listSchemeURI"},
-	{ends: "ID", may: "schemeID schemeName schemeAgencyID schemeAgencyName schemeVersionID schemeDataURI schemeURI"},
-	{ends: "URI", may: "schemeID schemeName schemeAgencyID schemeAgencyName schemeVersionID schemeDataURI schemeURI"},
+	{ends: "Code", may: codeAttributes},
+	{ends: "ID", may: idAttributes},
+	{ends: "URI", may: idAttributes},
 	{ends: "Numeric", may: "format"},
 	{ends: "Percent", may: "format"},
 	{ends: "Rate", may: "format"},
+	{ends: "String", may: "format"}, // of a date
 	{ends: "Indicator"},
 	{ends: "Date"},
 	{ends: "Time"},
 	{ends: "", may: "languageID languageLocaleID"},
 }
 
-// attributes looks at those of an element of UBL: the one that must be there, and those that the schema does not know. What has a namespace of its own is another schema's.
-func (w *schemaWalk) attributes(e *element) {
-	var t typeOfUBL
-	if strings.HasPrefix(e.Name, "cbc:") {
-		for _, t = range typesOfUBL {
+// attributes looks at those of an element: the one that must be there, and those that the schema does not know; basic tells one that holds a value, others have none. What has a namespace of its
+// own is another schema's.
+func (w *schemaWalk) attributes(e *element, basic bool) {
+	if len(e.Attrs) == 0 && (!basic || !w.isUBL) || !w.isUBL && !basic && (schemaGroups[e.Name] == nil || e.Parent == nil) {
+		return
+	}
+	var t valueType
+	if basic {
+		for _, t = range valueTypes {
 			if strings.HasSuffix(e.Name, t.ends) {
 				break
 			}
 		}
 	}
-	if v, _ := e.Attr(t.needed); t.needed != "" && strings.TrimSpace(v) == "" {
+	if v, _ := e.Attr(t.needed); w.isUBL && t.needed != "" && strings.TrimSpace(v) == "" {
 		h := w.say(e, "", "has no "+t.needed+", which the schema demands", "n'a pas de "+t.needed+", que le schéma exige",
 			"Write "+t.needed+" in it.", "Écrivez-y "+t.needed+".")
 		h.where, h.counts = e.PlaceOf(t.needed), true

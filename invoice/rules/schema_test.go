@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ func TestSchema(t *testing.T) {
 	)
 	ubl, cii := string(invoicetest.Invoice{Engagement: "E-1"}.UBL()), string(invoicetest.Invoice{Engagement: "E-1"}.CII())
 	for _, x := range []struct{ name, old, new, want, words string }{
+		{"a price with an exponent, by the schema alone", "</cbc:PriceAmount>", "E0</cbc:PriceAmount>", "CH-SCHEMA BT-146", "which is no number"},
 		{"twice in a line", "</cac:Item>", "</cac:Item><cac:Item><cbc:Name>b</cbc:Name></cac:Item>", "CH-SCHEMA", "cac:Item is there several times in cac:InvoiceLine"},
 		{"by an official rule alone", name, name + "A</cbc:RegistrationName>" + name, "UBL-SR-09 BT-27", ""},
 		{"missing, by an official rule alone", "<cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>", "", "BR-49 BT-81", ""},
@@ -39,6 +41,9 @@ func TestSchema(t *testing.T) {
 		{"two buyers", "<ram:BuyerTradeParty>", "<ram:BuyerTradeParty><ram:Name>A</ram:Name></ram:BuyerTradeParty><ram:BuyerTradeParty>", "CH-SCHEMA", "ram:BuyerTradeParty is there several times in ram:ApplicableHeaderTradeAgreement"},
 		{"two totals, by an official rule alone", "<ram:GrandTotalAmount>", "<ram:GrandTotalAmount>1500.00</ram:GrandTotalAmount><ram:GrandTotalAmount>", "CII-SR-482 BG-22", ""},
 		{"an address by parts that it has not", "<ram:LineOne>", "<ram:Street>a</ram:Street><ram:LineOne>", "CH-SCHEMA", "ram:Street is no element that the schema has in ram:PostalTradeAddress"},
+		{"a currency in an element of nobody", "<ram:InvoiceCurrencyCode>", "<ram:Currency>EUR</ram:Currency><ram:InvoiceCurrencyCode>", "CH-SCHEMA", "ram:Currency is no element"},
+		{"a scheme under a wrong name", `<ram:ID schemeID="0002">`, `<ram:ID schemeId="0002">`, "CH-SCHEMA BT-30", "@schemeId"},
+		{"the language of a text", "<ram:Description>", `<ram:Description languageID="fr">`, "", ""},
 		{"several registrations", "<ram:SpecifiedTaxRegistration>", `<ram:SpecifiedTaxRegistration><ram:ID schemeID="FC">1</ram:ID></ram:SpecifiedTaxRegistration><ram:SpecifiedTaxRegistration>`, "", ""},
 	} {
 		compareErrors(t, x.name, cii, x.old, x.new, x.want, x.words)
@@ -64,5 +69,25 @@ func compareErrors(t *testing.T, name, doc, old, changed, want, words string) {
 	slices.Sort(expected)
 	if !slices.Equal(got, expected) || !said {
 		t.Errorf("%s: %q, want %q with %q", name, got, expected, words)
+	}
+}
+
+// TestNoBreakdown: Chorus Pro takes invoices without a VAT breakdown, so its entries are not demanded either.
+func TestNoBreakdown(t *testing.T) {
+	t.Parallel()
+	for name, doc := range map[string]string{
+		"UBL": regexp.MustCompile(`(?s)<cac:TaxSubtotal>.*</cac:TaxSubtotal>`).ReplaceAllString(string(invoicetest.Invoice{}.UBL()), ""),
+		"CII": regexp.MustCompile(`(?s)(<ram:SpecifiedTradeSettlementPaymentMeans>.*?</ram:SpecifiedTradeSettlementPaymentMeans>)\s*<ram:ApplicableTradeTax>.*?</ram:ApplicableTradeTax>`).ReplaceAllString(string(invoicetest.Invoice{}.CII()), "$1"),
+	} {
+		var got []string
+		for _, f := range rules.Judge([]byte(doc), rules.Options{}).Findings {
+			if f.Code != "BR-CO-14" || f.Severity != rules.Warning { // of CII, where nothing makes the sum
+				got = append(got, string(f.Severity)+" "+f.Code)
+			}
+		}
+		slices.Sort(got)
+		if want := []string{"warning BR-CO-18", "warning BR-S-01"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
