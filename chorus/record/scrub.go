@@ -348,6 +348,11 @@ func (s *scrubber) file(text string) any {
 	return f
 }
 
+var (
+	cadreForm    = regexp.MustCompile(`^[ABMS][0-9]{1,2}$`)
+	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+)
+
 // facts masks what is read out of an invoice.
 func (s *scrubber) facts(d *chorustest.Facts) *chorustest.Facts {
 	masked := &chorustest.Facts{Syntaxe: d.Syntaxe, DefectKind: d.DefectKind, Octets: d.Octets}
@@ -370,10 +375,10 @@ func (s *scrubber) facts(d *chorustest.Facts) *chorustest.Facts {
 			*x.to = text
 		}
 	}
-	if len(d.Cadre) <= 3 {
+	if cadreForm.MatchString(d.Cadre) {
 		masked.Cadre = d.Cadre
 	}
-	if len(d.Devise) == 3 {
+	if currencyForm.MatchString(d.Devise) {
 		masked.Devise = d.Devise
 	}
 	return masked
