@@ -264,7 +264,7 @@ func (r *Recorder) pass(w http.ResponseWriter, in *http.Request, target *url.URL
 	for _, hop := range []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Accept-Encoding"} {
 		out.Header.Del(hop)
 	}
-	x := Exchange{AtMS: started.Sub(r.began).Milliseconds(), Method: in.Method}
+	x := Exchange{AtMS: started.Sub(r.began).Milliseconds(), Method: method(in.Method)}
 	answer, err := r.transport.RoundTrip(out)
 	if err != nil {
 		var large *http.MaxBytesError
@@ -277,7 +277,7 @@ func (r *Recorder) pass(w http.ResponseWriter, in *http.Request, target *url.URL
 		if errors.As(err, &untrusted) {
 			x.Why = "the portal's certificate is not trusted"
 		}
-		r.cfg.Log("record: " + in.Method + " " + r.scrub.path(in.URL.Path) + ": " + x.Why)
+		r.cfg.Log("record: " + x.Method + " " + r.scrub.path(in.URL.Path) + ": " + x.Why)
 		r.keep(x, in, asked, nil, nil, started)
 		if x.Why == "no answer" { // as the portal did
 			panic(http.ErrAbortHandler)

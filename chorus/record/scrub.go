@@ -167,6 +167,15 @@ func (s *scrubber) account(value string) string {
 	return base64.StdEncoding.EncodeToString([]byte(s.label("login", login) + ":" + s.label("password", password)))
 }
 
+// method keeps those of HTTP: a client may put any word in its place.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+		return m
+	}
+	return "OTHER"
+}
+
 // path keeps the routes that there are.
 func (s *scrubber) path(p string) string {
 	if route, own := strings.CutPrefix(p, "/cpro/"); p == tokenPath || own && s.Routes[route] {

@@ -16,3 +16,12 @@ func TestShortWordsOfAnInvoice(t *testing.T) {
 		t.Errorf("it hides %q and %q", f.Cadre, f.Devise)
 	}
 }
+
+// TestMethodsOfARecording: a client's own word in the place of a method is not kept.
+func TestMethodsOfARecording(t *testing.T) {
+	for m, want := range map[string]string{"POST": "POST", "GET": "GET", "CANARYDUPONT": "OTHER", "post": "OTHER"} {
+		if got := method(m); got != want {
+			t.Errorf("%s: %s", m, got)
+		}
+	}
+}
