@@ -149,7 +149,14 @@ var partyRules = []chorusRule{
 			if !french || d.Seller.Country == "MC" { // Monaco's numbers have no SIREN
 				return nil
 			}
-			return onlyIf(v, !frenchVAT.MatchString(rest) || d.SIREN() != "" && rest[2:] != d.SIREN())
+			switch own := d.SIREN(); {
+			case !frenchVAT.MatchString(rest):
+				return onlyIf(v, true)
+			case own != "" && rest[2:] != own:
+				return saying(at(v), "BT-31 (supplier's VAT identifier) is that of the SIREN "+rest[2:]+", and the supplier's SIRET that of "+own,
+					"BT-31 (identifiant de TVA du fournisseur) est celui du SIREN "+rest[2:]+", et le SIRET du fournisseur celui de "+own)
+			}
+			return nil
 		},
 	},
 	{

@@ -226,8 +226,12 @@ func (w *schemaWalk) order(e *element, g *schemaGroup) {
 		case i == last && !g.many[k.Name] && !repeated[k.Name]:
 			repeated[k.Name] = true
 			if !w.saidTwice(k) {
+				keep, gardez := "Keep one.", "N'en gardez qu'un."
+				if e.Parent == nil {
+					keep, gardez = "Keep one; each invoice is inserted by itself.", "N'en gardez qu'un ; chaque facture est insérée séparément."
+				}
 				w.say(k, "", "is there several times in "+e.Name+", and the schema takes it once", "figure plusieurs fois dans "+e.Name+", alors que le schéma ne l'admet qu'une fois",
-					"Keep one; each invoice is inserted by itself.", "N'en gardez qu'un ; chaque facture est insérée séparément.").counts = true
+					keep, gardez).counts = true
 			}
 		case i > last:
 			last, before = i, k.Name
