@@ -127,11 +127,12 @@ type schemaWalk struct {
 	isUBL  bool
 	totals map[string]bool // the places of totals of which CH-AMOUNT speaks
 	twice  []string        // the places of terms of which CH-SEVERAL speaks
+	types  map[string]*valueType
 	hits   []hit
 }
 
 func schemaHits(d *invoice.Document) []hit {
-	w := &schemaWalk{d: d, isUBL: d.Syntaxe == invoice.SyntaxeUBL, totals: map[string]bool{}}
+	w := &schemaWalk{d: d, isUBL: d.Syntaxe == invoice.SyntaxeUBL, totals: map[string]bool{}, types: map[string]*valueType{}}
 	for _, h := range wrongAmounts(d) {
 		w.totals[h.where] = true
 	}
