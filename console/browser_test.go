@@ -61,7 +61,7 @@ func newBrowser(t testing.TB, d *desk) *browser {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -149,6 +149,12 @@ func (b *browser) speak(lang string) {
 	b.do(command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}))
 }
 
+// scripts has pages run theirs, or none.
+func (b *browser) scripts(run bool) {
+	b.Helper()
+	b.do(command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run}))
+}
+
 // look changes the window and the colours.
 func look(width, height int64, scheme string) step {
 	return chromedp.Steps(
@@ -203,6 +209,7 @@ func TestInABrowser(t *testing.T) {
 	if b == nil {
 		return
 	}
+	d.traffic()
 	if *screenshots {
 		b.shoot()
 	}
@@ -225,9 +232,9 @@ func (b *browser) walk(lang, path string) {
 	if shown := ask[string](b, `document.documentElement.lang`); shown != lang {
 		b.Errorf("%s is in %q, not %s", path, shown, lang)
 	}
-	wide := ask[[]string](b, `for (const e of document.querySelectorAll('details')) e.open = true;`+examine)
+	wide := append(ask[[]string](b, `for (const e of document.querySelectorAll('details')) e.open = true;`+examine), b.axe()...)
 	b.do(look(360, 740, "dark"))
-	for _, w := range slices.Concat(b.complaints(), wide, ask[[]string](b, examine)) {
+	for _, w := range slices.Concat(b.complaints(), wide, ask[[]string](b, examine), b.axe()) {
 		b.Errorf("%s (%s): %s", path, lang, w)
 	}
 }
@@ -267,6 +274,8 @@ func (b *browser) shoot() {
 		{"overview-fr-telephone", "fr", "/", "dark", 390, 844},
 		{"invoices", "en", "/invoices?q=is:unpaid&sort=-amount", "light", 1280, 700},
 		{"invoice-fr", "fr", "/invoices/3", "light", 1280, 1200},
+		{"charts-fr", "fr", "/#states", "dark", 1280, 900},
+		{"money", "en", "/money", "light", 1280, 1500},
 		{"differences", "en", "/findings", "dark", 1280, 600},
 	} {
 		b.speak(s.lang)

@@ -1,5 +1,5 @@
 // Package console is what an operator sees in a browser: what needs a person, the invoices and the history of each, what differs from the portal, and how the
-// fleet fares. Its pages show what the commands print, from the same functions, in English and French. They need no JavaScript.
+// fleet fares. Its pages show what the commands print, from the same functions, in English and French. They need no JavaScript; with it, they are kept current.
 package console
 
 import (
@@ -34,6 +34,8 @@ type console struct {
 	hashing  chan struct{}
 	reading  chan struct{} // one document at a time
 	runs     runs
+	readings readings
+	flow     flow
 }
 
 // Config is what the pages are served with.
@@ -69,7 +71,8 @@ type content struct {
 	status  int    // 0 = 200
 	to      string // another address, which the browser is sent to instead
 	at      string // the page's address for the other language, where it is not the one that was asked for
-	again   bool   // the browser asks for it again after a moment
+	again   bool   // a browser without JavaScript asks for it again after a moment
+	live    bool   // it is kept current in the browser
 	running int    // acts on several invoices that go on, for who may act
 }
 
@@ -84,28 +87,36 @@ func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
 		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
+		readings: readings{list: map[string]*reading{}},
 	}
 	mux := http.NewServeMux()
+	for path, build := range map[string]maker{
+		"/acts":       c.confirm,
+		"/findings":   c.findings,
+		"/recipients": c.recipients,
+		"/money":      c.money,
+		"/accounts":   c.accounts,
+		"/webhooks":   c.webhooks,
+		"/signin":     c.signinPage,
+		"/find":       c.find,
+		"/":           func(context.Context, view) (content, error) { return content{}, errNotFound },
+	} {
+		mux.HandleFunc("GET "+path, c.page(build))
+	}
 	for path, build := range map[string]maker{
 		"/{$}":           c.overview,
 		"/invoices":      c.invoices,
 		"/invoices/{id}": c.invoice,
-		"/acts":          c.confirm,
 		"/acts/{run}":    c.progress,
-		"/findings":      c.findings,
-		"/recipients":    c.recipients,
-		"/money":         c.money,
-		"/accounts":      c.accounts,
-		"/webhooks":      c.webhooks,
-		"/signin":        c.signinPage,
-		"/find":          c.find,
-		"/":              func(context.Context, view) (content, error) { return content{}, errNotFound },
 	} {
-		mux.HandleFunc("GET "+path, c.page(build))
+		mux.HandleFunc("GET "+path, c.kept(build))
 	}
+	for _, a := range []asset{style, htmx, live} {
+		mux.HandleFunc("GET "+a.path, a.serve)
+	}
+	mux.HandleFunc("GET /charts/{chart}", draw)
 	mux.HandleFunc("GET /icon.svg", icon)
 	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
-	mux.HandleFunc("GET /style.css", stylesheet)
 	mux.HandleFunc("POST /signin", c.signIn)
 	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
 	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
@@ -118,11 +129,11 @@ func Handler(cfg Config) http.Handler {
 	return secure(c.guard(mux))
 }
 
-// secure has browsers load nothing from elsewhere, run nothing, and keep nothing.
+// secure has browsers load nothing from elsewhere, run nothing but our two scripts, and keep nothing.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
@@ -147,8 +158,31 @@ func (c *console) enter(r *http.Request) (ctx context.Context, leave func(), err
 // errBusy is the error of whoever has waited for his turn in vain.
 var errBusy = errors.New("too many pages are asked for at once")
 
-// page serves one page, or says in its frame why it cannot.
+// page serves one page, or says in its frame why it cannot. It waits for its turn.
 func (c *console) page(build maker) http.HandlerFunc {
+	return c.answer(func(ctx context.Context, v view) (content, error) {
+		ctx, leave, err := c.enter(v.WithContext(ctx))
+		if err != nil {
+			return content{}, err
+		}
+		defer leave()
+		return build(ctx, v)
+	})
+}
+
+// kept serves a page that is kept current. Whoever watches it waits for no turn: only a new reading does (current).
+func (c *console) kept(build maker) http.HandlerFunc {
+	loaded, watched := c.page(build), c.answer(build)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if watches(r) {
+			watched(w, r)
+		} else {
+			loaded(w, r)
+		}
+	}
+}
+
+func (c *console) answer(build maker) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		lang, chosen := languageChosen(w, r)
 		if chosen {
@@ -159,12 +193,7 @@ func (c *console) page(build maker) http.HandlerFunc {
 			r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 			_ = r.ParseForm() // what could not be read is not there
 		}
-		var body content
-		ctx, leave, err := c.enter(r)
-		if err == nil {
-			body, err = build(ctx, v)
-			leave()
-		}
+		body, err := build(r.Context(), v)
 		status := max(body.status, http.StatusOK)
 		if err != nil {
 			status, body = failed(v, err)

@@ -1,8 +1,20 @@
 package console
 
+import "time"
+
 // CutCSV has a CSV be cut after so many lines, until it is put back.
 func CutCSV(n int) (back func()) {
 	was := mostCSV
 	mostCSV = n
 	return func() { mostCSV = was }
+}
+
+// SessionOutlastsWatching tells whether a session that is only watched with, for 40 minutes, lives on.
+func SessionOutlastsWatching(u User) bool {
+	s, began := newSessions(), time.Now()
+	token := s.begin(u, began)
+	for at := 0; at < 40; at++ {
+		s.find(token, began.Add(time.Duration(at)*time.Minute), true)
+	}
+	return s.find(token, began.Add(40*time.Minute), false) != nil
 }

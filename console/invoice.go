@@ -54,33 +54,46 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	i, attempts, err := c.store.Show(ctx, id)
+	read, err := current(ctx, c, v, "invoice "+strconv.FormatInt(id, 10), func(ctx context.Context) (invoiceRead, error) { return c.readInvoice(ctx, id) })
 	if err != nil {
 		return content{}, err
 	}
-	p := invoice{Status: i, Meta: v.pairs(i.Metadata)}
+	p := read.invoice
+	i := p.Status
+	p.Meta = v.pairs(i.Metadata)
 	if p.Help = answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire); len(p.Help) > mostHelp {
 		p.Help = p.Help[:mostHelp]
-	}
-	if err := c.said(ctx, &p); err != nil {
-		return content{}, err
-	}
-	if p.Dismissed, err = operate.Dismissed(ctx, c.store, id); err != nil {
-		return content{}, err
 	}
 	if p.MayAct = c.mayAct(v.Request); p.MayAct {
 		p.Acts, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
 	}
-	events, err := c.store.Events(ctx, id)
-	if err != nil {
-		return content{}, err
-	}
-	p.Timeline, p.Earlier = v.timeline(events, attempts)
+	p.Timeline, p.Earlier = v.timeline(read.events, read.attempts)
 	title := v.t("Invoice ", "Facture ") + strconv.FormatInt(id, 10)
 	if i.NumeroFacture != nil {
 		title = v.t("Invoice ", "Facture ") + shown(*i.NumeroFacture)
 	}
-	return content{page: "invoice", title: title, data: p}, nil
+	return content{page: "invoice", title: title, data: p, live: true}, nil
+}
+
+// invoiceRead is what the database says of one.
+type invoiceRead struct {
+	invoice
+	attempts []store.AttemptView
+	events   []store.Event
+}
+
+func (c *console) readInvoice(ctx context.Context, id int64) (r invoiceRead, err error) {
+	if r.Status, r.attempts, err = c.store.Show(ctx, id); err != nil {
+		return r, err
+	}
+	if err = c.said(ctx, &r.invoice); err != nil {
+		return r, err
+	}
+	if r.Dismissed, err = operate.Dismissed(ctx, c.store, id); err != nil {
+		return r, err
+	}
+	r.events, err = c.store.Events(ctx, id)
+	return r, err
 }
 
 // said fills in what rules and reconciliations say of the invoice, and what was done and can be done about it.

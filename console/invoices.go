@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,32 +54,25 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	if f := fieldsOf(p); f.given {
 		return v.compose(p, f)
 	}
-	l := invoiceList{Query: p.Get("q"), Keys: operate.QueryKeys()}
-	body := content{page: "invoices", title: v.t("Invoices", "Factures")}
-	listing, err := c.listing(ctx, v)
+	l := invoiceList{Query: p.Get("q"), Keys: operate.QueryKeys(), Summed: p.Has("sum")}
+	body := content{page: "invoices", title: v.t("Invoices", "Factures"), live: true}
+	key := strings.Join([]string{"invoices", l.Query, p.Get("sort"), p.Get("after"), strconv.FormatBool(l.Summed)}, "\x00")
+	read, err := current(ctx, c, v, key, func(ctx context.Context) (listRead, error) { return c.readList(ctx, v, l.Summed) })
 	var wrong wrongInput
 	if errors.As(err, &wrong) {
 		l.Wrong = wrong.Error()
-		body.status, body.data = http.StatusBadRequest, l
+		body.status, body.data, body.live = http.StatusBadRequest, l, false
 		return body, nil
 	}
 	if err != nil {
 		return content{}, err
 	}
-	l.Query, l.Fields = listing.Query.String(), shownFields(listing.Query)
+	listing := read.Listing
+	l.Query, l.Fields, l.List, l.Sums, l.Accounts = listing.Query.String(), shownFields(listing.Query), read.List, read.Sums, read.Accounts
 	at := addresses{query: l.Query, sort: listing.Sort.String()}
 	l.Columns, l.CSV, l.SumLink = v.columns(at, listing.Sort), addresses{query: l.Query}.to("/invoices.csv", "", ""), at.to("/invoices", "sum", "1")
 	if listing.After.ID > 0 {
 		l.First = at.to("/invoices", "", "")
-	}
-	if l.Summed = p.Has("sum"); l.Summed {
-		if l.Sums, err = operate.Sums(ctx, c.store, listing.Query); err != nil {
-			return content{}, err
-		}
-	}
-	listing.Limit = mostListed + 1
-	if l.List, err = operate.Invoices(ctx, c.store, listing); err != nil {
-		return content{}, v.wrong(err)
 	}
 	if len(l.List) > mostListed {
 		l.List = l.List[:mostListed]
@@ -87,11 +81,33 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	if c.mayAct(v.Request) {
 		l.Acts, l.Form = severalActs(), c.formOf(personOf(v.Request))
 	}
-	if l.Accounts, _, err = c.store.Known(ctx); err != nil {
-		return content{}, err
-	}
 	body.data = l
 	return body, nil
+}
+
+// listRead is what the database says of a list: one invoice more than the page shows, where there are more.
+type listRead struct {
+	Listing  operate.Listing
+	List     []store.Status
+	Sums     []operate.Sum
+	Accounts []string
+}
+
+func (c *console) readList(ctx context.Context, v view, summed bool) (r listRead, err error) {
+	if r.Listing, err = c.listing(ctx, v); err != nil {
+		return r, err
+	}
+	if summed {
+		if r.Sums, err = operate.Sums(ctx, c.store, r.Listing.Query); err != nil {
+			return r, err
+		}
+	}
+	r.Listing.Limit = mostListed + 1
+	if r.List, err = operate.Invoices(ctx, c.store, r.Listing); err != nil {
+		return r, v.wrong(err)
+	}
+	r.Accounts, _, err = c.store.Known(ctx)
+	return r, err
 }
 
 // listing reads what the address selects.

@@ -26,6 +26,7 @@ func TestStopByTheKeyboard(t *testing.T) {
 	at, _, _ := v.confirm(page, "per_minute", "1")
 	b.speak("en")
 	b.walk("en", at)
+	b.scripts(false)
 	const waits = `document.querySelector('meta[http-equiv=refresh]')?.content`
 	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+at))
 	if seconds := ask[string](b, waits); seconds != "10" {
@@ -98,7 +99,7 @@ func (b *browser) confirmed(lang, title, end string) {
 	ask[string](b, `document.querySelector('[name=per_minute]').value = '60'`) // so that the first page of the progress is not its last
 	b.do(chromedp.SendKeys(chromedp.CSS(`textarea[name="reason"]`), "because"), chromedp.Click(chromedp.CSS(`form[action="/acts/start"] button`)),
 		chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`))) // it is reached by the page alone
-	if said := ask[string](b, `document.querySelector('[role=status]').textContent`); said != end {
+	if said := ask[string](b, `document.querySelector('main [role=status]').textContent`); said != end {
 		b.Errorf("the end: %q", said)
 	}
 	for _, w := range slices.Concat(b.complaints(), ask[[]string](b, examine)) {

@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -13,12 +15,17 @@ import (
 // mostOwing is how many recipients the page of money names: those that owe most.
 const mostOwing = 50
 
+// mostDelays is how many recipients are compared by how long they take to pay: those that paid most invoices.
+const mostDelays = 12
+
 // moneyPage is what choriste money prints.
 type moneyPage struct {
 	Recipient, Since, Until string // as they were asked for
 	Open                    []operate.MoneyOpen
 	Recipients              []operate.MoneyRecipient
 	Settled                 []operate.MoneySettled
+	OpenChart, DelayChart   *chart // nil: nothing to draw
+	Delays                  []operate.MoneyDelay
 	Rate                    operate.Rate
 	Source                  string
 }
@@ -52,6 +59,10 @@ func (c *console) money(ctx context.Context, v view) (content, error) {
 	if p.Settled, err = operate.Settled(ctx, c.store.Pool(), f); err != nil {
 		return content{}, err
 	}
+	if p.Delays, err = operate.Delays(ctx, c.store.Pool(), f, mostDelays); err != nil {
+		return content{}, err
+	}
+	p.OpenChart, p.DelayChart = v.openChart(p.Open), v.delayChart(p.Delays)
 	if p.Rate, err = operate.LatestRate(ctx, c.store.Pool()); err != nil {
 		return content{}, err
 	}
@@ -66,3 +77,37 @@ func (v view) sum(amount decimal.Decimal, devise any) string {
 func (v view) stage(name string) string { return operate.StageText(name, v.lang) }
 
 func (v view) settledHow(name string) string { return operate.SettledText(name, v.lang) }
+
+// openChart draws what is open in EUR by stage of the legal clock.
+func (v view) openChart(list []operate.MoneyOpen) *chart {
+	sums := make([]string, len(operate.Stages))
+	some := false
+	for k, stage := range operate.Stages {
+		sums[k] = "0"
+		for _, o := range list {
+			if o.Stage == stage && o.Devise != nil && *o.Devise == "EUR" && !o.Amount.IsZero() {
+				sums[k], some = o.Amount.StringFixed(0), true
+			}
+		}
+	}
+	if !some {
+		return nil
+	}
+	return newChart(v.t("What is open, in EUR, by its age on the legal clock of payment. The numbers are in the table.", "Ce qui est dû, en EUR, selon son âge au regard du délai légal. Les chiffres sont dans le tableau."),
+		"open", v.lang, url.Values{"a": {strings.Join(sums, ",")}})
+}
+
+// delayChart draws how long recipients took to pay; those without a SIRET are in the table alone.
+func (v view) delayChart(list []operate.MoneyDelay) *chart {
+	var of, days []string
+	for _, d := range list {
+		if d.SIRET != nil && sirenOrSIRET.MatchString(*d.SIRET) {
+			of, days = append(of, *d.SIRET), append(days, d.Days.Decimal.StringFixed(1))
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	return newChart(v.t("Days from the start of the legal clock to payment, by recipient. The numbers are in the table.", "Jours entre le départ du délai légal et le paiement, par destinataire. Les chiffres sont dans le tableau."),
+		"delays", v.lang, url.Values{"of": {strings.Join(of, ",")}, "a": {strings.Join(days, ",")}})
+}

@@ -27,12 +27,14 @@ type overview struct {
 	Alive    int
 	Workers  []store.WorkerView
 	Secrets  []credential
+	Hours    []operate.Hour
+	Flow     *chart // of the hours; nil where nothing flowed
 }
 
 // todoLine is a line with its way to the page about it.
 type todoLine struct {
 	operate.Todo
-	Text, Link string
+	ID, Link string // ID is "" where several lines would have the same
 }
 
 type todoCount struct {
@@ -65,23 +67,36 @@ func (c *console) overview(ctx context.Context, v view) (content, error) {
 	if state := todoStates[o.Kind]; state != "" {
 		o.All = addresses{query: "is:listed state:" + string(state)}.to("/invoices", "", "")
 	}
-	if err := c.todo(ctx, v, &o); err != nil {
-		return content{}, err
-	}
-	if err := c.fleet(ctx, &o); err != nil {
-		return content{}, err
-	}
-	return content{page: "overview", title: v.t("Overview", "Vue d'ensemble"), data: o}, nil
+	o, err := current(ctx, c, v, "overview "+o.Kind, func(ctx context.Context) (overview, error) {
+		if err := c.todo(ctx, &o); err != nil {
+			return o, err
+		}
+		if err := c.fleet(ctx, &o); err != nil {
+			return o, err
+		}
+		var err error
+		o.Hours, err = c.lastHours(ctx)
+		return o, err
+	})
+	o.Flow = v.flowChart(o.Hours)
+	return content{page: "overview", title: v.t("Overview", "Vue d'ensemble"), data: o, live: true}, err
 }
 
 // todo fills in what needs a person.
-func (c *console) todo(ctx context.Context, v view, o *overview) error {
+func (c *console) todo(ctx context.Context, o *overview) error {
 	list, counts, err := operate.TodoPage(ctx, c.store.Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
 	if err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for _, t := range list {
-		o.Todo = append(o.Todo, todoLine{t, t.Text(v.lang), todoLink(t)})
+		line := todoLine{Todo: t, Link: todoLink(t)}
+		if t.Invoice != nil {
+			if id := fmt.Sprintf("t-%s-%d", t.Kind, *t.Invoice); !seen[id] {
+				line.ID, seen[id] = id, true
+			}
+		}
+		o.Todo = append(o.Todo, line)
 	}
 	for _, n := range counts {
 		o.Counts = append(o.Counts, todoCount{n, "/?kind=" + url.QueryEscape(n.Kind)})

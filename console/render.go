@@ -2,9 +2,7 @@ package console
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -16,7 +14,7 @@ import (
 	"github.com/choriste/choriste/store"
 )
 
-//go:embed *.html style.css icon.svg
+//go:embed *.html style.css icon.svg live.js vendored/*.js
 var files embed.FS
 
 // templates are the pages by language and name. A template writes both languages side by side, {{t "English" "français"}}, and each set shows one.
@@ -43,7 +41,7 @@ func functions(lang string) template.FuncMap {
 		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word,
 		"english": func(s any) bool { _, is := s.(english); return is },
-		"style":   func() string { return stylePath },
+		"style":   func() string { return style.at }, "scripts": func() []string { return []string{htmx.at, live.at} },
 		"nav": func(now, page, href, text string) map[string]any {
 			return map[string]any{"Here": now == page, "Href": href, "Text": text}
 		},
@@ -58,7 +56,8 @@ type frame struct {
 	Now     time.Time
 	Person  person
 	Form    string // what the forms of this session carry
-	Again   bool   // the browser asks for it again after a moment
+	Again   bool   // a browser without JavaScript asks for it again after a moment
+	Live    string // its address, where it is kept current
 	Running int    // acts that go on, for who may act
 	Data    any
 }
@@ -78,9 +77,13 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 	}
 	q := at.Query()
 	q.Set("lang", other)
+	watched := ""
+	if body.live {
+		watched = v.URL.RequestURI()
+	}
 	var page bytes.Buffer
 	err := templates[v.lang][body.page].Execute(&page, frame{
-		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again, Running: body.running,
+		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again, Live: watched, Running: body.running,
 		Person: personOf(v.Request), Form: personOf(v.Request).form,
 	})
 	if err != nil {
@@ -100,33 +103,6 @@ func section(page string) string {
 		return "invoices"
 	}
 	return page
-}
-
-// style is the one stylesheet. Its address changes with it, so that it may be kept for ever.
-var style = func() []byte {
-	b, err := files.ReadFile("style.css")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	return b
-}()
-
-var stylePath = func() string {
-	sum := sha256.Sum256(style)
-	return "/style.css?" + hex.EncodeToString(sum[:6])
-}()
-
-func stylesheet(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(style)
-}
-
-func icon(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "image/svg+xml")
-	w.Header().Set("Cache-Control", "public, max-age=86400")
-	b, _ := files.ReadFile("icon.svg") // it is embedded
-	_, _ = w.Write(b)
 }
 
 // shown is a text that others wrote, with its control and direction characters visible. A nil pointer is nothing.

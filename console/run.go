@@ -256,7 +256,7 @@ func (c *console) progress(_ context.Context, v view) (content, error) {
 	if !p.GoesOn {
 		p.Took = r.ended.Sub(r.began)
 	}
-	return content{page: "run", title: v.word(r.act.Label) + v.t(": ", " : ") + v.howMany(r.total), data: p, again: p.GoesOn && !p.Still}, nil
+	return content{page: "run", title: v.word(r.act.Label) + v.t(": ", " : ") + v.howMany(r.total), data: p, again: p.GoesOn && !p.Still, live: p.GoesOn && !p.Still}, nil
 }
 
 // runLine is a line of the list of runs.

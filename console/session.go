@@ -69,8 +69,8 @@ func (s *session) over(now time.Time) bool {
 	return now.Sub(s.used) > sessionIdle || now.Sub(s.created) > sessionWhole
 }
 
-// find returns the session of a cookie, which is used now, or nil.
-func (s *sessions) find(token string, now time.Time) *session {
+// find returns the session of a cookie, or nil. It is used now, unless it only watches: a page that is left open does not keep a session alive.
+func (s *sessions) find(token string, now time.Time, watching bool) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := sha256.Sum256([]byte(token))
@@ -82,7 +82,9 @@ func (s *sessions) find(token string, now time.Time) *session {
 		delete(s.list, key)
 		return nil
 	}
-	one.used = now
+	if !watching {
+		one.used = now
+	}
 	copied := *one
 	return &copied
 }

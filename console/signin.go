@@ -47,6 +47,8 @@ func (c *console) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, p)))
 		case slices.Contains(open, r.URL.Path):
 			next.ServeHTTP(w, r)
+		case watches(r):
+			w.WriteHeader(http.StatusUnauthorized) // live.js says so, and leaves what was written where it is
 		case r.Method == http.MethodGet:
 			http.Redirect(w, r, "/signin?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		default:
@@ -83,7 +85,7 @@ func (c *console) signedIn(r *http.Request) (person, bool) {
 	if err != nil {
 		return person{}, false
 	}
-	s := c.sessions.find(cookie.Value, time.Now())
+	s := c.sessions.find(cookie.Value, time.Now(), watches(r))
 	if s == nil {
 		return person{}, false
 	}

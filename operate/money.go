@@ -171,3 +171,26 @@ func money[T any](ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit in
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
+
+// MoneyDelay is how long one recipient took to pay, by the legal clock, on average over what it paid in the period.
+type MoneyDelay struct {
+	SIRET    *string             `json:"destinataire_siret"`
+	Invoices int                 `json:"invoices"`
+	Days     decimal.NullDecimal `json:"days"`
+	Late     int                 `json:"late"` // of the invoices
+}
+
+// Delays lists the recipients that paid in the period, those that paid most invoices, the slowest of them first: at most so many.
+func Delays(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyDelay, error) {
+	return money[MoneyDelay](ctx, db, f, limit, `
+		SELECT destinataire_siret, invoices, days, late
+		FROM (
+		    SELECT destinataire_siret, count(*)::int AS invoices, round(avg(settled_on - available_on), 1) AS days, count(*) FILTER (WHERE days_late > 0)::int AS late
+		    FROM chorus.money
+		    WHERE`+moneySettled+`AND settled = 'paid' AND available_on IS NOT NULL
+		    GROUP BY destinataire_siret
+		    ORDER BY count(*) DESC, destinataire_siret
+		    LIMIT @limit
+		) x
+		ORDER BY days DESC, destinataire_siret`)
+}

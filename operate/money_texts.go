@@ -1,5 +1,8 @@
 package operate
 
+// Stages are those of the legal clock, in its order.
+var Stages = []string{"not_started", "stopped", "in_time", "due_soon", "late_30", "late_60", "late_90", "late_more"}
+
 var moneyStages = map[string][2]string{
 	"not_started": {"not with the recipient yet", "pas encore chez le destinataire"},
 	"stopped":     {"stopped: SUSPENDUE", "interrompu : SUSPENDUE"},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -48,6 +50,19 @@ func TestDependencies(t *testing.T) {
 		real = append(real, r.Path+": "+in)
 	}
 	same(t, "docs/dependencies.md", documented, real)
+	vendored := 0
+	for _, row := range cells(manualPage(t, "dependencies.md")) {
+		if len(row) == 5 && strings.HasPrefix(row[0], "`") {
+			vendored++
+			content, err := os.ReadFile("../../" + strings.Trim(row[0], "`"))
+			if sum := fmt.Sprintf("`%x`", sha256.Sum256(content)); err != nil || sum != row[4] {
+				t.Errorf("%s is %s: %v", row[0], sum, err)
+			}
+		}
+	}
+	if vendored != 2 {
+		t.Errorf("docs/dependencies.md names %d files of others", vendored)
+	}
 	if _, err := os.Stat("../../SECURITY.md"); err != nil {
 		t.Error(err)
 	}

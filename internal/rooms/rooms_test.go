@@ -58,6 +58,7 @@ var homes = map[string][]string{
 	"github.com/pressly/goose":             {"migrations"},
 	"github.com/riverqueue/river/rivermig": {"migrations"},
 	"github.com/lmittmann/tint":            {"cmd/choriste"},
+	"github.com/go-analyze/charts":         {"console"},
 }
 
 func TestArrows(t *testing.T) {
