@@ -25,7 +25,8 @@ import (
 type site struct {
 	*house
 	cluster *storetest.Cluster
-	dir     string // of the test, where the server may go
+	standby *storetest.Cluster // see followed
+	dir     string             // of the test, where the server may go
 }
 
 const siteDatabase = "invoices"

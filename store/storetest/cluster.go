@@ -314,13 +314,16 @@ func (c *Cluster) Crash() error {
 	return c.end("QUIT")
 }
 
-// Restart starts the server again on the same port after Crash, and returns when it accepts connections. A server that
+// Shutdown ends the server in order, as an administrator does.
+func (c *Cluster) Shutdown() error {
+	return c.end("INT")
+}
+
+// Restart starts the server again on the same port after Crash or Shutdown, and returns when it accepts connections. A server that
 // still runs is first shut down in an orderly way, as an administrator would do it.
 func (c *Cluster) Restart(ctx context.Context) error {
-	if c.running {
-		if err := c.end("INT"); err != nil {
-			return err
-		}
+	if err := c.Shutdown(); err != nil {
+		return err
 	}
 	for {
 		err := c.run(ctx)

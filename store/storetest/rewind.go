@@ -58,7 +58,7 @@ func (c *Cluster) recovered(ctx context.Context) error {
 
 // down has something done while the server is shut down in order.
 func (c *Cluster) down(ctx context.Context, do func() error) error {
-	if err := c.end("INT"); err != nil {
+	if err := c.Shutdown(); err != nil {
 		return err
 	}
 	return errors.Join(do(), c.Restart(ctx))

@@ -22,6 +22,16 @@ func may(ctx context.Context, who *identity, what, path string) bool {
 	return true
 }
 
+// AsServer has a program run as the user that runs the private servers: what it writes is theirs.
+func AsServer(cmd *exec.Cmd) error {
+	who, err := unprivileged()
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = attributes(who, false)
+	return nil
+}
+
 // directory says where the cluster will live: a new name for the supervisor to make, or the directory that was asked for,
 // made ready for the user who runs the server.
 func directory(ctx context.Context, o Options, who *identity) (string, error) {
