@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -73,7 +74,7 @@ func Unreachable(err error, conns int) *Fault {
 	if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) {
 		return refused(refusal, config, address, conns)
 	}
-	return unanswered(err, address)
+	return unanswered(err, config, address)
 }
 
 func addressOf(c *pgconn.Config) string {
@@ -117,6 +118,8 @@ func refused(e *pgconn.PgError, config *pgconn.Config, address string, conns int
 		return fault("DATABASE_MISSING", database)
 	case e.Code == "28000" && has("no encryption", "SSL off", "SSL required", "TLS required"):
 		return fault("DATABASE_TLS_REQUIRED", user, database)
+	case has("certificate authentication failed"):
+		return fault("DATABASE_TLS_NAME", user)
 	case has("client certificate"):
 		return fault("DATABASE_TLS_CLIENT", address)
 	case has("no pg_hba.conf entry", "pg_hba.conf rejects"):
@@ -142,26 +145,34 @@ func refused(e *pgconn.PgError, config *pgconn.Config, address string, conns int
 
 // unanswered sorts what happened before the server said anything. With several hosts, or sslmode=prefer, several things may have happened: the one that
 // tells most goes first.
-func unanswered(err error, address string) *Fault {
+func unanswered(err error, config *pgconn.Config, address string) *Fault {
 	var certificate *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var alert tls.AlertError
+	var refusal *net.OpError // of the other side's TLS
 	var record tls.RecordHeaderError
 	text := err.Error()
+	alert := errors.As(err, &refusal) && refusal.Op == "remote error"
 	switch {
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid):
 		reason := "its certificate is not trusted"
-		if errors.As(err, &hostname) {
+		switch {
+		case errors.As(err, &hostname):
 			reason = "its certificate is for another host"
+		case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+			reason = "its certificate has expired, or is not valid yet"
 		}
 		return fault("DATABASE_TLS_CERTIFICATE", address, reason)
-	case errors.As(err, &alert) && strings.Contains(text, "certificate"):
+	case (alert || hungUp(err)) && outdated(config) != nil:
+		const day = "2006-01-02 15:04 MST"
+		c := outdated(config)
+		return fault("DATABASE_TLS_EXPIRED", address, c.NotBefore.UTC().Format(day), c.NotAfter.UTC().Format(day))
+	case alert && strings.Contains(text, "certificate"):
 		return fault("DATABASE_TLS_CLIENT", address)
 	case strings.Contains(text, "server refused TLS connection"):
 		return fault("DATABASE_TLS_REFUSED", address)
-	case errors.As(err, &alert), errors.As(err, &record), strings.Contains(text, "tls error"):
+	case alert, errors.As(err, &record), strings.Contains(text, "tls error"):
 		return fault("DATABASE_TLS_REFUSED", address)
 	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection):
 		return fault("DATABASE_NO_PRIMARY", address)
@@ -179,10 +190,27 @@ func unanswered(err error, address string) *Fault {
 		reason = "no such socket, or not this user's"
 	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
 		reason = "no answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case hungUp(err):
 		reason = "closed without an answer"
 	case strings.Contains(text, "unexpected message"), strings.Contains(text, "message type"):
 		reason = "what answers is not PostgreSQL"
 	}
 	return fault("DATABASE_UNREACHABLE", address+": "+reason)
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// outdated is the client certificate of an address, where it is not valid now. A server that refuses it says so in a message of TLS, or hangs up before that can be read.
+func outdated(c *pgconn.Config) *x509.Certificate {
+	if c == nil || c.TLSConfig == nil {
+		return nil
+	}
+	for _, pair := range c.TLSConfig.Certificates {
+		if now := time.Now(); pair.Leaf != nil && (now.After(pair.Leaf.NotAfter) || now.Before(pair.Leaf.NotBefore)) {
+			return pair.Leaf
+		}
+	}
+	return nil
 }

@@ -124,6 +124,16 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"The server at %s asks for a TLS client certificate that it trusts.", "Give one in DATABASE_URL: sslcert=FILE and sslkey=FILE, readable by this user."},
 		French:  FaultWords{"Le serveur %s exige un certificat client TLS de confiance.", "En donner un dans DATABASE_URL : sslcert=FICHIER et sslkey=FICHIER, lisibles par cet utilisateur."},
 	},
+	"DATABASE_TLS_NAME": {
+		Layer: layerDatabase, names: true,
+		English: FaultWords{"PostgreSQL lets the login %s in by a TLS client certificate of its own, and the one that it is given is for another name.", "Give the certificate whose common name (CN) is the login in DATABASE_URL (sslcert, sslkey), correct the login, or map the name in the server's pg_ident.conf."},
+		French:  FaultWords{"PostgreSQL n'admet l'utilisateur %s que par un certificat client TLS à son nom, et celui qu'il reçoit est à un autre nom.", "Donner dans DATABASE_URL (sslcert, sslkey) le certificat dont le nom (CN) est l'utilisateur, corriger l'utilisateur, ou associer les deux noms dans pg_ident.conf sur le serveur."},
+	},
+	"DATABASE_TLS_EXPIRED": {
+		Layer: layerDatabase, names: true,
+		English: FaultWords{"The server at %s refuses the TLS client certificate, which is valid from %s to %s.", "Put a new certificate and its key where DATABASE_URL names them (sslcert, sslkey); if that is not the cause, set this machine's clock right."},
+		French:  FaultWords{"Le serveur %s refuse le certificat client TLS, qui est valable du %s au %s.", "Mettre un nouveau certificat et sa clé là où DATABASE_URL les indique (sslcert, sslkey) ; si la cause n'est pas là, régler l'horloge de cette machine."},
+	},
 
 	"DATABASE_PARAMETER": {
 		Layer: layerDatabase, names: true,

@@ -2,15 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,50 +58,13 @@ func started(t *testing.T, o storetest.Options) (*storetest.Cluster, *storetest.
 
 func TestDatabasesBehindTLS(t *testing.T) {
 	cluster, db := started(t, storetest.Options{Settings: map[string]string{"max_connections": "30"}})
-	pool, err := pgxpool.New(context.WithoutCancel(t.Context()), cluster.URL(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
 	cert, key := certificate(t)
-	// The server's own user writes them, into its directory.
-	for name, text := range map[string]string{"server.crt": string(cert), "server.key": string(key), "root.crt": string(cert), "pg_hba.conf": `
+	behindTLS(t, cluster, map[string]string{"server.crt": string(cert), "server.key": string(key), "root.crt": string(cert), "pg_hba.conf": `
 hostssl  secure     all  127.0.0.1/32  scram-sha-256
 hostssl  certified  all  127.0.0.1/32  scram-sha-256  clientcert=verify-ca
 host     postgres   all  127.0.0.1/32  scram-sha-256
 host     open       all  127.0.0.1/32  trust
-`} {
-		program := fmt.Sprintf("cat > %s && chmod 600 %s", name, name)
-		for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
-			if i > 0 {
-				program = "cat >> " + name
-			}
-			if _, err := pool.Exec(t.Context(), `COPY (SELECT '`+line+`') TO PROGRAM '`+program+`'`); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for _, s := range []string{
-		`CREATE DATABASE secure`, `CREATE DATABASE certified`, `CREATE DATABASE closed`, `CREATE DATABASE open`,
-		`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`, `ALTER SYSTEM SET ssl = on`, `SELECT pg_reload_conf()`,
-	} {
-		if _, err := pool.Exec(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the server takes up its settings by itself
-		conn, err := pgxpool.New(t.Context(), parameters(cluster.URL("open"), "sslmode", "require"))
-		if err == nil {
-			err = conn.Ping(t.Context())
-			conn.Close()
-		}
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
+`}, "secure", "certified", "closed", "open")
 	for _, s := range guardedDatabases {
 		t.Run(s.name, func(t *testing.T) { refusedAlike(newClinic(t, db, nil), s) })
 	}
@@ -126,6 +81,50 @@ host     open       all  127.0.0.1/32  trust
 		}
 		refusedAlike(newClinic(t, db, nil), oddDatabase{code: "DATABASE_FULL", address: the(func(a string) string { return parameters(a, "sslmode", "disable") })})
 	})
+}
+
+// behindTLS makes databases on a server, and has it speak TLS by the given files: server.crt, server.key, root.crt and pg_hba.conf, which lets postgres in by its password.
+func behindTLS(t *testing.T, cluster *storetest.Cluster, files map[string]string, databases ...string) {
+	t.Helper()
+	pool, err := pgxpool.New(context.WithoutCancel(t.Context()), cluster.URL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	// The server's own user writes them, into its directory.
+	for name, text := range files {
+		program := fmt.Sprintf("cat > %s && chmod 600 %s", name, name)
+		for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+			if i > 0 {
+				program = "cat >> " + name
+			}
+			if _, err := pool.Exec(t.Context(), `COPY (SELECT '`+line+`') TO PROGRAM '`+program+`'`); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	statements := []string{`ALTER SYSTEM SET ssl_ca_file = 'root.crt'`, `ALTER SYSTEM SET ssl = on`, `SELECT pg_reload_conf()`}
+	for _, name := range databases {
+		statements = append([]string{`CREATE DATABASE ` + name}, statements...)
+	}
+	for _, s := range statements {
+		if _, err := pool.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the server takes up its settings by itself
+		conn, err := pgxpool.New(t.Context(), parameters(cluster.URL(""), "sslmode", "require"))
+		if err == nil {
+			err = conn.Ping(t.Context())
+			conn.Close()
+		}
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestDatabasesThatFollow(t *testing.T) {
@@ -163,22 +162,6 @@ func TestDatabasesThatFollow(t *testing.T) {
 // certificate is one that signs itself, for 127.0.0.1, with its key.
 func certificate(t *testing.T) (cert, key []byte) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "choriste test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
+	cert, key, _ = issue(t, nil, "choriste test", time.Now().Add(time.Hour))
+	return cert, key
 }

@@ -273,7 +273,7 @@ func shape(c *clinic, address string) string {
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
 	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "DATABASE_FULL", "SETTINGS_DIFFER"} // tests of their own
-	for _, list := range [][]oddDatabase{databases, guardedDatabases, followers} {
+	for _, list := range [][]oddDatabase{databases, guardedDatabases, certifiedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
 		}

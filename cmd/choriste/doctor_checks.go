@@ -45,6 +45,9 @@ func (d *doctor) settings() (s settings, ok bool) {
 			exposed = append(exposed, t.name)
 		}
 	}
+	if err := databaseKey(s.DatabaseURL, d.getenv); err != nil {
+		unread = append(unread, "DATABASE_URL "+err.Error())
+	}
 	api, token := s.APIURL, s.TokenURL
 	for _, err := range s.configureWay(d.getenv) { // before the accounts, which may take it
 		wrong = append(wrong, err.Error())

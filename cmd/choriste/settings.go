@@ -114,6 +114,9 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 			s.exposed = append(s.exposed, t.name)
 		}
 	}
+	if err := databaseKey(s.DatabaseURL, getenv); err != nil {
+		problems = append(problems, fmt.Errorf("DATABASE_URL %w", err))
+	}
 	if s.StateDir == "" {
 		s.StateDir = systemStateDir(getenv)
 	}

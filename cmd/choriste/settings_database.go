@@ -56,6 +56,28 @@ func readable(v string) bool {
 	return err == nil
 }
 
+// databaseKey refuses a key of a client certificate that others may read, as psql does.
+func databaseKey(address string, getenv func(string) string) error {
+	file := getenv("PGSSLKEY")
+	if config, err := url.Parse(address); err == nil && config.Query().Has("sslkey") {
+		file = config.Query().Get("sslkey")
+	}
+	for _, pair := range keywordPair.FindAllStringSubmatch(address, -1) {
+		if pair[1] == "sslkey" && !strings.Contains(address, "://") {
+			file = strings.Trim(pair[2], "'")
+		}
+	}
+	f, info, err := openRegular(file)
+	if err != nil { // no such parameter, or what cannot be read, which is said of the address
+		return nil
+	}
+	_ = f.Close()
+	if mode := info.Mode().Perm(); mode&^mostMode(getenv, file) != 0 {
+		return fmt.Errorf("has a parameter that cannot be used: sslkey names a file that others may read (mode %04o): chmod 600 it", mode)
+	}
+	return nil
+}
+
 // portOf says that it is the port of an address that is wrong, or returns nil.
 func portOf(v string) error {
 	_, rest, ok := strings.Cut(v, "://")
