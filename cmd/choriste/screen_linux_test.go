@@ -8,11 +8,19 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 )
+
+// ask is ioctl(2): what is asked of a terminal, or told to it.
+func ask[T any](t *testing.T, terminal *os.File, request uintptr, what *T) {
+	t.Helper()
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), request, uintptr(unsafe.Pointer(what))); errno != 0 { //nolint:gosec // the system writes into what
+		t.Fatal(errno)
+	}
+}
 
 // TestScreen: on a terminal, lines end where it ends and states are in colour; not with NO_COLOR, and not elsewhere.
 func TestScreen(t *testing.T) {
@@ -48,9 +56,7 @@ func TestScreen(t *testing.T) {
 func onTerminal(t *testing.T, columns uint16, env map[string]string, args ...string) string {
 	t.Helper()
 	master, slave := newTerminal(t)
-	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
-		t.Fatal(err)
-	}
+	ask(t, slave, syscall.TIOCSWINSZ, &[4]uint16{24, columns}) // and pixels, of which nobody knows
 	var out strings.Builder
 	read := make(chan struct{})
 	go func() {
@@ -81,14 +87,10 @@ func newTerminal(t *testing.T) (master, slave *os.File) {
 		t.Fatal("a pseudo-terminal is needed: ", err)
 	}
 	t.Cleanup(func() { _ = master.Close() })
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	ask(t, master, syscall.TIOCSPTLCK, new(int32)) // 0: it is open
+	var n uint32
+	ask(t, master, syscall.TIOCGPTN, &n)
+	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(int(n)), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,8 +129,9 @@ func TestInitStoppedAtAQuestion(t *testing.T) { // not parallel: the standard in
 		case <-time.After(20 * time.Second):
 			t.Errorf("%q: the question goes on", args)
 		}
-		if mode, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS); err != nil || mode.Lflag&unix.ECHO == 0 {
-			t.Errorf("%q: the terminal does not show what is typed: %v", args, err)
+		var mode syscall.Termios
+		if ask(t, slave, syscall.TCGETS, &mode); mode.Lflag&syscall.ECHO == 0 {
+			t.Errorf("%q: the terminal does not show what is typed", args)
 		}
 		if files, _ := os.ReadDir(dir); len(files) > 0 {
 			t.Errorf("%q: %s was made", args, files[0].Name())

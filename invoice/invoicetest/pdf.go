@@ -11,10 +11,6 @@ import (
 	"sync"
 	"text/template"
 
-	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/sfnt"
-	"golang.org/x/image/math/fixed"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 )
@@ -42,12 +38,8 @@ const (
 // writePDF writes one page with the invoice's facts and attaches x as factur-x.xml, and under other names again. It uses no device colours and embeds
 // its only font, as PDF/A wants.
 func writePDF(f facts, x []byte, again ...string) ([]byte, error) {
-	typeface, err := loadFont()
-	if err != nil {
-		return nil, err
-	}
 	var xmp bytes.Buffer
-	err = xmpForm.Execute(&xmp, map[string]any{
+	err := xmpForm.Execute(&xmp, map[string]any{
 		"BOM": "\uFEFF", "Title": "Facture " + f.Numero,
 		"Properties": []string{"DocumentFileName", "DocumentType", "Version", "ConformanceLevel"},
 	})
@@ -64,10 +56,10 @@ func writePDF(f facts, x []byte, again ...string) ([]byte, error) {
 			objPages, objContent, objFont),
 		objContent: stream("", page(f)),
 		objFont: fmt.Sprintf("<< /Type /Font /Subtype /TrueType /BaseFont /GoRegular /Encoding /WinAnsiEncoding /FirstChar 32 /LastChar 255 /Widths [%s] /FontDescriptor %d 0 R >>",
-			typeface.widths, objFontDescriptor),
+			fontWidths, objFontDescriptor),
 		objFontDescriptor: fmt.Sprintf("<< /Type /FontDescriptor /FontName /GoRegular /Flags 32 /FontBBox [%s] /ItalicAngle 0 /Ascent 945 /Descent -211 /CapHeight 722 /StemV 80 /FontFile2 %d 0 R >>",
-			typeface.box, objFontFile),
-		objFontFile: typeface.file,
+			fontBox, objFontFile),
+		objFontFile: fontFile(),
 		objFileSpec: fmt.Sprintf("<< /Type /Filespec /F (factur-x.xml) /UF (factur-x.xml) /Desc (Factur-X) /AFRelationship /Data /EF << /F %d 0 R /UF %d 0 R >> >>",
 			objFile, objFile),
 		objFile: stream(fmt.Sprintf("/Type /EmbeddedFile /Subtype /text#2Fxml /Params << /Size %d /ModDate (%s) >>", len(x), stamp), x),
@@ -138,45 +130,24 @@ func stream(entries string, content []byte) string {
 	return fmt.Sprintf("<< %s /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", entries, b.Len(), b.Bytes())
 }
 
-// typeface is the Go font as a PDF wants it.
-type typeface struct{ widths, box, file string }
+// goRegular is the Go font (https://go.dev/blog/go-fonts), and what a PDF must say of it, in thousandths of the font's size: how wide each character of Windows-1252 is, from the blank to ÿ, and the box
+// that holds them all.
+//
+//go:embed goregular.ttf
+var goRegular []byte
 
-var loadFont = sync.OnceValues(func() (typeface, error) {
-	parsed, err := sfnt.Parse(goregular.TTF)
-	if err != nil {
-		return typeface{}, err
-	}
-	var (
-		buf   sfnt.Buffer
-		em    = fixed.I(1000) // PDF measures glyphs in thousandths of the font size
-		ansi  = charmap.Windows1252.NewDecoder()
-		width []string
-	)
-	for c := 32; c < 256; c++ {
-		char, err := ansi.Bytes([]byte{byte(c)})
-		if err != nil {
-			return typeface{}, err
-		}
-		glyph, err := parsed.GlyphIndex(&buf, []rune(string(char))[0])
-		if err != nil {
-			return typeface{}, err
-		}
-		advance, err := parsed.GlyphAdvance(&buf, glyph, em, font.HintingNone)
-		if err != nil {
-			return typeface{}, err
-		}
-		width = append(width, fmt.Sprint(advance.Round()))
-	}
-	box, err := parsed.Bounds(&buf, em, font.HintingNone)
-	if err != nil {
-		return typeface{}, err
-	}
-	return typeface{
-		widths: strings.Join(width, " "),
-		box:    fmt.Sprint(box.Min.X.Floor(), -box.Max.Y.Ceil(), box.Max.X.Ceil(), -box.Min.Y.Floor()),
-		file:   stream(fmt.Sprintf("/Length1 %d", len(goregular.TTF)), goregular.TTF),
-	}, nil
-})
+const (
+	fontWidths = `278 278 355 556 556 889 667 191 333 333 584 584 316 584 316 278 556 556 556 556 556 556 556 556 556 556 306 306 584 584 584 556
+		1015 667 667 722 722 667 611 778 722 399 496 667 556 833 722 778 667 778 722 667 611 722 667 944 667 667 611 278 278 278 469 556
+		333 556 556 500 556 556 278 556 556 247 253 500 268 833 556 556 556 556 333 500 283 556 500 722 500 500 500 334 260 334 584 750
+		556 1000 222 556 417 1000 556 556 333 1000 667 333 1000 1000 611 1000 1000 222 222 417 417 350 500 1000 333 1000 500 333 944 1000 500 667
+		278 333 556 556 556 556 260 556 333 737 370 556 584 333 737 556 400 584 456 456 333 556 537 267 333 456 365 556 834 834 834 611
+		667 667 667 667 667 667 1000 722 667 667 667 667 399 399 399 399 727 722 778 778 778 778 778 584 778 722 722 722 722 667 667 611
+		556 556 556 556 556 556 889 500 556 556 556 556 247 247 247 247 556 556 556 556 556 556 556 584 611 556 556 556 556 500 556 500`
+	fontBox = "-215 -266 1055 1119"
+)
+
+var fontFile = sync.OnceValue(func() string { return stream(fmt.Sprintf("/Length1 %d", len(goRegular)), goRegular) })
 
 // PDF is the invoice as people see it, without an XML that counts: nothing leads to the file in it. What is changed keeps its length, and so every offset.
 func (i Invoice) PDF() ([]byte, error) {
