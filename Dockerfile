@@ -8,6 +8,8 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/choriste ./cmd/chorus-sim \
+    && go run ./deploy/licences -notices /out/choriste.txt ./cmd/choriste \
+    && go run ./deploy/licences -notices /out/chorus-sim.txt ./cmd/chorus-sim \
     && install -d -m 1777 /out/state
 
 # Certificates, time zones and a user of its own; no shell and no package manager.
@@ -17,6 +19,7 @@ LABEL org.opencontainers.image.title="chorus-sim" \
       org.opencontainers.image.source="https://github.com/choriste/choriste" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/chorus-sim /chorus-sim
+COPY --from=build /out/chorus-sim.txt /THIRD-PARTY-NOTICES.txt
 USER 65532:65532
 EXPOSE 18080 18081
 ENTRYPOINT ["/chorus-sim"]
@@ -29,6 +32,7 @@ LABEL org.opencontainers.image.title="choriste" \
       org.opencontainers.image.source="https://github.com/choriste/choriste" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/choriste /choriste
+COPY --from=build /out/choriste.txt /THIRD-PARTY-NOTICES.txt
 # For CHORISTE_STATE_DIR: a volume that is put here begins with this directory's rights.
 COPY --from=build /out/state /state
 USER 65532:65532

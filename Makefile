@@ -62,9 +62,13 @@ VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null | sed s/^v// | 
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 RELEASE := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags="-s -w -buildid="
 
-.PHONY: package
-package: ## Debian packages for amd64 and arm64, and their sums, in dist/
+.PHONY: licences
+licences: ## the licence of each module in the binary; fails on one that is not allowed; their texts in dist/
 	@mkdir -p dist
+	@$(GO) run ./deploy/licences -notices dist/THIRD-PARTY-NOTICES.txt ./cmd/choriste
+
+.PHONY: package
+package: licences ## Debian packages for amd64 and arm64, and their sums, in dist/
 	@$(GO) run ./cmd/choriste man dist/man
 	@for arch in amd64 arm64; do \
 		GOARCH=$$arch $(RELEASE) -o dist/choriste_linux_$$arch ./cmd/choriste && \

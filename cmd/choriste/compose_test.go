@@ -192,7 +192,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	for i, program := range map[int]string{1: "chorus-sim", 2: "choriste"} {
-		for _, want := range []string{"distroless/static", "USER 65532", "COPY --from=build /out/" + program + " ", `ENTRYPOINT ["/` + program + `"]`, "org.opencontainers.image.licenses"} {
+		for _, want := range []string{"distroless/static", "USER 65532", "COPY --from=build /out/" + program + " ", "COPY --from=build /out/" + program + ".txt /THIRD-PARTY-NOTICES.txt", `ENTRYPOINT ["/` + program + `"]`, "org.opencontainers.image.licenses"} {
 			if !strings.Contains(stages[i], want) {
 				t.Errorf("the image of %s lacks %q", program, want)
 			}

@@ -32,5 +32,6 @@ fi
 test "$(stat -c %a "$root/etc/choriste")" = 750
 test -s "$root/usr/share/man/man1/choriste.1"
 test -s "$root/usr/share/man/man1/choriste-webhooks.1"
+test -s "$root/usr/share/doc/choriste/THIRD-PARTY-NOTICES.txt"
 [ ! -x "$root/usr/bin/dpkg" ] || chroot "$root" dpkg --purge choriste
 echo "the package installs"

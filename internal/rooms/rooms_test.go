@@ -45,6 +45,7 @@ var arrows = map[string]string{
 	"internal/lab/httpproxy": "",
 	"internal/chaos":         "crash internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
 	"internal/rooms":         "",
+	"deploy/licences":        "",
 }
 
 // forTests are the rooms that only tests and these programs import.
