@@ -48,7 +48,7 @@ nightly: ## what takes an hour or more: races, fuzzing, every crash point, the f
 			(cd $$package && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 5m .) || exit 1; \
 		done; \
 	done
-	$(GO) test -tags chaos -run 'TestCrashPoints|TestPoison|TestLarge' -parallel 8 ./cmd/choriste
+	$(GO) test -tags chaos -run 'TestCrashPoints|TestPoison|TestLarge|TestRollingUpgrade' -parallel 8 ./cmd/choriste
 	$(GO) test ./worker -run TestTraffic -args -traffic 10m
 	for seed in 1 2 3 4 5 6; do $(GO) run ./cmd/chaos -seed $$seed -invoices 10000 || exit 1; done
 	$(GO) run ./cmd/chaos -teeth

@@ -1,3 +1,5 @@
+//go:build chaos
+
 package main
 
 import (
@@ -69,7 +71,7 @@ func TestRollingUpgrade(t *testing.T) {
 			return
 		}
 		defer app.Close()
-		for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 			if _, err := app.Exec(t.Context(), `INSERT INTO chorus.invoices (document) VALUES ($1)`, invoicetest.Invoice{Numero: fmt.Sprintf("ROLL-%05d", inserted)}.UBL()); err != nil {
 				t.Error(err)
 				return

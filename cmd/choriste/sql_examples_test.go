@@ -43,7 +43,7 @@ func insert(ctx context.Context) error {
 	},
 	{
 		heading: "### Python (psycopg 3)", fence: "python", file: "main.py", connect: "postgresql://erp@localhost/choriste", with: (*url.URL).String,
-		has: []string{"python3", "-c", "import psycopg"}, run: []string{"python3"},
+		has: []string{"/usr/bin/python3", "-c", "import psycopg"}, run: []string{"/usr/bin/python3"},
 	},
 	{
 		heading: "### PHP (PDO)", fence: "php", file: "main.php", before: "<?php\n", connect: "'pgsql:host=localhost;dbname=choriste', 'erp'",
@@ -67,6 +67,14 @@ func insert(ctx context.Context) error {
 	{
 		heading: "### Node (pg)", fence: "js", file: "main.js", connect: "postgres://erp@localhost/choriste", with: (*url.URL).String,
 		has: []string{"node", "-e", "require('pg')"}, run: []string{"node"},
+	},
+	{
+		heading: "### ODBC (pyodbc)", fence: "python", file: "main.py", connect: "Server=localhost;Database=choriste;Uid=erp;",
+		with: func(u *url.URL) string {
+			password, _ := u.User.Password()
+			return "Server=" + u.Hostname() + ";Port=" + u.Port() + ";Database=" + strings.Trim(u.Path, "/") + ";Uid=" + u.User.Username() + ";Pwd=" + password + ";"
+		},
+		has: []string{"/usr/bin/python3", "-c", "import pyodbc; assert 'PostgreSQL Unicode' in pyodbc.drivers()"}, run: []string{"/usr/bin/python3"},
 	},
 }
 
