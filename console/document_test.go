@@ -42,15 +42,20 @@ func TestTheDocumentIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, doc := range map[string][]byte{"UBL": inv.UBL(), "CII": inv.CII(), "Factur-X": pdf, "credit note": inv.CreditNote()} {
+	const account = "<cbc:ID>FR7630006000011234567890189</cbc:ID>"
+	ubl := bytes.Replace(inv.UBL(), []byte(account), []byte(account+"<cac:FinancialInstitutionBranch><cbc:ID>BNPAFRPP</cbc:ID></cac:FinancialInstitutionBranch>"), 1)
+	for name, doc := range map[string][]byte{"UBL": ubl, "CII": inv.CII(), "Factur-X": pdf, "credit note": inv.CreditNote()} {
 		id := d.paper(doc, "settled")
 		for lang, want := range map[string][]string{
-			"en": {"Document of invoice", "PAPER-7", "EJ-4711", "SERVICE-1", "Supplier", "Recipient", "With VAT (BT-112)", "1,500.00\u00a0EUR", "Lines"},
-			"fr": {"Document de la facture", "PAPER-7", "EJ-4711", "SERVICE-1", "Fournisseur", "Destinataire", "Toutes taxes (BT-112)", "1\u202f500,00\u00a0EUR", "Lignes"},
+			"en": {"Document of invoice", "PAPER-7", "VAT FR", "EJ-4711", "SERVICE-1", "Supplier", "Recipient", "With VAT (BT-112)", "1,500.00\u00a0EUR", "Lines"},
+			"fr": {"Document de la facture", "PAPER-7", "TVA FR", "EJ-4711", "SERVICE-1", "Fournisseur", "Destinataire", "Toutes taxes (BT-112)", "1\u202f500,00\u00a0EUR", "Lignes"},
 		} {
 			status, body, _ := v.read(lang, id, "document")
 			if status != http.StatusOK {
 				t.Fatalf("%s (%s): %d %s", name, lang, status, body)
+			}
+			if name == "UBL" {
+				want = append(want, "FR7630006000011234567890189 BNPAFRPP")
 			}
 			for _, w := range want {
 				if !strings.Contains(body, w) {
