@@ -92,6 +92,7 @@ func Handler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	for path, build := range map[string]maker{
 		"/acts":       c.confirm,
+		"/causes":     c.causes,
 		"/findings":   c.findings,
 		"/recipients": c.recipients,
 		"/money":      c.money,

@@ -175,6 +175,6 @@ func (d *desk) see(lang, path string, want ...string) string {
 // pages are the addresses of all pages over an everyday desk.
 var pages = []string{
 	"/", "/?kind=parked", "/invoices", "/invoices?q=state:parked,rejected&sort=amount&sum=1", "/invoices?q=recipient:00000000007654+older:0h", "/invoices?q=is:unusual&sort=-changed",
-	"/invoices/1", "/invoices/2", "/invoices/3", "/invoices/4", "/invoices/5", "/invoices/6", "/find?q=nothing", "/findings", "/findings?code=AMOUNT&state=open",
+	"/invoices/1", "/invoices/2", "/invoices/3", "/invoices/4", "/invoices/5", "/invoices/6", "/find?q=nothing", "/causes", "/findings", "/findings?code=AMOUNT&state=open",
 	"/recipients", "/money", "/money?recipient=000000000&since=2026-11-01&until=2026-11-30", "/accounts", "/webhooks",
 }
