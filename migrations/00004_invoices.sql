@@ -223,9 +223,10 @@ END $$;
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 
 -- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_before_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.invoices_before_update() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     purge CONSTANT boolean := NEW.purged_at IS DISTINCT FROM OLD.purged_at; -- invoices_purge says whether it may be
+    by_function text; -- the column that only the owner's functions change so
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
         OR NOT purge AND (NEW.fields IS DISTINCT FROM OLD.fields OR NEW.metadata IS DISTINCT FROM OLD.metadata)
@@ -237,6 +238,9 @@ BEGIN
     -- A status that is still to come is the portal's mistake. Kept, it would hide every later one: the latest date counts.
     IF NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date AND NEW.statut_courant_date > clock_timestamp() + interval '1 day' THEN
         NEW.statut_courant_date := clock_timestamp();
+    END IF;
+    IF NEW.replaces IS DISTINCT FROM OLD.replaces THEN
+        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
     END IF;
     IF NEW.attempt_no < OLD.attempt_no THEN
         RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
@@ -284,6 +288,49 @@ BEGIN
             NEW.deposited_at := clock_timestamp();
         END IF;
     END IF;
+    -- What is known of an invoice once stays. An invalid one is received again before it is read again.
+    IF OLD.state <> 'received'
+        AND (OLD.syntaxe, OLD.numero_facture, OLD.date_facture, OLD.type_facture, OLD.fournisseur_siret, OLD.fournisseur_nom, OLD.destinataire_siret,
+             OLD.destinataire_nom, OLD.montant_ht, OLD.montant_tva, OLD.montant_ttc, OLD.montant_a_payer, OLD.devise, OLD.cadre_facturation,
+             OLD.code_service, OLD.numero_engagement)
+            IS DISTINCT FROM
+            (NEW.syntaxe, NEW.numero_facture, NEW.date_facture, NEW.type_facture, NEW.fournisseur_siret, NEW.fournisseur_nom, NEW.destinataire_siret,
+             NEW.destinataire_nom, NEW.montant_ht, NEW.montant_tva, NEW.montant_ttc, NEW.montant_a_payer, NEW.devise, NEW.cadre_facturation,
+             NEW.code_service, NEW.numero_engagement) THEN
+        RAISE EXCEPTION 'invoice %: what was read from its document cannot be changed', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF OLD.identifiant_facture_cpp IS NOT NULL AND NEW.identifiant_facture_cpp IS DISTINCT FROM OLD.identifiant_facture_cpp THEN
+        RAISE EXCEPTION 'invoice %: Chorus Pro''s number of it cannot be changed', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF NEW.resubmits < OLD.resubmits OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending' THEN
+        RAISE EXCEPTION 'invoice %: its attempts are counted one by one, when they begin', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    -- What is to be looked up first is looked up first.
+    IF OLD.lookup_first AND (NEW.state = 'sending' OR NOT NEW.lookup_first AND NEW.state <> 'in_doubt') THEN
+        RAISE EXCEPTION 'invoice %: it may have been sent before, and is looked up first', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    -- What was purged and comes back to life is followed as before.
+    IF OLD.purged_at IS NOT NULL AND NEW.state <> OLD.state AND NEW.state IN ('received', 'ready', 'sending') THEN
+        RAISE EXCEPTION 'invoice %: its document was purged, so it cannot be read or sent again; insert the document anew', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+
+    -- What only people decide goes by the functions made for it, which run as the owner: the ways out of parked, reading or sending again, the mark of an
+    -- operator's wish (a reason code, while in doubt), counting an attempt that did not begin (but for the stand-in for one that may be forgotten), and
+    -- taking a flux number away (but for the original of a duplicate, which has another one).
+    by_function := CASE
+        WHEN NEW.state <> OLD.state AND (OLD.state IN ('parked', 'invalid') OR OLD.state = 'rejected' AND NEW.state = 'in_doubt') THEN 'state'
+        WHEN NEW.state = 'in_doubt' AND NEW.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE')
+            AND (OLD.state <> 'in_doubt' OR NEW.reason_code IS DISTINCT FROM OLD.reason_code) THEN 'reason_code'
+        WHEN NEW.attempt_no > OLD.attempt_no
+            AND NOT (NEW.attempt_no = OLD.attempt_no + 1 AND NEW.state = 'sending' AND OLD.state IN ('ready', 'sending')
+                     OR NEW.state = 'in_doubt' AND OLD.state = 'ready') THEN 'attempt_no'
+        WHEN OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
+            AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'deposited' AND NEW.numero_flux_depot IS NOT NULL) THEN 'numero_flux_depot'
+    END;
+    IF by_function IS NOT NULL AND current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
+        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = by_function;
+    END IF;
+
     NEW.version := OLD.version + 1;
     NEW.updated_at := clock_timestamp();
     RETURN NEW;
@@ -301,9 +348,14 @@ CREATE TRIGGER invoices_before_update BEFORE UPDATE OF
     ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
 
 -- Whoever writes the status: one that is of no use without its reason has the reason asked for when it came without. Runs after invoices_before_update.
+-- Conditions of triggers are short, here and below: PostgreSQL reads them anew for each statement, which costs more than a comparison in the function.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_reason() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF (NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+        IS NOT DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire) THEN
+        RETURN NEW;
+    END IF;
     IF NEW.state NOT IN ('integrated', 'rejected') OR NEW.identifiant_facture_cpp IS NULL OR coalesce(NEW.statut_commentaire, '') <> ''
         OR NOT EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.needs_reason) THEN
         NEW.reason_due_at := NULL;
@@ -314,73 +366,19 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.statut_courant IS NOT NULL
-        AND (NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
-            IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
-    EXECUTE FUNCTION chorus.invoices_reason();
+CREATE TRIGGER invoices_reason BEFORE UPDATE OF state, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant IS NOT NULL) EXECUTE FUNCTION chorus.invoices_reason();
 
--- What is known of an invoice once stays. These are conditions and not code, because most changes are none of their business and shall not pay for them.
+-- Only where a statement names it: comparing documents means unpacking them.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_stays() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.invoices_stays_document() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION 'invoice %: %', OLD.id, TG_ARGV[0] USING ERRCODE = 'CH001';
+    RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
 END $$;
 -- +goose StatementEnd
--- Only where a statement names it: comparing documents means unpacking them.
 CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW
     WHEN (NEW.document IS DISTINCT FROM OLD.document AND NEW.purged_at IS NOT DISTINCT FROM OLD.purged_at)
-    EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
--- An invalid one is received again before it is read again.
-CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.state <> 'received'
-        AND (OLD.syntaxe, OLD.numero_facture, OLD.date_facture, OLD.type_facture, OLD.fournisseur_siret, OLD.fournisseur_nom, OLD.destinataire_siret,
-             OLD.destinataire_nom, OLD.montant_ht, OLD.montant_tva, OLD.montant_ttc, OLD.montant_a_payer, OLD.devise, OLD.cadre_facturation,
-             OLD.code_service, OLD.numero_engagement)
-            IS DISTINCT FROM
-            (NEW.syntaxe, NEW.numero_facture, NEW.date_facture, NEW.type_facture, NEW.fournisseur_siret, NEW.fournisseur_nom, NEW.destinataire_siret,
-             NEW.destinataire_nom, NEW.montant_ht, NEW.montant_tva, NEW.montant_ttc, NEW.montant_a_payer, NEW.devise, NEW.cadre_facturation,
-             NEW.code_service, NEW.numero_engagement))
-    EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
-CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.identifiant_facture_cpp IS NOT NULL AND NEW.identifiant_facture_cpp IS DISTINCT FROM OLD.identifiant_facture_cpp)
-    EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
--- What is to be looked up first is looked up first.
-CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.resubmits < OLD.resubmits OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending')
-    EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
-CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.lookup_first AND (NEW.state = 'sending' OR NOT NEW.lookup_first AND NEW.state <> 'in_doubt'))
-    EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
-
--- What only people decide goes by the functions made for it, which run as the owner: the ways out of parked, reading or sending again, the mark of an
--- operator's wish (a reason code, while in doubt), taking a flux number away, and counting an attempt that did not begin.
--- +goose StatementBegin
-CREATE FUNCTION chorus.invoices_by_function() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
-        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
-    END IF;
-    RETURN NEW;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.state <> OLD.state AND (OLD.state IN ('parked', 'invalid') OR OLD.state = 'rejected' AND NEW.state = 'in_doubt'))
-    EXECUTE FUNCTION chorus.invoices_by_function('state');
-CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.state = 'in_doubt' AND NEW.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE')
-        AND (OLD.state <> 'in_doubt' OR NEW.reason_code IS DISTINCT FROM OLD.reason_code))
-    EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
-CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.attempt_no > OLD.attempt_no
-        AND NOT (NEW.attempt_no = OLD.attempt_no + 1 AND NEW.state = 'sending' AND OLD.state IN ('ready', 'sending')
-                 OR NEW.state = 'in_doubt' AND OLD.state = 'ready')) -- the stand-in for one that may be forgotten
-    EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
--- The original of a duplicate has another flux number.
-CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
-        AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'deposited' AND NEW.numero_flux_depot IS NOT NULL))
-    EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
+    EXECUTE FUNCTION chorus.invoices_stays_document();
 
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_replaces() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -388,9 +386,6 @@ DECLARE
     o chorus.invoices%ROWTYPE;
     n bigint;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
-    END IF;
     SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces AND account = NEW.account FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
@@ -408,8 +403,6 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN (NEW.replaces IS NOT NULL) EXECUTE FUNCTION chorus.invoices_replaces();
-CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.replaces IS DISTINCT FROM OLD.replaces) EXECUTE FUNCTION chorus.invoices_replaces();
 
 -- Whether the portal has shown an invoice of this number, supplier and year that no row stands for, and that was not refused.
 -- +goose StatementBegin
@@ -442,7 +435,7 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+CREATE TRIGGER invoices_sent_before BEFORE UPDATE OF state ON chorus.invoices FOR EACH ROW
     WHEN (OLD.state = 'received' AND NEW.state = 'ready') EXECUTE FUNCTION chorus.invoices_sent_before();
 
 -- ---------------------------------------------------------------------------------------------------------------------------------

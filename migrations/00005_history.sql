@@ -135,7 +135,7 @@ BEGIN
         RETURN NEW; -- never sent
     END IF;
     IF OLD.state = 'received' AND NEW.lookup_first THEN
-        RETURN NEW; -- it is looked up first, and cannot be sent (invoices_stays_suspect), whatever of it another table remembers
+        RETURN NEW; -- it is looked up first, and cannot be sent (invoices_before_update), whatever of it another table remembers
     END IF;
     IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
         AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
@@ -177,7 +177,7 @@ BEGIN
         USING ERRCODE = 'CH005', COLUMN = 'state';
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (NEW.state = 'ready' AND OLD.state <> 'ready')
+CREATE TRIGGER invoices_proof BEFORE UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (NEW.state = 'ready' AND OLD.state <> 'ready')
     EXECUTE FUNCTION chorus.invoices_proof();
 
 -- +goose StatementBegin
@@ -245,10 +245,9 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
-CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN ((NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.cancel_requested_at)
-        IS DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.cancel_requested_at))
-    EXECUTE FUNCTION chorus.invoices_history();
+-- Other triggers change none of these columns unless a statement names one of them (invoices_before_update).
+CREATE TRIGGER invoices_history AFTER UPDATE OF state, statut_courant, statut_courant_date, cancel_requested_at ON chorus.invoices
+    FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 
 -- Beside the history of each change: a status that is not known, a move that goes back (from a final status, or to an earlier stage, and not a usual
 -- one), and a reason that came after its status. They say so; they decide nothing.
@@ -266,7 +265,8 @@ BEGIN
         FROM (VALUES (1)) one
         LEFT JOIN chorus.statuts s ON s.code = NEW.statut_courant
         LEFT JOIN chorus.statuts b ON b.code = OLD.statut_courant;
-    ELSIF NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
+    ELSIF NEW.statut_commentaire IS DISTINCT FROM OLD.statut_commentaire
+        AND NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
         code := 'REASON';
     END IF;
     IF code IS NOT NULL THEN
@@ -280,10 +280,8 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.statut_courant IS NOT NULL
-        AND (NEW.statut_courant, NEW.statut_commentaire) IS DISTINCT FROM (OLD.statut_courant, OLD.statut_commentaire))
-    EXECUTE FUNCTION chorus.invoices_statut();
+CREATE TRIGGER invoices_statut AFTER UPDATE OF statut_courant, statut_commentaire ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant IS NOT NULL) EXECUTE FUNCTION chorus.invoices_statut();
 
 -- Adds to the history of an invoice the earlier statuses that the portal's own history shows and that were never seen here, for the job that has claimed it.
 -- +goose StatementBegin

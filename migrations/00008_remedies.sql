@@ -287,11 +287,12 @@ CREATE TRIGGER attachments_after_insert AFTER INSERT ON chorus.attachments FOR E
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_suspended() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM chorus.send_attachments(NEW.id);
+    IF NEW.state = 'integrated' AND NEW.identifiant_facture_cpp IS NOT NULL
+        AND (OLD.state, OLD.statut_courant, OLD.statut_courant_date) IS DISTINCT FROM (NEW.state, NEW.statut_courant, NEW.statut_courant_date) THEN
+        PERFORM chorus.send_attachments(NEW.id);
+    END IF;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_suspended AFTER UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (NEW.statut_courant = 'SUSPENDUE' AND NEW.state = 'integrated' AND NEW.identifiant_facture_cpp IS NOT NULL
-        AND (OLD.state, OLD.statut_courant, OLD.statut_courant_date) IS DISTINCT FROM (NEW.state, NEW.statut_courant, NEW.statut_courant_date))
-    EXECUTE FUNCTION chorus.invoices_suspended();
+CREATE TRIGGER invoices_suspended AFTER UPDATE OF state, statut_courant, statut_courant_date ON chorus.invoices FOR EACH ROW
+    WHEN (NEW.statut_courant = 'SUSPENDUE') EXECUTE FUNCTION chorus.invoices_suspended();

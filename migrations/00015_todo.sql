@@ -26,15 +26,15 @@ CREATE POLICY mine ON chorus.dismissals TO chorus_operator, chorus_reader
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_dismissed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    IF (NEW.state, NEW.reason_code, NEW.reason, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+        IS DISTINCT FROM (OLD.state, OLD.reason_code, OLD.reason, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire) THEN
+        DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    END IF;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_dismissed AFTER UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.state IN ('invalid', 'rejected')
-        AND (NEW.state, NEW.reason_code, NEW.reason, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
-            IS DISTINCT FROM (OLD.state, OLD.reason_code, OLD.reason, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire))
-    EXECUTE FUNCTION chorus.invoices_dismissed();
+CREATE TRIGGER invoices_dismissed AFTER UPDATE OF state, reason_code, reason, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW
+    WHEN (OLD.state IN ('invalid', 'rejected')) EXECUTE FUNCTION chorus.invoices_dismissed();
 
 -- The row of an invalid or rejected invoice, for taking it off the list or putting it back.
 -- +goose StatementBegin

@@ -51,7 +51,7 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+CREATE TRIGGER invoices_clock BEFORE UPDATE OF statut_courant ON chorus.invoices FOR EACH ROW
     WHEN (NEW.statut_courant IS DISTINCT FROM OLD.statut_courant) EXECUTE FUNCTION chorus.invoices_clock();
 
 -- What the sums need, so that they are read from the indexes alone.

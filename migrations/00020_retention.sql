@@ -119,12 +119,8 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER invoices_purge BEFORE UPDATE ON chorus.invoices FOR EACH ROW
+CREATE TRIGGER invoices_purge BEFORE UPDATE OF purged_at ON chorus.invoices FOR EACH ROW
     WHEN (NEW.purged_at IS DISTINCT FROM OLD.purged_at) EXECUTE FUNCTION chorus.invoices_purge();
--- What comes back to life is followed as before. It cannot be read or sent again.
-CREATE TRIGGER invoices_stays_purged BEFORE UPDATE ON chorus.invoices FOR EACH ROW
-    WHEN (OLD.purged_at IS NOT NULL AND NEW.state <> OLD.state AND NEW.state IN ('received', 'ready', 'sending'))
-    EXECUTE FUNCTION chorus.invoices_stays('its document was purged, so it cannot be read or sent again; insert the document anew');
 
 -- The rows of an account that are due, oldest first, and at most so many (null: all).
 -- +goose StatementBegin

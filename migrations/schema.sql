@@ -554,30 +554,20 @@ CREATE INDEX invoices_supplier ON chorus.invoices USING btree (id) WHERE ((state
 CREATE INDEX invoices_updated ON chorus.invoices USING btree (updated_at, id);
 CREATE TRIGGER invoices_before_insert BEFORE INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_insert();
 CREATE TRIGGER invoices_before_update BEFORE UPDATE OF id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, reason_due_at, looks, purged_at, version, created_at, updated_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_before_update();
-CREATE TRIGGER invoices_by_function_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.attempt_no > old.attempt_no) AND (NOT (((new.attempt_no = (old.attempt_no + 1)) AND (new.state = 'sending'::text) AND (old.state = ANY (ARRAY['ready'::text, 'sending'::text]))) OR ((new.state = 'in_doubt'::text) AND (old.state = 'ready'::text)))))) EXECUTE FUNCTION chorus.invoices_by_function('attempt_no');
-CREATE TRIGGER invoices_by_function_flux BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.numero_flux_depot IS NOT NULL) AND (new.numero_flux_depot IS DISTINCT FROM old.numero_flux_depot) AND (NOT ((old.state = 'in_doubt'::text) AND (new.state = 'deposited'::text) AND (new.numero_flux_depot IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_by_function('numero_flux_depot');
-CREATE TRIGGER invoices_by_function_mark BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'in_doubt'::text) AND (new.reason_code = ANY (ARRAY['RETRY'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text])) AND ((old.state <> 'in_doubt'::text) OR (new.reason_code IS DISTINCT FROM old.reason_code)))) EXECUTE FUNCTION chorus.invoices_by_function('reason_code');
-CREATE TRIGGER invoices_by_function_move BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((old.state = ANY (ARRAY['parked'::text, 'invalid'::text])) OR ((old.state = 'rejected'::text) AND (new.state = 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_by_function('state');
-CREATE TRIGGER invoices_clock BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS DISTINCT FROM old.statut_courant)) EXECUTE FUNCTION chorus.invoices_clock();
-CREATE TRIGGER invoices_dismissed AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = ANY (ARRAY['invalid'::text, 'rejected'::text])) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.reason_code IS DISTINCT FROM old.reason_code)) OR (new.reason IS DISTINCT FROM old.reason)) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_dismissed();
-CREATE TRIGGER invoices_history AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.cancel_requested_at IS DISTINCT FROM old.cancel_requested_at))) EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_clock BEFORE UPDATE OF statut_courant ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS DISTINCT FROM old.statut_courant)) EXECUTE FUNCTION chorus.invoices_clock();
+CREATE TRIGGER invoices_dismissed AFTER UPDATE OF state, reason_code, reason, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW WHEN ((old.state = ANY (ARRAY['invalid'::text, 'rejected'::text]))) EXECUTE FUNCTION chorus.invoices_dismissed();
+CREATE TRIGGER invoices_history AFTER UPDATE OF state, statut_courant, statut_courant_date, cancel_requested_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
-CREATE TRIGGER invoices_proof BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
-CREATE TRIGGER invoices_purge BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.purged_at IS DISTINCT FROM old.purged_at)) EXECUTE FUNCTION chorus.invoices_purge();
-CREATE TRIGGER invoices_reason BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((((new.state IS DISTINCT FROM old.state) OR (new.statut_courant IS DISTINCT FROM old.statut_courant)) OR (new.statut_courant_date IS DISTINCT FROM old.statut_courant_date)) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_reason();
+CREATE TRIGGER invoices_proof BEFORE UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
+CREATE TRIGGER invoices_purge BEFORE UPDATE OF purged_at ON chorus.invoices FOR EACH ROW WHEN ((new.purged_at IS DISTINCT FROM old.purged_at)) EXECUTE FUNCTION chorus.invoices_purge();
+CREATE TRIGGER invoices_reason BEFORE UPDATE OF state, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_reason();
 CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_refuse_truncate BEFORE TRUNCATE ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_replaces();
-CREATE TRIGGER invoices_replaces_stays BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((new.replaces IS DISTINCT FROM old.replaces)) EXECUTE FUNCTION chorus.invoices_replaces();
-CREATE TRIGGER invoices_sent_before BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_sent_before();
-CREATE TRIGGER invoices_statut AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant IS NOT NULL) AND ((new.statut_courant IS DISTINCT FROM old.statut_courant) OR (new.statut_commentaire IS DISTINCT FROM old.statut_commentaire)))) EXECUTE FUNCTION chorus.invoices_statut();
-CREATE TRIGGER invoices_stays_count BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.resubmits < old.resubmits) OR ((new.attempt_no = old.attempt_no) AND (new.state = 'sending'::text) AND (old.state <> 'sending'::text)))) EXECUTE FUNCTION chorus.invoices_stays('its attempts are counted one by one, when they begin');
-CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN (((new.document IS DISTINCT FROM old.document) AND (NOT (new.purged_at IS DISTINCT FROM old.purged_at)))) EXECUTE FUNCTION chorus.invoices_stays('what the application inserted cannot be changed; cancel it and insert a new one');
-CREATE TRIGGER invoices_stays_number BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.identifiant_facture_cpp IS NOT NULL) AND (new.identifiant_facture_cpp IS DISTINCT FROM old.identifiant_facture_cpp))) EXECUTE FUNCTION chorus.invoices_stays('Chorus Pro''s number of it cannot be changed');
-CREATE TRIGGER invoices_stays_purged BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.purged_at IS NOT NULL) AND (new.state <> old.state) AND (new.state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text])))) EXECUTE FUNCTION chorus.invoices_stays('its document was purged, so it cannot be read or sent again; insert the document anew');
-CREATE TRIGGER invoices_stays_read BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN (((old.state <> 'received'::text) AND ((((((((((((((((old.syntaxe IS DISTINCT FROM new.syntaxe) OR (old.numero_facture IS DISTINCT FROM new.numero_facture)) OR (old.date_facture IS DISTINCT FROM new.date_facture)) OR (old.type_facture IS DISTINCT FROM new.type_facture)) OR (old.fournisseur_siret IS DISTINCT FROM new.fournisseur_siret)) OR (old.fournisseur_nom IS DISTINCT FROM new.fournisseur_nom)) OR (old.destinataire_siret IS DISTINCT FROM new.destinataire_siret)) OR (old.destinataire_nom IS DISTINCT FROM new.destinataire_nom)) OR (old.montant_ht IS DISTINCT FROM new.montant_ht)) OR (old.montant_tva IS DISTINCT FROM new.montant_tva)) OR (old.montant_ttc IS DISTINCT FROM new.montant_ttc)) OR (old.montant_a_payer IS DISTINCT FROM new.montant_a_payer)) OR (old.devise IS DISTINCT FROM new.devise)) OR (old.cadre_facturation IS DISTINCT FROM new.cadre_facturation)) OR (old.code_service IS DISTINCT FROM new.code_service)) OR (old.numero_engagement IS DISTINCT FROM new.numero_engagement)))) EXECUTE FUNCTION chorus.invoices_stays('what was read from its document cannot be changed');
-CREATE TRIGGER invoices_stays_suspect BEFORE UPDATE ON chorus.invoices FOR EACH ROW WHEN ((old.lookup_first AND ((new.state = 'sending'::text) OR ((NOT new.lookup_first) AND (new.state <> 'in_doubt'::text))))) EXECUTE FUNCTION chorus.invoices_stays('it may have been sent before, and is looked up first');
-CREATE TRIGGER invoices_suspended AFTER UPDATE ON chorus.invoices FOR EACH ROW WHEN (((new.statut_courant = 'SUSPENDUE'::text) AND (new.state = 'integrated'::text) AND (new.identifiant_facture_cpp IS NOT NULL) AND (((old.state IS DISTINCT FROM new.state) OR (old.statut_courant IS DISTINCT FROM new.statut_courant)) OR (old.statut_courant_date IS DISTINCT FROM new.statut_courant_date)))) EXECUTE FUNCTION chorus.invoices_suspended();
+CREATE TRIGGER invoices_sent_before BEFORE UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((old.state = 'received'::text) AND (new.state = 'ready'::text))) EXECUTE FUNCTION chorus.invoices_sent_before();
+CREATE TRIGGER invoices_statut AFTER UPDATE OF statut_courant, statut_commentaire ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_statut();
+CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN (((new.document IS DISTINCT FROM old.document) AND (NOT (new.purged_at IS DISTINCT FROM old.purged_at)))) EXECUTE FUNCTION chorus.invoices_stays_document();
+CREATE TRIGGER invoices_suspended AFTER UPDATE OF state, statut_courant, statut_courant_date ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant = 'SUSPENDUE'::text)) EXECUTE FUNCTION chorus.invoices_suspended();
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
 ALTER TABLE chorus.invoices ENABLE ROW LEVEL SECURITY;
@@ -2770,11 +2760,11 @@ END $function$
 CREATE OR REPLACE FUNCTION chorus.invoices_before_update()
  RETURNS trigger
  LANGUAGE plpgsql
- SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
     purge CONSTANT boolean := NEW.purged_at IS DISTINCT FROM OLD.purged_at; -- invoices_purge says whether it may be
+    by_function text; -- the column that only the owner's functions change so
 BEGIN
     IF NEW.id <> OLD.id OR NEW.external_ref <> OLD.external_ref OR NEW.account <> OLD.account
         OR NOT purge AND (NEW.fields IS DISTINCT FROM OLD.fields OR NEW.metadata IS DISTINCT FROM OLD.metadata)
@@ -2786,6 +2776,9 @@ BEGIN
     -- A status that is still to come is the portal's mistake. Kept, it would hide every later one: the latest date counts.
     IF NEW.statut_courant_date IS DISTINCT FROM OLD.statut_courant_date AND NEW.statut_courant_date > clock_timestamp() + interval '1 day' THEN
         NEW.statut_courant_date := clock_timestamp();
+    END IF;
+    IF NEW.replaces IS DISTINCT FROM OLD.replaces THEN
+        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
     END IF;
     IF NEW.attempt_no < OLD.attempt_no THEN
         RAISE EXCEPTION 'invoice %: attempt_no never goes back', OLD.id USING ERRCODE = 'CH001', COLUMN = 'attempt_no';
@@ -2833,21 +2826,51 @@ BEGIN
             NEW.deposited_at := clock_timestamp();
         END IF;
     END IF;
+    -- What is known of an invoice once stays. An invalid one is received again before it is read again.
+    IF OLD.state <> 'received'
+        AND (OLD.syntaxe, OLD.numero_facture, OLD.date_facture, OLD.type_facture, OLD.fournisseur_siret, OLD.fournisseur_nom, OLD.destinataire_siret,
+             OLD.destinataire_nom, OLD.montant_ht, OLD.montant_tva, OLD.montant_ttc, OLD.montant_a_payer, OLD.devise, OLD.cadre_facturation,
+             OLD.code_service, OLD.numero_engagement)
+            IS DISTINCT FROM
+            (NEW.syntaxe, NEW.numero_facture, NEW.date_facture, NEW.type_facture, NEW.fournisseur_siret, NEW.fournisseur_nom, NEW.destinataire_siret,
+             NEW.destinataire_nom, NEW.montant_ht, NEW.montant_tva, NEW.montant_ttc, NEW.montant_a_payer, NEW.devise, NEW.cadre_facturation,
+             NEW.code_service, NEW.numero_engagement) THEN
+        RAISE EXCEPTION 'invoice %: what was read from its document cannot be changed', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF OLD.identifiant_facture_cpp IS NOT NULL AND NEW.identifiant_facture_cpp IS DISTINCT FROM OLD.identifiant_facture_cpp THEN
+        RAISE EXCEPTION 'invoice %: Chorus Pro''s number of it cannot be changed', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    IF NEW.resubmits < OLD.resubmits OR NEW.attempt_no = OLD.attempt_no AND NEW.state = 'sending' AND OLD.state <> 'sending' THEN
+        RAISE EXCEPTION 'invoice %: its attempts are counted one by one, when they begin', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    -- What is to be looked up first is looked up first.
+    IF OLD.lookup_first AND (NEW.state = 'sending' OR NOT NEW.lookup_first AND NEW.state <> 'in_doubt') THEN
+        RAISE EXCEPTION 'invoice %: it may have been sent before, and is looked up first', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+    -- What was purged and comes back to life is followed as before.
+    IF OLD.purged_at IS NOT NULL AND NEW.state <> OLD.state AND NEW.state IN ('received', 'ready', 'sending') THEN
+        RAISE EXCEPTION 'invoice %: its document was purged, so it cannot be read or sent again; insert the document anew', OLD.id USING ERRCODE = 'CH001';
+    END IF;
+
+    -- What only people decide goes by the functions made for it, which run as the owner: the ways out of parked, reading or sending again, the mark of an
+    -- operator's wish (a reason code, while in doubt), counting an attempt that did not begin (but for the stand-in for one that may be forgotten), and
+    -- taking a flux number away (but for the original of a duplicate, which has another one).
+    by_function := CASE
+        WHEN NEW.state <> OLD.state AND (OLD.state IN ('parked', 'invalid') OR OLD.state = 'rejected' AND NEW.state = 'in_doubt') THEN 'state'
+        WHEN NEW.state = 'in_doubt' AND NEW.reason_code IN ('RETRY', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE')
+            AND (OLD.state <> 'in_doubt' OR NEW.reason_code IS DISTINCT FROM OLD.reason_code) THEN 'reason_code'
+        WHEN NEW.attempt_no > OLD.attempt_no
+            AND NOT (NEW.attempt_no = OLD.attempt_no + 1 AND NEW.state = 'sending' AND OLD.state IN ('ready', 'sending')
+                     OR NEW.state = 'in_doubt' AND OLD.state = 'ready') THEN 'attempt_no'
+        WHEN OLD.numero_flux_depot IS NOT NULL AND NEW.numero_flux_depot IS DISTINCT FROM OLD.numero_flux_depot
+            AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'deposited' AND NEW.numero_flux_depot IS NOT NULL) THEN 'numero_flux_depot'
+    END;
+    IF by_function IS NOT NULL AND current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
+        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = by_function;
+    END IF;
+
     NEW.version := OLD.version + 1;
     NEW.updated_at := clock_timestamp();
-    RETURN NEW;
-END $function$
-;
-
-CREATE OR REPLACE FUNCTION chorus.invoices_by_function()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-BEGIN
-    IF current_user <> pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = TG_RELID)) THEN
-        RAISE EXCEPTION 'invoice %: this goes by the functions made for it only, as chorus.retry and chorus.resolve', OLD.id USING ERRCODE = 'CH002', COLUMN = TG_ARGV[0];
-    END IF;
     RETURN NEW;
 END $function$
 ;
@@ -2887,7 +2910,10 @@ CREATE OR REPLACE FUNCTION chorus.invoices_dismissed()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    IF (NEW.state, NEW.reason_code, NEW.reason, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+        IS DISTINCT FROM (OLD.state, OLD.reason_code, OLD.reason, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire) THEN
+        DELETE FROM chorus.dismissals WHERE invoice_id = NEW.id;
+    END IF;
     RETURN NULL;
 END $function$
 ;
@@ -2951,7 +2977,7 @@ BEGIN
         RETURN NEW; -- never sent
     END IF;
     IF OLD.state = 'received' AND NEW.lookup_first THEN
-        RETURN NEW; -- it is looked up first, and cannot be sent (invoices_stays_suspect), whatever of it another table remembers
+        RETURN NEW; -- it is looked up first, and cannot be sent (invoices_before_update), whatever of it another table remembers
     END IF;
     IF a.n = NEW.attempt_no AND OLD.state IN ('sending', 'in_doubt') AND NEW.identifiant_facture_cpp IS NULL AND NEW.numero_flux_depot IS NULL
         AND NOT EXISTS (SELECT FROM chorus.attempts o WHERE o.invoice_id = NEW.id AND o.outcome IS NULL) THEN
@@ -3035,6 +3061,10 @@ CREATE OR REPLACE FUNCTION chorus.invoices_reason()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    IF (NEW.state, NEW.statut_courant, NEW.statut_courant_date, NEW.statut_commentaire)
+        IS NOT DISTINCT FROM (OLD.state, OLD.statut_courant, OLD.statut_courant_date, OLD.statut_commentaire) THEN
+        RETURN NEW;
+    END IF;
     IF NEW.state NOT IN ('integrated', 'rejected') OR NEW.identifiant_facture_cpp IS NULL OR coalesce(NEW.statut_commentaire, '') <> ''
         OR NOT EXISTS (SELECT FROM chorus.statuts s WHERE s.code = NEW.statut_courant AND s.needs_reason) THEN
         NEW.reason_due_at := NULL;
@@ -3056,9 +3086,6 @@ DECLARE
     o chorus.invoices%ROWTYPE;
     n bigint;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        RAISE EXCEPTION 'invoice %: what it replaces cannot be changed', OLD.id USING ERRCODE = 'CH001', COLUMN = 'replaces';
-    END IF;
     SELECT * INTO o FROM chorus.invoices WHERE id = NEW.replaces AND account = NEW.account FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "replaces" names no invoice of this account' USING ERRCODE = 'CH014', COLUMN = 'replaces';
@@ -3112,7 +3139,8 @@ BEGIN
         FROM (VALUES (1)) one
         LEFT JOIN chorus.statuts s ON s.code = NEW.statut_courant
         LEFT JOIN chorus.statuts b ON b.code = OLD.statut_courant;
-    ELSIF NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
+    ELSIF NEW.statut_commentaire IS DISTINCT FROM OLD.statut_commentaire
+        AND NEW.state = OLD.state AND NEW.statut_courant_date IS NOT DISTINCT FROM OLD.statut_courant_date AND NEW.statut_commentaire IS NOT NULL THEN
         code := 'REASON';
     END IF;
     IF code IS NOT NULL THEN
@@ -3127,13 +3155,13 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.invoices_stays()
+CREATE OR REPLACE FUNCTION chorus.invoices_stays_document()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    RAISE EXCEPTION 'invoice %: %', OLD.id, TG_ARGV[0] USING ERRCODE = 'CH001';
+    RAISE EXCEPTION 'invoice %: what the application inserted cannot be changed; cancel it and insert a new one', OLD.id USING ERRCODE = 'CH001';
 END $function$
 ;
 
@@ -3144,7 +3172,10 @@ CREATE OR REPLACE FUNCTION chorus.invoices_suspended()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    PERFORM chorus.send_attachments(NEW.id);
+    IF NEW.state = 'integrated' AND NEW.identifiant_facture_cpp IS NOT NULL
+        AND (OLD.state, OLD.statut_courant, OLD.statut_courant_date) IS DISTINCT FROM (NEW.state, NEW.statut_courant, NEW.statut_courant_date) THEN
+        PERFORM chorus.send_attachments(NEW.id);
+    END IF;
     RETURN NULL;
 END $function$
 ;
