@@ -145,6 +145,10 @@ var rules = []rule{
 	{kinds: change, from: 200, to: 200, has: coded, outcome: Refused, fault: FaultUnknown, detail: "refused with a codeRetour not known here", mark: "G"},
 	{kinds: change, from: 400, to: 400, has: coded, outcome: Refused, fault: FaultUnknown, detail: "refused with a codeRetour not known here", mark: "G"},
 
+	// A codeRetour is the application's word: the gateway has passed the request on, whatever the status says.
+	{kinds: writes, from: 401, to: 401, has: coded, not: gateway, outcome: Ambiguous, fault: FaultUnknown, detail: inApplicationsWords, mark: "A"},
+	{kinds: writes, from: 429, to: 429, has: coded, outcome: Ambiguous, fault: FaultQuota, detail: inApplicationsWords, mark: "A"},
+
 	// The gateway's refusals (§3.4, §3.5).
 	{kinds: every, from: 401, to: 401, has: saysAccount, outcome: NotLanded, fault: FaultAccount, detail: "technical account refused", mark: "P L"},
 	{kinds: every, from: 401, to: 401, has: saysToken, outcome: NotLanded, fault: FaultToken, detail: "token refused", mark: "C"},
@@ -165,6 +169,8 @@ var rules = []rule{
 }
 
 const answeredOnTheWay = "not in the portal's words: what opens TLS on the way may have answered"
+
+const inApplicationsWords = "the gateway's status in the application's words: it may have been taken in"
 
 const unclear401 = "token or account refused, without saying which"
 
