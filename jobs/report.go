@@ -43,23 +43,7 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	case chorus.FluxIntegrated, chorus.FluxPartial:
 		return j.integrated(ctx, acct, inv, rep, flux)
 	case chorus.FluxRejected:
-		duplicate, sure, err := j.duplicate(ctx, acct, inv, rep)
-		if err != nil {
-			return j.readFailed(ctx, acct, inv, err)
-		}
-		if !sure { // asked again
-			return j.Store.Reported(ctx, inv, flux)
-		}
-		if duplicate && !crash.Mutant(crash.DuplicateRejects) {
-			flux.To, flux.ReasonCode, flux.Due = store.InDoubt, store.ReasonDuplicate, 0
-			flux.Reason = "the flux was rejected as a duplicate: looking for the original (" + reasons(rep) + ")"
-			if !rep.Duplicate() {
-				flux.Reason = noReason + ", and holds an invoice of this number: looking at it"
-			}
-		} else {
-			flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
-			j.countTexts(flux.Reason)
-		}
+		return j.refused(ctx, acct, inv, rep, flux)
 	case chorus.FluxResend:
 		flux.To, flux.ReasonCode = store.Parked, store.ParkIncident
 		flux.Reason = "an incident at Chorus Pro (" + rep.EtatCourantDepotFlux + "): the flux is not processed and must be sent again"
@@ -113,6 +97,90 @@ func (j *Jobs) overdue(ctx context.Context, inv store.Invoice) (bool, error) {
 	return j.Store.ClockHolds(ctx) // it may have been set since the age was read
 }
 
+// refused takes a report that refuses our flux: the invoice is rejected, and its number may be sent again. So nothing else may speak against it: neither the report,
+// which can be another flux's, nor an invoice that Chorus Pro shows of this flux, or of this number as the original of a duplicate.
+func (j *Jobs) refused(ctx context.Context, acct *Account, inv store.Invoice, rep chorus.Report, flux store.Flux) error {
+	attempts, err := j.Store.Attempts(ctx, inv.ID)
+	if err != nil {
+		return err
+	}
+	var sent time.Time
+	if n := len(attempts); n > 0 {
+		sent = attempts[n-1].ClaimedAt
+	}
+	if other := anothers(inv, sent, rep); other != "" {
+		return j.anothersReport(ctx, inv, other)
+	}
+	listing, err := acct.Client.Search(ctx, chorus.LaneReport, chorus.Query{NumeroFluxDepot: inv.NumeroFluxDepot})
+	if err != nil {
+		return j.readFailed(ctx, acct, inv, err)
+	}
+	for _, f := range listing.Factures {
+		if f.NumeroFluxDepot == inv.NumeroFluxDepot && sameKey(inv, f) {
+			j.Log.Warn("Chorus Pro reports a flux as rejected and shows its invoice: what it shows counts", "invoice", inv.ID, "etat", rep.EtatCourantDepotFlux)
+			return j.Store.Found(ctx, inv, seenOf(f))
+		}
+	}
+	duplicate, sure, err := j.duplicate(ctx, acct, inv, rep)
+	if err != nil {
+		return j.readFailed(ctx, acct, inv, err)
+	}
+	switch {
+	case !sure: // asked again
+	case duplicate && !crash.Mutant(crash.DuplicateRejects):
+		flux.To, flux.ReasonCode, flux.Due = store.InDoubt, store.ReasonDuplicate, 0
+		flux.Reason = "the flux was rejected as a duplicate: looking for the original (" + reasons(rep) + ")"
+		if !rep.Duplicate() {
+			flux.Reason = noReason + ", and holds an invoice of this number: looking at it"
+		}
+	default:
+		flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
+		j.countTexts(flux.Reason)
+	}
+	j.Log.Info("reported", "invoice", inv.ID, "etat", rep.EtatCourantDepotFlux, "to", flux.To)
+	return j.Store.Reported(ctx, inv, flux)
+}
+
+// anothersReport keeps a row as it is when the report on its flux speaks of something else: it is asked for again, for a day, and then a person looks at it.
+func (j *Jobs) anothersReport(ctx context.Context, inv store.Invoice, other string) error {
+	j.Metrics.Unknown.WithLabelValues("report").Inc()
+	j.Log.Warn("Chorus Pro's report on a flux is another one's, and is not believed", "invoice", inv.ID, "because", other)
+	flux := j.pending(inv)
+	late, err := j.overdue(ctx, inv)
+	if err != nil {
+		return err
+	}
+	if late {
+		flux.To, flux.ReasonCode = store.Parked, store.ParkMismatch
+		flux.Reason = "Chorus Pro's report refuses the flux, and is another one's: " + other
+	}
+	return j.Store.Reported(ctx, inv, flux)
+}
+
+// dayOff is how far the portal's day of deposit may be from ours: its clock, zones, and a flux that is taken in the day after.
+const dayOff = 48 * time.Hour
+
+// anothers says what in a report shows that it is not about our flux, or "". What it does not say speaks neither for nor against: numeroDP may be missing
+// (docs/chorus-pro.md §7.1). One of several errors that may be ours is enough.
+func anothers(inv store.Invoice, sent time.Time, rep chorus.Report) string {
+	if at := rep.DateDepotFlux.Time; !at.IsZero() && !sent.IsZero() && at.Before(sent.Add(-dayOff)) {
+		return "it was deposited on " + at.Format(time.DateOnly) + ", before this invoice was sent"
+	}
+	var other string
+	for _, e := range rep.ErreursDP {
+		supplier := digits(e.IdentifiantFournisseur)
+		switch {
+		case e.NumeroDP != "" && folded(e.NumeroDP) != folded(inv.NumeroFacture):
+			other = "it is about invoice " + e.NumeroDP
+		case len(supplier) >= 9 && inv.Siren() != "" && supplier[:9] != inv.Siren():
+			other = "it is about an invoice of supplier " + supplier
+		default:
+			return ""
+		}
+	}
+	return other
+}
+
 // duplicate tells whether a flux was rejected because the invoice is at the portal already, and whether that is sure: one that was rejected without a reason
 // (docs/chorus-pro.md §7) is looked for there.
 func (j *Jobs) duplicate(ctx context.Context, acct *Account, inv store.Invoice, rep chorus.Report) (duplicate, sure bool, err error) {
@@ -155,7 +223,7 @@ func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice,
 		return err
 	}
 	switch {
-	case rep.State() == chorus.FluxPartial && len(rep.ErreursDP) > 0:
+	case rep.State() == chorus.FluxPartial && len(rep.ErreursDP) > 0 && anothers(inv, time.Time{}, rep) == "":
 		flux.To, flux.ReasonCode, flux.Reason = store.Rejected, store.ReasonFluxRejected, reasons(rep)
 		j.countTexts(flux.Reason)
 	case listing.Complete && late:

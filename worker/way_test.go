@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -442,5 +443,21 @@ func TestARejectionWithoutAReasonIsLookedInto(t *testing.T) {
 	h.await(id, store.Integrated, store.Settled)
 	if path := h.path(id); !strings.HasPrefix(path, "received ready sending deposited in_doubt deposited integrated") {
 		t.Errorf("went through %s", path)
+	}
+}
+
+// The report on our flux is another's, who was refused: the invoice is not rejected, and its number is not free.
+func TestAnothersReportRejectsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true, Visibility: 4 * time.Second})
+	h.sim.Faults(chorustest.Fault{Op: "consulterCRDetaille", Kind: "another", Times: 2})
+	h.start(func(c *worker.Config) { c.Settings.VisibilityDelay = 5 * time.Second })
+	id := h.insert(invoicetest.Invoice{Numero: "OURS-1"}.UBL())
+	h.await(id, store.Integrated, store.Settled)
+	if path := h.path(id); !strings.HasPrefix(path, "received ready sending deposited integrated") {
+		t.Errorf("went through %s", path)
+	}
+	if !slices.ContainsFunc(h.sim.Ledger(), func(e chorustest.Entry) bool { return e.Op == "consulterCRDetaille" }) {
+		t.Error("no report was asked for")
 	}
 }

@@ -135,6 +135,7 @@ var kinds = map[string]faultKind{
 	"comment_missing":  {always, commentMissing, "search, history: no comment of any status"},
 	"unknown_state":    {always, unknownState, "report: a state nobody knows (sample 3b)"},
 	"list_as_object":   {always, listAsObject, "report: listeErreurDP as an object (sample 37)"},
+	"another":          {always, another, "search, report: one invoice (numero, or the first), or the flux, is told of as another one's"},
 	"no_detail":        {always, noDetail, "report: a rejection without number and reason (sample 38)"},
 
 	"invalid_scope":  {never, say(tokenError("invalid_scope")), "token: the scope is refused [G]"},

@@ -81,6 +81,7 @@ func TestEveryDepositFaultOnTheWire(t *testing.T) {
 		"unknown_statut": {want: seen{status: 200, committed: 1}}, "statut_backwards": {want: seen{status: 200, committed: 1}},
 		"statut_missing": {want: seen{status: 200, committed: 1}}, "unknown_state": {want: seen{status: 200, committed: 1}},
 		"comment_missing": {want: seen{status: 200, committed: 1}},
+		"another":         {want: seen{status: 200, committed: 1}},
 		"list_as_object":  {want: seen{status: 200, committed: 1}}, "no_detail": {want: seen{status: 200, committed: 1}},
 		"no_expires_in": {want: seen{status: 200, committed: 1}}, "expires_string": {want: seen{status: 200, committed: 1}},
 		"revoke_all": {want: seen{status: 200, committed: 1}}, "invalid_scope": {want: seen{status: 400, contains: "invalid_scope"}},

@@ -64,6 +64,7 @@ var frenchFaults = map[string]string{
 	"comment_missing":  "recherche, historique : aucun commentaire d'aucun statut",
 	"unknown_state":    "compte rendu : un état que personne ne connaît (exemple 3b)",
 	"list_as_object":   "compte rendu : listeErreurDP sous forme d'objet (exemple 37)",
+	"another":          "recherche, compte rendu : une facture (numero, ou la première) ou le flux est décrit comme celui d'une autre",
 	"no_detail":        "compte rendu : un rejet sans numéro ni motif (exemple 38)",
 
 	"invalid_scope":  "jeton : le scope est refusé [G]",

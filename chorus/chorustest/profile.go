@@ -73,6 +73,7 @@ var hostile = map[string][]share{
 		{"statut_backwards", 0.01},
 		{"list_as_object", 0.02},
 		{"no_detail", 0.01},
+		{"another", 0.01},
 	},
 	"consulter/historique": {
 		{"500", 0.01},

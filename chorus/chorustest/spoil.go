@@ -239,6 +239,22 @@ func noDetail(_ *Sim, _ *call, _ *Fault, a answer) answer {
 	return a
 }
 
+// another keeps what was asked for, the identifier of an invoice or the state of a flux, and tells of somebody else's invoice that was paid or refused.
+func another(s *Sim, _ *call, f *Fault, a answer) answer {
+	if i := target(rows(a), f); i >= 0 {
+		row := rows(a)[i].(object)
+		row["numeroFacture"], row["numeroFluxDepot"], row["montantTTC"] = "AUTRE-77", "CPP0011117000000000000077", 1
+		row["statut"], row["dateHeureEtatCourant"] = "MISE_EN_PAIEMENT", isoDate(s.now())
+	}
+	if a.body.has("etatCourantDepotFlux") {
+		a.body["etatCourantDepotFlux"], a.body["listeErreurTechnique"] = "IN_REJETE", []any{}
+		a.body["listeErreurDP"] = []any{object{
+			"identifiantFournisseur": "00000000000077", "identifiantDestinataire": "00000000000085", "numeroDP": "AUTRE-77", "libelleErreurDP": "Le destinataire n'existe pas",
+		}}
+	}
+	return a
+}
+
 func noExpiresIn(_ *Sim, _ *call, _ *Fault, a answer) answer {
 	delete(a.body, "expires_in")
 	return a
