@@ -325,12 +325,17 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits
 	return hits, held, err
 }
 
+// toCome is how far ahead of the database's clock the portal's may be. A date beyond it is a mistake.
+const toCome = 24 * time.Hour
+
 // news tells whether the portal shows something that the row does not say yet. The latest statut by the portal's own date counts; of two with the same
 // date the one that came later, but a final row is only left for something that is certainly newer. A line without a statut says nothing. A date without
 // seconds, which the portal mixes with others (docs/chorus-pro.md §4.1), stands for its whole minute.
 func news(i Invoice, seen Seen) bool {
 	switch {
 	case seen.Statut == "":
+		return false
+	case seen.Statut == i.StatutCourant && seen.StatutDate.After(i.Leaves.Add(toCome)): // kept as of the moment when it was first seen (invoices_before_update)
 		return false
 	case vague(i, seen), seen.StatutDate.Equal(i.StatutCourantDate):
 		return seen.Statut != i.StatutCourant && i.State != Settled && i.State != Rejected

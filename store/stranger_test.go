@@ -312,3 +312,23 @@ func TestWhatAFeedTeaches(t *testing.T) {
 		t.Errorf("usually %s, %v", wait, err)
 	}
 }
+
+// A line whose date is still to come is kept as of now, and is no news when it is read again.
+func TestADateToComeIsNewsOnce(t *testing.T) {
+	t.Parallel()
+	b := newFeedBench(t)
+	id := b.deposited(t, "F1")
+	line := seen(id, 41, "F1", time.Now().AddDate(0, 0, 3))
+	if did := b.follow(t, line); did.Changed != 1 {
+		t.Fatalf("%+v", did)
+	}
+	for range 3 {
+		if did := b.follow(t, line); did.Changed != 0 || did.Known != 1 {
+			t.Errorf("read again: %+v", did)
+		}
+	}
+	line.Statut, line.StatutDate = "MISE_A_DISPOSITION", time.Now().Add(time.Minute)
+	if did := b.follow(t, line); did.Changed != 1 {
+		t.Errorf("what came later: %+v", did)
+	}
+}
