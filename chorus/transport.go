@@ -295,7 +295,7 @@ func failure(err error) (string, Fault) {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var refusal *net.OpError
 	var netErr net.Error
 	var corrupt flate.CorruptInputError
 	var proxy *egress.Error
@@ -312,7 +312,7 @@ func failure(err error) (string, Fault) {
 		return "host name not resolved", FaultNetwork
 	case errors.As(err, &certificate):
 		return "certificate not trusted", FaultNetwork
-	case errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &record), errors.As(err, &refusal) && refusal.Op == "remote error": // an alert: crypto/tls gives its type to QUIC alone
 		return "TLS handshake failed", FaultNetwork
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused", FaultNetwork

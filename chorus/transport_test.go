@@ -2,6 +2,7 @@ package chorus
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -74,6 +75,23 @@ func TestNotSentIsProven(t *testing.T) {
 				t.Errorf("OutcomeOf %s, status %d", OutcomeOf(err), e.Exchange.Status)
 			}
 		})
+	}
+}
+
+// What the other side's TLS refuses is named as such, and nothing has left.
+func TestTLSRefused(t *testing.T) {
+	p := newPortal(t, answerJSON(200, acceptedBody))
+	old := httptest.NewUnstartedServer(answerJSON(200, acceptedBody))
+	old.Config.ErrorLog = log.New(io.Discard, "", 0)
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // a server that is too old
+	old.StartTLS()
+	defer old.Close()
+	cfg := p.config()
+	cfg.APIURL = old.URL
+	_, err := depositOnce(t, newClient(t, cfg))
+	var e *Error
+	if !errors.As(err, &e) || e.Outcome != NotSent || e.Fault != FaultNetwork || e.Detail != "TLS handshake failed" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -81,7 +81,6 @@ func code(err error) string {
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
-		alert       tls.AlertError
 		op          *net.OpError
 		network     net.Error
 		proxy       *egress.Error
@@ -95,7 +94,7 @@ func code(err error) string {
 		return CodeDNS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return CodeTimeout
-	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
+	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &op) && op.Op == "remote error", errors.Is(err, http.ErrSchemeMismatch):
 		return CodeTLS
 	case errors.As(err, &op) && op.Op == "dial":
 		return CodeConnect
