@@ -62,7 +62,7 @@ type shownIn struct {
 }
 
 func (l shownIn) shows(k store.Sight) bool {
-	return slices.ContainsFunc(l.numbers[folded(k.NumeroFacture)], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
+	return slices.ContainsFunc(l.numbers[store.BareNumber(k.NumeroFacture)], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
 }
 
 // sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time. What was seen before least does not count.

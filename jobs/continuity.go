@@ -82,7 +82,7 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 			return true, &store.Lag{Day: day, Now: c.Now}
 		}
 		for _, f := range p.Factures {
-			key := folded(f.NumeroFacture)
+			key := store.BareNumber(f.NumeroFacture)
 			l.numbers[key] = append(l.numbers[key], chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
 			shown[f.CodeFournisseur] = true
 		}

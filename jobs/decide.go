@@ -104,6 +104,7 @@ type search struct {
 	later    bool   // there is such a deposit at all
 	blind    bool   // the search does not show what it has shown of the supplier before: it is not complete
 	untried  bool   // nothing is known that it should show
+	other    string // in what the portal shows by other ways differs from it, though it may be it in another writing
 	unseen   bool   // nor was anything of the supplier ever seen: only a later deposit that is findable proves that it would show this one
 }
 
@@ -154,6 +155,8 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number that differs from this one (choriste ≠ Chorus Pro: "+f.differs+")")
 	case f.matches > 1:
 		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
+	case f.other != "":
+		return park(store.ParkMismatch, "Chorus Pro has shown an invoice that may be this one, and a search for this number does not find it (choriste ≠ Chorus Pro: "+f.other+")")
 	case d.wanted != "":
 		return wantedAgain(s, d, f)
 	}

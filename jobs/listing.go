@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type listing struct {
 	done     chan struct{} // closed when what follows is known
 	complete bool
 	pages    int
-	numbers  map[string][]chorus.Facture // by their folded numbers; only what makes the key
+	numbers  map[string][]chorus.Facture // by their folded numbers; only what makes the key, and what tells one from another
 	err      error
 
 	asking sync.Mutex
@@ -85,9 +86,11 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 			return true, &store.Lag{Day: day, Now: l.now}
 		}
 		for _, f := range p.Factures {
-			key := folded(f.NumeroFacture)
-			l.numbers[key] = append(l.numbers[key],
-				chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
+			key := store.BareNumber(f.NumeroFacture)
+			l.numbers[key] = append(l.numbers[key], chorus.Facture{
+				NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur,
+				IdentifiantFactureCPP: f.IdentifiantFactureCPP, NumeroFluxDepot: f.NumeroFluxDepot, MontantTTC: f.MontantTTC, Statut: f.Statut,
+			})
 		}
 		return false, nil
 	})
@@ -126,16 +129,17 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	if err != nil {
 		return search{}, store.Seen{}, store.Lookup{Age: last.Age}, err
 	}
-	for _, f := range l.numbers[folded(inv.NumeroFacture)] {
-		if sameKey(inv, f) || likeKey(inv, f) {
-			return j.lookUp(ctx, acct, inv, *last)
-		}
+	if like := l.numbers[store.BareNumber(inv.NumeroFacture)]; slices.ContainsFunc(like, func(f chorus.Facture) bool { return likeKey(inv, f) }) {
+		return j.lookUp(ctx, acct, inv, *last, like...)
 	}
 	stale = time.Since(l.began)
 	last.Age -= stale
 	f := search{complete: l.complete}
 	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)
 	f.later = f.later || structure == 0 // as in lookUp
+	if err == nil {
+		f, err = j.elsewhere(ctx, inv, f, nil)
+	}
 	if err == nil && f.complete {
 		f, err = l.sighted(ctx, j, acct, inv, structure, last.ClaimedAt, f)
 	}

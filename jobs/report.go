@@ -170,7 +170,7 @@ func anothers(inv store.Invoice, sent time.Time, rep chorus.Report) string {
 	for _, e := range rep.ErreursDP {
 		supplier := digits(e.IdentifiantFournisseur)
 		switch {
-		case e.NumeroDP != "" && folded(e.NumeroDP) != folded(inv.NumeroFacture):
+		case e.NumeroDP != "" && store.BareNumber(e.NumeroDP) != store.BareNumber(inv.NumeroFacture):
 			other = "it is about invoice " + e.NumeroDP
 		case len(supplier) >= 9 && inv.Siren() != "" && supplier[:9] != inv.Siren():
 			other = "it is about an invoice of supplier " + supplier
@@ -213,8 +213,8 @@ func (j *Jobs) integrated(ctx context.Context, acct *Account, inv store.Invoice,
 		return j.readFailed(ctx, acct, inv, err)
 	}
 	for _, f := range listing.Factures {
-		// Who accepted the flux has looked at it, and how the portal writes the number.
-		if f.NumeroFluxDepot == inv.NumeroFluxDepot && (sameKey(inv, f) || inv.ReasonCode == store.ReasonOperator && likeKey(inv, f)) {
+		// Of our own flux, how the portal writes the number does not matter.
+		if f.NumeroFluxDepot == inv.NumeroFluxDepot && likeKey(inv, f) {
 			return j.Store.Found(ctx, inv, seenOf(f))
 		}
 	}

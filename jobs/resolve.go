@@ -47,7 +47,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		}
 		last.Lookups = slices.DeleteFunc(last.Lookups, func(l store.Lookup) bool { return l.At.Before(inv.InDoubtSince) })
 	}
-	look, held := j.lookUp, inv.ReasonCode == store.ReasonQuarantine && last.StandIn && !last.Since.IsZero()
+	look, held := func(ctx context.Context, acct *Account, inv store.Invoice, last store.Attempt) (search, store.Seen, store.Lookup, error) {
+		return j.lookUp(ctx, acct, inv, last)
+	}, inv.ReasonCode == store.ReasonQuarantine && last.StandIn && !last.Since.IsZero()
 	now := last.Age
 	if held {
 		look = func(ctx context.Context, acct *Account, inv store.Invoice, _ store.Attempt) (search, store.Seen, store.Lookup, error) {
@@ -55,6 +57,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		}
 	}
 	found, seen, lookup, err := look(ctx, acct, inv, last)
+	if err == nil && !held && proven(j.Settings, doubt{age: last.Age, lookups: last.Lookups, calm: calm}, found) {
+		found, err = j.listAround(ctx, acct, inv, last, found)
+	}
 	if err := crash.Point(crash.ResolverAfterSearch); err != nil {
 		return err
 	}
@@ -125,8 +130,8 @@ func lastCode(a store.Attempt) string {
 // mostFluxes bounds what is kept of a portal that holds many invoices of one number.
 const mostFluxes = 10
 
-// lookUp searches the portal for the invoice.
-func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, last store.Attempt) (search, store.Seen, store.Lookup, error) {
+// lookUp searches the portal for the invoice; listed is what a listing has shown of its number.
+func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, last store.Attempt, listed ...chorus.Facture) (search, store.Seen, store.Lookup, error) {
 	lookup := store.Lookup{Age: last.Age}
 	structure, err := j.Store.StructureOf(ctx, inv.Account, inv.FournisseurSIRET)
 	if err != nil {
@@ -172,7 +177,7 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 	}
 	if f.matches == 0 {
 		if len(listing.Factures) > 0 && !slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool {
-			return strings.Contains(folded(f.NumeroFacture), folded(inv.NumeroFacture))
+			return strings.Contains(store.BareNumber(f.NumeroFacture), store.BareNumber(inv.NumeroFacture))
 		}) {
 			f.complete = false // other numbers and none like ours: the answer to somebody else's question
 		}
@@ -182,6 +187,9 @@ func (j *Jobs) lookUp(ctx context.Context, acct *Account, inv store.Invoice, las
 				at = inv.InDoubtSince
 			}
 			f, err = j.sighted(ctx, acct, inv, structure, at, j.Settings.sightsFrom(searched, last.Age), f, shownIn{})
+		}
+		if err == nil {
+			f, err = j.elsewhere(ctx, inv, f, listed)
 		}
 		if err == nil && f.untried && !last.StandIn && !f.later { // it may be that the account sees nothing of this supplier, without a word
 			f.later, f.unseen = true, true
@@ -215,7 +223,7 @@ func takenBack(inv store.Invoice, f chorus.Facture) bool {
 // likeKey tells whether the portal's invoice may have our business key in other letters: in capitals, with other blanks, without the zeros at the head of its number; or of
 // a supplier that it names by something else than a SIRET. Nobody knows what the portal makes of a number. Such a one is no absence: a person looks at it.
 func likeKey(inv store.Invoice, f chorus.Facture) bool {
-	if folded(f.NumeroFacture) != folded(inv.NumeroFacture) {
+	if store.BareNumber(f.NumeroFacture) != store.BareNumber(inv.NumeroFacture) {
 		return false
 	}
 	f.NumeroFacture, f.CodeFournisseur = inv.NumeroFacture, digits(f.CodeFournisseur)
@@ -234,11 +242,6 @@ func (j *Jobs) likeKeyOf(ctx context.Context, inv store.Invoice, found []chorus.
 	return func(inv store.Invoice, f chorus.Facture) bool {
 		return likeKey(inv, f) && !others[f.IdentifiantFactureCPP]
 	}, err
-}
-
-// folded is a number without what its writing adds.
-func folded(number string) string {
-	return strings.TrimLeft(strings.ToUpper(strings.Join(strings.Fields(number), "")), "0")
 }
 
 // agrees tells whether the portal's invoice is ours: date, amount, supplier and recipient are said and equal, and so are currency and kind where the portal says them.
@@ -273,7 +276,7 @@ func unlike(inv store.Invoice, f chorus.Facture) (text string, differ bool) {
 		compareAs(column, ours, theirs, func(s string) string { return s })
 	}
 	if f.NumeroFacture != inv.NumeroFacture { // likeKey
-		compareAs("numero_facture", inv.NumeroFacture, f.NumeroFacture, folded)
+		compareAs("numero_facture", inv.NumeroFacture, f.NumeroFacture, store.BareNumber)
 	}
 	compare("date_facture", isoDay(inv.DateFacture), isoDay(f.DateFacture.Time))
 	ours, theirs := "", ""

@@ -123,6 +123,16 @@ CREATE INDEX invoices_reason ON chorus.invoices (account, reason_due_at) WHERE r
 CREATE INDEX invoices_open ON chorus.invoices (statut_courant_date) WHERE state = 'integrated';
 CREATE INDEX invoices_updated ON chorus.invoices (updated_at, id);
 CREATE INDEX invoices_numero ON chorus.invoices (numero_facture, id); -- all of them: a list by number ends with those that have none
+-- A number without what its writing adds: small letters, blanks, zeros at its head. Nobody knows what the portal makes of them, and numbers that differ in nothing else
+-- may be one (docs/protocol.md §3.4). store.BareNumber is the same in Go. Its functions are named in full: it is written into the statements that use it.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.bare_number(p_number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.ltrim(pg_catalog.translate(p_number,
+        E'abcdefghijklmnopqrstuvwxyz \t\n\x0B\f\r\u0085\u00A0\u2002\u2003\u2007\u2009\u202F\u3000', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'), '0')
+$$;
+-- +goose StatementEnd
+-- Most numbers are bare, and are found by invoices_numero.
+CREATE INDEX invoices_bare_number ON chorus.invoices (chorus.bare_number(numero_facture)) WHERE numero_facture <> chorus.bare_number(numero_facture);
 CREATE INDEX invoices_state ON chorus.invoices (state, id);
 -- What people look for among what is settled, which is nearly all after some years (operate/list.go): written once in the life of an invoice. The rest is few, and is filtered.
 CREATE INDEX invoices_settled_recipient ON chorus.invoices (destinataire_siret, id) WHERE state = 'settled';
@@ -404,7 +414,7 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN (NEW.replaces IS NOT NULL) EXECUTE FUNCTION chorus.invoices_replaces();
 
--- Whether the portal has shown an invoice of this number, supplier and year that no row stands for, and that was not refused.
+-- Whether the portal has shown an invoice of this number (chorus.bare_number), supplier and year that no row stands for, and that was not refused.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -412,7 +422,7 @@ BEGIN
     RETURN EXISTS (
         SELECT
         FROM chorus.strangers s
-        WHERE s.numero_facture = p_numero AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+        WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number(p_numero) AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
           AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(p_siret, 9))
           AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
 END $$;

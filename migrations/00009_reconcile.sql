@@ -26,7 +26,7 @@ CREATE TABLE chorus.strangers (
     PRIMARY KEY (account, identifiant_facture_cpp)
 );
 CREATE INDEX strangers_identifiant ON chorus.strangers (identifiant_facture_cpp);
-CREATE INDEX strangers_numero ON chorus.strangers (numero_facture);
+CREATE INDEX strangers_numero ON chorus.strangers (chorus.bare_number(numero_facture));
 CREATE INDEX strangers_changed ON chorus.strangers (account, id_structure_cpp, statut_date);
 
 -- One run: a supplier structure, and the days of deposit (in Paris) that are compared.

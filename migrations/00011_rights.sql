@@ -9,7 +9,7 @@ GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chor
 -- Everybody
 
 GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
-    chorus.legible(jsonb), chorus.readable(jsonb), chorus.signed(text, numeric)
+    chorus.legible(jsonb), chorus.readable(jsonb), chorus.signed(text, numeric), chorus.bare_number(text)
     TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.invoice_status, chorus.invoice_findings, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.remedies,
     chorus.finding_codes TO chorus_app, chorus_worker, chorus_operator, chorus_reader;

@@ -520,6 +520,7 @@ CREATE TABLE chorus.invoices (
     CONSTRAINT invoices_replaces_fkey FOREIGN KEY (replaces) REFERENCES chorus.invoices(id),
     CONSTRAINT invoices_state_fkey FOREIGN KEY (state) REFERENCES chorus.states(name)
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=1000, toast_tuple_target=1024);
+CREATE INDEX invoices_bare_number ON chorus.invoices USING btree (chorus.bare_number(numero_facture)) WHERE (numero_facture <> chorus.bare_number(numero_facture));
 CREATE UNIQUE INDEX invoices_business_key ON chorus.invoices USING btree ("left"(fournisseur_siret, 9), numero_facture, EXTRACT(year FROM date_facture)) WHERE ((numero_facture IS NOT NULL) AND (state <> ALL (ARRAY['received'::text, 'invalid'::text, 'rejected'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_cancel ON chorus.invoices USING btree (id) WHERE ((state = 'ready'::text) AND (cancel_requested_at IS NOT NULL));
 CREATE INDEX invoices_changed ON chorus.invoices USING btree (fournisseur_siret, statut_courant_date) INCLUDE (state) WHERE (identifiant_facture_cpp IS NOT NULL);
@@ -836,7 +837,7 @@ CREATE TABLE chorus.strangers (
 );
 CREATE INDEX strangers_changed ON chorus.strangers USING btree (account, id_structure_cpp, statut_date);
 CREATE INDEX strangers_identifiant ON chorus.strangers USING btree (identifiant_facture_cpp);
-CREATE INDEX strangers_numero ON chorus.strangers USING btree (numero_facture);
+CREATE INDEX strangers_numero ON chorus.strangers USING btree (chorus.bare_number(numero_facture));
 ALTER TABLE chorus.strangers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.strangers FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.strangers FOR ALL TO chorus_worker USING true;
@@ -2024,6 +2025,16 @@ BEGIN
     END IF;
     RETURN NULL;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.bare_number(p_number text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT pg_catalog.ltrim(pg_catalog.translate(p_number,
+        E'abcdefghijklmnopqrstuvwxyz \t\n\x0B\f\r\u0085\u00A0\u2002\u2003\u2007\u2009\u202F\u3000', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'), '0')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.breakers_history()
@@ -4406,7 +4417,7 @@ BEGIN
     RETURN EXISTS (
         SELECT
         FROM chorus.strangers s
-        WHERE s.numero_facture = p_numero AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+        WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number(p_numero) AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
           AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(p_siret, 9))
           AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
 END $function$
@@ -4842,6 +4853,10 @@ GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint,integer,integer) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attempt_texts(bigint,integer,integer) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;

@@ -215,25 +215,32 @@ func (s *Store) WaitingStructures(ctx context.Context, account string) ([]Waitin
 // Unsent lists which of the portal's invoices came to it by a deposit that this database knows nothing of, though a row of the account has their number: by their
 // place in the list, the row's number. Such a row waits to be sent; or it is parked, in doubt or refused, and what its attempts and those of other rows of
 // its number became is known, so that none explains the invoice. An attempt that stands for a forgotten one explains nothing when it was written only since
-// the comparison was asked for: the change feed, which is read beside it, may have been first. What is looked up first already is no news.
+// the comparison was asked for: the change feed, which is read beside it, may have been first. What is looked up first already is no news. A number that is written otherwise is the row's where
+// amount and date are, too.
 func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, seen []Seen) (map[int]int64, error) {
 	numbers, sirens, years, fluxes := make([]string, len(seen)), make([]string, len(seen)), make([]int, len(seen)), make([]string, len(seen))
+	cpps, sums, days := make([]int64, len(seen)), make([]string, len(seen)), make([]string, len(seen))
 	for k, f := range seen {
-		numbers[k], sirens[k], fluxes[k] = f.NumeroFacture, f.Siren(), f.NumeroFlux
+		numbers[k], sirens[k], fluxes[k], cpps[k] = f.NumeroFacture, f.Siren(), f.NumeroFlux, f.IdentifiantFactureCPP
 		if !f.DateFacture.IsZero() {
-			years[k] = f.DateFacture.Year()
+			years[k], days[k] = f.DateFacture.Year(), f.DateFacture.Format(time.DateOnly)
+		}
+		if f.MontantTTC.Valid {
+			sums[k] = f.MontantTTC.Decimal.String()
 		}
 	}
 	rows, err := s.pool.Query(ctx, `
 		WITH portal AS (
 		    SELECT x.k, x.flux, i.*
-		    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[]) WITH ORDINALITY AS x (numero, siren, year, flux, k)
+		    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[], $7::bigint[], $8::text[], $9::text[]) WITH ORDINALITY AS x (numero, siren, year, flux, cpp, ttc, day, k)
 		    CROSS JOIN LATERAL (
 		        SELECT id, state, attempt_no, lookup_first, identifiant_facture_cpp, numero_facture, left(fournisseur_siret, 9) AS siren, extract(year FROM date_facture) AS year
-		        FROM chorus.invoices
-		        WHERE account = $1 AND numero_facture = x.numero
+		        FROM chorus.invoices r
+		        WHERE account = $1 AND `+numbered("r", "x.numero")+`
 		          AND (x.siren = '' OR left(fournisseur_siret, 9) = x.siren)
 		          AND (x.year = 0 OR extract(year FROM date_facture) = x.year)
+		          AND (r.numero_facture = x.numero
+		               OR r.montant_ttc = nullif(x.ttc, '')::numeric AND r.date_facture = nullif(x.day, '')::date AND NOT `+otherRows("r", "x.flux", "x.cpp")+`)
 		    ) i
 		)
 		SELECT k::int - 1, id
@@ -251,7 +258,7 @@ func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, see
 		            AND (a.numero_flux_depot = p.flux
 		                 OR a.claimed_at < (SELECT quarantined_at FROM chorus.installation)
 		                 OR coalesce(a.outcome, 'AMBIGUOUS') IN ('AMBIGUOUS', 'OWNER_LOST', 'DUPLICATE') AND NOT (a.worker = 'quarantine' AND a.claimed_at >= $6)))`,
-		account, numbers, sirens, years, fluxes, asked)
+		account, numbers, sirens, years, fluxes, asked, cpps, sums, days)
 	if err != nil {
 		return nil, err
 	}

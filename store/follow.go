@@ -151,11 +151,15 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		seen := page[h.k]
 		switch {
 		case h.State == InDoubt:
+			ours[h.k] = h.NumeroFacture == seen.NumeroFacture // otherwise a look-up must know of it: a search for our number may never show it
 			did.Doubts++
 			_, err = tx.Exec(ctx, `UPDATE chorus.invoices SET due_at = clock_timestamp() WHERE id = $1 AND due_at > clock_timestamp()`, h.ID)
 		case h.State == Ready && (seen.Statut == "REJETEE" || seen.Statut == "ABANDONNEE" || seen.Statut == "SUPPRIMEE"):
 			ours[h.k] = false // a stranger that is in nobody's way (chorus.shown)
+		case h.State == Ready && h.NumeroFacture != seen.NumeroFacture && h.ReasonCode == ReasonOverride:
+			ours[h.k] = false // somebody has said that it is another one
 		case h.State == Ready:
+			ours[h.k] = h.NumeroFacture == seen.NumeroFacture
 			did.Doubts++
 			err = standIn(ctx, tx, h.ID, heldAlready, false)
 		case h.State != Deposited && !news(h.Invoice, seen):
@@ -234,7 +238,7 @@ func withoutKnown(ctx context.Context, tx pgx.Tx, key StructureKey, page []Seen)
 		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = s.identifiant_facture_cpp)
 		  AND NOT EXISTS (
 		      SELECT FROM chorus.invoices i
-		      WHERE i.numero_facture = s.numero_facture AND i.state IN ('ready', 'sending', 'in_doubt', 'deposited'))`, key.Account, key.ID, ids, statuts, dates)
+		      WHERE `+numbered("i", "s.numero_facture")+` AND i.state IN ('ready', 'sending', 'in_doubt', 'deposited'))`, key.Account, key.ID, ids, statuts, dates)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -264,8 +268,8 @@ type hit struct {
 	k int
 }
 
-// lockHits finds the rows that a page is about: by the portal's own identifier; by flux where that is not known yet; by business key for rows in doubt,
-// and for rows about to be sent, which must not be. Rows are locked in the order of their id. held are the rows that another session has locked, and
+// lockHits finds the rows that a page is about: by the portal's own identifier; by flux where that is not known yet; by business key, in whatever writing of the
+// number, for rows in doubt, and for rows about to be sent, which must not be. Rows are locked in the order of their id. held are the rows that another session has locked, and
 // the lines about them: an application may lock its rows for as long as it likes.
 func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits []hit, held map[int64][]int, err error) {
 	var (
@@ -273,27 +277,30 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits
 		fluxes = make([]string, len(page))
 		nums   = make([]string, len(page))
 		sirens = make([]string, len(page))
+		sirets = make([]string, len(page))
 		years  = make([]int, len(page))
 	)
 	for k, f := range page {
+		sirets[k] = f.FournisseurSIRET
 		cpps[k], fluxes[k], nums[k], sirens[k], years[k] = f.IdentifiantFactureCPP, f.NumeroFlux, f.NumeroFacture, f.Siren(), f.DateFacture.Year()
 	}
 	rows, err := tx.Query(ctx, `
 		WITH seen AS (
-		    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[]) WITH ORDINALITY AS x (cpp, flux, numero, siren, annee, k)
+		    SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[]) WITH ORDINALITY AS x (cpp, flux, numero, siren, annee, siret, k)
 		), hit AS (
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.identifiant_facture_cpp = seen.cpp
 		    UNION
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_flux_depot = seen.flux
-		    WHERE i.identifiant_facture_cpp IS NULL AND i.numero_facture = seen.numero
+		    WHERE i.identifiant_facture_cpp IS NULL AND chorus.bare_number(i.numero_facture) = chorus.bare_number(seen.numero)
 		    UNION
-		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_facture = seen.numero
+		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON `+numbered("i", "seen.numero")+`
 		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
+		      AND (i.numero_facture = seen.numero OR seen.numero <> '' AND i.fournisseur_siret = seen.siret AND NOT `+otherRows("i", "seen.flux", "seen.cpp")+`)
 		)
 		SELECT i.id, hit.k::int - 1
 		FROM hit
 		JOIN chorus.invoices i ON i.id = hit.id
-		WHERE i.account = $1`, account, cpps, fluxes, nums, sirens, years)
+		WHERE i.account = $1`, account, cpps, fluxes, nums, sirens, years, sirets)
 	if err != nil {
 		return nil, nil, err
 	}

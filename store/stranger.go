@@ -50,7 +50,7 @@ func strangers(ctx context.Context, tx pgx.Tx, key StructureKey, others []Seen, 
 		FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
 		            $13::text[], $14::timestamptz[]) AS x (cpp, numero, siret, issued, dest, ttc, devise, flux, deposited, mode, statut, changed)
 		WHERE NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = x.cpp)
-		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.numero_flux_depot = x.flux AND i.numero_facture = x.numero AND i.identifiant_facture_cpp IS NULL)
+		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.numero_flux_depot = x.flux AND chorus.bare_number(i.numero_facture) = chorus.bare_number(x.numero) AND i.identifiant_facture_cpp IS NULL)
 		ORDER BY cpp
 		ON CONFLICT (account, identifiant_facture_cpp) DO UPDATE
 		SET id_structure_cpp = excluded.id_structure_cpp, numero_facture = excluded.numero_facture, fournisseur_siret = excluded.fournisseur_siret,
@@ -80,6 +80,7 @@ func takeOver(ctx context.Context, tx pgx.Tx, i Invoice, seen Seen) error {
 // The other one is our own when it came by the flux of another of the row's attempts, or by a flux that one of those with a lost answer may have got; one of
 // these is needed to explain the row's own flux, if no attempt knows it. A row that has no invoice at the portal (its flux was rejected, or it was judged
 // absent) stands for nothing: there only one of our own contradicts it. What somebody else sent and the recipient refused harms nobody.
+// One whose number is only alike (BareNumber) is another one, unless it is our own and worth the same.
 // When an absence was believed in that our own contradicts, nothing is sent again by itself any more.
 //
 // A row that another session has locked is waited for; or, with skip, passed over: held are the
@@ -122,6 +123,9 @@ func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string, s
 		if d.Own {
 			reason = "Chorus Pro holds an invoice of this number that one of our own deposits made and that was believed not to exist"
 		}
+		if d.There != d.Here {
+			reason += " (choriste ≠ Chorus Pro: numero_facture " + d.Here + " ≠ " + d.There + ")"
+		}
 		err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 			_, err := savepoint.Exec(ctx, `
 				UPDATE chorus.invoices SET state = 'parked', reason_code = $2, reason = $3 WHERE id = $1`, d.ID, ParkContradiction, reason)
@@ -147,15 +151,16 @@ func doubles(ctx context.Context, tx pgx.Tx, account string, numbers []string, s
 type double struct {
 	ID, CPP      int64
 	State        State
+	There, Here  string // their numbers, which may be written otherwise
 	Refused, Own bool
 }
 
-const doublesSQL = `
-		SELECT i.id, s.identifiant_facture_cpp, i.state, i.identifiant_facture_cpp IS NULL AND i.state = 'rejected',
+var doublesSQL = `
+		SELECT i.id, s.identifiant_facture_cpp, i.state, s.numero_facture, i.numero_facture, i.identifiant_facture_cpp IS NULL AND i.state = 'rejected',
 		       s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0
 		FROM chorus.strangers s
 		JOIN chorus.invoices i
-		  ON i.numero_facture = s.numero_facture AND left(i.fournisseur_siret, 9) = left(s.fournisseur_siret, 9)
+		  ON ` + numbered("i", "s.numero_facture") + ` AND left(i.fournisseur_siret, 9) = left(s.fournisseur_siret, 9)
 		     AND extract(year FROM i.date_facture) = extract(year FROM s.date_facture)
 		CROSS JOIN LATERAL (
 		    SELECT count(*) FILTER (WHERE a.numero_flux_depot = s.numero_flux_depot) AS named,
@@ -164,9 +169,10 @@ const doublesSQL = `
 		    FROM chorus.attempts a
 		    WHERE a.invoice_id = i.id AND a.worker <> 'quarantine'
 		) own
-		WHERE s.account = $1 AND s.numero_facture = ANY ($2) AND s.double_of IS NULL
+		WHERE s.account = $1 AND chorus.bare_number(s.numero_facture) = ANY (SELECT chorus.bare_number(n) FROM unnest($2::text[]) n) AND s.double_of IS NULL
 		  AND i.account = $1 AND i.identifiant_facture_cpp IS DISTINCT FROM s.identifiant_facture_cpp
 		  AND (i.state IN ('integrated', 'settled') OR i.state = 'rejected' OR i.state = 'parked' AND i.reason_code IN ('ABSENT', 'BUDGET'))
 		  AND (s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0
-		       OR i.state IN ('integrated', 'settled') AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE'))
+		          AND (i.numero_facture = s.numero_facture OR coalesce(i.montant_ttc = s.montant_ttc, true))
+		       OR i.numero_facture = s.numero_facture AND i.state IN ('integrated', 'settled') AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE'))
 		ORDER BY i.id`

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// blanks are what a number loses beside its small letters and the zeros at its head.
+const blanks = " \t\n\x0B\f\r\u0085\u00A0\u2002\u2003\u2007\u2009\u202F\u3000"
+
+// BareNumber is a number without what its writing adds: small letters, blanks, zeros at its head. Nobody knows what the portal makes of them, and numbers that differ in
+// nothing else may be one. chorus.bare_number is the same in SQL.
+func BareNumber(number string) string {
+	return strings.TrimLeft(strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z':
+			return r - 'a' + 'A'
+		case strings.ContainsRune(blanks, r):
+			return -1
+		default:
+			return r
+		}
+	}, number), "0")
+}
+
+// numbered is the condition that a row of chorus.invoices has this number, in whatever writing.
+func numbered(row, number string) string {
+	return `(` + row + `.numero_facture = chorus.bare_number(` + number + `)
+	    OR chorus.bare_number(` + row + `.numero_facture) = chorus.bare_number(` + number + `) AND ` + row + `.numero_facture <> chorus.bare_number(` + row + `.numero_facture))`
+}
+
+// otherRows is the condition that a row other than this one explains what the portal shows: its deposit was acknowledged by this flux, or is this invoice there.
+func otherRows(row, flux, cpp string) string {
+	return `EXISTS (
+	    SELECT FROM chorus.invoices o
+	    WHERE (o.identifiant_facture_cpp = ` + cpp + ` OR o.numero_flux_depot = ` + flux + `) AND o.id <> ` + row + `.id
+	      AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = o.id AND a.outcome = 'ACCEPTED' AND a.numero_flux_depot IS NOT DISTINCT FROM o.numero_flux_depot))`
+}
+
+// mostLike bounds what is kept of a portal that shows many invoices of one number.
+const mostLike = 20
+
+// StrangersLike lists what the change feed has shown of an invoice's number, in whatever writing, of its supplier (by SIRET) and year or of none that is said,
+// and no row stands for.
+func (s *Store) StrangersLike(ctx context.Context, i Invoice) ([]Seen, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT DISTINCT ON (s.identifiant_facture_cpp)
+		       s.identifiant_facture_cpp, s.numero_facture, coalesce(s.fournisseur_siret, ''), s.date_facture, coalesce(s.destinataire_siret, ''), s.montant_ttc,
+		       coalesce(s.devise, ''), coalesce(s.numero_flux_depot, ''), coalesce(s.mode_depot, ''), coalesce(s.statut, '')
+		FROM chorus.strangers s
+		WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number($1)
+		  AND (s.fournisseur_siret IS NULL OR s.fournisseur_siret !~ '^[0-9]{14}$' OR s.fournisseur_siret = $2)
+		  AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM $3::date))
+		ORDER BY s.identifiant_facture_cpp DESC
+		LIMIT $4`, i.NumeroFacture, i.FournisseurSIRET, i.DateFacture, mostLike)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Seen, err error) {
+		var issued *time.Time
+		err = row.Scan(&f.IdentifiantFactureCPP, &f.NumeroFacture, &f.FournisseurSIRET, &issued, &f.DestinataireSIRET, &f.MontantTTC, &f.Devise, &f.NumeroFlux, &f.ModeDepot, &f.Statut)
+		if issued != nil {
+			f.DateFacture = *issued
+		}
+		return f, err
+	})
+}

@@ -1,0 +1,71 @@
+package worker_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
+)
+
+// capitals is a portal that keeps numbers in capitals, and searches for what it is asked: it shows low-1 as LOW-1, by its period and by its flux, and nothing of low-1.
+func (h *house) capitals() func(*worker.Config) {
+	return h.told(func(asked, said []byte) []byte {
+		var q struct {
+			NumeroFacture string `json:"numeroFacture"`
+		}
+		_ = json.Unmarshal(asked, &q)
+		if q.NumeroFacture != strings.ToUpper(q.NumeroFacture) {
+			return []byte(emptyList)
+		}
+		return bytes.ReplaceAll(said, []byte(`"low-1"`), []byte(`"LOW-1"`))
+	})
+}
+
+// The portal writes the number in capitals and searches exactly. What it shows of the invoice by its feed, or else in a listing of the day, is no absence: a person is
+// asked, who is told how it is written there; and a wish to send it again sends nothing.
+func TestANumberThatIsSearchedForExactly(t *testing.T) {
+	t.Parallel()
+	for name, slow := range map[string]bool{"the feed shows it": false, "a listing shows it": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+			h.start(h.capitals())
+			h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+			h.sim.Faults(chorustest.Fault{Kind: "commit_then_drop", Commit: true})
+			if slow { // what the feed has shown is forgotten as soon as it is written
+				h.exec(`CREATE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+				h.exec(`CREATE TRIGGER forget BEFORE INSERT ON chorus.strangers FOR EACH ROW EXECUTE FUNCTION public.forget()`)
+			}
+			id := h.insert(invoicetest.Invoice{Numero: "low-1"}.UBL())
+			h.await(id, store.InDoubt)
+			h.await(h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Settled)
+			for _, wish := range []bool{false, true} {
+				if wish {
+					h.resolve(id, store.Resolution{Action: store.ActionResubmit, Reason: "not at the portal"})
+				}
+				got := h.await(id, store.Parked, store.Ready, store.Sending, store.Deposited)
+				if n := len(h.sim.Deposits("low-1")); n != 1 || got.State != store.Parked || *got.ReasonCode != store.ParkMismatch {
+					t.Fatalf("%d deposits, and it is %s: %s", n, got.State, h.path(id))
+				}
+				if !strings.Contains(*got.Reason, "numero_facture low-1 ≠ LOW-1") {
+					t.Errorf("it is said: %s", *got.Reason)
+				}
+			}
+			h.resolve(id, store.Resolution{Action: store.ActionAccept, Flux: h.sim.Deposits("low-1")[0].Flux, Reason: "only the number is written otherwise"})
+			h.await(id, store.Settled)
+		})
+	}
+}
+
+// An ordinary deposit whose number the portal writes otherwise is ours by its flux, and is followed; and what is inserted again of a row that is lost is looked up first.
+func TestAnOrdinaryDepositInCapitals(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.start(h.capitals())
+	h.await(h.insert(invoicetest.Invoice{Numero: "low-1"}.UBL()), store.Settled)
+}
