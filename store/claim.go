@@ -179,6 +179,19 @@ func (s *Store) JobsWaiting(ctx context.Context) (map[string]time.Duration, erro
 	return waiting, err
 }
 
+// ResumeQueues ends the pauses of River's queues, and names those that it has resumed. One that somebody has locked is resumed later.
+func (s *Store) ResumeQueues(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		UPDATE river.river_queue
+		SET paused_at = NULL, updated_at = clock_timestamp()
+		WHERE name IN (SELECT name FROM river.river_queue WHERE paused_at IS NOT NULL FOR UPDATE SKIP LOCKED)
+		RETURNING name`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // StructureKey names one supplier structure of an account.
 type StructureKey struct {
 	Account string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/choriste/choriste/fleet"
 	"github.com/choriste/choriste/jobs"
@@ -143,6 +144,22 @@ func (d inwardUntilOpened) GetExecutor() riverdriver.Executor {
 type fetcher struct {
 	riverdriver.Executor
 	opened *atomic.Bool
+}
+
+// QueueCreateOrSetUpdatedAt and QueueGet show no pause: what River's tools stop, chorus.pause does not know of (worker/river.go, unpause).
+func (f fetcher) QueueCreateOrSetUpdatedAt(ctx context.Context, params *riverdriver.QueueCreateOrSetUpdatedAtParams) (*rivertype.Queue, error) {
+	return unpaused(f.Executor.QueueCreateOrSetUpdatedAt(ctx, params))
+}
+
+func (f fetcher) QueueGet(ctx context.Context, params *riverdriver.QueueGetParams) (*rivertype.Queue, error) {
+	return unpaused(f.Executor.QueueGet(ctx, params))
+}
+
+func unpaused(q *rivertype.Queue, err error) (*rivertype.Queue, error) {
+	if q != nil {
+		q.PausedAt = nil
+	}
+	return q, err
 }
 
 func (f fetcher) JobGetAvailable(ctx context.Context, params *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {

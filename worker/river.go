@@ -116,12 +116,25 @@ func (w *Worker) moves(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.unpause(ctx); err != nil {
+		return err
+	}
 	if still := w.jobs.StandStill(w.loops.within); still != "" {
 		return standstill(still)
 	}
 	err = w.work.judge(oldest, w.loops.within)
 	if w.opened.Load() && w.work.dead(w.loops.within) {
 		w.loops.fail(err.Error())
+	}
+	return err
+}
+
+// unpause takes back a pause of a queue of River, by its tools or by hand. It would stop deposits, or the change feed, and no account would say so: what is to stand
+// still is an account, which says since when and why (chorus.pause). The workers pay no heed to it meanwhile (fetcher).
+func (w *Worker) unpause(ctx context.Context) error {
+	names, err := w.store.ResumeQueues(ctx)
+	for _, queue := range names {
+		w.loops.complaints.say("pause of "+queue, "jobs", "somebody has paused a queue of River: choriste goes on, and has resumed it. To stop deposits, pause the account (choriste pause)", "queue", queue)
 	}
 	return err
 }
