@@ -22,6 +22,9 @@ const codeBlind = "BLIND"
 // codeUnseen says of a look-up that the portal has never shown anything of the supplier.
 const codeUnseen = "UNSEEN"
 
+// codeClock says of a look-up that the portal shows a deposit of a day that is to come.
+const codeClock = "CLOCK"
+
 // sights remembers when a search has shown an invoice, so that many rows in doubt about the same time ask once.
 type sights struct {
 	mu sync.Mutex

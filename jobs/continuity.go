@@ -78,7 +78,7 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 	l := shownIn{from: chorus.StartOfDay(c.Since), numbers: map[string][]chorus.Facture{}}
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now.Add(far), PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
-		if day := toCome(p.Factures, c.Now); day != "" {
+		if day := toCome(p.Factures, c.Now); day != "" && !c.Vouched { // by who resumed the account: our clock is right
 			return true, &store.Lag{Day: day, Now: c.Now}
 		}
 		for _, f := range p.Factures {
@@ -140,10 +140,12 @@ const (
 	oneDay = 24 * time.Hour // the portal tells days, and somewhere it is tomorrow
 )
 
-// toCome is the day of a deposit that is still to come by our clock, "" when there is none.
+// toCome is the day of a deposit that is still to come by our clock, "" when there is none. A line whose own status is of a moment that is over contradicts itself: such a
+// day is a slip of the portal's, and says nothing of a clock.
 func toCome(page []chorus.Facture, now time.Time) string {
 	for _, f := range page {
-		if f.DateDepot.Time.After(now.Add(oneDay)) {
+		slip := !f.DateHeureEtatCourant.Time.IsZero() && !f.DateHeureEtatCourant.Time.After(now.Add(oneDay))
+		if f.DateDepot.Time.After(now.Add(oneDay)) && !slip {
 			return f.DateDepot.Day()
 		}
 	}
@@ -236,6 +238,9 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	if lag := (*store.Lag)(nil); errors.As(err, &lag) {
 		j.Log.Error(behind, "account", acct.Name, "error", lag)
+		if c.Waiting > j.Settings.blindWithin() { // a clock that is put right by itself is, by then
+			return j.Store.SetPaused(ctx, acct.Name, true, store.NotVouched+lag.Error()+toComeAsks)
+		}
 		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
 	}
 	if errors.Is(err, errBlind) {
@@ -273,7 +278,11 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 }
 
 // behind is what the log says when the portal tells of a day that is still to come.
-const behind = "PostgreSQL's clock is behind: nothing is sent for this account, and nothing counts as absent, until it has been put right (chrony, systemd-timesyncd)"
+const behind = "PostgreSQL's clock is behind, or Chorus Pro's is ahead: nothing is sent for this account, and nothing counts as absent, until it has been put right (chrony, systemd-timesyncd)"
+
+// toComeAsks asks a person about a clock. chorus.todo has it in French.
+const toComeAsks = ": PostgreSQL's clock is behind, or Chorus Pro's is ahead. Compare both with the time of day (choriste doctor); put PostgreSQL's right if it is wrong; then resume the account: " +
+	"it is compared with what Chorus Pro holds before anything is sent, in case the database was restored"
 
 // notShown asks a person about an account whose portal does not show all that it has shown before. chorus.todo has it in French.
 const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +

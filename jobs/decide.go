@@ -66,6 +66,7 @@ const (
 	looking     = "the request may have arrived: looking for it at Chorus Pro"
 	blindSearch = "the request may have arrived, and Chorus Pro's search does not show what it has shown of this supplier before: nothing counts as absent until it does"
 	nothingSeen = "the request may have arrived, and Chorus Pro has shown nothing of this supplier yet, so that nothing counts as absent until it does: the next invoice of this supplier will tell, or the technical account lacks the space Factures émises"
+	clockWrong  = "the request may have arrived, and Chorus Pro shows a deposit of a day that is to come by PostgreSQL's clock: nothing counts as absent until that clock, if it is behind, is put right"
 	cannotLook  = "the request may have arrived, and the technical account may not look for it at Chorus Pro: whoever administers the supplier's structure there " +
 		"gives it the space Factures émises of that structure; then it is looked up by itself"
 )
@@ -105,6 +106,8 @@ type search struct {
 	blind    bool   // the search does not show what it has shown of the supplier before: it is not complete
 	untried  bool   // nothing is known that it should show
 	other    string // in what the portal shows by other ways differs from it, though it may be it in another writing
+	flux     string // by which that came
+	lag      bool   // the portal shows a deposit of a day that is to come: it is not complete
 	unseen   bool   // nor was anything of the supplier ever seen: only a later deposit that is findable proves that it would show this one
 }
 
@@ -113,7 +116,7 @@ func (f search) absent() bool {
 	if crash.Mutant(crash.NoWitness) {
 		return f.matches == 0
 	}
-	return f.complete && f.matches == 0 && (f.witness || !f.later)
+	return f.complete && f.matches == 0 && f.other == "" && (f.witness || !f.later)
 }
 
 // doubt is everything that a decision about a row in doubt rests on.

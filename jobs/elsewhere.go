@@ -38,7 +38,7 @@ func (j *Jobs) elsewhere(ctx context.Context, inv store.Invoice, f search, liste
 		switch {
 		case takenBack(inv, x), !is(inv, x):
 		case x.NumeroFacture != inv.NumeroFacture:
-			f.other = "numero_facture " + said(inv.NumeroFacture) + " ≠ " + said(x.NumeroFacture) + "; numero_flux_depot – ≠ " + said(x.NumeroFluxDepot)
+			f.flux, f.other = x.NumeroFluxDepot, "numero_facture "+said(inv.NumeroFacture)+" ≠ "+said(x.NumeroFacture)+"; numero_flux_depot – ≠ "+said(x.NumeroFluxDepot)
 			return f, nil
 		case x.Statut != "SUPPRIMEE":
 			f.blind, f.complete, f.witness = true, false, false
@@ -63,6 +63,6 @@ func (j *Jobs) listAround(ctx context.Context, acct *Account, inv store.Invoice,
 	if err != nil {
 		return search{later: f.later}, err
 	}
-	f.complete = f.complete && l.complete
+	f.complete, f.lag = f.complete && l.complete, l.lag
 	return j.elsewhere(ctx, inv, f, l.numbers[store.BareNumber(inv.NumeroFacture)])
 }

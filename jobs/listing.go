@@ -24,6 +24,7 @@ type listing struct {
 	ended    time.Time
 	done     chan struct{} // closed when what follows is known
 	complete bool
+	lag      bool // it shows a deposit of a day that is to come
 	pages    int
 	numbers  map[string][]chorus.Facture // by their folded numbers; only what makes the key, and what tells one from another
 	err      error
@@ -99,6 +100,7 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 	switch {
 	case errors.As(err, &lag):
 		j.Log.Error(behind, "account", acct.Name, "error", lag)
+		l.lag = true
 		return
 	case chorus.FaultOf(err) == chorus.FaultIncomplete:
 		return
@@ -134,7 +136,7 @@ func (j *Jobs) lookUpListed(ctx context.Context, acct *Account, inv store.Invoic
 	}
 	stale = time.Since(l.began)
 	last.Age -= stale
-	f := search{complete: l.complete}
+	f := search{complete: l.complete, lag: l.lag}
 	f.witness, f.later, err = j.Store.Witness(ctx, inv, *last, stale)
 	f.later = f.later || structure == 0 // as in lookUp
 	if err == nil {

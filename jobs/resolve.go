@@ -96,13 +96,16 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 		d.Seen = &seen
 	case d.To == store.InDoubt && lookup.Code == string(chorus.FaultRights):
 		d.Reason = cannotLook
+	case d.To == store.InDoubt && found.lag:
+		d.Reason = clockWrong
+		lookup.Code = codeClock
 	case d.To == store.InDoubt && found.blind:
 		d.Reason = blindSearch
 		lookup.Code = codeBlind
 	case d.To == store.InDoubt && found.unseen && lookup.Code == "":
 		d.Reason = nothingSeen
 		lookup.Code = codeUnseen
-	case d.To == store.InDoubt && lookup.Code == "" && slices.Contains([]string{string(chorus.FaultRights), codeBlind, codeUnseen}, lastCode(last)):
+	case d.To == store.InDoubt && lookup.Code == "" && slices.Contains([]string{string(chorus.FaultRights), codeBlind, codeUnseen, codeClock}, lastCode(last)):
 		d.Reason = looking
 	}
 	if d.To == store.InDoubt && held && lookup.Code == "" {
@@ -111,6 +114,9 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 			looks++
 		}
 		d.Due = nextListed(j.Settings, now, looks)
+	}
+	if found.flux != "" { // what a person may accept
+		lookup.Flux, lookup.Fluxes = found.flux, []string{found.flux}
 	}
 	lookup.Found, lookup.Witness, lookup.Complete, lookup.Absent = found.matches, found.witness, found.complete, found.absent()
 	j.Log.Info("looked up", "invoice", id, "attempt", last.ID, "found", found.matches, "complete", found.complete, "witness", found.witness, "to", d.To,

@@ -94,6 +94,33 @@ CREATE INDEX invoices_supplier ON chorus.invoices (id) WHERE state = 'integrated
     'ERREUR_FOURNISSEUR_SUR_MOA', 'ERREUR_DESTINATAIRE_PD', 'ERREUR_DESTINATAIRE_EA', 'NON_CONFORME', 'ERREUR_DE_MOE', 'ERREUR_DE_MOA',
     'REFUSEE_MOA', 'A_ASSOCIER_FOURNISSEUR', 'REFUSEE_FOURNISSEUR', 'A_COMPLETER');
 
+-- Rows that are due and that nobody takes, because a session or a prepared transaction has locked them: whatever gives out rows passes locked ones over, and the others
+-- flow. What is passed over comes to stand first, so that few of each account are looked at. The workers' own sessions are left out: they hold a row for moments.
+CREATE VIEW chorus.locked_rows WITH (security_barrier = true) AS
+SELECT i.id AS invoice, i.numero_facture, i.account, i.state, x.since, chorus.signed(i.type_facture, i.montant_ttc) AS amount, i.devise,
+       coalesce('prepared transaction "' || p.gid || '"', 'PID ' || l.pid || coalesce(' (' || nullif(s.application_name, '') || ')', '')) AS holder
+FROM (SELECT chorus.my_accounts() AS accounts) mine, (SELECT clock_timestamp() AS now) clock, chorus.accounts a
+CROSS JOIN LATERAL (
+    (SELECT id FROM chorus.invoices WHERE state = 'received' AND account = a.name AND claim IS NULL ORDER BY priority DESC, id LIMIT 5)
+    UNION ALL
+    (SELECT id FROM chorus.invoices WHERE state = 'ready' AND account = a.name AND claim IS NULL AND coalesce(not_before, '-infinity') <= clock.now ORDER BY priority DESC, id LIMIT 5)
+    UNION ALL
+    (SELECT id FROM chorus.invoices WHERE state = 'in_doubt' AND account = a.name AND claim IS NULL ORDER BY due_at LIMIT 5)
+    UNION ALL
+    (SELECT id FROM chorus.invoices WHERE state = 'deposited' AND account = a.name AND claim IS NULL ORDER BY due_at LIMIT 5)
+) due
+JOIN chorus.invoices i ON i.id = due.id
+CROSS JOIN LATERAL (SELECT greatest(i.created_at, i.not_before, i.due_at) AS since) x
+JOIN pg_catalog.pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = i.xmax
+LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = l.pid
+LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = l.transactionid
+WHERE a.name = ANY (mine.accounts) AND a.paused_at IS NULL
+  AND x.since < clock.now - interval '15 minutes'
+  AND s.application_name IS DISTINCT FROM 'choriste'
+  AND EXISTS (
+      SELECT FROM pg_catalog.pg_locks t
+      WHERE t.virtualtransaction = l.virtualtransaction AND t.granted AND t.relation = 'chorus.invoices'::regclass);
+
 CREATE VIEW chorus.todo WITH (security_barrier = true) AS
 WITH mine AS (
     SELECT chorus.my_accounts() AS accounts
@@ -254,6 +281,9 @@ SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: no worker was alive, and Chorus Pro shows%' THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro montre moins qu''il n''a déjà '
                'montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base '
                'a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'
+           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: Chorus Pro has got a deposit of %' THEN 'NOT_VOUCHED : Chorus Pro a un dépôt du ' || substring(a.pause_reason FROM 'deposit of ([-0-9]{10})')
+               || ', jour à venir pour l''horloge de PostgreSQL : elle retarde, ou celle de Chorus Pro avance. Comparer les deux à l''heure réelle (choriste doctor) ; corriger celle de PostgreSQL '
+               'si elle est fausse ; puis reprendre le compte : il est comparé à ce que détient Chorus Pro avant tout dépôt, au cas où la base aurait été restaurée'
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: %' THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été '
                'restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, '
                'le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'
@@ -366,6 +396,12 @@ SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
 FROM stuck s, clock, fleet
 WHERE fleet.beat_at >= now - interval '1 minute'
 UNION ALL
+SELECT 'stalled', r.invoice, r.numero_facture, r.account, r.since, r.amount, r.devise,
+       'it is due, and ' || r.holder || ' has locked its row: end that transaction',
+       'elle devrait avancer, et ' || replace(r.holder, 'prepared transaction', 'la transaction préparée') || ' verrouille sa ligne : terminer cette transaction',
+       'operator', 'choriste show ' || r.invoice, NULL
+FROM chorus.locked_rows r
+UNION ALL
 SELECT 'resubmission', NULL, NULL, NULL, n.assumption_broken_at, NULL, NULL,
        'a deposit judged absent was accepted after all: nothing is sent again by itself until an operator allows it',
        'un dépôt jugé absent a finalement été accepté : plus rien n''est renvoyé tout seul avant l''accord d''un exploitant',
@@ -375,4 +411,4 @@ WHERE n.assumption_broken_at IS NOT NULL;
 
 REVOKE ALL ON FUNCTION chorus.listed(bigint, text, timestamptz), chorus.dismiss(bigint, text, timestamptz), chorus.undismiss(bigint, text, timestamptz), chorus.invoices_dismissed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint, text, timestamptz), chorus.undismiss(bigint, text, timestamptz) TO chorus_operator;
-GRANT SELECT ON chorus.dismissals, chorus.todo TO chorus_operator, chorus_reader, chorus_worker;
+GRANT SELECT ON chorus.dismissals, chorus.locked_rows, chorus.todo TO chorus_operator, chorus_reader, chorus_worker;

@@ -1018,6 +1018,50 @@ CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
    FROM chorus.invoices
   WHERE (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 
+CREATE VIEW chorus.locked_rows WITH (security_barrier=true) AS
+ SELECT i.id AS invoice,
+    i.numero_facture,
+    i.account,
+    i.state,
+    x.since,
+    chorus.signed(i.type_facture, i.montant_ttc) AS amount,
+    i.devise,
+    COALESCE((('prepared transaction "'::text || p.gid) || '"'::text), (('PID '::text || l.pid) || COALESCE(((' ('::text || NULLIF(s.application_name, ''::text)) || ')'::text), ''::text))) AS holder
+   FROM ( SELECT chorus.my_accounts() AS accounts) mine,
+    ( SELECT clock_timestamp() AS now) clock,
+    ((((((chorus.accounts a
+     CROSS JOIN LATERAL (( SELECT id
+           FROM chorus.invoices
+          WHERE ((state = 'received'::text) AND (account = a.name) AND (claim IS NULL))
+          ORDER BY priority DESC, id
+         LIMIT 5)
+        UNION ALL
+        ( SELECT id
+           FROM chorus.invoices
+          WHERE ((state = 'ready'::text) AND (account = a.name) AND (claim IS NULL) AND (COALESCE(not_before, '-infinity'::timestamp with time zone) <= clock.now))
+          ORDER BY priority DESC, id
+         LIMIT 5)
+        UNION ALL
+        ( SELECT id
+           FROM chorus.invoices
+          WHERE ((state = 'in_doubt'::text) AND (account = a.name) AND (claim IS NULL))
+          ORDER BY due_at
+         LIMIT 5)
+        UNION ALL
+        ( SELECT id
+           FROM chorus.invoices
+          WHERE ((state = 'deposited'::text) AND (account = a.name) AND (claim IS NULL))
+          ORDER BY due_at
+         LIMIT 5)) due)
+     JOIN chorus.invoices i ON ((i.id = due.id)))
+     CROSS JOIN LATERAL ( SELECT GREATEST(i.created_at, i.not_before, i.due_at) AS since) x)
+     JOIN pg_locks l ON (((l.locktype = 'transactionid'::text) AND l.granted AND (l.transactionid = i.xmax))))
+     LEFT JOIN pg_stat_activity s ON ((s.pid = l.pid)))
+     LEFT JOIN pg_prepared_xacts p ON ((p.transaction = l.transactionid)))
+  WHERE ((a.name = ANY (mine.accounts)) AND (a.paused_at IS NULL) AND (x.since < (clock.now - '00:15:00'::interval)) AND (s.application_name IS DISTINCT FROM 'choriste'::text) AND (EXISTS ( SELECT
+           FROM pg_locks t
+          WHERE ((t.virtualtransaction = l.virtualtransaction) AND t.granted AND (t.relation = ('chorus.invoices'::regclass)::oid)))));
+
 CREATE VIEW chorus.money WITH (security_barrier=true) AS
  SELECT m.invoice,
     m.numero_facture,
@@ -1527,6 +1571,7 @@ UNION ALL
     ('le compte est en pause : '::text ||
         CASE
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: no worker was alive, and Chorus Pro shows%'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro montre moins qu''il n''a déjà montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'::text
+            WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: Chorus Pro has got a deposit of %'::text) THEN (('NOT_VOUCHED : Chorus Pro a un dépôt du '::text || "substring"(a.pause_reason, 'deposit of ([-0-9]{10})'::text)) || ', jour à venir pour l''horloge de PostgreSQL : elle retarde, ou celle de Chorus Pro avance. Comparer les deux à l''heure réelle (choriste doctor) ; corriger celle de PostgreSQL si elle est fausse ; puis reprendre le compte : il est comparé à ce que détient Chorus Pro avant tout dépôt, au cas où la base aurait été restaurée'::text)
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: %'::text) THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'::text
             ELSE "left"(a.pause_reason, 500)
         END) AS cause_fr,
@@ -1737,6 +1782,20 @@ UNION ALL
     clock,
     fleet
   WHERE (fleet.beat_at >= (clock.now - '00:01:00'::interval))
+UNION ALL
+ SELECT 'stalled'::text AS kind,
+    r.invoice,
+    r.numero_facture,
+    r.account,
+    r.since,
+    r.amount,
+    r.devise,
+    (('it is due, and '::text || r.holder) || ' has locked its row: end that transaction'::text) AS cause,
+    (('elle devrait avancer, et '::text || replace(r.holder, 'prepared transaction'::text, 'la transaction préparée'::text)) || ' verrouille sa ligne : terminer cette transaction'::text) AS cause_fr,
+    'operator'::text AS who,
+    ('choriste show '::text || r.invoice) AS next,
+    NULL::timestamp with time zone AS until
+   FROM chorus.locked_rows r
 UNION ALL
  SELECT 'resubmission'::text AS kind,
     NULL::bigint AS invoice,
@@ -4760,6 +4819,9 @@ GRANT SELECT ON chorus.invoice_status TO chorus_operator;
 GRANT SELECT ON chorus.invoice_status TO chorus_reader;
 GRANT SELECT ON chorus.invoice_status TO chorus_worker;
 GRANT SELECT ON chorus.invoices TO chorus_worker;
+GRANT SELECT ON chorus.locked_rows TO chorus_operator;
+GRANT SELECT ON chorus.locked_rows TO chorus_reader;
+GRANT SELECT ON chorus.locked_rows TO chorus_worker;
 GRANT INSERT, SELECT, UPDATE ON chorus.locks TO chorus_worker;
 GRANT SELECT ON chorus.logins TO chorus_operator;
 GRANT SELECT ON chorus.logins TO chorus_reader;

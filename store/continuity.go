@@ -154,7 +154,7 @@ func (w *Waiting) Text() string {
 	}
 	if len(w.Asking) > 0 {
 		parts = append(parts, "deposits of "+strings.Join(w.Asking, ", ")+
-			" wait: a person must say whether the database was restored, because Chorus Pro does not let the account search (choriste todo)")
+			" wait: a person must say whether the database was restored, because Chorus Pro cannot tell (choriste todo)")
 	}
 	return strings.Join(parts, "; ")
 }

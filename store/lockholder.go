@@ -12,7 +12,8 @@ import (
 
 // LockHolder is a session that others wait for, because it holds a lock on something of choriste's.
 type LockHolder struct {
-	PID         int32 // 0: a prepared transaction, which no session holds
+	PID         int32  // 0: a prepared transaction, which no session holds
+	GID         string // its name, where it is known
 	Application string
 	Login       string
 	State       string     // "" where this login may not know
@@ -64,28 +65,47 @@ func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) 
 	})
 }
 
-// RowHolders finds the sessions that have locked one of these invoices. A row that several have locked together tells of none.
+// RowHolders finds the sessions and prepared transactions that have locked one of these invoices. A row that several have locked together tells of none.
 func (s *Store) RowHolders(ctx context.Context, ids []int64) ([]LockHolder, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, ''), a.xact_start
+		SELECT coalesce(l.pid, 0), coalesce(p.gid, ''), coalesce(a.application_name, ''), coalesce(a.usename::text, p.owner::text, ''), coalesce(a.state, ''), coalesce(a.xact_start, p.prepared)
 		FROM (SELECT DISTINCT xmax AS locker FROM chorus.invoices WHERE id = ANY ($1)) i
 		JOIN pg_catalog.pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = i.locker
-		JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-		WHERE EXISTS (SELECT FROM pg_catalog.pg_locks t WHERE t.pid = l.pid AND t.granted AND t.relation = 'chorus.invoices'::regclass)
-		ORDER BY a.xact_start
+		LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+		LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = l.transactionid
+		WHERE (a.pid IS NOT NULL OR p.gid IS NOT NULL)
+		  AND EXISTS (SELECT FROM pg_catalog.pg_locks t WHERE t.virtualtransaction = l.virtualtransaction AND t.granted AND t.relation = 'chorus.invoices'::regclass)
+		ORDER BY coalesce(a.xact_start, p.prepared)
 		LIMIT 5`, ids)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h LockHolder, err error) {
 		h.On = []string{"chorus.invoices"}
-		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since)
+		err = row.Scan(&h.PID, &h.GID, &h.Application, &h.Login, &h.State, &h.Since)
 		return h, err
+	})
+}
+
+// LockedRows names the invoices that are due for long and that nobody takes, because somebody has locked them, in one line each, a few of them.
+func (s *Store) LockedRows(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT 'invoice ' || invoice || ' is due since ', since, ', and ' || holder || ' has locked its row' FROM chorus.locked_rows ORDER BY since LIMIT 5`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var what, who string
+		var since time.Time
+		err := row.Scan(&what, &since, &who)
+		return what + Stamp(since) + who, err
 	})
 }
 
 // Text names the holder in one line; its login only where not everybody reads it.
 func (h LockHolder) Text(login bool) string {
+	if h.PID == 0 && h.GID != "" {
+		return fmt.Sprintf("the prepared transaction %q (ROLLBACK PREPARED ends it)", h.GID) + h.on()
+	}
 	if h.PID == 0 {
 		return "a prepared transaction (pg_prepared_xacts names it; ROLLBACK PREPARED ends it)" + h.on()
 	}

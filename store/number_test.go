@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/choriste/choriste/store"
@@ -35,7 +38,12 @@ func TestANumberIsMadeBareAlike(t *testing.T) {
 // What another writing of a number costs: the few numbers that are not bare have an index of their own, and none of these statements reads a table whole.
 func TestANumberInAnotherWritingIsFoundByIndex(t *testing.T) {
 	b := newBench(t)
-	rows, err := b.worker.Pool().Query(b.ctx, `EXPLAIN SELECT FROM unnest($1::text[]) n JOIN chorus.invoices i ON `+store.Numbered("i", "n"), []string{"low-1"})
+	tx, err := b.worker.Pool().Begin(b.ctx)
+	must(t, err)
+	defer func() { must(t, tx.Rollback(b.ctx)) }()
+	_, err = tx.Exec(b.ctx, `SET LOCAL enable_seqscan = off`) // the table is empty
+	must(t, err)
+	rows, err := tx.Query(b.ctx, `EXPLAIN SELECT FROM unnest($1::text[]) n JOIN chorus.invoices i ON `+store.Numbered("i", "n"), []string{"low-1"})
 	must(t, err)
 	var plan []string
 	for rows.Next() {
@@ -46,5 +54,58 @@ func TestANumberInAnotherWritingIsFoundByIndex(t *testing.T) {
 	must(t, rows.Err())
 	if text := strings.Join(plan, "\n"); !strings.Contains(text, "invoices_bare_number") || !strings.Contains(text, "invoices_numero") {
 		t.Errorf("it is found by\n%s", text)
+	}
+}
+
+// What the portal holds in another writing of a row's number is noticed by each that compares: the comparison of a start, if it is worth the same; the feed, which has the
+// row looked up, and keeps the line for that; and what is inserted later. Another row's invoice disturbs nobody.
+func TestANumberInAnotherWritingIsCompared(t *testing.T) {
+	b := newFeedBench(t)
+	at := time.Now().Add(-time.Minute)
+	low := func(f store.Seen) store.Seen {
+		f.NumeroFacture = " 00" + strings.ToLower(f.NumeroFacture)
+		return f
+	}
+	unsent := func(f store.Seen) (id int64) {
+		found, err := b.worker.Unsent(b.ctx, "default", time.Now(), []store.Seen{f})
+		must(t, err)
+		return found[0]
+	}
+	set := func(id int64, what string) {
+		_, err := b.owner.Exec(b.ctx, fmt.Sprintf(`SET session_replication_role = replica; UPDATE chorus.invoices SET %s WHERE id = %d; RESET session_replication_role`, what, id))
+		must(t, err)
+	}
+	id := b.ready(t, "default")
+	set(id, `montant_ttc = 1500.1`)
+	line := low(seen(id, 5, "F5", at))
+	if got := unsent(line); got != id {
+		t.Errorf("the comparison finds row %d, want %d", got, id)
+	}
+	other := line
+	other.MontantTTC = decimal.NewNullDecimal(decimal.RequireFromString("7"))
+	if got := unsent(other); got != 0 {
+		t.Errorf("one that is worth something else is taken for row %d", got)
+	}
+	b.follow(t, line)
+	if state, _, _ := b.state(t, id); state != store.InDoubt || b.strangers(t) != 1 {
+		t.Errorf("the feed has shown it, and the row is %s; %d strangers", state, b.strangers(t))
+	}
+	like, err := b.worker.StrangersLike(b.ctx, store.Invoice{NumeroFacture: fmt.Sprintf("N%d", id), FournisseurSIRET: line.FournisseurSIRET, DateFacture: line.DateFacture})
+	must(t, err)
+	if len(like) != 1 || like[0].NumeroFacture != line.NumeroFacture {
+		t.Errorf("a look-up knows of %+v", like)
+	}
+	var shown bool
+	must(t, b.worker.Pool().QueryRow(b.ctx, `SELECT chorus.shown($1, $2, $3)`, fmt.Sprintf("N%d", id), line.FournisseurSIRET, line.DateFacture).Scan(&shown))
+	if !shown {
+		t.Error("what is inserted later is not looked up first")
+	}
+	// 0N7 is another row's, whose deposit was acknowledged by that flux.
+	theirs := b.deposited(t, "F7")
+	waits := b.ready(t, "default")
+	set(waits, fmt.Sprintf(`numero_facture = '0N%d'`, theirs))
+	b.follow(t, seen(theirs, 7, "F7", at))
+	if state, _, _ := b.state(t, waits); state != store.Ready {
+		t.Errorf("another row's invoice has made it %s", state)
 	}
 }

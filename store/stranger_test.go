@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,22 @@ func TestWhatThePortalHoldsTwiceIsNoticed(t *testing.T) {
 			b.follow(t, seen(id, 1, "F1", at), seen(id, 2, "F2", at))
 			return id
 		}, store.ParkContradiction, true},
+		{"the one judged absent landed after all, and is written otherwise", func(t *testing.T, b *feedBench) int64 {
+			id, _ := b.judgedAbsent(t)
+			must(t, b.worker.Finish(b.ctx, b.sent(t, id, "default", false), store.Ending{Outcome: store.Accepted, NumeroFlux: "F2", To: store.Deposited}))
+			first := seen(id, 1, "F1", at)
+			first.NumeroFacture = strings.ToLower(first.NumeroFacture)
+			first.MontantTTC = decimal.NullDecimal{}
+			b.follow(t, first, seen(id, 2, "F2", at))
+			return id
+		}, store.ParkContradiction, true},
+		{"another system's, written otherwise", func(t *testing.T, b *feedBench) int64 {
+			id := b.deposited(t, "F1")
+			other := seen(id, 2, "F2", at)
+			other.NumeroFacture = "0" + other.NumeroFacture
+			b.follow(t, seen(id, 1, "F1", at), other)
+			return id
+		}, "", false},
 		{"the second one was refused, the first landed after all", func(t *testing.T, b *feedBench) int64 {
 			id, _ := b.judgedAbsent(t)
 			must(t, b.worker.Finish(b.ctx, b.sent(t, id, "default", false), store.Ending{Outcome: store.Refused, To: store.Rejected, ReasonCode: store.ReasonRefused}))

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,7 @@ func (w *Worker) Handler(g prometheus.Gatherer) http.Handler {
 			say(rw, http.StatusServiceUnavailable, "not ready: "+why)
 			return
 		}
-		say(rw, http.StatusOK, strings.TrimSuffix("ready; "+w.held(), "; "))
+		say(rw, http.StatusOK, strings.Join(slices.DeleteFunc([]string{"ready", w.held(), w.locks.passed()}, func(s string) bool { return s == "" }), "; "))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // what one collector cannot tell does not hide what the others can

@@ -17,6 +17,7 @@ import (
 type lockHolders struct {
 	mu   sync.Mutex
 	seen map[int32]*lockSighting // by PID
+	rows []string                // that are due, and locked (store.LockedRows)
 }
 
 type lockSighting struct {
@@ -60,6 +61,31 @@ func (w *Worker) lookForLocks(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lookForLockedRows has the log and /readyz name what is due and passed over, because somebody has locked it: everything else flows, and no one waits for it.
+func (w *Worker) lookForLockedRows(ctx context.Context) error {
+	found, err := w.store.LockedRows(ctx)
+	if err != nil {
+		return err
+	}
+	w.locks.mu.Lock()
+	w.locks.rows = found
+	w.locks.mu.Unlock()
+	const key = "locked rows"
+	if len(found) == 0 {
+		w.loops.complaints.over(key, "locks", "no invoice that is due is locked any more")
+		return nil
+	}
+	w.loops.complaints.say(key, "locks", "invoices that are due are passed over, because somebody has locked them: end that transaction", "rows", strings.Join(found, "; "))
+	return nil
+}
+
+// passed names the invoices that are passed over, or "".
+func (h *lockHolders) passed() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.rows, "; ")
 }
 
 func lockKey(pid int32) string { return "lock of " + strconv.Itoa(int(pid)) }

@@ -311,6 +311,9 @@ func (w *Worker) examine(ctx context.Context) error {
 	if err == nil {
 		err = w.lookForLocks(ctx)
 	}
+	if err == nil && w.examined%thoroughly == 1 {
+		err = w.lookForLockedRows(ctx)
+	}
 	return err
 }
 
