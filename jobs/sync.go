@@ -107,6 +107,10 @@ func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) er
 	if len(f.sum.Held) > 0 {
 		f.sayHeld(ctx)
 	}
+	if f.sum.Others > 0 {
+		j.Metrics.Unknown.WithLabelValues("identifiant").Add(float64(f.sum.Others))
+		j.Log.Error("the portal shows other invoices under identifiers of ours: what they tell is not believed", "account", key.Account, "structure", key.ID, "count", f.sum.Others)
+	}
 	if f.sum.Doubles > 0 {
 		j.Metrics.Doubles.Add(float64(f.sum.Doubles))
 		j.Log.Error("the portal holds invoices twice: they are parked", "account", key.Account, "structure", key.ID, "count", f.sum.Doubles)

@@ -50,6 +50,7 @@ type Followed struct {
 	Older   int             // of these, carrying an older date than we hold: kept as they were
 	Doubts  int             // rows in doubt that were woken up, or ready ones that the portal turns out to hold
 	Unknown int             // invoices that no row of ours stands for
+	Others  int             // lines that tell of another invoice under Chorus Pro's number of a row of ours
 	Doubles int             // rows parked because the portal holds another invoice of their number
 	Held    []int64         // rows that another session has locked: the lines about them wait
 	Since   time.Time       // the change of the earliest of these lines; zero: none
@@ -67,6 +68,7 @@ func (f *Followed) Add(page Followed) {
 	f.Older += page.Older
 	f.Doubts += page.Doubts
 	f.Unknown += page.Unknown
+	f.Others += page.Others
 	f.Doubles += page.Doubles
 	f.Held = append(f.Held, page.Held...)
 	f.Since = earliest(f.Since, page.Since)
@@ -150,6 +152,9 @@ func followPage(ctx context.Context, tx pgx.Tx, mark FeedMark, page []Seen, did 
 		ours[h.k] = true
 		seen := page[h.k]
 		switch {
+		case h.IdentifiantFactureCPP == seen.IdentifiantFactureCPP && another(h.Invoice, seen):
+			ours[h.k] = false // a stranger, which moves nothing of ours
+			did.Others++
 		case h.State == InDoubt:
 			ours[h.k] = h.NumeroFacture == seen.NumeroFacture // otherwise a look-up must know of it: a search for our number may never show it
 			did.Doubts++
@@ -330,6 +335,17 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits
 		delete(held, i.ID)
 	}
 	return hits, held, err
+}
+
+// another tells that what is shown under Chorus Pro's number of a row is somebody else's invoice: the number is not ours, in whatever writing, and no more are the
+// supplier, the amount or the flux, as far as both sides say them. A sandbox that was emptied gives its numbers again.
+func another(i Invoice, seen Seen) bool {
+	if seen.NumeroFacture == "" || BareNumber(seen.NumeroFacture) == BareNumber(i.NumeroFacture) {
+		return false
+	}
+	return seen.Siren() != "" && i.Siren() != "" && seen.Siren() != i.Siren() ||
+		seen.MontantTTC.Valid && i.MontantTTC.Valid && !seen.MontantTTC.Decimal.Equal(i.MontantTTC.Decimal) ||
+		seen.NumeroFlux != "" && i.NumeroFluxDepot != "" && seen.NumeroFlux != i.NumeroFluxDepot
 }
 
 // toCome is how far ahead of the database's clock the portal's may be. A date beyond it is a mistake.

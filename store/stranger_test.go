@@ -349,3 +349,26 @@ func TestADateToComeIsNewsOnce(t *testing.T) {
 		t.Errorf("what came later: %+v", did)
 	}
 }
+
+// Under Chorus Pro's number of ours somebody else's invoice is shown, as paid: ours is not.
+func TestAnothersInvoiceUnderOurIdentifier(t *testing.T) {
+	t.Parallel()
+	b := newFeedBench(t)
+	id := b.deposited(t, "F1")
+	at := time.Now().Add(-time.Hour)
+	b.follow(t, seen(id, 41, "F1", at))
+	line := seen(id, 41, "F77", at.Add(time.Minute))
+	line.NumeroFacture, line.MontantTTC, line.Statut, line.To = "AUTRE-77", decimal.NewNullDecimal(decimal.NewFromInt(1)), "MISE_EN_PAIEMENT", store.Settled
+	if did := b.follow(t, line); did.Others != 1 || did.Changed != 0 {
+		t.Errorf("%+v", did)
+	}
+	if state, _, _ := b.state(t, id); state != store.Integrated {
+		t.Errorf("the row is %s", state)
+	}
+	// In another writing it is ours.
+	line = seen(id, 41, "F1", at.Add(2*time.Minute))
+	line.NumeroFacture, line.Statut, line.To = "00"+strings.ToLower(line.NumeroFacture), "MISE_EN_PAIEMENT", store.Settled
+	if did := b.follow(t, line); did.Others != 0 || did.Changed != 1 {
+		t.Errorf("%+v", did)
+	}
+}
