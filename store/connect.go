@@ -19,6 +19,8 @@ import (
 // changes what our statements mean or how long they may hang; what only changes their speed is the administrator's (jit aside, which costs more than
 // any of our statements). A setting that the server does not know is left out.
 var sessionSettings = map[string]string{
+	"search_path": "pg_catalog, pg_temp", // our statements name the schema of everything else; a function or operator of another's may mean something else
+
 	"synchronous_commit":             "on",             // a deposit must not leave before its attempt is on disk
 	"default_transaction_isolation":  "read committed", // above it, workers that share rows collide (40001)
 	"default_transaction_deferrable": "off",
@@ -41,6 +43,12 @@ var sessionSettings = map[string]string{
 	"quote_all_identifiers":       "off", // names of the catalogue are compared as they are printed
 
 	"client_min_messages": "warning", // T1 heeds what is said at its commit (inTxForGood)
+
+	// What makes of a right statement an error, or a warning.
+	"exit_on_error":                    "off",
+	"plpgsql.extra_errors":             "none",
+	"plpgsql.extra_warnings":           "none",
+	"restrict_nonsystem_relation_kind": "", // PostgreSQL 17
 
 	"row_security":    "on", // off turns a filter into an error
 	"jit":             "off",
@@ -127,12 +135,16 @@ type session struct {
 // probeEvery is how long a pooler is believed to keep its mode.
 const probeEvery = time.Minute
 
+// settleSQL is asked before the search path is ours: so each name in it bears its schema.
 const settleSQL = `
-	SELECT pg_catalog.pg_backend_pid()::text,
+	SELECT pg_catalog.pg_backend_pid()::pg_catalog.text,
 	       pg_catalog.current_setting('` + triggersOff + `'),
-	       (SELECT count(pg_catalog.set_config(key, value, false))
-	        FROM pg_catalog.jsonb_each_text($1::jsonb)
-	        WHERE pg_catalog.current_setting(key, true) IS NOT NULL OR key LIKE 'chorus.%')::text`
+	       (SELECT pg_catalog.count(pg_catalog.set_config(key, value, false))
+	        FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb)
+	        WHERE pg_catalog.current_setting(key, true) IS NOT NULL OR pg_catalog.starts_with(key, 'chorus.'))::pg_catalog.text`
+
+// pidSQL is asked of a session that has not our settings, too.
+const pidSQL = `SELECT pg_catalog.pg_backend_pid()::pg_catalog.text`
 
 // settle sets the session's settings and refuses a session in which they would not hold.
 func (s *session) settle(ctx context.Context, conn *pgconn.PgConn) error {
@@ -190,7 +202,7 @@ func (s *session) probe(ctx context.Context, conn *pgconn.PgConn, pid string) er
 	for k := range 24 {
 		time.Sleep(time.Duration(k%3) * time.Millisecond) // others must have time to be given our process
 		for _, c := range []*pgconn.PgConn{second, conn} {
-			row, err := one(ctx, c, `SELECT pg_backend_pid()::text`)
+			row, err := one(ctx, c, pidSQL)
 			if err != nil || (row[0] == pid) != (c == conn) {
 				return mode
 			}
@@ -198,7 +210,7 @@ func (s *session) probe(ctx context.Context, conn *pgconn.PgConn, pid string) er
 		if _, err := second.Exec(ctx, `ROLLBACK`).ReadAll(); err != nil {
 			return mode
 		}
-		if row, err := one(ctx, conn, `SELECT pg_backend_pid()::text`); err != nil || row[0] != pid {
+		if row, err := one(ctx, conn, pidSQL); err != nil || row[0] != pid {
 			return mode
 		}
 		if _, err := second.Exec(ctx, `BEGIN`).ReadAll(); err != nil {

@@ -42,6 +42,7 @@ var wanted = map[string]string{
 	"synchronous_commit": "on", "default_transaction_isolation": "read committed", "transaction_isolation": "read committed",
 	"client_encoding": "UTF8", "DateStyle": "ISO, MDY", "standard_conforming_strings": "on", "bytea_output": "hex",
 	"TimeZone": "UTC", "lock_timeout": "7s", "statement_timeout": "15s", "chorus.actor": "élodie's",
+	"search_path": "pg_catalog, pg_temp", "exit_on_error": "off",
 }
 
 func check(t *testing.T, pool *pgxpool.Pool) {
@@ -74,6 +75,39 @@ func TestSessionSettings(t *testing.T) {
 	}
 	check(t, connect(t, db.WorkerURL, 2))
 	check(t, connect(t, with(t, with(t, db.WorkerURL, "synchronous_commit", "off"), "timezone", "Asia/Tokyo"), 2))
+}
+
+// Functions and types of another schema, which a role's search path puts before PostgreSQL's own, as some extensions ask for, change nothing that ours says.
+func TestAnotherSearchPath(t *testing.T) {
+	db := storetest.New(t)
+	owner := as(t, db.URL)
+	for _, statement := range []string{
+		`CREATE SCHEMA evil`, `GRANT USAGE ON SCHEMA evil TO PUBLIC`,
+		`CREATE TYPE evil.text AS ENUM ('nothing')`,
+		`CREATE FUNCTION evil.left(pg_catalog.text, int) RETURNS pg_catalog.text LANGUAGE sql AS $$ SELECT 'nothing'::pg_catalog.text $$`,
+		`CREATE FUNCTION evil.starts_with(pg_catalog.text, pg_catalog.text) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$`,
+		`CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '2001-01-01' $$`,
+		`CREATE FUNCTION evil.pg_backend_pid() RETURNS int LANGUAGE sql AS $$ SELECT 0 $$`,
+		`CREATE FUNCTION evil.bool_and(boolean) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$`,
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = evil, pg_catalog', current_database()); END $$`,
+	} {
+		if _, err := owner.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addresses := []string{db.WorkerURL, with(t, db.WorkerURL, "search_path", "evil,pg_catalog")}
+	if through, ok := storetest.PgBouncer(t, db.WorkerURL, "session"); ok {
+		addresses = append(addresses, through)
+	}
+	for _, address := range addresses {
+		pool := connect(t, address, 2)
+		check(t, pool)
+		var word string
+		var late bool
+		if err := pool.QueryRow(t.Context(), `SELECT left('abc', 1), clock_timestamp() > '2002-01-01'`).Scan(&word, &late); err != nil || word != "a" || !late {
+			t.Errorf("another schema's functions are asked: %q, %v, %v", word, late, err)
+		}
+	}
 }
 
 // default_query_exec_mode in the address changes nothing: our statements need the types that preparing tells.

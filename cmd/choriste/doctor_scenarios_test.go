@@ -258,15 +258,10 @@ var scenarios = []scenario{
 	}},
 }
 
-// databaseAhead has the worker's session find another clock.
+// databaseAhead gives the database another clock.
 func (c *clinic) databaseAhead(by string) {
-	c.exec(`CREATE SCHEMA wrong; GRANT USAGE ON SCHEMA wrong TO public;
-		CREATE FUNCTION wrong.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + '` + by + `'::interval $$`)
-	c.databaseURL(func(u *url.URL) {
-		q := u.Query()
-		q.Set("search_path", "wrong,pg_catalog")
-		u.RawQuery = q.Encode()
-	})
+	c.exec(`ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO real_clock_timestamp;
+		CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT real_clock_timestamp() + '` + by + `'::interval $$`)
 }
 
 // portalAhead puts a portal whose clock is wrong before the simulator's token endpoint.

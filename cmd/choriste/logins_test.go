@@ -44,7 +44,7 @@ func TestLoginsThatAreSetUpOddly(t *testing.T) {
 			`TimeZone = 'Asia/Tokyo'`, `DateStyle = 'German, DMY'`, `IntervalStyle = sql_standard`, `standard_conforming_strings = off`, `bytea_output = escape`,
 			`row_security = off`, `default_transaction_deferrable = on`, `default_transaction_isolation = serializable`, `client_min_messages = debug1`,
 			`client_encoding = LATIN1`, `extra_float_digits = '-15'`, `plan_cache_mode = force_generic_plan`, `synchronous_commit = off`,
-			`quote_all_identifiers = on`,
+			`quote_all_identifiers = on`, `exit_on_error = on`, `plpgsql.extra_errors = 'all'`, `plpgsql.extra_warnings = 'all'`,
 		}},
 		"another search path": {`IN ROLE chorus_worker`, []string{`search_path = chorus, river, public, pg_catalog`}},
 		"a role that is set":  {`NOINHERIT IN ROLE chorus_worker`, []string{`role = chorus_worker`}},

@@ -114,8 +114,8 @@ func (c *Clock) Rest(ctx context.Context) error {
 	}
 }
 
-// install puts a function of our own before PostgreSQL's, and rewrites what has bound itself to PostgreSQL's at its creation: the search paths of functions,
-// defaults, and views.
+// install puts a function of our own in the place of PostgreSQL's, which gets another name, and rewrites what has bound itself to PostgreSQL's at its creation:
+// defaults and views. No search path would do: sessions and functions of ours have their own.
 func (c *Clock) install(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, c.owner, func(tx pgx.Tx) error {
 		// With this path, what PostgreSQL prints is as short as it can be: clock_timestamp() without its schema.
@@ -127,17 +127,16 @@ func (c *Clock) install(ctx context.Context) error {
 			return err
 		}
 		for _, statement := range slices.Concat([]string{
+			`ALTER FUNCTION clock_timestamp() RENAME TO real_clock_timestamp`,
 			`CREATE SCHEMA virtual`,
 			`CREATE SEQUENCE virtual.elapsed MINVALUE 0`,
 			`SELECT setval('virtual.elapsed', 0)`,
 			// One expression without a FROM, so that it is inlined and costs next to nothing.
-			`CREATE FUNCTION virtual.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
-			     SELECT pg_catalog.clock_timestamp() + pg_catalog.pg_sequence_last_value('virtual.elapsed'::pg_catalog.regclass) * interval '1 millisecond'
+			`CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+			     SELECT pg_catalog.real_clock_timestamp() + pg_catalog.pg_sequence_last_value('virtual.elapsed'::pg_catalog.regclass) * interval '1 millisecond'
 			 $$`,
 			`GRANT USAGE ON SCHEMA virtual TO PUBLIC`,
 			`GRANT SELECT ON SEQUENCE virtual.elapsed TO PUBLIC`,
-			`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = virtual, pg_catalog, public', current_database()); END $$`,
-			`SET LOCAL search_path = virtual, pg_catalog`,
 		}, statements) {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("%w: %s", err, statement)
@@ -151,13 +150,9 @@ func (c *Clock) install(ctx context.Context) error {
 	})
 }
 
-// rewritten lists the statements that bind everything in the schema chorus anew which names the clock or brings its own search path.
+// rewritten lists the statements that bind everything in the schema chorus anew which names the clock.
 func rewritten(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT format('ALTER FUNCTION %s SET search_path = virtual, %s', p.oid::regprocedure, substr(setting, length('search_path=') + 1))
-		FROM pg_proc p, unnest(p.proconfig) setting
-		WHERE p.pronamespace = 'chorus'::regnamespace AND starts_with(setting, 'search_path=')
-		UNION ALL
 		SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', d.adrelid::regclass, a.attname, pg_get_expr(d.adbin, d.adrelid))
 		FROM pg_attrdef d
 		JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
@@ -177,11 +172,10 @@ func rewritten(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// otherClocks is a regular expression for everything else that tells the time, and for the real clock by its full name.
-const otherClocks = `pg_catalog\.clock_timestamp|\m(now|transaction_timestamp|statement_timestamp|timeofday)\s*\(|\m(CURRENT_DATE|CURRENT_TIME|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP)\M`
+// otherClocks is a regular expression for everything else that tells the time, and for the real clock by its new name.
+const otherClocks = `real_clock_timestamp|\m(now|transaction_timestamp|statement_timestamp|timeofday)\s*\(|\m(CURRENT_DATE|CURRENT_TIME|CURRENT_TIMESTAMP|LOCALTIME|LOCALTIMESTAMP)\M`
 
-// escapees lists what in the schema chorus does not live by the clock. PostgreSQL prints a function that is hidden by another one with its schema, so that
-// what is bound to the real clock still shows.
+// escapees lists what in the schema chorus does not live by the clock. What is bound to the real clock is printed with that one's new name.
 func escapees(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `
 		WITH texts AS (
@@ -213,12 +207,7 @@ func escapees(ctx context.Context, tx pgx.Tx) ([]string, error) {
 		    JOIN pg_class t ON t.oid = y.polrelid
 		    WHERE t.relnamespace = 'chorus'::regnamespace
 		)
-		SELECT what FROM texts WHERE body ~* $1
-		UNION ALL
-		SELECT 'the search path of function ' || p.oid::regprocedure
-		FROM pg_proc p, unnest(p.proconfig) setting
-		WHERE p.pronamespace = 'chorus'::regnamespace AND starts_with(setting, 'search_path=') AND setting NOT LIKE 'search\_path=virtual, pg\_catalog%'
-		ORDER BY 1`, otherClocks)
+		SELECT what FROM texts WHERE body ~* $1 ORDER BY 1`, otherClocks)
 	if err != nil {
 		return nil, err
 	}
