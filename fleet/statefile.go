@@ -30,6 +30,8 @@ type State struct {
 	Quarantines  int         `json:"quarantines"`
 	Marks        []Mark      `json:"marks"`    // events that were read, oldest first
 	Attempts     []uuid.UUID `json:"attempts"` // the latest, oldest first
+	Beat         time.Time   `json:"beat"`     // of the last heartbeat that the database has got, by its clock: until then nothing is missing here
+	Portals      []string    `json:"portals"`  // names of the accounts at the portal, for comparison only
 	SavedAt      time.Time   `json:"saved_at"`
 }
 
@@ -42,6 +44,8 @@ type Mark struct {
 const (
 	mostState    = 64 << 10 // bytes
 	mostMarks    = 64
+	mostPortals  = 256
+	mostOthers   = 64 // files that are read
 	mostAttempts = 64 // more than may be in flight between two savings, by default
 )
 
@@ -109,10 +113,24 @@ func (f *StateFile) Load() (State, error) {
 	if err := dec.Decode(&s); err != nil {
 		return State{}, errors.New("it cannot be read")
 	}
-	if len(s.Marks) > mostMarks || len(s.Attempts) > mostAttempts || s.Quarantines < 0 || s.Epoch == "" {
+	if len(s.Marks) > mostMarks || len(s.Attempts) > mostAttempts || len(s.Portals) > mostPortals || s.Quarantines < 0 || s.Epoch == "" {
 		return State{}, errors.New("it does not hold what a worker writes")
 	}
 	return s, nil
+}
+
+// Others lists what the files of other installations in the directory say, as far as they can be read.
+func (f *StateFile) Others() (all []State) {
+	names, _ := filepath.Glob(filepath.Join(f.dir, "choriste-*.json"))
+	for _, name := range names[:min(len(names), mostOthers)] {
+		if name == f.name {
+			continue
+		}
+		if s, err := (&StateFile{dir: f.dir, name: name}).Load(); err == nil {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // Save adds s to what the file holds, and replaces it as a whole: a crash leaves the old file or the new one. What is of before the last quarantine is
@@ -175,6 +193,14 @@ func merge(a, b State) State {
 	}
 	slices.SortFunc(b.Attempts, func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }) // by time, as version 7 does
 	b.Attempts = b.Attempts[max(0, len(b.Attempts)-mostAttempts):]
+	if a.Beat.After(b.Beat) {
+		b.Beat = a.Beat
+	}
+	for _, p := range a.Portals {
+		if !slices.Contains(b.Portals, p) && len(b.Portals) < mostPortals {
+			b.Portals = append(b.Portals, p)
+		}
+	}
 	return b
 }
 

@@ -31,7 +31,12 @@ type CommitMemory struct {
 
 	file    *fleet.StateFile
 	id      uuid.UUID
+	portals []string      // what this worker's accounts are at the portal, as the file tells them
+	others  []fleet.State // of other installations, in the same directory
+	beat    time.Time     // the database has got a heartbeat of then
+	kept    time.Time     // when the file was written last
 	vouched bool
+	waiting []string // accounts for which it vouches not
 	writing bool
 	next    chan struct{} // closed when the writing after this one is done
 	failed  time.Time     // when a failure to write was said last
@@ -162,35 +167,37 @@ func (k *CommitMemory) update(now store.Memory) {
 // openWithin is how long a start waits for the disk of the file.
 const openWithin = 5 * time.Second
 
-// load reads the file, if its disk answers in time; a disk that hangs holds no start up, and is not asked again.
-func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, error) {
+// load reads the file, and those of other installations beside it, if its disk answers in time; a disk that hangs holds no start up, and is not asked again.
+func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, []fleet.State, error) {
 	type answer struct {
-		file  *fleet.StateFile
-		state fleet.State
-		err   error
+		file   *fleet.StateFile
+		state  fleet.State
+		others []fleet.State
+		err    error
 	}
 	answered := make(chan answer, 1)
 	go func() {
 		var a answer
 		if a.file, a.err = fleet.OpenState(dir, installation); a.err == nil {
+			a.others = a.file.Others()
 			a.state, a.err = a.file.Load()
 		}
 		answered <- a
 	}()
 	select {
 	case a := <-answered:
-		return a.file, a.state, a.err
+		return a.file, a.state, a.others, a.err
 	case <-time.After(openWithin):
-		return nil, fleet.State{}, fmt.Errorf("its disk has not answered within %s", openWithin)
+		return nil, fleet.State{}, nil, fmt.Errorf("its disk has not answered within %s", openWithin)
 	}
 }
 
-// Open takes the file of this installation in dir and returns what it holds of before, if it holds anything.
-func (k *CommitMemory) Open(dir string, installation uuid.UUID) (m store.Memory, known bool, err error) {
-	file, state, err := load(dir, installation)
+// Open takes the file of this installation in dir and returns what it holds of before, if it holds anything. portals are what the accounts are at the portal.
+func (k *CommitMemory) Open(dir string, installation uuid.UUID, portals []string) (m store.Memory, known bool, err error) {
+	file, state, others, err := load(dir, installation)
 	if file != nil {
 		k.mu.Lock()
-		k.file, k.id = file, installation
+		k.file, k.id, k.portals, k.others = file, installation, portals, others
 		k.mu.Unlock()
 	}
 	if err != nil {
@@ -199,30 +206,76 @@ func (k *CommitMemory) Open(dir string, installation uuid.UUID) (m store.Memory,
 	if state.Installation != installation {
 		return m, false, errors.New("it belongs to another installation")
 	}
-	m = store.Memory{Epoch: state.Epoch, Quarantines: state.Quarantines, Attempts: state.Attempts}
+	return remembered(state), true, nil
+}
+
+func remembered(state fleet.State) store.Memory {
+	m := store.Memory{Epoch: state.Epoch, Quarantines: state.Quarantines, Attempts: state.Attempts, Beat: state.Beat}
 	for _, mark := range state.Marks {
 		m.Marks = append(m.Marks, store.Mark(mark))
 	}
-	return m, true, nil
+	return m
 }
 
-// Start begins with what the database and the file know together; vouched says that the file was there, and that the database knows all of it.
-func (k *CommitMemory) Start(db, file store.Memory, vouched bool) {
+// Others is what workers have kept of other installations in the same directory.
+func (k *CommitMemory) Others() []store.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := make([]store.Memory, len(k.others))
+	for n, state := range k.others {
+		all[n] = remembered(state)
+	}
+	return all
+}
+
+// Elsewhere is since when an account of this worker's was worked for with another database, as far as the directory tells; zero: it was not.
+func (k *CommitMemory) Elsewhere() (since time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, state := range k.others {
+		same := slices.ContainsFunc(state.Portals, func(p string) bool { return slices.Contains(k.portals, p) })
+		if same && len(state.Marks) > 0 && (since.IsZero() || state.Marks[0].At.Before(since)) {
+			since = state.Marks[0].At
+		}
+	}
+	return since
+}
+
+// Start begins with what the database and the file know together; vouched says that the file was there, that the database knows all of it, and that it reaches to the
+// database's last heartbeat. The accounts that waited for a comparison before that one it does not vouch for.
+func (k *CommitMemory) Start(db, file store.Memory, vouched bool, waiting []string) {
 	if vouched {
 		db = both(db, file)
 	}
 	k.Set(db)
 	k.mu.Lock()
-	k.vouched = vouched
+	k.vouched, k.waiting = vouched, waiting
 	k.mu.Unlock()
 	k.Keep(keepWithin)
 }
 
-// Vouched tells whether what was kept outside the database before this process began was all in the database.
-func (k *CommitMemory) Vouched() bool {
+// Vouched tells whether what was kept outside the database before this process began shows that nothing of the account was forgotten.
+func (k *CommitMemory) Vouched(account string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.vouched
+	return k.vouched && !slices.Contains(k.waiting, account)
+}
+
+// keepBeat is how old the file may become while the database gets heartbeats and nothing else. With the second between two of them, a worker that is killed leaves a file that
+// reaches to the last (store.Reaches).
+const keepBeat = 2 * time.Second
+
+// Beaten says that the database has got a heartbeat of this worker.
+func (k *CommitMemory) Beaten(at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at.IsZero() {
+		return
+	}
+	k.beat = at
+	if time.Since(k.kept) > keepBeat {
+		k.write()
+	}
 }
 
 // File is the file; nil when there is none.
@@ -276,8 +329,8 @@ func (k *CommitMemory) writeAll() {
 	defer k.mu.Unlock()
 	for k.next != nil {
 		done, file := k.next, k.file
-		k.next = nil
-		state := fleet.State{Installation: k.id, Epoch: k.m.Epoch, Quarantines: k.m.Quarantines, Attempts: slices.Clone(k.recent)}
+		k.next, k.kept = nil, time.Now()
+		state := fleet.State{Installation: k.id, Epoch: k.m.Epoch, Quarantines: k.m.Quarantines, Attempts: slices.Clone(k.recent), Beat: k.beat, Portals: k.portals}
 		for _, mark := range k.m.Marks {
 			state.Marks = append(state.Marks, fleet.Mark(mark))
 		}

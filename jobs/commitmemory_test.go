@@ -60,7 +60,7 @@ func TestConnectionsToTwoServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory.Start(known, store.Memory{}, false)
+	memory.Start(known, store.Memory{}, false, nil)
 
 	noticed := 0
 	compare := func() {

@@ -265,8 +265,8 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 		return err
 	}
 	switch {
-	case c.First:
-	case j.Memory.Vouched():
+	case c.First && j.Memory.Elsewhere().IsZero():
+	case j.Memory.Vouched(acct.Name):
 		j.Log.Warn("the account may not search: that the database was not taken back rests on what this worker has kept outside of it", "account", acct.Name)
 	case c.Vouched:
 		j.Log.Warn("the account may not search: that the database was not taken back rests on the word of who resumed it", "account", acct.Name)

@@ -75,6 +75,7 @@ type Jobs struct {
 	Settings Settings
 	Log      *slog.Logger
 	Worker   string        // this process, as attempts name it
+	Life     string        // this run of it, as heartbeats name it
 	Memory   *CommitMemory // what this process knows to have been committed
 	Weather  Weather       // what this process has last read of the breakers
 	Poke     func()        // there may be something to dispatch

@@ -84,7 +84,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	// A confirmation that comes later than that is of no use: the fence would refuse.
 	t1, enough := context.WithTimeout(ctx, j.Settings.SendWithin)
 	a, err := j.Store.Begin(t1, inv, store.Intent{
-		Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin, Unit: j.Settings.Unit(),
+		Attempt: attempt, Worker: j.Worker, Life: j.Life, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin, Unit: j.Settings.Unit(),
 	})
 	enough()
 	switch {

@@ -295,9 +295,17 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- The oldest row of history; null: none. Where it is older than the database itself (installation.created_at), it was put into a database that was made later.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.oldest_row() RETURNS timestamptz LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
+END $$;
+-- +goose StatementEnd
+
 -- Until when somebody vouches for what had been sent: the last heartbeat. An event that was written after it and says an earlier time shows that the clock was
 -- ahead, and counts instead. A moment that is still to come was written by such a clock, too, and is none: an older heartbeat counts, else the latest event before
--- the first that is to come, else the day on which the database was made, or all of the last year.
+-- the first that is to come, else the moment at which the database or its oldest row was made, or all of the last year.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(
@@ -310,7 +318,7 @@ CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANG
          WHERE e.at <= p_now AND e.id < coalesce((SELECT min(f.id) FROM chorus.events f WHERE f.at > p_now), 9223372036854775807) AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
-        (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),
+        (SELECT least(created_at, chorus.oldest_row()) FROM chorus.installation WHERE created_at <= p_now),
         p_now - interval '1 year')
 $$;
 -- +goose StatementEnd
@@ -357,7 +365,8 @@ BEGIN
         -- A day more: somewhere it is tomorrow.
         -- Nor is the clock behind what it has told a worker.
         suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (greatest(at, p_since) AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
-        suspect_before = i.suspect_date;
+        suspect_before = i.suspect_date,
+        created_at = least(i.created_at, chorus.oldest_row()); -- older rows are dealt with
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 

@@ -105,6 +105,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.shown(text, text, date),
     chorus.unknown_to_rows(timestamptz),
     chorus.vouched_until(timestamptz),
+    chorus.oldest_row(),
     chorus.quarantine(text, integer, jsonb, timestamptz, boolean, interval, integer),
     chorus.pause_webhook(text, text),
     chorus.forget_gone()

@@ -8,6 +8,9 @@
 -- suspect_date is held against dates of invoices, which applications tell by clocks of their own: where the clock was behind when a restore was noticed, it was set too
 -- early, and is moved on with the clock; it is never moved back. What an application or an operator has set for a
 -- moment (not_before, closures) stays, too.
+-- A clock that was set forward may be that of a machine that was taken back with all that its memory held, workers and database alike, and was put right afterwards. So
+-- what the portal has got is compared before anything is sent, as at a start when no worker was alive. How long before the clock was put right the machine was taken
+-- back, nobody knows: an hour is allowed for that.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.clock_stepped(p_seconds float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -26,8 +29,13 @@ BEGIN
                 THEN greatest(suspect_date, ((quarantined_at + step) AT TIME ZONE 'Europe/Paris')::date + 1, suspect_date + floor(p_seconds / 86400)::integer)
             ELSE suspect_date END,
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
-        quarantined_at = least(quarantined_at, at);
+        quarantined_at = least(quarantined_at, at),
+        created_at = least(created_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    IF p_seconds > 0 THEN
+        UPDATE chorus.accounts
+        SET compare_since = least(compare_since, chorus.vouched_until(at), at - step - interval '1 hour'), compare_asked_at = at, compare_next_at = '-infinity';
+    END IF;
     IF p_seconds >= 0 THEN
         RETURN;
     END IF;

@@ -2265,8 +2265,13 @@ BEGIN
                 THEN greatest(suspect_date, ((quarantined_at + step) AT TIME ZONE 'Europe/Paris')::date + 1, suspect_date + floor(p_seconds / 86400)::integer)
             ELSE suspect_date END,
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
-        quarantined_at = least(quarantined_at, at);
+        quarantined_at = least(quarantined_at, at),
+        created_at = least(created_at, at);
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    IF p_seconds > 0 THEN
+        UPDATE chorus.accounts
+        SET compare_since = least(compare_since, chorus.vouched_until(at), at - step - interval '1 hour'), compare_asked_at = at, compare_next_at = '-infinity';
+    END IF;
     IF p_seconds >= 0 THEN
         RETURN;
     END IF;
@@ -3519,6 +3524,17 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.oldest_row()
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3767,7 +3783,8 @@ BEGIN
         -- A day more: somewhere it is tomorrow.
         -- Nor is the clock behind what it has told a worker.
         suspect_date = CASE WHEN p_kind = 'restore' THEN greatest(i.suspect_date, (greatest(at, p_since) AT TIME ZONE 'Europe/Paris')::date + 1) ELSE i.suspect_date END,
-        suspect_before = i.suspect_date;
+        suspect_before = i.suspect_date,
+        created_at = least(i.created_at, chorus.oldest_row()); -- older rows are dealt with
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'QUARANTINE', p_detail || jsonb_build_object('kind', p_kind, 'epoch', now_epoch, 'epoch_before', inst.db_epoch, 'since', since));
 
@@ -4662,7 +4679,7 @@ AS $function$
          WHERE e.at <= p_now AND e.id < coalesce((SELECT min(f.id) FROM chorus.events f WHERE f.at > p_now), 9223372036854775807) AND (EXISTS (SELECT FROM chorus.heartbeats) OR EXISTS (SELECT FROM chorus.installation WHERE stepped_at IS NOT NULL))
          ORDER BY e.id DESC
          LIMIT 1),
-        (SELECT created_at FROM chorus.installation WHERE created_at <= p_now),
+        (SELECT least(created_at, chorus.oldest_row()) FROM chorus.installation WHERE created_at <= p_now),
         p_now - interval '1 year')
 $function$
 ;
@@ -4886,8 +4903,8 @@ GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, cr
 GRANT UPDATE (piece_id, uploaded_at) ON chorus.attachments TO chorus_worker;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
-GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
+GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
@@ -4969,6 +4986,7 @@ GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.number_events(integer) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.oldest_row() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -282,5 +283,68 @@ func TestNoStatusIsToCome(t *testing.T) {
 	}
 	if ago := set("MANDATEE", `clock_timestamp() + interval '2 hours'`); ago > -7000 { // clocks differ
 		t.Errorf("it dates from %.0f s ago", ago)
+	}
+}
+
+// A clock that was set forward by more than seconds may be a machine's that was taken back with its memory, and a worker that has not beaten for long may have slept: nothing
+// is sent before it has compared, and then before the portal was asked. A second changes nothing.
+func TestAGapAsksThePortal(t *testing.T) {
+	for name, c := range map[string]struct {
+		gap  time.Duration
+		beat bool // of the heartbeats alone: the clock was not set
+		asks bool
+	}{
+		"a second":           {time.Second, false, false},
+		"a few seconds":      {8 * time.Second, false, true},
+		"an hour":            {time.Hour, false, true},
+		"two seconds asleep": {2 * time.Second, true, false},
+		"a minute asleep":    {time.Minute, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, clock := clocked(t)
+			must(t, b.worker.Slots(t.Context(), 2*protocolSlots))
+			must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+			beat := func() {
+				t.Helper()
+				known, err := b.worker.Knows(t.Context(), b.memory, "w/1")
+				must(t, err)
+				b.memory = known
+			}
+			begin := func() error {
+				t.Helper()
+				id := b.ready(t, "default")
+				_, err := b.worker.Pool().Exec(t.Context(), `UPDATE chorus.invoices SET claim = $2, claimed_until = 'infinity' WHERE id = $1`, id, b.next())
+				must(t, err)
+				inv, err := b.worker.Take(t.Context(), id, b.counter, store.Ready, time.Hour)
+				must(t, err)
+				in := b.intent(false)
+				in.Life = "w/1"
+				_, err = b.worker.Begin(t.Context(), inv, in)
+				return err
+			}
+			beat()
+			must(t, begin())
+			var before time.Time
+			must(t, b.owner.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before))
+			if c.beat {
+				_, err := b.owner.Exec(t.Context(), `UPDATE chorus.heartbeats SET beat_at = beat_at - $1::interval`, c.gap)
+				must(t, err)
+			} else {
+				must(t, clock.Advance(t.Context(), c.gap))
+			}
+			if err := begin(); c.asks != errors.Is(err, store.ErrForgot) || err != nil && !c.asks {
+				t.Errorf("before the comparison: %v", err)
+			}
+			beat()
+			var since *time.Time
+			must(t, b.owner.QueryRow(t.Context(), `SELECT compare_since FROM chorus.accounts WHERE name = 'default'`).Scan(&since))
+			if c.asks != (since != nil) || since != nil && since.After(before) {
+				t.Errorf("the portal is asked for what it has got since %v, and it was %s", since, before)
+			}
+			if err := begin(); c.asks != errors.Is(err, store.ErrHeld) || err != nil && !c.asks {
+				t.Errorf("after it: %v", err)
+			}
+		})
 	}
 }

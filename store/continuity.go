@@ -66,14 +66,59 @@ func (s *Store) Stopped(ctx context.Context, worker string) error {
 	return err
 }
 
-// AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat. One that is
-// asked for already begins anew: it may itself have come back with the database.
-func (s *Store) AskComparison(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `
+// askComparison is a statement, to which a condition may be added.
+const askComparison = `
 		UPDATE chorus.accounts a
 		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity'
-		FROM (SELECT chorus.vouched_until(clock_timestamp()) AS since) s`)
-	return err
+		FROM (SELECT chorus.vouched_until(clock_timestamp()) AS since) s`
+
+// AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat. One that is
+// asked for already begins anew: it may itself have come back with the database. Where nothing was ever sent from this database, but from another one before (since, not
+// zero), what the portal has got since then counts, too.
+func (s *Store) AskComparison(ctx context.Context, since time.Time) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, askComparison); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			UPDATE chorus.accounts SET compare_since = least(compare_since, $1) WHERE $1::timestamptz IS NOT NULL AND NOT EXISTS (SELECT FROM chorus.attempts)`, nullTime(since))
+		return err
+	})
+}
+
+// Reaches tells whether what was kept outside of the database reaches to its last heartbeat, within what a worker that was killed may not have written; and which
+// accounts waited for a comparison before: for the time before those waits it vouches for nothing. A heartbeat that is still to come was told by a clock that was ahead.
+func (s *Store) Reaches(ctx context.Context, kept Memory) (reaches bool, waiting []string, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce((SELECT max(beat_at) FROM chorus.heartbeats) <= $1::timestamptz + $2::interval, false) AND $1 <= clock_timestamp() + $2,
+		       ARRAY (SELECT name FROM chorus.accounts WHERE compare_since IS NOT NULL)`, kept.Beat, alive).Scan(&reaches, &waiting)
+	return reaches, waiting, err
+}
+
+// Came returns a *Forgot when the database holds, of before its last quarantine, what workers have kept of another installation: its rows come from there, and who
+// knows how old they are.
+func (s *Store) Came(ctx context.Context, other Memory) error {
+	marks, times := make([]int64, len(other.Marks)), make([]time.Time, len(other.Marks))
+	for k, mark := range other.Marks {
+		marks[k], times[k] = mark.Event, mark.At
+	}
+	var came bool
+	var since *time.Time
+	err := s.pool.QueryRow(ctx, `
+		WITH common AS (
+		    SELECT e.at FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
+		    UNION ALL
+		    SELECT claimed_at FROM chorus.attempts WHERE id = ANY ($1)
+		)
+		SELECT coalesce(max(at) > (SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation), false), max(at) FROM common`,
+		other.Attempts, marks, times).Scan(&came, &since)
+	if err != nil || !came {
+		return err
+	}
+	return &Forgot{
+		Witness: WitnessState, Kind: KindRestore, Tables: true, Since: *since, Attempts: other.Attempts,
+		Detail: "it holds what workers have kept of another installation: its rows were put into a database that was made later",
+	}
 }
 
 // DueComparisons takes the accounts that are due to be compared, within tx; each is due again after lease, unless its job says otherwise before: a job that

@@ -22,10 +22,10 @@ func TestAComparisonThatIsOvertakenEndsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(s.AskComparison(t.Context()))
+	must(s.AskComparison(t.Context(), time.Time{}))
 	first, err := s.Comparing(t.Context(), "default")
 	must(err)
-	must(s.AskComparison(t.Context()))
+	must(s.AskComparison(t.Context(), time.Time{}))
 	must(s.Compared(t.Context(), "default", first))
 	second, err := s.Comparing(t.Context(), "default")
 	if err != nil {
@@ -93,7 +93,7 @@ func TestAHeartbeatThatLiesVouchesForNothing(t *testing.T) {
 					t.Errorf("%s looks back %s, want %s", what, time.Since(since), -c.want)
 				}
 			}
-			if err := s.AskComparison(t.Context()); err != nil {
+			if err := s.AskComparison(t.Context(), time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			asked, err := s.Comparing(t.Context(), "default")

@@ -17,6 +17,7 @@ import (
 type Intent struct {
 	Attempt    uuid.UUID
 	Worker     string
+	Life       string // whose heartbeats are the worker's; "": nobody's
 	NomFichier string
 	Memory     Memory        // the database must still know it
 	SendWithin time.Duration // T_send
@@ -47,11 +48,14 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 	var slots int
 	var same, torn, held bool
 	var n *int
+	var clock time.Time
 	err := s.inTxForGood(ctx, func(tx pgx.Tx) error {
+		asked := time.Now()
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AS same,
+		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+olderThanItself+`
+		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
 		               WHERE id = $1 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
@@ -101,12 +105,15 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		)
 		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
 		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL),
-		       set_config('synchronous_commit', 'on', true)`,
+		       set_config('synchronous_commit', 'on', true), clock_timestamp()`,
 			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.attempts(), crash.Mutant(crash.NoQuarantine),
-			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At).Scan(&slots, &same, &torn, &held, &n, &a.Tried, nil)
+			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At, in.Life, s.silence()).
+			Scan(&slots, &same, &torn, &held, &n, &a.Tried, nil, &clock)
 		switch {
 		case err != nil:
 			return err
+		case s.steps != nil && s.steps.told(asked, time.Now(), clock) != 0: // whoever compares, finds out
+			return ErrForgot
 		case n != nil:
 			a.N = *n
 			return crash.Point(crash.InT1BeforeCommit)

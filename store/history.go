@@ -24,6 +24,7 @@ type Memory struct {
 	Marks       []Mark      // events that were read, oldest first; the last is the latest
 	Attempts    []uuid.UUID // the latest of this worker's own: the database must know them
 	Begun       []uuid.UUID // the latest that the database had, whoever began them: a worker may have sent nothing for long
+	Beat        time.Time   // of what a file holds: until then, by the database's clock, it holds what its workers committed
 }
 
 // attempts are those that the database must know, each once.
@@ -138,12 +139,20 @@ func unknownToRows(latest int) string {
 		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.id = a.invoice_id AND i.attempt_no >= a.n))`
 }
 
+// olderThanItself is a condition in SQL: rows are older than the database that holds them, by more than a clock may be set back unnoticed. They were put into one that
+// was made later (migrate, and then pg_restore --data-only), which has neither the identity nor the lineage of the one that they come from.
+var olderThanItself = `coalesce(chorus.oldest_row() < (SELECT created_at FROM chorus.installation) - interval '` + stepFrom.String() + `', false)`
+
+// putInto is what is seen then.
+const putInto = "its rows are older than itself: they were put into a database that was made later"
+
 // Contradicts returns a *Forgot when some tables of the database tell of what others have forgotten: a single table was restored. It reads every row that is
 // not final, and looks for the rows of what was begun last. It is for the start.
 func (s *Store) Contradicts(ctx context.Context) error {
-	var events, rows bool
+	var events, rows, older bool
 	err := s.pool.QueryRow(ctx, `
-		SELECT EXISTS (
+		SELECT `+olderThanItself+`,
+		       EXISTS (
 		           SELECT FROM chorus.heartbeats h
 		           WHERE h.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.id = h.event_id AND e.at = h.event_at)
 		             AND h.beat_at > coalesce((SELECT quarantined_at FROM chorus.installation), '-infinity')),
@@ -152,10 +161,12 @@ func (s *Store) Contradicts(ctx context.Context) error {
 		           WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
 		             AND (attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts a WHERE a.invoice_id = i.id)
 		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)))
-		       OR chorus.unknown_to_rows((SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)) IS NOT NULL`).Scan(&events, &rows)
+		       OR chorus.unknown_to_rows((SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)) IS NOT NULL`).Scan(&older, &events, &rows)
 	switch {
 	case err != nil:
 		return err
+	case older:
+		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: putInto}
 	case events:
 		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "its history (chorus.events) lacks what a worker read in it"}
 	case rows:
@@ -164,14 +175,27 @@ func (s *Store) Contradicts(ctx context.Context) error {
 	return nil
 }
 
+// silentFrom is for how long no worker may have beaten before the portal is asked, as at a start when none was alive: a machine that slept, was stopped or was taken back
+// with the memory of all workers leaves such a gap, or a clock that was set forward.
+const silentFrom = 30 * time.Second
+
+// silence is silentFrom as an argument; null where the clock is a test's.
+func (s *Store) silence() *time.Duration {
+	if s.steps == nil {
+		return nil
+	}
+	d := silentFrom
+	return &d
+}
+
 // Knows returns a *Forgot when the database does not know what m remembers; otherwise m, brought up to date. A worker (not "") beats in the same
-// statement, so that no heartbeat is written into a database that has forgotten.
+// statement, so that no heartbeat is written into a database that has forgotten. Where it has beaten before, and nobody has for long, it asks for a comparison with that.
 func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, error) {
 	now := Memory{Attempts: m.Attempts}
 	must := m.attempts()
 	var stored string
 	var attempts int
-	var latest, torn, inserts bool
+	var latest, torn, older, inserts bool
 	var event *int64
 	var at, since *time.Time
 	marks := make([]int64, len(m.Marks))
@@ -187,23 +211,26 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		), known AS (
 		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
 		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest,
-		           `+unknownToRows(32)+` AS torn
+		           `+unknownToRows(32)+` AS torn, `+olderThanItself+` AS older
+		), silent AS (
+		    `+askComparison+`
+		    WHERE EXISTS (SELECT FROM chorus.heartbeats WHERE worker = $6) AND (SELECT max(beat_at) FROM chorus.heartbeats) < clock_timestamp() - $9::interval
 		), beat AS (
 		    INSERT INTO chorus.heartbeats AS h (worker, event_id, event_at)
 		    SELECT $6, event_id, event_at
 		    FROM here, known
-		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest AND NOT torn
+		    WHERE $6 <> '' AND epoch = $7 AND epoch = stored AND quarantines = $8 AND attempts = coalesce(cardinality($1::uuid[]), 0) AND latest AND NOT torn AND NOT older
 		    ON CONFLICT (worker) DO UPDATE SET beat_at = clock_timestamp(), stopped = false, event_id = excluded.event_id, event_at = excluded.event_at
 		)
-		SELECT epoch, stored, quarantines, event_id, event_at, begun, attempts::int, latest, torn,
+		SELECT epoch, stored, quarantines, event_id, event_at, begun, attempts::int, latest, torn, older,
 		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
 		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
 		       ) END,
 		       clock_timestamp()
 		FROM here, known`,
-		must, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines).
-		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &now.Begun, &attempts, &latest, &torn, &inserts, &since, &clock)
+		must, marks, times, m.Latest().Event, m.Latest().At, worker, m.Epoch, m.Quarantines, s.silence()).
+		Scan(&now.Epoch, &stored, &now.Quarantines, &event, &at, &now.Begun, &attempts, &latest, &torn, &older, &inserts, &since, &clock)
 	if err != nil {
 		return m, err
 	}
@@ -234,6 +261,8 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		}
 	case torn:
 		f.Witness, f.Tables, f.Detail = WitnessTables, true, tablesDiffer
+	case older:
+		f.Witness, f.Tables, f.Detail = WitnessTables, true, putInto
 	default:
 		now.Marks = m.Marks
 		if now.Quarantines > m.Quarantines { // what another worker has dealt with

@@ -61,6 +61,17 @@ func portalKey(c chorus.Config) string {
 	return "portal/" + hex.EncodeToString(sum[:8])
 }
 
+// portals names each account at its portal, without telling who it is.
+func (w *Worker) portals() (names []string) {
+	w.setting.Lock()
+	defer w.setting.Unlock()
+	for _, a := range w.roster.accounts {
+		sum := sha256.Sum256([]byte(a.Chorus.APIURL + "\n" + a.Chorus.Login))
+		names = append(names, hex.EncodeToString(sum[:8]))
+	}
+	return names
+}
+
 func applicationKey(c chorus.Config) string { return "application/" + budgetKey(c) }
 
 // breakers are the ones that the configured accounts are behind.

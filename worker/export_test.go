@@ -1,6 +1,10 @@
 package worker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/choriste/choriste/jobs"
+)
 
 // StopRiver stops what runs the jobs behind the worker's back.
 func StopRiver(t *testing.T, w *Worker) {
@@ -9,3 +13,6 @@ func StopRiver(t *testing.T, w *Worker) {
 		t.Error(err)
 	}
 }
+
+// Memory is what the worker remembers.
+func Memory(w *Worker) *jobs.CommitMemory { return w.jobs.Memory }

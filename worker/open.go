@@ -27,6 +27,7 @@ type opening struct {
 	began   time.Time     // of looking; zero: not yet
 	last    time.Time     // the latest heartbeat of others at that moment, by the database's clock
 	vouched bool          // somebody speaks for the time before, or was asked to
+	since   time.Time     // since when workers of an account of ours may have sent from another database; zero: none is known of
 	rivals  *fleet.Rivals // nil: no directory is shared
 }
 
@@ -91,7 +92,7 @@ func (w *Worker) vouch(ctx context.Context) error {
 	case maybe && time.Since(o.began) < aliveWithin:
 		return nil
 	}
-	if err := w.store.AskComparison(ctx); err != nil {
+	if err := w.store.AskComparison(ctx, o.since); err != nil {
 		return err
 	}
 	o.vouched = true

@@ -73,8 +73,12 @@ func (w *Worker) remember(ctx context.Context) error {
 	var kept store.Memory
 	known := false
 	if w.cfg.StateDir != "" {
-		kept, known, err = memory.Open(w.cfg.StateDir, id)
-		switch {
+		kept, known, err = memory.Open(w.cfg.StateDir, id, w.portals())
+		switch others := memory.Elsewhere(); {
+		case errors.Is(err, fleet.ErrNoState) && !others.IsZero():
+			w.opening.since = others
+			w.cfg.Log.Warn("nothing is known yet of this database from outside of it, and workers have sent for an account of its from another one: what the portal has got since is compared before anything is sent",
+				"file", memory.Path(), "since", others)
 		case errors.Is(err, fleet.ErrNoState):
 			w.cfg.Log.Warn("nothing is known yet of this database from outside of it: this is right at the first start only", "file", memory.Path())
 		case err != nil:
@@ -87,12 +91,17 @@ func (w *Worker) remember(ctx context.Context) error {
 		return err
 	}
 	vouched := false
+	var waiting []string
 	if known {
 		_, err := w.store.Knows(ctx, kept, "")
 		var g *store.Forgot
 		switch {
 		case err == nil:
-			vouched = kept.Quarantines == now.Quarantines
+			reaches, waits, err := w.store.Reaches(ctx, kept)
+			if err != nil {
+				return err
+			}
+			vouched, waiting = reaches && kept.Quarantines == now.Quarantines, waits
 		case !errors.As(err, &g):
 			return err
 		default:
@@ -103,17 +112,22 @@ func (w *Worker) remember(ctx context.Context) error {
 			now.Quarantines = max(now.Quarantines, kept.Quarantines)
 		}
 	}
+	for _, other := range memory.Others() {
+		if err := w.store.Came(ctx, other); f == nil && err != nil && !errors.As(err, &f) {
+			return err
+		}
+	}
 	if f == nil {
 		if err := w.store.Contradicts(ctx); err != nil && !errors.As(err, &f) {
 			return err
 		}
 	}
 	if crash.Mutant(crash.NoQuarantine) {
-		memory.Start(now, kept, vouched)
+		memory.Start(now, kept, vouched, waiting)
 		return nil
 	}
 	if f == nil {
-		memory.Start(now, kept, vouched)
+		memory.Start(now, kept, vouched, waiting)
 		return nil
 	}
 	memory.Set(now)

@@ -20,6 +20,7 @@ func (w *Worker) watchRivals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.jobs.Memory.Beaten(beats[w.life])
 	if err := w.opening.rivals.File.Touch(w.life, beats[w.life]); err != nil {
 		return nil // the state file says so
 	}

@@ -149,7 +149,7 @@ func New(cfg Config) (*Worker, error) {
 	w.life = life
 
 	w.jobs = &jobs.Jobs{
-		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(),
+		Store: w.store, Settings: cfg.Settings, Log: cfg.Log, Worker: name(), Life: life,
 		Memory: jobs.NewCommitMemory(cfg.Log),
 		Poke:   w.wake,
 		Probe: func() {

@@ -120,6 +120,16 @@ func Restore(ctx context.Context, url, file string, args ...string) error {
 	return client(ctx, "pg_restore", append(args, "--exit-on-error", "--dbname="+url, file)...)
 }
 
+// RestoreRows reads the rows of a file of Dump's into a database whose tables are there already. Of a table that holds rows which are in the file, too, it reads none:
+// pg_restore says so and goes on.
+func RestoreRows(ctx context.Context, url, file string) error {
+	err := client(ctx, "pg_restore", "--data-only", "--disable-triggers", "--dbname="+url, file)
+	if err != nil && strings.Contains(err.Error(), "errors ignored on restore") {
+		return nil
+	}
+	return err
+}
+
 // client runs one of PostgreSQL's programs beside the server's, or from PATH.
 func client(ctx context.Context, program string, args ...string) error {
 	name := program
