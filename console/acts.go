@@ -154,7 +154,7 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) {
 		case acts[k].Reason && (reason == "" || len(reason) > mostReason):
 			return content{}, wrongInput(v.sayWhy())
 		}
-		if err := acts[k].do(store.WithActor(ctx, p.Name), c.operator, id, r.PostForm); err != nil {
+		if err := acts[k].do(store.WithActor(ctx, p.Actor), c.operator, id, r.PostForm); err != nil {
 			return content{}, refusal(err)
 		}
 		return content{to: "/invoices/" + strconv.FormatInt(id, 10)}, nil

@@ -5,12 +5,14 @@ package console
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/choriste/choriste/openid"
 	"github.com/choriste/choriste/store"
 )
 
@@ -29,6 +31,9 @@ type console struct {
 	operator *store.Store  // nil: nobody acts
 	own      string        // what forms carry without sign-in
 	users    func() []User // nil: nobody is asked who he is
+	groups   func() []Group
+	openID   *signInAt // nil: no provider signs people in
+	header   *Header   // nil: no proxy signs people in
 	secure   bool
 	sessions *sessions
 	hashing  chan struct{}
@@ -45,6 +50,14 @@ type Config struct {
 	Operator *store.Store
 	// Users are those who may sign in, asked for at each request. Nil: nobody is asked; serve the pages to this machine alone then, or behind something that asks.
 	Users func() []User
+	// Groups are the values of a provider's claim, or of a proxy's header, that give a role; asked for at each request. Only with Users.
+	Groups func() []Group
+	// OpenID signs people in, or nil. Only with Users, which may be none.
+	OpenID *openid.Provider
+	// Header is how a proxy signs people in, or nil. Only with Users, which may be none.
+	Header *Header
+	// Log is told of sign-ins that the provider failed; nil: nobody is.
+	Log *slog.Logger
 	// Secure says that browsers come by TLS: then they give the session's cookie to nobody else.
 	Secure bool
 }
@@ -86,7 +99,7 @@ var errNotFound = errors.New("there is no such page")
 func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
-		users: cfg.Users, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
+		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
 		readings: readings{list: map[string]*reading{}},
 	}
 	mux := http.NewServeMux()
@@ -119,6 +132,8 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /icon.svg", icon)
 	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
 	mux.HandleFunc("POST /signin", c.signIn)
+	mux.HandleFunc("GET /signin/openid", c.toProvider)
+	mux.HandleFunc("GET "+openid.CallbackPath, c.fromProvider)
 	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
 	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
 	mux.HandleFunc("POST /invoices/{id}/document", c.document)

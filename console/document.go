@@ -91,7 +91,7 @@ func (c *console) documentOf(ctx context.Context, v view, id int64) (store.Statu
 	if err != nil {
 		return i, nil, err
 	}
-	b, err := operate.ReadDocument(store.WithActor(ctx, personOf(v.Request).Name), c.operator.Pool(), id)
+	b, err := operate.ReadDocument(store.WithActor(ctx, personOf(v.Request).Actor), c.operator.Pool(), id)
 	if err == nil && b == nil {
 		err = wrongInput(v.t("The document was purged: its hash, size and date are kept.", "Le document a été purgé : son empreinte, sa taille et sa date sont conservées."))
 	}

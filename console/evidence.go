@@ -17,7 +17,7 @@ import (
 func (c *console) evidence(w http.ResponseWriter, r *http.Request) {
 	c.download(w, r, "application/zip", func(ctx context.Context, v view, id int64) (string, []byte, error) {
 		var archive bytes.Buffer
-		_, err := operate.WriteEvidence(store.WithActor(ctx, personOf(r).Name), c.operator.Pool(), &archive, []int64{id})
+		_, err := operate.WriteEvidence(store.WithActor(ctx, personOf(r).Actor), c.operator.Pool(), &archive, []int64{id})
 		return fmt.Sprintf("%s-%d.zip", v.t("evidence", "preuve"), id), archive.Bytes(), err
 	})
 }

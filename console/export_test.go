@@ -12,9 +12,14 @@ func CutCSV(n int) (back func()) {
 // SessionOutlastsWatching tells whether a session that is only watched with, for 40 minutes, lives on.
 func SessionOutlastsWatching(u User) bool {
 	s, began := newSessions(), time.Now()
-	token := s.begin(u, began)
+	token := s.begin(identity{by: byPassword, name: u.Name, hash: u.Hash}, time.Time{}, began)
 	for at := 0; at < 40; at++ {
 		s.find(token, began.Add(time.Duration(at)*time.Minute), true)
 	}
 	return s.find(token, began.Add(40*time.Minute), false) != nil
+}
+
+// SessionOver tells whether a session has ended, of which the token ends then.
+func SessionOver(used, created, ends, now time.Time) bool {
+	return (&session{used: used, created: created, ends: ends}).over(now)
 }

@@ -23,7 +23,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "causes", "invoice", "document", "findings", "recipients", "money", "accounts", "webhooks", "signin", "error", "many", "run", "runs"} {
+		for _, page := range []string{"overview", "invoices", "found", "causes", "invoice", "document", "findings", "recipients", "money", "accounts", "webhooks", "signin", "signedin", "norole", "error", "many", "run", "runs"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -101,6 +101,9 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 func section(page string) string {
 	if page == "causes" {
 		return "overview"
+	}
+	if page == "signedin" || page == "norole" {
+		return "signin"
 	}
 	if page == "invoice" || page == "document" || page == "found" || page == "many" || page == "run" || page == "runs" {
 		return "invoices"

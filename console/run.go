@@ -32,8 +32,7 @@ type run struct {
 	query   string
 	limit   int
 	once    string // of the confirmation that began it: sent twice, it begins one
-	who     string
-	hash    string // of his password then
+	who     person
 	total   int
 	perMin  int
 	began   time.Time
@@ -86,7 +85,7 @@ func (s *runs) add(r *run) (key string, own, all bool) {
 	for k, other := range s.list {
 		at, on := other.end()
 		switch {
-		case on && other.who == r.who, r.once != "" && other.once == r.once: // the latter may have ended meanwhile
+		case on && other.who.Actor == r.who.Actor, r.once != "" && other.once == r.once: // the latter may have ended meanwhile
 			return "", true, false
 		case on:
 			going++
@@ -120,12 +119,8 @@ func (r *run) address(key string) string {
 // begin starts a run of what was confirmed, and returns its address.
 func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (at string, err error) {
 	p := personOf(v.Request)
-	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Name), runWithin)
-	r := &run{act: m.Act, query: m.Query, limit: m.Limit, once: m.Once, who: p.Name, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
-	if c.users != nil {
-		u, _ := c.user(p.Name)
-		r.hash = u.Hash
-	}
+	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Actor), runWithin)
+	r := &run{act: m.Act, query: m.Query, limit: m.Limit, once: m.Once, who: p, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
 	key, own, all := c.runs.add(r)
 	switch {
 	case own && c.runs.begunBy(m.Once) != "": // meanwhile
@@ -153,7 +148,7 @@ var errMayNot = errors.New("who began it may not act any more")
 func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, reason string) {
 	_, err := operate.Each(ctx, list, r.perMin, func(i store.Status) error {
 		if c.users != nil {
-			if u, known := c.user(r.who); !known || !same(u.Hash, r.hash) || !u.Role.may(Operator) {
+			if !c.roleOf(r.who.who).may(Operator) {
 				return errMayNot
 			}
 		}
@@ -246,7 +241,7 @@ func (c *console) progress(_ context.Context, v view) (content, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p.Known, p.GoesOn, p.Act, p.Who, p.Total, p.Began = true, r.ended.IsZero(), r.act, r.who, r.total, r.began
+	p.Known, p.GoesOn, p.Act, p.Who, p.Total, p.Began = true, r.ended.IsZero(), r.act, r.who.Name, r.total, r.began
 	p.Done, p.Failed, p.Looked, p.Refused, p.More, p.Cut = r.done, r.failed, r.done+r.failed, append([]refusedInvoice(nil), r.refused...), r.failed-len(r.refused), v.word(r.cut)
 	at := r.address(v.PathValue("run"))
 	p.Stop = strings.Replace(at, "?", "/stop?", 1)
@@ -272,7 +267,7 @@ func (c *console) goingOn(v view) content {
 	var list []runLine
 	for key, r := range c.runs.list {
 		r.mu.Lock()
-		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who, Done: r.done, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
+		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who.Name, Done: r.done, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
 		r.mu.Unlock()
 	}
 	slices.SortFunc(list, func(a, b runLine) int { return b.Began.Compare(a.Began) })

@@ -20,9 +20,9 @@ const (
 
 // session is somebody who signed in. A session is this process's: another worker, or this one after a restart, asks again.
 type session struct {
-	user    string
-	hash    string // of the password that was given: another one ends the session
-	form    string // what every form of his carries, so that nobody else's page can send one
+	who     identity
+	ends    time.Time // what proved who he is; zero: it has no end
+	form    string    // what every form of his carries, so that nobody else's page can send one
 	created time.Time
 	used    time.Time
 }
@@ -46,7 +46,7 @@ func secret() string {
 }
 
 // begin makes a session, and returns what the cookie holds.
-func (s *sessions) begin(u User, now time.Time) string {
+func (s *sessions) begin(who identity, ends, now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var oldest [sha256.Size]byte
@@ -61,12 +61,12 @@ func (s *sessions) begin(u User, now time.Time) string {
 		delete(s.list, oldest)
 	}
 	token := secret()
-	s.list[sha256.Sum256([]byte(token))] = &session{user: u.Name, hash: u.Hash, form: secret(), created: now, used: now}
+	s.list[sha256.Sum256([]byte(token))] = &session{who: who, ends: ends, form: secret(), created: now, used: now}
 	return token
 }
 
 func (s *session) over(now time.Time) bool {
-	return now.Sub(s.used) > sessionIdle || now.Sub(s.created) > sessionWhole
+	return now.Sub(s.used) > sessionIdle || now.Sub(s.created) > sessionWhole || !s.ends.IsZero() && !now.Before(s.ends)
 }
 
 // find returns the session of a cookie, or nil. It is used now, unless it only watches: a page that is left open does not keep a session alive.

@@ -1,33 +1,19 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/choriste/choriste/openid"
 )
 
 // Who may see the pages. Without users nobody is asked: then the address must lead to this machine alone, or something before it asks.
 
-// person is who asks for a page; the zero value is somebody who was not asked who he is.
-type person struct {
-	Name string
-	Role Role
-	form string
-}
-
-type personKey struct{}
-
-// personOf is who asks.
-func personOf(r *http.Request) person {
-	p, _ := r.Context().Value(personKey{}).(person)
-	return p
-}
-
 // open are the paths that everybody may ask for.
-var open = []string{"/signin", "/style.css", "/icon.svg"}
+var open = []string{"/signin", openid.CallbackPath, "/signin/openid", "/style.css", "/icon.svg"}
 
 // guard lets in who has signed in, and no form that another site's page sends.
 func (c *console) guard(next http.Handler) http.Handler {
@@ -41,23 +27,37 @@ func (c *console) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if c.header != nil && r.URL.Path != "/style.css" && r.URL.Path != "/icon.svg" {
+			p, named, answered := c.fromProxy(w, r)
+			switch {
+			case answered:
+				return
+			case named && strings.HasPrefix(r.URL.Path, "/signin"): // he is
+				http.Redirect(w, r, "/", http.StatusSeeOther)
+				return
+			case named:
+				next.ServeHTTP(w, p.with(r))
+				return
+			}
+		}
 		p, signed := c.signedIn(r)
 		switch {
 		case signed:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, p)))
+			next.ServeHTTP(w, p.with(r))
 		case slices.Contains(open, r.URL.Path):
 			next.ServeHTTP(w, r)
 		case watches(r):
 			w.WriteHeader(http.StatusUnauthorized) // live.js says so, and leaves what was written where it is
+		case c.again(w, r):
 		case r.Method == http.MethodGet:
 			http.Redirect(w, r, "/signin?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		default:
 			v := view{r, languageOf(r)}
 			r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 			_ = r.ParseForm() // what could not be read is not shown
-			render(w, v, http.StatusForbidden, content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{
-				To: v.before(), Wrote: cutAt(r.PostForm.Get("reason"), mostReason), Wrong: v.t("The session was over: nothing was done.", "La session était terminée : rien n'a été fait."),
-			}})
+			s := c.ways(v.before())
+			s.Wrote, s.Wrong = cutAt(r.PostForm.Get("reason"), mostReason), v.t("The session was over: nothing was done.", "La session était terminée : rien n'a été fait.")
+			render(w, v, http.StatusForbidden, content{page: "signin", title: v.t("Sign in", "Connexion"), data: s})
 		}
 	})
 }
@@ -89,11 +89,11 @@ func (c *console) signedIn(r *http.Request) (person, bool) {
 	if s == nil {
 		return person{}, false
 	}
-	u, known := c.user(s.user)
-	if !known || !same(u.Hash, s.hash) {
+	role := c.roleOf(s.who)
+	if role == none {
 		return person{}, false
 	}
-	return person{u.Name, u.Role, s.form}, true
+	return person{Name: s.who.name, Role: role, Actor: s.who.actor(), who: s.who, form: s.form}, true
 }
 
 func (c *console) user(name string) (User, bool) {
@@ -107,11 +107,15 @@ func (c *console) user(name string) (User, bool) {
 
 // signin is what the form shows.
 type signin struct {
-	Nobody bool // may sign in
-	To     string
-	Name   string
-	Wrong  string
-	Wrote  string // before the session was over
+	Passwords  bool   // somebody has one
+	Proxy      bool   // one signs people in
+	Provider   string // the name of the one that signs people in
+	Begin      string // where that begins
+	EndSession string // where the session at the provider is ended
+	To         string
+	Name       string
+	Wrong      string
+	Wrote      string // before the session was over
 }
 
 // ownPath is where a reader is led to after signing in: a path of these pages, and nothing else.
@@ -121,13 +125,6 @@ func ownPath(to string) string {
 		return "/"
 	}
 	return u.RequestURI()
-}
-
-func (c *console) signinPage(_ context.Context, v view) (content, error) {
-	if c.users == nil {
-		return content{to: "/"}, nil
-	}
-	return content{page: "signin", title: v.t("Sign in", "Connexion"), data: signin{Nobody: len(c.users()) == 0, To: ownPath(v.URL.Query().Get("to"))}}, nil
 }
 
 // before is the page that a form comes from.
@@ -150,7 +147,8 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is nothing to sign in to.", http.StatusBadRequest)
 		return
 	}
-	s := signin{To: ownPath(r.PostForm.Get("to")), Name: cutAt(shown(r.PostForm.Get("name")), 60)}
+	s := c.ways(ownPath(r.PostForm.Get("to")))
+	s.Name = cutAt(shown(r.PostForm.Get("name")), 60)
 	refuse := func(status int, en, fr string) {
 		s.Wrong = v.t(en, fr)
 		render(w, v, status, content{page: "signin", title: v.t("Sign in", "Connexion"), data: s})
@@ -165,8 +163,8 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u, known := c.user(name)
-	if !known {
-		u.Hash = nobody
+	if !known || u.Hash == "" { // the latter comes by the proxy alone
+		known, u.Hash = false, nobody
 	}
 	select { // one at a time: each takes memory
 	case c.hashing <- struct{}{}:
@@ -180,9 +178,8 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnauthorized, "The name or the password is wrong.", "Le nom ou le mot de passe est faux.")
 		return
 	}
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure unless it is served to this machine alone without TLS
-		Name: c.cookieName(), Value: c.sessions.begin(u, time.Now()), Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
-	})
+	c.endSession(r)
+	http.SetCookie(w, c.sessionCookie(c.sessions.begin(identity{by: byPassword, name: u.Name, hash: u.Hash}, time.Time{}, time.Now()), 0))
 	http.Redirect(w, r, s.To, http.StatusSeeOther)
 }
 
@@ -197,9 +194,25 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) {
 		render(w, v, http.StatusForbidden, v.forbidden())
 		return
 	}
+	c.endSession(r)
+	http.SetCookie(w, c.sessionCookie("", -1))
+	to := "/signin"
+	if personOf(r).who.by == byOpenID {
+		to += "?out"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// endSession ends the one of the browser's cookie, if there is one.
+func (c *console) endSession(r *http.Request) {
 	if cookie, err := r.Cookie(c.cookieName()); err == nil {
 		c.sessions.end(cookie.Value)
 	}
-	http.SetCookie(w, &http.Cookie{Name: c.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode}) //nolint:gosec // likewise
-	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+}
+
+// sessionCookie is the cookie of a session, or, with an age below zero, takes it away.
+func (c *console) sessionCookie(token string, age int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure unless it is served to this machine alone without TLS
+		Name: c.cookieName(), Value: token, Path: "/", MaxAge: age, HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
+	}
 }

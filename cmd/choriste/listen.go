@@ -32,8 +32,12 @@ func listenOn(address string) (net.Listener, error) {
 	return nil, fmt.Errorf("CHORISTE_LISTEN: cannot listen on %s: %s", address, why)
 }
 
-// names are the names that the console may be asked for by: those of CHORISTE_HOSTS, and the one of CHORISTE_LISTEN.
+// names are the names that the console may be asked for by: those of CHORISTE_HOSTS, and the ones of CHORISTE_LISTEN and CHORISTE_OPENID_ADDRESS.
 func (s *settings) names() []string {
 	host, _, _ := net.SplitHostPort(s.Listen)
-	return append([]string{strings.ToLower(host)}, s.Hosts...)
+	list := append([]string{strings.ToLower(host)}, s.Hosts...)
+	if s.OpenID.Address != "" {
+		list = append(list, hostOf(s.OpenID.Address))
+	}
+	return list
 }

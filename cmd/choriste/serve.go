@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +26,11 @@ func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slo
 	w.settings.Store(&s)
 	mux := http.NewServeMux()
 	if s.Console != consoleOff {
-		cfg := console.Config{Store: st, Operator: operator, Secure: s.Certificate != nil || s.Console == consoleProxied}
+		cfg := console.Config{Store: st, Operator: operator, Log: log, Secure: s.Certificate != nil || s.Console == consoleProxied || strings.HasPrefix(s.OpenID.Address, "https:")}
 		if w.asks {
 			cfg.Users = func() []console.User { return w.settings.Load().Users }
+			cfg.Groups = func() []console.Group { return w.settings.Load().Groups }
+			cfg.OpenID, cfg.Header = w.provider(s), w.header(s)
 		}
 		mux.Handle("/", console.Handler(cfg))
 	}
@@ -39,7 +42,7 @@ func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slo
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	if w.asks && len(s.Users) == 0 && s.Console != consoleOff {
+	if w.asks && len(s.Users)+len(s.Groups) == 0 && s.Console != consoleOff {
 		log.Warn("nobody may sign in to the console: the file of users has none")
 	}
 	if s.Console == consoleOpen && !loopback(s.Listen) {
@@ -60,11 +63,12 @@ func (w *web) serve(l net.Listener) error {
 	return w.server.ServeTLS(l, "", "")
 }
 
-// set takes over who may sign in, and the certificate. What was not set at the start is not added later, and what was is not taken away: that would open what was closed.
+// set takes over who may sign in, the secrets for it, and the certificate. What was not set at the start is not added later, and what was is not taken away: that would open what was closed.
 func (w *web) set(s settings) {
 	now := *w.settings.Load()
 	if w.asks {
-		now.Users = s.Users
+		now.Users, now.Groups = s.Users, s.Groups
+		now.OpenID.Secret, now.Header.Secret = s.OpenID.Secret, s.Header.Secret
 	}
 	if now.Certificate != nil && s.Certificate != nil {
 		now.Certificate = s.Certificate

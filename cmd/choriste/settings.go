@@ -67,6 +67,9 @@ type settings struct {
 	TLSKey      chorus.Secret
 	Certificate *tls.Certificate // of the two above
 	Users       []console.User   // of CHORISTE_USERS_FILE; empty, not nil: it lets nobody in
+	Groups      []console.Group  // likewise
+	OpenID      openIDSettings
+	Header      headerSettings
 
 	SMTP         *url.URL // of choriste digest --mail
 	SMTPPassword chorus.Secret

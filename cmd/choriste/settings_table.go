@@ -6,6 +6,7 @@ import (
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/egress"
+	"github.com/choriste/choriste/openid"
 )
 
 var table = []setting{
@@ -56,7 +57,17 @@ var table = []setting{
 	{name: "CHORISTE_LISTEN", def: "127.0.0.1:8080", about: "Where /healthz, /readyz, /metrics and the console are served.", set: text(func(s *settings) *string { return &s.Listen }, listen)},
 	{name: "CHORISTE_HOSTS", about: "Names by which a browser or Prometheus asks for the console and /metrics, separated by commas. IP addresses and localhost need no name.", set: hostNames},
 	{name: "CHORISTE_CONSOLE", def: "auto", about: "auto: the console asks nobody who he is on this machine, and needs CHORISTE_USERS_FILE and TLS elsewhere. proxied: it asks, and TLS ends before it. open: whoever reaches the address sees every page. off: probes and metrics alone.", set: oneOf(func(s *settings) *string { return &s.Console }, consoleAuto, consoleProxied, consoleOpen, consoleOff)},
-	{name: "CHORISTE_USERS_FILE", about: "A YAML file with those who may sign in to the console, and their roles.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_USERS_FILE", about: "A YAML file with those who may sign in to the console, and their roles, or those of their groups.", set: func(*settings, string) error { return nil }},
+	{name: "CHORISTE_OPENID_ISSUER", about: "The OpenID Connect provider that [signs people in](console.md#sign-in-elsewhere) to the console, exactly as it calls itself, as https://login.example.net/realms/main.", set: text(func(s *settings) *string { return &s.OpenID.Issuer }, openid.CheckIssuer)},
+	{name: "CHORISTE_OPENID_CLIENT_ID", about: "The console's client id there.", set: text(func(s *settings) *string { return &s.OpenID.ClientID }, identifier)},
+	{name: "CHORISTE_OPENID_CLIENT_SECRET", secret: true, about: "Its secret.", set: secret(func(s *settings) *chorus.Secret { return &s.OpenID.Secret })},
+	{name: "CHORISTE_OPENID_ADDRESS", about: "The console's address in browsers, as https://choriste.example.net. The provider sends them back to /signin/callback there: register that with it. Its name need not stand in CHORISTE_HOSTS.", set: text(func(s *settings) *string { return &s.OpenID.Address }, openid.CheckAddress)},
+	{name: "CHORISTE_OPENID_CLAIM", def: "groups", about: "The claim of the ID token whose values are the groups of CHORISTE_USERS_FILE. Of email only one that the provider has verified counts.", set: text(func(s *settings) *string { return &s.OpenID.Claim }, claimName)},
+	{name: "CHORISTE_OPENID_SCOPES", def: "openid profile", about: "The scopes asked for. Some providers send groups only for a scope of that name.", set: text(func(s *settings) *string { return &s.OpenID.Scopes }, openIDScopes)},
+	{name: "CHORISTE_SIGNIN_HEADER", about: "The header in which a proxy [names who asks](console.md#sign-in-elsewhere), as X-Remote-User. Needs one of the two settings after the next.", set: text(func(s *settings) *string { return &s.Header.Name }, headerName)},
+	{name: "CHORISTE_SIGNIN_GROUPS", about: "The header in which it says that person's groups, separated by commas, as X-Remote-Groups.", set: text(func(s *settings) *string { return &s.Header.Groups }, headerName)},
+	{name: "CHORISTE_SIGNIN_PROXIES", about: "The addresses and networks from which that proxy comes, as 10.0.0.5,10.1.0.0/24.", set: proxies},
+	{name: "CHORISTE_SIGNIN_SECRET", secret: true, about: "What that proxy shows in the header Choriste-Proxy-Secret; 20 characters at least.", set: secret(func(s *settings) *chorus.Secret { return &s.Header.Secret })},
 	{name: "CHORISTE_CONSOLE_DATABASE_URL", secret: true, about: "PostgreSQL, as a login that is a member of chorus_operator: those who may act do so through it. Without it the console only reads.", set: text(func(s *settings) *string { return &s.ConsoleURL }, databaseURL)},
 	{name: "CHORISTE_TLS_CERT", about: "A file with the certificate, and those above it, in PEM, with which CHORISTE_LISTEN is served by TLS. Only together with CHORISTE_TLS_KEY.", set: text(func(s *settings) *string { return &s.TLSCert }, anyText)},
 	{name: "CHORISTE_TLS_KEY", secret: true, about: "The certificate's key, in PEM.", set: func(s *settings, v string) error { s.TLSKey = chorus.Secret(v); return nil }},

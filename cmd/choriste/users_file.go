@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -31,18 +32,23 @@ const (
 // usersFile is the reading of the file of users.
 type usersFile struct {
 	yamlFile
-	users []console.User
+	users   []console.User
+	groups  []console.Group
+	proxied bool // a proxy names people: they need no password
 }
 
 // configureConsole reads who may sign in, and refuses an address that others reach and that nothing protects.
 func (s *settings) configureConsole(getenv func(string) string) []error {
-	f := usersFile{yamlFile: yamlFile{path: getenv("CHORISTE_USERS_FILE"), getenv: getenv}}
+	f := usersFile{yamlFile: yamlFile{path: getenv("CHORISTE_USERS_FILE"), getenv: getenv}, proxied: s.Header.Name != ""}
 	if f.path != "" {
 		f.files = append(f.files, watch(f.path))
 		f.read()
-		s.Users = append([]console.User{}, f.users...)
+		s.Users, s.Groups = append([]console.User{}, f.users...), f.groups
+		if len(f.groups) > 0 && s.OpenID.Issuer == "" && s.Header.Groups == "" {
+			f.problems = append(f.problems, fmt.Errorf("%s has groups, and neither CHORISTE_OPENID_ISSUER nor CHORISTE_SIGNIN_GROUPS is set: nobody has any", f.path))
+		}
 	}
-	problems := f.problems
+	problems := append(f.problems, s.configureSignIn(getenv)...)
 	for _, name := range []string{"CHORISTE_TLS_CERT", "CHORISTE_TLS_KEY_FILE"} {
 		if v := getenv(name); v != "" {
 			f.files = append(f.files, watch(v))
@@ -110,21 +116,44 @@ func (f *usersFile) read() {
 		return
 	}
 	said := false // nobody may sign in, where the file says so in words: one that was cut off does not
-	f.document("CHORISTE_USERS_FILE", map[string]func(*yaml.Node){
-		"users": func(n *yaml.Node) {
+	each := func(key string, read func(*yaml.Node)) func(*yaml.Node) {
+		return func(n *yaml.Node) {
 			said = true
-			list := f.list(n, "users")
+			list := f.list(n, key)
 			if len(list) > mostUsers {
-				f.wrong(n, "there are %d users: at most %d are taken", len(list), mostUsers)
+				f.wrong(n, "there are %d %s: at most %d are taken", len(list), key, mostUsers)
 				return
 			}
 			for _, item := range list {
-				f.user(item)
+				read(item)
 			}
-		},
-	})
+		}
+	}
+	f.document("CHORISTE_USERS_FILE", map[string]func(*yaml.Node){"users": each("users", f.user), "groups": each("groups", f.group)})
 	if !said && len(f.problems) == 0 {
 		f.problems = append(f.problems, fmt.Errorf("%s: users is missing; users: [] lets nobody in", f.path))
+	}
+}
+
+// mostGroup is how many bytes the name of a group has at most.
+const mostGroup = 256
+
+func (f *usersFile) group(n *yaml.Node) {
+	var name, role string
+	before := len(f.problems)
+	f.fields(n, "a group", map[string]func(*yaml.Node){"name": f.text("name", &name), "role": f.text("role", &role)})
+	if len(f.problems) > before {
+		return
+	}
+	switch {
+	case name == "" || len(name) > mostGroup || !console.CleanName(name) || name != strings.TrimSpace(name):
+		f.wrong(n, "a group needs a name, of at most %d bytes that are seen", mostGroup)
+	case slices.ContainsFunc(f.groups, func(g console.Group) bool { return g.Name == name }):
+		f.wrong(n, "there is a group %s already", name)
+	case !slices.Contains(console.Roles, console.Role(role)):
+		f.wrong(n, "group %s needs a role: reader, operator or administrator", name)
+	default:
+		f.groups = append(f.groups, console.Group{Name: name, Role: console.Role(role)})
 	}
 }
 
@@ -140,15 +169,20 @@ func (f *usersFile) user(n *yaml.Node) {
 		return
 	}
 	switch {
-	case !accountName.MatchString(name):
+	case !accountName.MatchString(name) && !(f.proxied && hash == "" && proxyName(name)):
 		f.wrong(n, "a user needs a name, of letters, digits, _ . -")
 	case slices.ContainsFunc(f.users, func(u console.User) bool { return u.Name == name }):
 		f.wrong(n, "there is a user %s already", name)
 	case !slices.Contains(console.Roles, console.Role(role)):
 		f.wrong(n, "user %s needs a role: reader, operator or administrator", name)
-	case hash == "":
+	case hash == "" && !f.proxied:
 		f.wrong(n, "user %s needs a hash: choriste password makes it", name)
 	default:
 		f.users = append(f.users, console.User{Name: name, Role: console.Role(role), Hash: hash})
 	}
+}
+
+// proxyName is the form of a name that a proxy may say.
+func proxyName(name string) bool {
+	return name != "" && len(name) <= console.MostHeader && console.CleanName(name) && name == strings.TrimSpace(name) && !strings.Contains(name, ",")
 }

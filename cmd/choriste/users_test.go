@@ -132,7 +132,7 @@ func TestUsersFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"": "is empty", "users:": "users must be a list", "{}": "users is missing", "people: []": "none of users",
+		"": "is empty", "users:": "users must be a list", "{}": "users is missing", "people: []": "none of groups, users",
 		"users:\n  - {role: reader, hash: '" + hash + "'}":                                                             ":2: a user needs a name",
 		"users:\n  - {name: a b, role: reader, hash: '" + hash + "'}":                                                  "a user needs a name, of letters",
 		"users:\n  - {name: a, role: king, hash: '" + hash + "'}":                                                      "user a needs a role",

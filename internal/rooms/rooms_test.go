@@ -37,7 +37,9 @@ var arrows = map[string]string{
 	"jobs/model":             "",
 	"worker":                 "chorus crash fleet invoice/rules jobs migrations operate store",
 	"probe":                  "chorus egress secret",
-	"console":                "chorus/answers internal/visible invoice invoice/rules operate store",
+	"openid":                 "egress secret",
+	"openid/openidtest":      "",
+	"console":                "chorus/answers internal/visible invoice invoice/rules openid operate secret store",
 	"chorus/chorustest":      "invoice",
 	"invoice/invoicetest":    "",
 	"store/storetest":        "migrations",
@@ -49,13 +51,14 @@ var arrows = map[string]string{
 }
 
 // forTests are the rooms that only tests and these programs import.
-var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
+var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "openid/openidtest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
 
 var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
 
 // homes says which rooms may import an outside library, and all below it.
 var homes = map[string][]string{
-	"golang.org/x/oauth2":                  {"chorus", "internal/chaos"}, // there, for the naive worker
+	"golang.org/x/oauth2":                  {"chorus", "openid", "internal/chaos"}, // there, for the naive worker
+	"github.com/coreos/go-oidc":            {"openid", "openid/openidtest"},
 	"github.com/pressly/goose":             {"migrations"},
 	"github.com/riverqueue/river/rivermig": {"migrations"},
 	"github.com/lmittmann/tint":            {"cmd/choriste"},
