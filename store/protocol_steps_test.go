@@ -300,7 +300,7 @@ func (r *run) looked(t *rapid.T, inv store.Invoice, a *trial, absent bool, look 
 	if to == store.Deposited {
 		flux = rapid.SampledFrom([]string{flux, flux, r.taken}).Draw(t, "flux")
 		d.Seen = &store.Seen{
-			IdentifiantFactureCPP: facture, NumeroFlux: flux, Statut: "X", StatutDate: time.Now().Add(time.Duration(r.next()) * time.Minute),
+			IdentifiantFactureCPP: facture, NumeroFlux: flux, Statut: "X", StatutDate: time.Now().Add(time.Duration(r.next()) * time.Second),
 			To: rapid.SampledFrom([]store.State{store.Integrated, store.Rejected, store.Settled}).Draw(t, "statut"),
 		}
 	}
@@ -351,7 +351,7 @@ func (r *run) follow(t *rapid.T) {
 	row := r.row(t)
 	seen := store.Seen{
 		IdentifiantFactureCPP: r.next(), NumeroFacture: fmt.Sprintf("N%d", row.id), FournisseurSIRET: "12345678200010", DateFacture: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), NumeroFlux: fmt.Sprintf("F%d", r.next()),
-		Statut: "X", StatutDate: time.Now().Add(time.Duration(r.next()) * time.Minute),
+		Statut: "X", StatutDate: time.Now().Add(time.Duration(r.next()) * time.Second),
 		To: rapid.SampledFrom([]store.State{store.Integrated, store.Rejected, store.Settled}).Draw(t, "statut"),
 	}
 	other := rapid.Bool().Draw(t, "other number")
@@ -366,6 +366,9 @@ func (r *run) follow(t *rapid.T) {
 	}
 	_, err := r.worker.Follow(r.ctx, []store.Seen{seen}, r.feed)
 	must(t, err)
+	if other && row.facture == seen.IdentifiantFactureCPP && row.flux != "" && row.flux != seen.NumeroFlux {
+		return // somebody else's invoice under the number that Chorus Pro gave ours
+	}
 	ours := !other
 	hit := row.facture == seen.IdentifiantFactureCPP || ours && row.facture == 0 && row.flux == seen.NumeroFlux
 	switch {
