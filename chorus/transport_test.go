@@ -83,7 +83,7 @@ func TestTLSRefused(t *testing.T) {
 	p := newPortal(t, answerJSON(200, acceptedBody))
 	old := httptest.NewUnstartedServer(answerJSON(200, acceptedBody))
 	old.Config.ErrorLog = log.New(io.Discard, "", 0)
-	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // a server that is too old
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} // a server that is too old
 	old.StartTLS()
 	defer old.Close()
 	cfg := p.config()

@@ -19,7 +19,7 @@ import (
 // taken for "nobody".
 
 // ProxySecretHeader is the header in which a proxy shows its secret.
-const ProxySecretHeader = "Choriste-Proxy-Secret"
+const ProxySecretHeader = "Choriste-Proxy-Secret" //nolint:gosec // a header's name
 
 // MostHeader is how many bytes a name has at most; mostGroups and mostGroupsHeader bound the groups.
 const (

@@ -17,7 +17,7 @@ import (
 // ask is ioctl(2): what is asked of a terminal, or told to it.
 func ask[T any](t *testing.T, terminal *os.File, request uintptr, what *T) {
 	t.Helper()
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), request, uintptr(unsafe.Pointer(what))); errno != 0 { //nolint:gosec // the system writes into what
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), request, uintptr(unsafe.Pointer(what))); errno != 0 { // the system writes into what
 		t.Fatal(errno)
 	}
 }

@@ -144,7 +144,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") && !q.Has("go") {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte(`<!doctype html><title>provider</title><link rel="icon" href="data:,"><a id="yes" href="/auth?` + strings.ReplaceAll(r.URL.RawQuery, "&", "&amp;") + `&amp;go=1">claire</a>`))
+		_, _ = w.Write([]byte(`<!doctype html><title>provider</title><link rel="icon" href="data:,"><a id="yes" href="/auth?` + strings.ReplaceAll(r.URL.RawQuery, "&", "&amp;") + `&amp;go=1">claire</a>`)) //nolint:gosec // a provider of tests
 		return
 	}
 	code := rand.Text()
