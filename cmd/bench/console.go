@@ -42,6 +42,7 @@ var history = []string{
 	`SELECT chorus.recount($1::bigint < 0)`,
 	`SELECT chorus.fold_moves($1::bigint * 2)`,
 	`INSERT INTO chorus.heartbeats (worker, horizon) VALUES ('bench', '4 hours')`,
+	`UPDATE chorus.installation SET created_at = now() - interval '901 days'`, // no younger than its history
 	`SET session_replication_role = origin`,
 	`VACUUM ANALYZE`,
 }

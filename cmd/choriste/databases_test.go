@@ -175,7 +175,7 @@ var databases = []oddDatabase{
 
 	{name: "PgBouncer in transaction mode", code: "DATABASE_POOL_MODE", address: behindPgBouncer("transaction")},
 	{name: "PgBouncer in statement mode", code: "DATABASE_POOL_MODE", address: behindPgBouncer("statement")},
-	{name: "PgBouncer and a parameter", code: "DATABASE_PARAMETER", address: behindPgBouncer("session", "search_path", "x")},
+	{name: "PgBouncer and a parameter", code: "DATABASE_PARAMETER", address: behindPgBouncer("session", "geqo", "on")},
 }
 
 func TestDatabases(t *testing.T) {

@@ -39,7 +39,8 @@ func sentInvoices(t *testing.T) *storetest.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Its first day is over, so that it is sealed.
+	// Its first day is over, so that it is sealed. The database is older than its history, or it would be taken for a restored one.
+	storetest.Forge(t, db.URL, `UPDATE chorus.installation SET created_at = clock_timestamp() - interval '26 hours'`)
 	storetest.Forge(t, db.URL, `INSERT INTO chorus.events (at, actor, reason_code) VALUES (clock_timestamp() - interval '25 hours', 'test', 'RESUMED')`)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
