@@ -141,6 +141,7 @@ func (f *StateFile) Save(s State) (State, error) {
 	if old, err := f.Load(); err == nil && old.Installation == s.Installation {
 		s = merge(old, s)
 	}
+	s.Portals = slices.Clone(s.Portals[:min(len(s.Portals), mostPortals)]) // a file with more is refused when it is read
 	s.SavedAt = time.Now().UTC().Truncate(time.Second)
 	text, err := json.Marshal(s)
 	if err != nil {

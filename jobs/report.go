@@ -116,7 +116,7 @@ func (j *Jobs) refused(ctx context.Context, acct *Account, inv store.Invoice, re
 		return j.readFailed(ctx, acct, inv, err)
 	}
 	for _, f := range listing.Factures {
-		if f.NumeroFluxDepot == inv.NumeroFluxDepot && sameKey(inv, f) {
+		if f.NumeroFluxDepot == inv.NumeroFluxDepot && likeKey(inv, f) {
 			j.Log.Warn("Chorus Pro reports a flux as rejected and shows its invoice: what it shows counts", "invoice", inv.ID, "etat", rep.EtatCourantDepotFlux)
 			return j.Store.Found(ctx, inv, seenOf(f))
 		}
@@ -171,7 +171,7 @@ func anothers(inv store.Invoice, sent time.Time, rep chorus.Report) string {
 		supplier := digits(e.IdentifiantFournisseur)
 		switch {
 		case e.NumeroDP != "" && store.BareNumber(e.NumeroDP) != store.BareNumber(inv.NumeroFacture):
-			other = "it is about invoice " + e.NumeroDP
+			other = "it is about invoice " + said(e.NumeroDP)
 		case len(supplier) >= 9 && inv.Siren() != "" && supplier[:9] != inv.Siren():
 			other = "it is about an invoice of supplier " + supplier
 		default:
@@ -191,7 +191,7 @@ func (j *Jobs) duplicate(ctx context.Context, acct *Account, inv store.Invoice, 
 	if err != nil {
 		return false, false, err
 	}
-	there := slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool { return sameKey(inv, f) })
+	there := slices.ContainsFunc(listing.Factures, func(f chorus.Facture) bool { return likeKey(inv, f) })
 	return there, there || listing.Complete, nil
 }
 

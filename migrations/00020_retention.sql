@@ -59,7 +59,7 @@ END $$;
 
 -- Whether nothing is under way with an invoice and nobody needs its document any more: it is final, no step, answer, remedy or look-up is outstanding, no finding of
 -- it is open, and no invoice that replaces it, or has its number, waits for somebody. lookup_first holds no final row: once purged it is never read or sent again
--- (invoices_stays_purged), and its number and mark stay, so that a namesake is looked up first all the same (invoices_sent_before).
+-- (invoices_before_update), and its number and mark stay, so that a namesake is looked up first all the same (invoices_sent_before).
 -- +goose StatementBegin
 CREATE FUNCTION chorus.at_rest(p_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
