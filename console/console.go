@@ -111,6 +111,7 @@ func Handler(cfg Config) http.Handler {
 		"/money":      c.money,
 		"/accounts":   c.accounts,
 		"/webhooks":   c.webhooks,
+		"/audit":      c.audit,
 		"/signin":     c.signinPage,
 		"/find":       c.find,
 		"/":           func(context.Context, view) (content, error) { return content{}, errNotFound },
@@ -131,6 +132,7 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /charts/{chart}", draw)
 	mux.HandleFunc("GET /icon.svg", icon)
 	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
+	mux.HandleFunc("GET /audit.csv", c.auditCSV)
 	mux.HandleFunc("POST /signin", c.signIn)
 	mux.HandleFunc("GET /signin/openid", c.toProvider)
 	mux.HandleFunc("GET "+openid.CallbackPath, c.fromProvider)

@@ -176,5 +176,5 @@ func (d *desk) see(lang, path string, want ...string) string {
 var pages = []string{
 	"/", "/?kind=parked", "/invoices", "/invoices?q=state:parked,rejected&sort=amount&sum=1", "/invoices?q=recipient:00000000007654+older:0h", "/invoices?q=is:unusual&sort=-changed",
 	"/invoices/1", "/invoices/2", "/invoices/3", "/invoices/4", "/invoices/5", "/invoices/6", "/find?q=nothing", "/causes", "/findings", "/findings?code=AMOUNT&state=open",
-	"/recipients", "/money", "/money?recipient=000000000&since=2026-11-01&until=2026-11-30", "/accounts", "/webhooks",
+	"/recipients", "/money", "/money?recipient=000000000&since=2026-11-01&until=2026-11-30", "/accounts", "/webhooks", "/audit", "/audit?actor=claire&kind=dismiss&since=2026-01-01&until=2030-01-01",
 }

@@ -43,14 +43,10 @@ func (c *console) money(ctx context.Context, v view) (content, error) {
 		text string
 		to   *time.Time
 	}{{p.Since, &f.Since}, {p.Until, &f.Until}} {
-		if d.text == "" {
-			continue
+		var err error
+		if *d.to, err = v.day(d.text); err != nil {
+			return content{}, err
 		}
-		t, err := time.Parse(time.DateOnly, d.text)
-		if err != nil || t.Year() < 1 {
-			return content{}, wrongInput(v.t("A day is written as 2026-11-23.", "Un jour s'écrit comme 2026-11-23."))
-		}
-		*d.to = t
 	}
 	var err error
 	if p.Open, p.Recipients, err = operate.Open(ctx, c.store.Pool(), f, mostOwing); err != nil {

@@ -209,5 +209,6 @@ var labels = map[string]word{
 // events are words for the reason codes of events that the dictionary does not know.
 var events = map[string]word{
 	"STATUT": {"status at Chorus Pro", "statut Chorus Pro"}, "DISMISSED": {"taken off the list", "retirée de la liste"}, "UNDISMISSED": {"put back on the list", "remise sur la liste"},
+	"EVIDENCE_READ":  {"document or evidence read", "document ou preuve lu"},
 	"UNKNOWN_STATUT": {"unknown status at Chorus Pro", "statut Chorus Pro inconnu"}, "BACKWARDS": {"status went back", "retour en arrière du statut"},
 }

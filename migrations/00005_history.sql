@@ -40,6 +40,19 @@ CREATE INDEX events_invoice ON chorus.events (invoice_id, id);
 CREATE INDEX events_unsequenced ON chorus.events (id) WHERE seq IS NULL;
 CREATE INDEX events_sending ON chorus.events (id) WHERE to_state = 'sending'; -- what chorus.unknown_to_rows walks
 CREATE INDEX events_unusual ON chorus.events (reason_code, at) WHERE reason_code IN ('UNKNOWN_STATUT', 'BACKWARDS');
+-- What people did (operate/audit.go has the same list): few among the events of the invoices. By time, of one actor, and of one kind.
+CREATE INDEX events_acts ON chorus.events (at, id) WHERE to_state = 'cancelled' OR reason_code IN (
+    'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
+    'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
+    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED');
+CREATE INDEX events_actors ON chorus.events (actor, at, id) WHERE to_state = 'cancelled' OR reason_code IN (
+    'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
+    'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
+    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED');
+CREATE INDEX events_act_kinds ON chorus.events (reason_code, at, id) WHERE to_state = 'cancelled' OR reason_code IN (
+    'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
+    'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
+    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED');
 
 -- Who is acting: the login, which nobody can forge, and what the program says of itself (a worker's name, an operator's).
 -- +goose StatementBegin

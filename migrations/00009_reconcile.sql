@@ -166,6 +166,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret) AND chorus.sees(x.account)) THEN
         RAISE EXCEPTION 'no account sees such a supplier structure: check the account and the SIRET' USING ERRCODE = 'CH020';
     END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'RECONCILE_ASKED', jsonb_strip_nulls(jsonb_build_object('account', p_account, 'siret', p_siret, 'since', first_day, 'until', last_day)));
     FOR s IN
         SELECT *
         FROM chorus.structures x

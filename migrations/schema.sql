@@ -293,6 +293,9 @@ CREATE TABLE chorus.events (
     invoice_sha256 bytea,
     CONSTRAINT events_pkey PRIMARY KEY (id)
 );
+CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
+CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
+CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
@@ -3894,6 +3897,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM chorus.structures x WHERE (p_account IS NULL OR x.account = p_account) AND (p_siret IS NULL OR x.identifiant = p_siret) AND chorus.sees(x.account)) THEN
         RAISE EXCEPTION 'no account sees such a supplier structure: check the account and the SIRET' USING ERRCODE = 'CH020';
     END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'RECONCILE_ASKED', jsonb_strip_nulls(jsonb_build_object('account', p_account, 'siret', p_siret, 'since', first_day, 'until', last_day)));
     FOR s IN
         SELECT *
         FROM chorus.structures x

@@ -48,6 +48,7 @@ type cli struct {
 	List       listCmd       `cmd:"" help:"List invoices."`
 	Show       showCmd       `cmd:"" help:"Show one invoice and every request made for it."`
 	Events     eventsCmd     `cmd:"" help:"Show the history of one invoice; with --follow, what happens from now on."`
+	Audit      auditCmd      `cmd:"" help:"Say who did what, when, why, and to what."`
 	Stats      statsCmd      `cmd:"" help:"Count invoices by state, with the age of the oldest."`
 	Watch      watchCmd      `cmd:"" help:"Show what needs a person and the figures again and again, until interrupted."`
 	Digest     digestCmd     `cmd:"" help:"Print or mail the day's figures, what needs a person, and the money."`
@@ -188,7 +189,7 @@ func parserOf(c *cli, getenv func(string) string, out, errOut io.Writer, exit fu
 		kong.Writers(out, errOut),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", ")},
+		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", "), "acts": strings.Join(operate.ActKindNames(), ", ")},
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong

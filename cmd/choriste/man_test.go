@@ -16,7 +16,7 @@ func TestManualPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
 	said(t, "", 0, "pages are in "+dir, "man", dir)
 	var c cli
-	parser, err := kong.New(&c, kong.Vars{"lang": "en", "version": "", "sorts": ""})
+	parser, err := kong.New(&c, kong.Vars{"lang": "en", "version": "", "sorts": "", "acts": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

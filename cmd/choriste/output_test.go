@@ -43,7 +43,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	for n, line := range []string{
 		"", "--help", "list --help", "--version", "version", "version --json", "help", "help env", "help query", "completion bash", "man " + dir,
 		"todo show", "todo show --json", "todo dismiss 2 --reason x", "todo restore 2 --reason x", "list", "list -o csv", "list -o json", "list --sum", "show 1", "show 1 --json", "events 1", "events 1 --json", "events --follow mine",
-		"stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
+		"audit", "audit --csv", "audit --json", "stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
 		"check " + file, "check --json " + file, "explain SUSPENDUE", "explain SUSPENDUE --json", "migrate status", "migrate up", "doctor", "doctor --json",
 		"evidence mine -o " + filepath.Join(dir, "new"), "verify " + filepath.Join(dir, "there.zip"), "submit --no-check " + file, "retry 2 --reason x --dry-run", "retry 2 --reason x",
 		"pause --reason x", "resume --wait 0s", "purge --dry-run", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "cancel mine",
@@ -84,7 +84,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		ran = append(ran, strings.Join(args, " "))
 	}
 	var c cli
-	parser, err := kong.New(&c, kong.Vars{"lang": "en", "version": "", "sorts": ""})
+	parser, err := kong.New(&c, kong.Vars{"lang": "en", "version": "", "sorts": "", "acts": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (a *app) role() *store.Fault {
 // roles are the ones of which a login needs one for the command: to look, to insert, or to act.
 func (a *app) roles() []string {
 	switch command, sub, _ := strings.Cut(a.command, " "); command {
-	case "list", "show", "events", "stats", "money":
+	case "list", "show", "events", "stats", "money", "audit":
 		return []string{"chorus_reader", "chorus_operator"}
 	case "todo":
 		if !strings.HasPrefix(sub, "dismiss") && !strings.HasPrefix(sub, "restore") {
