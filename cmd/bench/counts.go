@@ -17,6 +17,7 @@ type counts struct {
 	jobs     int64 // rows of River's jobs
 	stored   int64 // bytes of documents as they are kept, compressed
 	conns    int64 // connections of the worker
+	cpu      cpu
 }
 
 // count reads them. PostgreSQL's processes tell what they did a second later, or when they end.
@@ -33,6 +34,10 @@ func (p *plant) count(ctx context.Context) (c counts, err error) {
 		       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE '%\_worker')
 		FROM pg_stat_user_tables t
 		WHERE relid = 'chorus.invoices'::regclass`).Scan(&c.at, &c.commits, &c.wal, &c.versions, &c.hot, &c.jobs, &c.stored, &c.conns)
+	if err != nil {
+		return c, err
+	}
+	c.cpu, err = p.used(ctx)
 	return c, err
 }
 
@@ -70,7 +75,10 @@ func anInvoice(from, to, idleFrom, idleTo counts, n int) []figure {
 
 // atRest are the figures of a worker with nothing to do.
 func atRest(from, to counts) []figure {
+	aSecond := func(d time.Duration) float64 { return 1000 * d.Seconds() / to.at.Sub(from.at).Seconds() }
 	return []figure{
+		bar("idle", "CPU of the worker in a second", aSecond(to.cpu.worker-from.cpu.worker), "ms", 5),
+		fact("idle", "CPU of PostgreSQL in a second", aSecond(to.cpu.server-from.cpu.server), "ms"),
 		bar("idle", "transactions a second", float64(to.commits-from.commits)/to.at.Sub(from.at).Seconds(), "/s", 5),
 		bar("idle", "connections", float64(to.conns), "", 6),
 	}

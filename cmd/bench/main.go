@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/choriste/choriste/internal/lab/naive"
 )
 
 const help = `bench measures choriste on this machine, against a simulator of Chorus Pro and a private PostgreSQL.
@@ -26,7 +28,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   start        of a worker, from exec to ready, alone and beside a live one
   check        of documents by all rules, beside Saxon, and how soon chorus.checks is answered
   latency      from the application's INSERT to the arrival of the deposit, while the worker is idle
-  throughput   invoices a second, beside River alone, and what each costs the database
+  throughput   invoices a second, beside a naive worker, three bare transactions and River alone, and what each costs the database
   cost         statements, commits, row versions and WAL that an invoice costs the database
   idle         what a worker with nothing to do asks of the database
   memory       of the worker, while it takes those through
@@ -98,6 +100,9 @@ var measurements = []struct {
 const interrupted = 130
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == naive.Command { // a process that we have started
+		os.Exit(naive.Main())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -24,6 +27,11 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.say("throughput: a naive worker and three bare transactions …")
+	plain, bare, figures, err := naively(ctx, w)
+	if err != nil {
+		return nil, err
+	}
 	w.say("throughput: %d invoices …", w.size.invoices)
 	// Read the portal's answers every second rather than every minute: nothing else would be measured.
 	p, err := w.plant(ctx, "CHORISTE_SYNC_EVERY=1s", "CHORISTE_VISIBILITY_DELAY=5s")
@@ -32,12 +40,16 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 	}
 	idleFrom, idleTo, err := p.idle(ctx, w.size.settling, w.size.rest)
 	var from, to counts
+	var ended cpu
 	var deposited, integrated time.Duration
 	if err == nil {
 		from, err = p.count(ctx)
 	}
 	if err == nil {
 		deposited, integrated, err = takeThrough(ctx, p, w.size.invoices)
+	}
+	if err == nil {
+		ended, err = p.used(ctx)
 	}
 	memory, stopped := p.stop()
 	if err == nil {
@@ -50,7 +62,10 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 		return nil, err
 	}
 	rate := func(took time.Duration) float64 { return float64(w.size.invoices) / took.Seconds() }
-	figures := []figure{
+	compared := []figure{
+		least("throughput", "INSERT to integrated ÷ the naive worker", rate(integrated)/plain, "times", 0.7),
+		fact("throughput", "naive worker, INSERT to deposited", plain, "invoices/s"),
+		fact("throughput", "three bare transactions and the request", bare, "invoices/s"),
 		fact("throughput", "INSERT to integrated ÷ River alone", 100*rate(integrated)/same, "%"),
 		fact("throughput", "INSERT to integrated ÷ River tuned", 100*rate(integrated)/tuned, "%"),
 		fact("throughput", "INSERT to integrated", rate(integrated), "invoices/s"),
@@ -58,6 +73,7 @@ func throughput(ctx context.Context, w *workshop) ([]figure, error) {
 		fact("throughput", "River alone, no-op jobs, the worker's settings", same, "jobs/s"),
 		fact("throughput", "River tuned, no-op jobs", tuned, "jobs/s"),
 	}
+	figures = slices.Concat(compared, anInvoiceTook("choriste", from.cpu, ended.without(idleFrom, idleTo, to.at.Sub(from.at)), w.size.invoices), figures)
 	figures = append(figures, anInvoice(from, to, idleFrom, idleTo, w.size.invoices)...)
 	figures = append(figures, atRest(idleFrom, idleTo)...)
 	if memory > 0 {
@@ -77,18 +93,17 @@ func takeThrough(ctx context.Context, p *plant, invoices int) (deposited, integr
 		docs[k] = document(k)
 	}
 	began := time.Now()
-	failures := make(chan error, inserters)
+	failed := make(chan error, 1)
 	var inserts sync.WaitGroup
-	for n := range inserters {
-		inserts.Go(func() {
-			for k := n; k < invoices; k += inserters {
-				if _, err := p.app.Exec(ctx, `INSERT INTO chorus.invoices (external_ref, document) VALUES ($1, $2)`, numero(k), docs[k]); err != nil {
-					failures <- err
-					return
-				}
-			}
+	inserts.Go(func() {
+		err := eachOf(inserters, invoices, func(k int) error {
+			_, err := p.app.Exec(ctx, `INSERT INTO chorus.invoices (external_ref, document) VALUES ($1, $2)`, numero(k), docs[k])
+			return err
 		})
-	}
+		if err != nil {
+			failed <- err
+		}
+	})
 	defer inserts.Wait()
 	defer cancel()
 	for {
@@ -111,9 +126,25 @@ func takeThrough(ctx context.Context, p *plant, invoices int) (deposited, integr
 			deposited = took
 		}
 		select {
-		case err := <-failures:
+		case err := <-failed:
 			return 0, 0, err
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
+}
+
+// eachOf does something for each number below n, by so many at once, and returns the first error.
+func eachOf(atOnce, n int, do func(k int) error) error {
+	var group errgroup.Group
+	for first := range atOnce {
+		group.Go(func() error {
+			for k := first; k < n; k += atOnce {
+				if err := do(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/choriste/choriste/internal/lab/naive"
 )
 
 // Config says what a run is like. Check completes and judges it.
@@ -56,8 +58,8 @@ func Child(args []string) (status int, child bool) {
 		return 0, false
 	}
 	switch args[0] {
-	case naiveArg:
-		return naiveWorker(), true
+	case naive.Command:
+		return naive.Main(), true
 	case foreignArg:
 		return foreignPortal(args[1:]), true
 	}

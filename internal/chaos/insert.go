@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/choriste/choriste/internal/lab/naive"
 	"github.com/choriste/choriste/invoice/invoicetest"
 )
 
@@ -137,7 +138,7 @@ type inserter struct {
 	url    string
 	file   string
 	portal *portal
-	naive  *naiveQueue // nil: inserts as an application of choriste does
+	naive  *naive.Queue // nil: inserts as an application of choriste does
 
 	world *sync.RWMutex // see trial
 	done  atomic.Int64
@@ -279,7 +280,7 @@ func (in *inserter) insert(ctx context.Context, conn *pgx.Conn, i insert) (id in
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if in.naive != nil {
-		return in.naive.insert(ctx, conn, i)
+		return in.naive.Insert(ctx, conn, i.ExternalRef, i.document)
 	}
 	err = conn.QueryRow(ctx, `
 		INSERT INTO chorus.invoices (account, external_ref, document)

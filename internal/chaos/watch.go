@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/choriste/choriste/internal/lab/naive"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -113,7 +114,7 @@ func (t *trial) foundOut() bool {
 // unsettled counts the rows that L does not allow at the end.
 func (t *trial) unsettled(ctx context.Context) (n int, err error) {
 	if t.cfg.Naive {
-		return t.in.naive.open(ctx, t.pool)
+		return naive.Open(ctx, t.pool)
 	}
 	err = t.pool.QueryRow(ctx, `
 		SELECT count(*) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated')`).Scan(&n)

@@ -45,19 +45,20 @@ var arrows = map[string]string{
 	"store/storetest":        "migrations",
 	"internal/lab/tcpproxy":  "",
 	"internal/lab/httpproxy": "",
-	"internal/chaos":         "crash internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
+	"internal/lab/naive":     "migrations",
+	"internal/chaos":         "crash internal/lab/naive internal/lab/tcpproxy invoice/invoicetest migrations store/storetest",
 	"internal/rooms":         "",
 	"deploy/licences":        "",
 }
 
 // forTests are the rooms that only tests and these programs import.
-var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "openid/openidtest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/tcpproxy"}
+var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "openid/openidtest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/naive", "internal/lab/tcpproxy"}
 
 var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
 
 // homes says which rooms may import an outside library, and all below it.
 var homes = map[string][]string{
-	"golang.org/x/oauth2":                  {"chorus", "openid", "internal/chaos"}, // there, for the naive worker
+	"golang.org/x/oauth2":                  {"chorus", "openid", "internal/lab/naive"}, // there, a worker that is not ours
 	"github.com/coreos/go-oidc":            {"openid", "openid/openidtest"},
 	"github.com/pressly/goose":             {"migrations"},
 	"github.com/riverqueue/river/rivermig": {"migrations"},
