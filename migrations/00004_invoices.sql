@@ -199,11 +199,11 @@ BEGIN
         RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
             USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
     END IF;
-    IF NOT chorus.legible(NEW.metadata) THEN
+    IF NEW.metadata IS NOT NULL AND NOT chorus.legible(NEW.metadata) THEN
         RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
             USING ERRCODE = 'CH015', COLUMN = 'metadata';
     END IF;
-    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+    IF NEW.fields IS NOT NULL AND (NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object') THEN
         RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
             USING ERRCODE = 'CH017', COLUMN = 'fields';
     END IF;

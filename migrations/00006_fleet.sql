@@ -307,8 +307,9 @@ END $$;
 -- ahead, and counts instead. A moment that is still to come was written by such a clock, too, and is none: an older heartbeat counts, else the latest event before
 -- the first that is to come, else the moment at which the database or its oldest row was made, or all of the last year.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(
+CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN coalesce(
         (SELECT least(h.beat_at, (SELECT min(e.at) FROM chorus.events e WHERE e.id > coalesce(h.event_id, 0)))
          FROM chorus.heartbeats h
          WHERE h.beat_at <= p_now
@@ -319,8 +320,8 @@ CREATE FUNCTION chorus.vouched_until(p_now timestamptz) RETURNS timestamptz LANG
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT least(created_at, chorus.oldest_row()) FROM chorus.installation WHERE created_at <= p_now),
-        p_now - interval '1 year')
-$$;
+        p_now - interval '1 year');
+END $$;
 -- +goose StatementEnd
 
 -- The database has forgotten something: a standby was promoted, or a backup was brought back. What may have been sent in the forgotten history, after

@@ -17,15 +17,18 @@ CREATE INDEX events_evidence ON chorus.events (reason_code, at) WHERE reason_cod
 -- What is hashed, the same in every session.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.attempt_text(p_invoice bigint, p_n integer, p_looks integer) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
-    SELECT jsonb_build_object(
-               'id', id, 'invoice_id', invoice_id, 'n', n, 'worker', worker, 'nom_fichier', nom_fichier, 'sha256', encode(sha256, 'hex'), 'db_epoch', db_epoch,
-               'claimed_at', claimed_at, 'send_deadline', send_deadline, 'finished_at', finished_at, 'outcome', outcome, 'numero_flux_depot', numero_flux_depot,
-               'evidence', evidence - 'lookups',
-               'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
-    FROM chorus.attempts
-    WHERE invoice_id = p_invoice AND n = p_n
-$$;
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+                   'id', id, 'invoice_id', invoice_id, 'n', n, 'worker', worker, 'nom_fichier', nom_fichier, 'sha256', encode(sha256, 'hex'), 'db_epoch', db_epoch,
+                   'claimed_at', claimed_at, 'send_deadline', send_deadline, 'finished_at', finished_at, 'outcome', outcome, 'numero_flux_depot', numero_flux_depot,
+                   'evidence', evidence - 'lookups',
+                   'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
+        FROM chorus.attempts
+        WHERE invoice_id = p_invoice AND n = p_n
+    );
+END $$;
 -- +goose StatementEnd
 
 -- Every text that an attempt can have had when it had so many look-ups: as it is now; while nobody knew how it would end; and, where its worker was heard of late, while that one was
@@ -51,26 +54,30 @@ END $$;
 -- What never changes of an invoice that was sent. The document is in it by its hash.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoice_text(p_id bigint) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
-    SELECT jsonb_build_object(
-               'id', id, 'external_ref', external_ref, 'account', account, 'created_at', created_at, 'document_sha256', encode(document_sha256, 'hex'), 'document_bytes', document_bytes,
-               'syntaxe', syntaxe, 'numero_facture', numero_facture, 'date_facture', date_facture, 'type_facture', type_facture,
-               'fournisseur_siret', fournisseur_siret, 'fournisseur_nom', fournisseur_nom, 'destinataire_siret', destinataire_siret, 'destinataire_nom', destinataire_nom,
-               'montant_ht', montant_ht, 'montant_tva', montant_tva, 'montant_ttc', montant_ttc, 'montant_a_payer', montant_a_payer, 'devise', devise,
-               'cadre_facturation', cadre_facturation, 'code_service', code_service, 'numero_engagement', numero_engagement)::text
-    FROM chorus.invoices
-    WHERE id = p_id
-$$;
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+                   'id', id, 'external_ref', external_ref, 'account', account, 'created_at', created_at, 'document_sha256', encode(document_sha256, 'hex'), 'document_bytes', document_bytes,
+                   'syntaxe', syntaxe, 'numero_facture', numero_facture, 'date_facture', date_facture, 'type_facture', type_facture,
+                   'fournisseur_siret', fournisseur_siret, 'fournisseur_nom', fournisseur_nom, 'destinataire_siret', destinataire_siret, 'destinataire_nom', destinataire_nom,
+                   'montant_ht', montant_ht, 'montant_tva', montant_tva, 'montant_ttc', montant_ttc, 'montant_a_payer', montant_a_payer, 'devise', devise,
+                   'cadre_facturation', cadre_facturation, 'code_service', code_service, 'numero_engagement', numero_engagement)::text
+        FROM chorus.invoices
+        WHERE id = p_id
+    );
+END $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
 CREATE FUNCTION chorus.event_text(e chorus.events) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
-    SELECT jsonb_build_object(
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+BEGIN
+    RETURN jsonb_build_object(
                'seq', e.seq, 'id', e.id, 'invoice_id', e.invoice_id, 'at', e.at, 'actor', e.actor, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
                'reason_code', e.reason_code, 'detail', e.detail, 'attempt_sha256', encode(e.attempt_sha256, 'hex'), 'attempt_looks', e.attempt_looks,
-               'invoice_sha256', encode(e.invoice_sha256, 'hex'))::text
-$$;
+               'invoice_sha256', encode(e.invoice_sha256, 'hex'))::text;
+END $$;
 -- +goose StatementEnd
 
 -- Where the chain ends: one row, written with the numbers. So the removal of the last events shows, and their numbers are not given again.
@@ -98,8 +105,13 @@ CREATE TRIGGER chain_refuse_truncate BEFORE TRUNCATE ON chorus.chain FOR EACH ST
 CREATE FUNCTION chorus.number_events(p_most integer, OUT numbered integer, OUT highest bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
-    e      chorus.events;
-    before bytea;
+    e        chorus.events;
+    before   bytea;
+    ids      bigint[] := '{}'; -- of the events, and what they get
+    hashes   bytea[] := '{}';
+    attempts bytea[] := '{}';
+    looks    integer[] := '{}';
+    invoices bytea[] := '{}';
 BEGIN
     numbered := 0;
     SELECT x.seq, x.hash INTO highest, before
@@ -124,14 +136,20 @@ BEGIN
         END IF;
         e.hash := sha256(coalesce(before, '') || convert_to(chorus.event_text(e), 'UTF8'));
         before := e.hash;
-        UPDATE chorus.events n
-        SET seq = e.seq, hash = e.hash, attempt_sha256 = e.attempt_sha256, attempt_looks = e.attempt_looks, invoice_sha256 = e.invoice_sha256
-        WHERE n.id = e.id;
+        ids := ids || e.id;
+        hashes := hashes || e.hash;
+        attempts := attempts || e.attempt_sha256;
+        looks := looks || e.attempt_looks;
+        invoices := invoices || e.invoice_sha256;
     END LOOP;
     IF numbered = 0 THEN
         highest := NULL;
         RETURN;
     END IF;
+    UPDATE chorus.events n
+    SET seq = highest - numbered + x.k, hash = x.hash, attempt_sha256 = x.attempt_sha256, attempt_looks = x.attempt_looks, invoice_sha256 = x.invoice_sha256
+    FROM unnest(ids, hashes, attempts, looks, invoices) WITH ORDINALITY x (id, hash, attempt_sha256, attempt_looks, invoice_sha256, k)
+    WHERE n.id = x.id;
     INSERT INTO chorus.chain AS c (seq, hash) VALUES (highest, before)
     ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
 END $$;

@@ -1976,19 +1976,22 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.attempt_text(p_invoice bigint, p_n integer, p_looks integer)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
-    SELECT jsonb_build_object(
-               'id', id, 'invoice_id', invoice_id, 'n', n, 'worker', worker, 'nom_fichier', nom_fichier, 'sha256', encode(sha256, 'hex'), 'db_epoch', db_epoch,
-               'claimed_at', claimed_at, 'send_deadline', send_deadline, 'finished_at', finished_at, 'outcome', outcome, 'numero_flux_depot', numero_flux_depot,
-               'evidence', evidence - 'lookups',
-               'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
-    FROM chorus.attempts
-    WHERE invoice_id = p_invoice AND n = p_n
-$function$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+                   'id', id, 'invoice_id', invoice_id, 'n', n, 'worker', worker, 'nom_fichier', nom_fichier, 'sha256', encode(sha256, 'hex'), 'db_epoch', db_epoch,
+                   'claimed_at', claimed_at, 'send_deadline', send_deadline, 'finished_at', finished_at, 'outcome', outcome, 'numero_flux_depot', numero_flux_depot,
+                   'evidence', evidence - 'lookups',
+                   'lookups', coalesce((SELECT jsonb_agg(l ORDER BY k) FROM jsonb_array_elements(evidence -> 'lookups') WITH ORDINALITY x (l, k) WHERE k <= p_looks), '[]'))::text
+        FROM chorus.attempts
+        WHERE invoice_id = p_invoice AND n = p_n
+    );
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.attempt_texts(p_invoice bigint, p_n integer, p_looks integer)
@@ -2445,16 +2448,17 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.event_text(e chorus.events)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
-    SELECT jsonb_build_object(
+BEGIN
+    RETURN jsonb_build_object(
                'seq', e.seq, 'id', e.id, 'invoice_id', e.invoice_id, 'at', e.at, 'actor', e.actor, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
                'reason_code', e.reason_code, 'detail', e.detail, 'attempt_sha256', encode(e.attempt_sha256, 'hex'), 'attempt_looks', e.attempt_looks,
-               'invoice_sha256', encode(e.invoice_sha256, 'hex'))::text
-$function$
+               'invoice_sha256', encode(e.invoice_sha256, 'hex'))::text;
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.event_type(p_invoice bigint, p_from text, p_to text, p_code text, p_detail jsonb)
@@ -2766,20 +2770,23 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.invoice_text(p_id bigint)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
-    SELECT jsonb_build_object(
-               'id', id, 'external_ref', external_ref, 'account', account, 'created_at', created_at, 'document_sha256', encode(document_sha256, 'hex'), 'document_bytes', document_bytes,
-               'syntaxe', syntaxe, 'numero_facture', numero_facture, 'date_facture', date_facture, 'type_facture', type_facture,
-               'fournisseur_siret', fournisseur_siret, 'fournisseur_nom', fournisseur_nom, 'destinataire_siret', destinataire_siret, 'destinataire_nom', destinataire_nom,
-               'montant_ht', montant_ht, 'montant_tva', montant_tva, 'montant_ttc', montant_ttc, 'montant_a_payer', montant_a_payer, 'devise', devise,
-               'cadre_facturation', cadre_facturation, 'code_service', code_service, 'numero_engagement', numero_engagement)::text
-    FROM chorus.invoices
-    WHERE id = p_id
-$function$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object(
+                   'id', id, 'external_ref', external_ref, 'account', account, 'created_at', created_at, 'document_sha256', encode(document_sha256, 'hex'), 'document_bytes', document_bytes,
+                   'syntaxe', syntaxe, 'numero_facture', numero_facture, 'date_facture', date_facture, 'type_facture', type_facture,
+                   'fournisseur_siret', fournisseur_siret, 'fournisseur_nom', fournisseur_nom, 'destinataire_siret', destinataire_siret, 'destinataire_nom', destinataire_nom,
+                   'montant_ht', montant_ht, 'montant_tva', montant_tva, 'montant_ttc', montant_ttc, 'montant_a_payer', montant_a_payer, 'devise', devise,
+                   'cadre_facturation', cadre_facturation, 'code_service', code_service, 'numero_engagement', numero_engagement)::text
+        FROM chorus.invoices
+        WHERE id = p_id
+    );
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.invoices_before_insert()
@@ -2803,11 +2810,11 @@ BEGIN
         RAISE EXCEPTION 'column "syntaxe_flux" holds a value that Chorus Pro does not know: leave it null to have it recognised'
             USING ERRCODE = 'CH012', COLUMN = 'syntaxe_flux';
     END IF;
-    IF NOT chorus.legible(NEW.metadata) THEN
+    IF NEW.metadata IS NOT NULL AND NOT chorus.legible(NEW.metadata) THEN
         RAISE EXCEPTION 'column "metadata" holds more than 65536 bytes, more than 32 levels, or a number beyond a double: keep the rest in a table of your own'
             USING ERRCODE = 'CH015', COLUMN = 'metadata';
     END IF;
-    IF NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object' THEN
+    IF NEW.fields IS NOT NULL AND (NOT chorus.legible(NEW.fields) OR jsonb_typeof(NEW.fields) <> 'object') THEN
         RAISE EXCEPTION 'column "fields" holds no object, more than 65536 bytes, more than 32 levels, or a number beyond a double: it describes a PDF without XML (docs/sql.md)'
             USING ERRCODE = 'CH017', COLUMN = 'fields';
     END IF;
@@ -3488,8 +3495,13 @@ CREATE OR REPLACE FUNCTION chorus.number_events(p_most integer, OUT numbered int
  SET "TimeZone" TO 'UTC'
 AS $function$
 DECLARE
-    e      chorus.events;
-    before bytea;
+    e        chorus.events;
+    before   bytea;
+    ids      bigint[] := '{}'; -- of the events, and what they get
+    hashes   bytea[] := '{}';
+    attempts bytea[] := '{}';
+    looks    integer[] := '{}';
+    invoices bytea[] := '{}';
 BEGIN
     numbered := 0;
     SELECT x.seq, x.hash INTO highest, before
@@ -3514,14 +3526,20 @@ BEGIN
         END IF;
         e.hash := sha256(coalesce(before, '') || convert_to(chorus.event_text(e), 'UTF8'));
         before := e.hash;
-        UPDATE chorus.events n
-        SET seq = e.seq, hash = e.hash, attempt_sha256 = e.attempt_sha256, attempt_looks = e.attempt_looks, invoice_sha256 = e.invoice_sha256
-        WHERE n.id = e.id;
+        ids := ids || e.id;
+        hashes := hashes || e.hash;
+        attempts := attempts || e.attempt_sha256;
+        looks := looks || e.attempt_looks;
+        invoices := invoices || e.invoice_sha256;
     END LOOP;
     IF numbered = 0 THEN
         highest := NULL;
         RETURN;
     END IF;
+    UPDATE chorus.events n
+    SET seq = highest - numbered + x.k, hash = x.hash, attempt_sha256 = x.attempt_sha256, attempt_looks = x.attempt_looks, invoice_sha256 = x.invoice_sha256
+    FROM unnest(ids, hashes, attempts, looks, invoices) WITH ORDINALITY x (id, hash, attempt_sha256, attempt_looks, invoice_sha256, k)
+    WHERE n.id = x.id;
     INSERT INTO chorus.chain AS c (seq, hash) VALUES (highest, before)
     ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
 END $function$
@@ -4670,11 +4688,12 @@ END $function$
 
 CREATE OR REPLACE FUNCTION chorus.vouched_until(p_now timestamp with time zone)
  RETURNS timestamp with time zone
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT coalesce(
+BEGIN
+    RETURN coalesce(
         (SELECT least(h.beat_at, (SELECT min(e.at) FROM chorus.events e WHERE e.id > coalesce(h.event_id, 0)))
          FROM chorus.heartbeats h
          WHERE h.beat_at <= p_now
@@ -4685,8 +4704,8 @@ AS $function$
          ORDER BY e.id DESC
          LIMIT 1),
         (SELECT least(created_at, chorus.oldest_row()) FROM chorus.installation WHERE created_at <= p_now),
-        p_now - interval '1 year')
-$function$
+        p_now - interval '1 year');
+END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.watch_clock()
