@@ -6,10 +6,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// packers are reused: each needs most of a megabyte.
+var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // packed compresses what is kept of an exchange, and says the SHA-256 of the text; nil and nil of nothing.
 func packed(text []byte) ([]byte, *string) {
@@ -17,9 +21,12 @@ func packed(text []byte) ([]byte, *string) {
 		return nil, nil
 	}
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := packers.Get().(*gzip.Writer)
+	w.Reset(&b)
 	_, _ = w.Write(text) // a buffer takes everything
 	_ = w.Close()
+	w.Reset(nil) // keep nothing of it
+	packers.Put(w)
 	sum := sha256.Sum256(text)
 	s := hex.EncodeToString(sum[:])
 	return b.Bytes(), &s
