@@ -186,12 +186,22 @@ func IsAmount(s string) bool {
 	return ok
 }
 
-var amountForm = regexp.MustCompile(`^[+-]?([0-9]{1,15}(\.[0-9]{0,10})?|\.[0-9]{1,10})$`)
+// amountForm tells a number with 1 to 15 digits and up to 10 decimals; the digits or the decimals may be missing.
+func amountForm(s string) bool {
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	digits, decimals, point := strings.Cut(s, ".")
+	if strings.Trim(digits, "0123456789") != "" || strings.Trim(decimals, "0123456789") != "" || len(digits) > 15 || len(decimals) > 10 {
+		return false
+	}
+	return digits != "" || point && decimals != ""
+}
 
 // parseAmount reads an xs:decimal without floats: no exponent, no group separator, 15 digits and 10 decimals at most.
 func parseAmount(s string) (decimal.Decimal, bool) {
 	s = strings.Trim(s, blanks)
-	if !amountForm.MatchString(s) {
+	if !amountForm(s) {
 		return decimal.Decimal{}, false
 	}
 	d, err := decimal.NewFromString(s)

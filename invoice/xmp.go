@@ -1,9 +1,9 @@
 package invoice
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // PDF is what a Factur-X PDF says of itself. Nothing of it decides what the invoice is.
@@ -24,22 +24,40 @@ var (
 	fxSpace   = regexp.MustCompile(`xmlns:([A-Za-z_][\w.-]*)\s*=\s*["']urn:[\w.-]+:pdfa:CrossIndustryDocument:invoice:\w+#["']`)
 )
 
+// What follows the name of a property, with its value.
+var (
+	partForm  = regexp.MustCompile(`^(?:\s*=\s*["']|\s*>)\s*([0-9])\s*["'<]`)
+	levelForm = regexp.MustCompile(`^(?:\s*=\s*["']|\s*>)\s*([A-Za-z0-9 _-]{1,40}?)\s*["'<]`)
+)
+
 // property is the first value of a property in a namespace; where the namespace is not declared, under its usual prefix.
-func property(x []byte, space *regexp.Regexp, usual, name, form string) string {
+func property(x []byte, space *regexp.Regexp, usual, name string, form *regexp.Regexp) string {
 	prefixes := []string{}
 	for _, m := range space.FindAllSubmatch(x, maxPrefixes) {
-		if p := regexp.QuoteMeta(string(m[1])); !slices.Contains(prefixes, p) {
+		if p := string(m[1]); !slices.Contains(prefixes, p) {
 			prefixes = append(prefixes, p)
 		}
 	}
 	if len(prefixes) == 0 {
 		prefixes = []string{usual}
 	}
-	of := regexp.MustCompile(`(?:^|[\s<])(?:` + strings.Join(prefixes, "|") + `):` + name + `(?:\s*=\s*["']|\s*>)\s*(` + form + `)\s*["'<]`)
-	if m := of.FindSubmatch(x); m != nil {
-		return string(m[1])
+	for at, end := 0, []byte(":"+name); ; {
+		i := bytes.Index(x[at:], end)
+		if i < 0 {
+			return ""
+		}
+		before := x[:at+i]
+		at += i + len(end)
+		for _, prefix := range prefixes {
+			outside, is := bytes.CutSuffix(before, []byte(prefix))
+			if !is || len(outside) > 0 && !bytes.ContainsAny(outside[len(outside)-1:], " \t\n\f\r<") {
+				continue
+			}
+			if m := form.FindSubmatch(x[at:]); m != nil {
+				return string(m[1])
+			}
+		}
 	}
-	return ""
 }
 
 // maxPrefixes is how many declarations of a namespace are looked at.
@@ -56,6 +74,6 @@ func (f *pdfFile) readXMP(catalog pdfDict, facts *PDF) {
 	if err != nil {
 		return
 	}
-	facts.Part = property(x, pdfaSpace, "pdfaid", "part", `[0-9]`)
-	facts.Level = property(x, fxSpace, "fx", "ConformanceLevel", `[A-Za-z0-9 _-]{1,40}?`)
+	facts.Part = property(x, pdfaSpace, "pdfaid", "part", partForm)
+	facts.Level = property(x, fxSpace, "fx", "ConformanceLevel", levelForm)
 }

@@ -16,7 +16,7 @@ func TestXMP(t *testing.T) {
 		`<r` + a + `><xpdfaid:part>3</xpdfaid:part></r>`:                                  "",
 		`<r` + a + ` xmlns:b="http://www.aiim.org/pdfa/ns/id/"><b:part>3</b:part></r>`:    "3",
 	} {
-		if got := property([]byte(x), pdfaSpace, "pdfaid", "part", `[0-9]`); got != want {
+		if got := property([]byte(x), pdfaSpace, "pdfaid", "part", partForm); got != want {
 			t.Errorf("%s: %q, want %q", x, got, want)
 		}
 	}

@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/choriste/choriste/invoice"
@@ -15,10 +13,7 @@ func ublDates(d *invoice.Document) (hits []hit) {
 	if d.Syntaxe != invoice.SyntaxeUBL || t == nil {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.ByName)) {
-		if !strings.HasPrefix(name, "cbc:") || !strings.HasSuffix(name, "Date") {
-			continue
-		}
+	for _, name := range namesThat(t, func(name string) bool { return strings.HasPrefix(name, "cbc:") && strings.HasSuffix(name, "Date") }) {
 		for _, e := range t.ByName[name] {
 			if len(hits) < maxPlaces && (name != "cbc:IssueDate" || e.Parent != t.Root) && !invoice.IsDate(d.Syntaxe, e.Text, "") {
 				hits = append(hits, dateHit(e, "is no date (xs:date)", "n'est pas une date (xs:date)"))

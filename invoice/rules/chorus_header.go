@@ -21,10 +21,12 @@ const (
 )
 
 var (
-	numberForm = regexp.MustCompile(`^[A-Za-z0-9 +_/-]*$`)
 	cadreForm  = regexp.MustCompile(`^A([1-9]|1[0-9]|2[0-5])$`)
 	reformForm = regexp.MustCompile(`^[BSM][1-9]$`)
 )
+
+// numberSigns are what a number may hold.
+const numberSigns = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 +_/-"
 
 // submissionCadres are those of private suppliers, and all that the route of a PDF without XML takes.
 var submissionCadres = strings.Fields("A1 A2 A9 A12")
@@ -89,7 +91,7 @@ var headerRules = []chorusRule{
 		},
 		find: func(d *invoice.Document) []hit {
 			trimmed, v := strings.TrimSpace(d.Numero), d.At("BT-1")
-			wrong := strings.IndexFunc(trimmed, func(r rune) bool { return !numberForm.MatchString(string(r)) })
+			wrong := strings.IndexFunc(trimmed, func(r rune) bool { return !strings.ContainsRune(numberSigns, r) })
 			switch {
 			case trimmed == "" || trimmed == d.Numero && wrong < 0:
 				return nil

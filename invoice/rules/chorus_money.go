@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -201,10 +200,7 @@ func foreignAmounts(d *invoice.Document) (hits []hit) {
 		return nil
 	}
 	accounting, pricing := d.At("BT-6").Trimmed(), t.Root.One("cbc:PricingCurrencyCode").Norm()
-	for _, name := range slices.Sorted(maps.Keys(t.ByName)) {
-		if !strings.HasSuffix(name, "Amount") {
-			continue
-		}
+	for _, name := range namesThat(t, func(name string) bool { return strings.HasSuffix(name, "Amount") }) {
 		for _, e := range t.ByName[name] {
 			c, named := e.Attr("currencyID")
 			if c = tree.Normalize(c); !named || c == "" || c == d.Devise || c == accounting || pricing != "" && c == pricing {

@@ -129,6 +129,10 @@ func (f family) ciiBreakdown() func(*document, *element) bool {
 
 // ciiRegistered tells whether the parties are registered as the category asks.
 func (f family) ciiRegistered(t *document, _ *element) bool {
+	return t.once(f.name, func() bool { return f.ciiRegisteredIn(t) })
+}
+
+func (f family) ciiRegisteredIn(t *document) bool {
 	anywhere := func(name string, schemes ...string) bool {
 		return t.any(name, func(p *element) bool { return ciiRegistered(p, schemes...) })
 	}

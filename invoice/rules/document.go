@@ -1,6 +1,10 @@
 package rules
 
-import "github.com/choriste/choriste/invoice/tree"
+import (
+	"slices"
+
+	"github.com/choriste/choriste/invoice/tree"
+)
 
 type element = tree.Element
 
@@ -8,6 +12,7 @@ type element = tree.Element
 type document struct {
 	*tree.Tree
 	known map[string]bool // what once has found
+	names []string        // those of the elements, in their order, once they were asked for
 }
 
 // once finds out what is the same wherever it is asked in a document.
@@ -23,4 +28,15 @@ func (t *document) once(what string, find func() bool) bool {
 // judgeTree judges a document by EN 16931's rules.
 func judgeTree(t *tree.Tree) []Finding { return check(newDocument(t)) }
 
-func newDocument(t *tree.Tree) *document { return &document{t, map[string]bool{}} }
+func newDocument(t *tree.Tree) *document { return &document{Tree: t, known: map[string]bool{}} }
+
+// namesThat are the names of a document's elements that are wanted, in their order.
+func namesThat(t *tree.Tree, wanted func(name string) bool) (names []string) {
+	for name := range t.ByName {
+		if wanted(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -85,6 +85,7 @@ type rule struct {
 	ok   func(t *document, e *element) bool
 	at   string // the path of what is wrong, below the element, or beside it after ../; "" is the element itself
 	attr string // the attribute that is wrong; "": the element's text
+	wide bool   // it is one of wideRules
 }
 
 // group is a set of rules that look at the same elements: those of these names for which when holds (nil: all).
@@ -113,11 +114,17 @@ func check(t *document) []Finding {
 				if g.when != nil && !g.when(e) {
 					continue
 				}
-				for _, r := range g.rules {
-					if left[r.id] || places[r.id] >= maxPlaces || wideRules[r.id] && tried[r.id] >= mostWide {
+				for k := range g.rules {
+					r := &g.rules[k]
+					if left[r.id] || places[r.id] >= maxPlaces {
 						continue
 					}
-					tried[r.id]++
+					if r.wide {
+						if tried[r.id] >= mostWide {
+							continue
+						}
+						tried[r.id]++
+					}
 					if !r.ok(t, e) {
 						places[r.id]++
 						found = append(found, r.finding(e))
@@ -138,16 +145,14 @@ func (t *document) elements(name string) []*element {
 	case !any:
 		return t.ByName[name]
 	}
-	var all []*element
-	names := make([]string, 0, 8)
-	for n := range t.ByName {
-		if strings.HasSuffix(n, suffix) {
-			names = append(names, n)
-		}
+	if t.names == nil {
+		t.names = slices.Sorted(maps.Keys(t.ByName))
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		all = append(all, t.ByName[n]...)
+	var all []*element
+	for _, n := range t.names {
+		if strings.HasSuffix(n, suffix) {
+			all = append(all, t.ByName[n]...)
+		}
 	}
 	return all
 }

@@ -26,6 +26,11 @@ func concat(all ...[]group) []group {
 	for _, g := range all {
 		groups = append(groups, g...)
 	}
+	for _, g := range groups {
+		for k := range g.rules {
+			g.rules[k].wide = wideRules[g.rules[k].id]
+		}
+	}
 	return groups
 }
 

@@ -109,6 +109,10 @@ func (f family) ublChargeRegistered(want bool, is func(*element) bool) func(*doc
 
 // ublRegistered tells whether the parties are registered as the category asks.
 func (f family) ublRegistered(t *document) bool {
+	return t.once(f.name, func() bool { return f.ublRegisteredIn(t) })
+}
+
+func (f family) ublRegisteredIn(t *document) bool {
 	registered := func(role string, any bool) bool {
 		return t.any("cac:PartyTaxScheme", func(s *element) bool {
 			return s.Under("cac:Party", role) && s.Has("cbc:CompanyID") && (any || vat(s))

@@ -30,24 +30,18 @@ var prefixes = map[string]string{
 	"urn:un:unece:uncefact:data:standard:QualifiedDataType:100":                          "qdt:",
 }
 
-// parser is the state of one Parse.
+// parser is the state of one reading by the decoder of encoding/xml.
 type parser struct {
+	builder
 	text  []byte
 	dec   *xml.Decoder
-	tree  *Tree
 	root  func(xml.Name) error
-	at    *Element // the element being read
-	depth int
 	count int
-	slab  []Element
-	names map[xml.Name]string
+	names map[xml.Name]*kind
 	// declared are the namespaces that the document has declared so far.
 	declared map[string]bool
-	scopes   []scope  // those of the elements that are open
-	odd      bool     // a namespace has a name that could be a prefix
-	content  [][]byte // the text of each open element, by depth
-	sizes    []int
-	file     base64Form // of the file that is being read
+	scopes   []scope // those of the elements that are open
+	odd      bool    // a namespace has a name that could be a prefix
 }
 
 // Parse reads a document in UTF-8. root is asked whether the document's element is one that is wanted; its error is given back as it is. Every other error is an
@@ -56,17 +50,24 @@ func Parse(text []byte, root func(xml.Name) error) (*Tree, error) {
 	if err := lookAhead(text); err != nil {
 		return nil, err
 	}
+	if t, done, err := parsePlain(text, root); done {
+		return t, err
+	}
+	return parseAny(text, root)
+}
+
+// parseAny reads any document, and says what is wrong with it.
+func parseAny(text []byte, root func(xml.Name) error) (*Tree, error) {
 	p := &parser{
-		text: text, dec: xml.NewDecoder(bytes.NewReader(text)), root: root,
-		tree:  &Tree{ByName: make(map[string][]*Element, 128)},
-		names: make(map[xml.Name]string, 64), declared: map[string]bool{"": true, xmlSpace: true},
+		builder: newBuilder(), text: text, dec: xml.NewDecoder(bytes.NewReader(text)), root: root,
+		names: make(map[xml.Name]*kind, 64), declared: map[string]bool{"": true, xmlSpace: true},
 	}
 	p.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // the caller has decoded it
 	for {
 		start := p.dec.InputOffset()
 		token, err := p.dec.Token()
-		if errors.Is(err, io.EOF) && p.tree.Root != nil && p.at == nil {
-			return p.tree, nil
+		if errors.Is(err, io.EOF) && p.first != nil && p.at == nil {
+			return p.tree(), nil
 		}
 		if err != nil {
 			return nil, p.notWellFormed(err)
@@ -102,10 +103,10 @@ func Parse(text []byte, root func(xml.Name) error) (*Tree, error) {
 const xmlSpace = "http://www.w3.org/XML/1998/namespace"
 
 func (p *parser) open(token xml.StartElement, start int64) error {
-	if p.at == nil && p.tree.Root != nil {
+	if p.at == nil && p.first != nil {
 		return p.problem(Second, start)
 	}
-	if p.depth++; p.depth > MaxDepth {
+	if p.depth == MaxDepth {
 		return p.problem(TooDeep, start)
 	}
 	if p.count++; p.count > MaxElements {
@@ -118,43 +119,22 @@ func (p *parser) open(token xml.StartElement, start int64) error {
 	if err != nil {
 		return err
 	}
-	name, known := p.names[token.Name]
-	if (!known || p.odd) && !p.bound(token.Name, p.text[start:p.dec.InputOffset()]) {
+	raw := p.text[start:p.dec.InputOffset()]
+	k := p.names[token.Name]
+	if (k == nil || p.odd) && !p.bound(token.Name, raw) {
 		return p.problem(Prefix, start, token.Name.Space)
 	}
-	if !known {
-		name = "?:" + token.Name.Local
-		if prefix, ok := prefixes[token.Name.Space]; ok {
-			name = prefix + token.Name.Local
-		}
-		p.names[token.Name] = name
+	if k == nil {
+		k = p.kindOf(token.Name)
+		p.names[token.Name] = k
 	}
 	if p.at == nil {
 		if err := p.root(token.Name); err != nil {
 			return err
 		}
 	}
-	if len(p.slab) == 0 {
-		p.slab = make([]Element, 64)
-	}
-	e := &p.slab[0]
-	p.slab = p.slab[1:]
 	line, _ := p.dec.InputPos()
-	*e = Element{Name: name, Attrs: attrs, Parent: p.at, Line: line - bytes.Count(p.text[start:p.dec.InputOffset()], []byte{'\n'})}
-	if p.at == nil {
-		p.tree.Root = e
-	} else {
-		p.at.Kids = append(p.at.Kids, e)
-	}
-	p.tree.ByName[name] = append(p.tree.ByName[name], e)
-	p.at = e
-	if holdsFile(name) {
-		p.file = base64Form{}
-	}
-	if p.depth > len(p.content) {
-		p.content, p.sizes = append(p.content, nil), append(p.sizes, 0)
-	}
-	p.content[p.depth-1], p.sizes[p.depth-1] = p.content[p.depth-1][:0], 0
+	p.begin(k, attrs, line-bytes.Count(raw, []byte{'\n'}))
 	return nil
 }
 
@@ -226,35 +206,13 @@ func (p *parser) add(text []byte, start int64) error {
 			return p.problem(NoChar, start)
 		}
 	}
-	c := p.content[p.depth-1]
-	if room := MaxText + 4 - len(c); room > 0 { // so that end can cut on a character's boundary
-		p.content[p.depth-1] = append(c, text[:min(room, len(text))]...)
-	}
-	for _, b := range text {
-		if b > ' ' {
-			p.sizes[p.depth-1]++
-		}
-	}
-	if holdsFile(p.at.Name) {
-		p.file.add(text)
-	}
+	p.write(text)
 	return nil
 }
 
 func (p *parser) end() {
-	e := p.at
-	c := p.content[p.depth-1]
-	if len(e.Kids) == 0 || len(bytes.TrimSpace(c)) > 0 {
-		if len(c) > MaxText {
-			c = bytes.ToValidUTF8(c[:MaxText], nil)
-		}
-		e.Text = string(c)
-	}
-	e.Size = p.sizes[p.depth-1]
-	e.Base64 = len(e.Kids) == 0 && holdsFile(e.Name) && p.file.right()
 	for n := len(p.scopes); n > 0 && p.scopes[n-1].depth >= p.depth; n-- {
 		p.scopes = p.scopes[:n-1]
 	}
-	p.at = e.Parent
-	p.depth--
+	p.builder.end()
 }

@@ -120,7 +120,7 @@ func (p *parser) declare(prefix, space string, start int64) error {
 	}
 	p.declared[space] = true
 	p.odd = p.odd || space != "" && !strings.ContainsAny(space, ":/")
-	p.scopes = append(p.scopes, scope{prefix, space, p.depth})
+	p.scopes = append(p.scopes, scope{prefix, space, p.depth + 1}) // of the element that is about to begin
 	return nil
 }
 
