@@ -16,16 +16,16 @@ type accountList struct {
 func (c *console) accounts(ctx context.Context, v view) (content, error) {
 	var l accountList
 	var err error
-	if l.Accounts, err = c.store.Accounts(ctx); err != nil {
+	if l.Accounts, err = c.reads(ctx).Accounts(ctx); err != nil {
 		return content{}, err
 	}
-	if l.Breakers, err = c.store.Breakers(ctx); err != nil {
+	if l.Breakers, err = c.reads(ctx).Breakers(ctx); err != nil {
 		return content{}, err
 	}
-	if l.Secrets, err = c.store.Credentials(ctx); err != nil {
+	if l.Secrets, err = c.reads(ctx).Credentials(ctx); err != nil {
 		return content{}, err
 	}
-	if l.Workers, err = c.store.Workers(ctx); err != nil {
+	if l.Workers, err = c.reads(ctx).Workers(ctx); err != nil {
 		return content{}, err
 	}
 	return content{page: "accounts", title: v.t("Accounts and workers", "Comptes et workers"), data: l}, nil

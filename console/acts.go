@@ -2,12 +2,14 @@ package console
 
 import (
 	"context"
-	"net/http"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -102,11 +104,6 @@ var acts = []act{
 	},
 }
 
-// mayAct tells whether who asks may act.
-func (c *console) mayAct(r *http.Request) bool {
-	return c.operator != nil && (c.users == nil || personOf(r).Role.may(Operator))
-}
-
 // actsOn are those that are possible for an invoice.
 func actsOn(i store.Status, fluxes []store.KnownFlux, possible []store.PossibleAction, off bool) []act {
 	var list []act
@@ -129,36 +126,44 @@ func (v view) sayWhy() string {
 }
 
 // act does it, and leads back to the invoice.
-func (c *console) act(w http.ResponseWriter, r *http.Request) {
-	c.page(func(ctx context.Context, v view) (content, error) {
-		if refused, no := c.refuse(w, v); no {
-			return refused, nil
+func (c *console) act(ctx context.Context, v view) (content, error) {
+	k := slices.IndexFunc(acts, func(a act) bool { return a.Name == v.PathValue("act") })
+	if k < 0 {
+		return content{}, errNotFound
+	}
+	i, err := c.actedOn(ctx, v)
+	if err != nil {
+		return content{}, err
+	}
+	reason := strings.TrimSpace(v.PostForm.Get("reason"))
+	switch {
+	case !acts[k].when(i):
+		return content{}, wrongInput(v.t("This is not possible any more: the invoice is ", "Ce n'est plus possible : la facture est ") + v.named(states, string(i.State)) + ".")
+	case acts[k].Reason && !seen(v.PostForm).Equal(i.UpdatedAt):
+		return content{}, wrongInput(v.t("Nothing was done: the invoice has changed since this page was shown. Look at it again.",
+			"Rien n'a été fait : la facture a changé depuis l'affichage de cette page. Regardez-la de nouveau."))
+	case acts[k].Reason && (reason == "" || len(reason) > mostReason):
+		return content{}, wrongInput(v.sayWhy())
+	}
+	if err := acts[k].do(ctx, c.operator, i.ID, v.PostForm); err != nil {
+		return content{}, refusal(err)
+	}
+	return content{to: "/invoices/" + strconv.FormatInt(i.ID, 10)}, nil
+}
+
+// actedOn is the invoice in the address, for who may act on its account. Who may only see it is told so; to others there is none.
+func (c *console) actedOn(ctx context.Context, v view) (store.Status, error) {
+	id, err := invoiceID(v.Request)
+	if err != nil {
+		return store.Status{}, err
+	}
+	i, _, err := c.reads(ctx).Show(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if _, _, seen := c.reads(v.Context()).Show(v.Context(), id); seen == nil {
+			return i, errRole(Operator)
 		}
-		p := personOf(r)
-		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-		k := slices.IndexFunc(acts, func(a act) bool { return a.Name == r.PathValue("act") })
-		if err != nil || k < 0 {
-			return content{}, errNotFound
-		}
-		i, _, err := c.store.Show(ctx, id)
-		if err != nil {
-			return content{}, err
-		}
-		reason := strings.TrimSpace(r.PostForm.Get("reason"))
-		switch {
-		case !acts[k].when(i):
-			return content{}, wrongInput(v.t("This is not possible any more: the invoice is ", "Ce n'est plus possible : la facture est ") + v.named(states, string(i.State)) + ".")
-		case acts[k].Reason && !seen(r.PostForm).Equal(i.UpdatedAt):
-			return content{}, wrongInput(v.t("Nothing was done: the invoice has changed since this page was shown. Look at it again.",
-				"Rien n'a été fait : la facture a changé depuis l'affichage de cette page. Regardez-la de nouveau."))
-		case acts[k].Reason && (reason == "" || len(reason) > mostReason):
-			return content{}, wrongInput(v.sayWhy())
-		}
-		if err := acts[k].do(store.WithActor(ctx, p.Actor), c.operator, id, r.PostForm); err != nil {
-			return content{}, refusal(err)
-		}
-		return content{to: "/invoices/" + strconv.FormatInt(id, 10)}, nil
-	})(w, r)
+	}
+	return i, err
 }
 
 // refusal is an error of who asked, where the database's rules say so.
@@ -167,22 +172,6 @@ func refusal(err error) error {
 		return english(store.Message(err))
 	}
 	return err
-}
-
-// refuse is the page for who may not act, or whose form is not of his session.
-func (c *console) refuse(w http.ResponseWriter, v view) (page content, refused bool) {
-	v.Body = http.MaxBytesReader(w, v.Body, mostForm)
-	if c.mayAct(v.Request) && v.ParseForm() == nil && same(v.PostForm.Get("form"), c.formOf(personOf(v.Request))) {
-		return content{}, false
-	}
-	return v.forbidden(), true
-}
-
-func (v view) forbidden() content {
-	return content{
-		page: "error", status: http.StatusForbidden, title: v.t("This is not allowed", "Ce n'est pas permis"),
-		data: v.t("Your role does not act, or this form is not of your session: open the page again.", "Votre rôle n'agit pas, ou ce formulaire n'est pas de votre session : rouvrez la page."),
-	}
 }
 
 // formOf is what the forms of a person carry; without sign-in, a text of this process.

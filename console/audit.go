@@ -83,7 +83,7 @@ func (c *console) auditFilter(ctx context.Context, v view) (p auditPage, f opera
 	if p.Invoice == "" {
 		return p, f, nil
 	}
-	found, err := operate.Find(ctx, c.store.Pool(), p.Invoice)
+	found, err := operate.Find(ctx, c.reads(ctx).Pool(), p.Invoice)
 	if err == nil && len(found) == 0 {
 		err = wrongInput(v.t("There is no such invoice.", "Cette facture n'existe pas."))
 	}
@@ -118,10 +118,10 @@ func (c *console) audit(ctx context.Context, v view) (content, error) {
 		return content{}, err
 	}
 	f.Limit = mostActs + 1
-	if p.List, err = operate.Acts(ctx, c.store, f); err != nil {
+	if p.List, err = operate.Acts(ctx, c.reads(ctx), f); err != nil {
 		return content{}, v.wrong(err)
 	}
-	if p.Actors, err = operate.Actors(ctx, c.store, "", mostActorsNamed); err != nil {
+	if p.Actors, err = operate.Actors(ctx, c.reads(ctx), "", mostActorsNamed); err != nil {
 		return content{}, err
 	}
 	p.CSV = p.address("/audit.csv", 0)
@@ -167,7 +167,7 @@ func (c *console) auditCSV(w http.ResponseWriter, r *http.Request) {
 			}
 			f.Limit = csvBatch
 		}
-		list, err = operate.Acts(ctx, c.store, f)
+		list, err = operate.Acts(ctx, c.reads(ctx), f)
 		return list, v.wrong(err)
 	}
 	list, err := read()

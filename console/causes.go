@@ -23,7 +23,7 @@ func (c *console) causes(ctx context.Context, v view) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	list, err := operate.Causes(ctx, c.store, listed, mostCauses)
+	list, err := operate.Causes(ctx, c.reads(ctx), listed, mostCauses)
 	if err != nil {
 		return content{}, err
 	}

@@ -221,6 +221,27 @@ const (
 	flowHours, flowLasts = 24, time.Minute
 )
 
+// flows are known by the accounts that they are of.
+type flows struct {
+	mu   sync.Mutex
+	list map[string]*flow
+}
+
+// mostFlows is how many are kept; another one then begins anew.
+const mostFlows = 100
+
+func (s *flows) of(key string) *flow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.list[key] == nil {
+		if len(s.list) >= mostFlows {
+			clear(s.list)
+		}
+		s.list[key] = &flow{}
+	}
+	return s.list[key]
+}
+
 // flow remembers the hours that are over: only the last two are read again.
 type flow struct {
 	mu    sync.Mutex
@@ -229,7 +250,7 @@ type flow struct {
 }
 
 func (c *console) lastHours(ctx context.Context) ([]operate.Hour, error) {
-	f := &c.flow
+	f := c.flows.of(seenBy(ctx))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -249,7 +270,7 @@ func (c *console) lastHours(ctx context.Context) ([]operate.Hour, error) {
 	} else {
 		kept = nil
 	}
-	list, err := operate.Flow(ctx, c.store.Pool(), from)
+	list, err := operate.Flow(ctx, c.reads(ctx).Pool(), from)
 	if err != nil {
 		return nil, err
 	}

@@ -40,13 +40,13 @@ type console struct {
 	reading  chan struct{} // one document at a time
 	runs     runs
 	readings readings
-	flow     flow
+	flows    flows
 }
 
 // Config is what the pages are served with.
 type Config struct {
 	Store *store.Store
-	// Operator is for acts, of a pool of store.ConnectActing, whose login is a member of chorus_operator. Nil: the pages only read.
+	// Operator is for acts, and for the pages of who may see some accounts only; of a pool of store.ConnectActing, whose login is a member of chorus_operator. Nil: the pages only read.
 	Operator *store.Store
 	// Users are those who may sign in, asked for at each request. Nil: nobody is asked; serve the pages to this machine alone then, or behind something that asks.
 	Users func() []User
@@ -100,9 +100,35 @@ func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
 		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
-		readings: readings{list: map[string]*reading{}},
+		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}},
 	}
 	mux := http.NewServeMux()
+	for pattern, serve := range c.routes() {
+		mux.HandleFunc(pattern, serve)
+	}
+	return secure(c.guard(mux))
+}
+
+// routes is everything that is served, by the pattern of its address.
+func (c *console) routes() map[string]http.HandlerFunc {
+	list := map[string]http.HandlerFunc{
+		"GET /charts/{chart}":          draw,
+		"GET /icon.svg":                icon,
+		"GET /audit.csv":               c.auditCSV,
+		"GET /invoices.csv":            c.invoicesCSV,
+		"POST /signin":                 c.signIn,
+		"GET /signin/openid":           c.toProvider,
+		"GET " + openid.CallbackPath:   c.fromProvider,
+		"POST /invoices/{id}/{act}":    c.acting(Operator, c.act),
+		"POST /invoices/{id}/evidence": c.evidence,
+		"POST /invoices/{id}/document": c.acting(Operator, c.document),
+		"POST /invoices/{id}/file":     c.file,
+		"POST /acts":                   c.acting(Operator, c.choose),
+		"POST /acts/start":             c.acting(Operator, c.start),
+		"POST /requests/{id}":          c.acting(Operator, c.answerRequest),
+		"POST /acts/{run}/stop":        c.acting(Operator, c.stop),
+		"POST /signout":                c.signOut,
+	}
 	for path, build := range map[string]maker{
 		"/acts":       c.confirm,
 		"/causes":     c.causes,
@@ -116,7 +142,7 @@ func Handler(cfg Config) http.Handler {
 		"/find":       c.find,
 		"/":           func(context.Context, view) (content, error) { return content{}, errNotFound },
 	} {
-		mux.HandleFunc("GET "+path, c.page(build))
+		list["GET "+path] = c.page(build)
 	}
 	for path, build := range map[string]maker{
 		"/{$}":           c.overview,
@@ -124,27 +150,12 @@ func Handler(cfg Config) http.Handler {
 		"/invoices/{id}": c.invoice,
 		"/acts/{run}":    c.progress,
 	} {
-		mux.HandleFunc("GET "+path, c.kept(build))
+		list["GET "+path] = c.kept(build)
 	}
 	for _, a := range []asset{style, htmx, live} {
-		mux.HandleFunc("GET "+a.path, a.serve)
+		list["GET "+a.path] = a.serve
 	}
-	mux.HandleFunc("GET /charts/{chart}", draw)
-	mux.HandleFunc("GET /icon.svg", icon)
-	mux.HandleFunc("GET /invoices.csv", c.invoicesCSV)
-	mux.HandleFunc("GET /audit.csv", c.auditCSV)
-	mux.HandleFunc("POST /signin", c.signIn)
-	mux.HandleFunc("GET /signin/openid", c.toProvider)
-	mux.HandleFunc("GET "+openid.CallbackPath, c.fromProvider)
-	mux.HandleFunc("POST /invoices/{id}/{act}", c.act)
-	mux.HandleFunc("POST /invoices/{id}/evidence", c.evidence)
-	mux.HandleFunc("POST /invoices/{id}/document", c.document)
-	mux.HandleFunc("POST /invoices/{id}/file", c.file)
-	mux.HandleFunc("POST /acts", c.choose)
-	mux.HandleFunc("POST /acts/start", c.start)
-	mux.HandleFunc("POST /acts/{run}/stop", c.stop)
-	mux.HandleFunc("POST /signout", c.signOut)
-	return secure(c.guard(mux))
+	return list
 }
 
 // secure has browsers load nothing from elsewhere, run nothing but our two scripts, and keep nothing.
@@ -220,8 +231,8 @@ func (c *console) answer(build maker) http.HandlerFunc {
 			http.Redirect(w, r, body.to, http.StatusSeeOther)
 			return
 		}
-		if c.mayAct(r) && body.page != "run" && body.page != "runs" {
-			body.running = c.runs.going()
+		if c.may(r, Operator) && body.page != "run" && body.page != "runs" {
+			body.running = c.runs.going(c.as(r.Context(), r, Operator))
 		}
 		render(w, v, status, body)
 	}
@@ -231,11 +242,16 @@ func (c *console) answer(build maker) http.HandlerFunc {
 func failed(v view, err error) (int, content) {
 	body := content{page: "error", title: v.t("This page cannot be shown", "Cette page ne peut pas être affichée")}
 	var wrong wrongInput
+	var role errRole
 	switch {
 	case errors.Is(err, errNotFound), errors.Is(err, pgx.ErrNoRows):
 		body.title = v.t("There is nothing here", "Il n'y a rien ici")
 		body.data = v.t("No page or invoice has this address.", "Aucune page ni facture n'a cette adresse.")
 		return http.StatusNotFound, body
+	case errors.As(err, &role):
+		return http.StatusForbidden, v.forbidden(Role(role))
+	case errors.As(err, new(forbiddenWhy)):
+		return http.StatusForbidden, v.refused(err.Error())
 	case errors.As(err, &wrong):
 		body.data = wrong.Error()
 		return http.StatusBadRequest, body

@@ -41,61 +41,52 @@ type party struct {
 }
 
 // document shows what stands in an invoice's document. The reading goes into the history, so it is asked for by a form.
-func (c *console) document(w http.ResponseWriter, r *http.Request) {
-	c.page(func(ctx context.Context, v view) (content, error) {
-		if refused, no := c.refuse(w, v); no {
-			return refused, nil
+func (c *console) document(ctx context.Context, v view) (content, error) {
+	i, err := c.actedOn(ctx, v)
+	if err != nil {
+		return content{}, err
+	}
+	select { // one at a time: reading takes several times the memory of a document, in the worker's own process
+	case c.reading <- struct{}{}:
+		defer func() { <-c.reading }()
+	case <-ctx.Done():
+		return content{}, ctx.Err()
+	}
+	b, err := c.documentOf(ctx, v, i)
+	if err != nil {
+		return content{}, err
+	}
+	p := document{Status: i, Form: c.formOf(personOf(v.Request)), Bytes: len(b)}
+	p.Content, p.Why = v.contentOf(i, b)
+	if p.Content != nil {
+		p.Parties = []party{
+			{v.t("Supplier", "Fournisseur"), p.Seller},
+			{v.t("Recipient", "Destinataire"), p.Buyer},
+			{v.t("Paid to", "Bénéficiaire"), p.Payee},
+			{v.t("Tax representative", "Représentant fiscal"), p.TaxRepresentative},
 		}
-		id, err := invoiceID(r)
-		if err != nil {
-			return content{}, err
+		p.More = max(0, len(p.Lines)-mostLines)
+		p.Lines = first(mostLines, p.Lines)
+		for k := range p.Lines {
+			p.Lines[k].Charges = first(mostOthers, p.Lines[k].Charges)
 		}
-		select { // one at a time: reading takes several times the memory of a document, in the worker's own process
-		case c.reading <- struct{}{}:
-			defer func() { <-c.reading }()
-		case <-ctx.Done():
-			return content{}, ctx.Err()
-		}
-		i, b, err := c.documentOf(ctx, v, id)
-		if err != nil {
-			return content{}, err
-		}
-		p := document{Status: i, Form: c.formOf(personOf(r)), Bytes: len(b)}
-		p.Content, p.Why = v.contentOf(i, b)
-		if p.Content != nil {
-			p.Parties = []party{
-				{v.t("Supplier", "Fournisseur"), p.Seller},
-				{v.t("Recipient", "Destinataire"), p.Buyer},
-				{v.t("Paid to", "Bénéficiaire"), p.Payee},
-				{v.t("Tax representative", "Représentant fiscal"), p.TaxRepresentative},
-			}
-			p.More = max(0, len(p.Lines)-mostLines)
-			p.Lines = first(mostLines, p.Lines)
-			for k := range p.Lines {
-				p.Lines[k].Charges = first(mostOthers, p.Lines[k].Charges)
-			}
-			p.Charges, p.VAT, p.Payments = first(mostOthers, p.Charges), first(mostOthers, p.VAT), first(mostOthers, p.Payments)
-			p.Preceding, p.Notes, p.Content.Attachments = first(mostOthers, p.Preceding), first(mostOthers, p.Notes), first(mostOthers, p.Content.Attachments)
-		}
-		title := v.t("Document of invoice ", "Document de la facture ") + strconv.FormatInt(i.ID, 10)
-		if i.NumeroFacture != nil {
-			title = v.t("Document of invoice ", "Document de la facture ") + shown(*i.NumeroFacture)
-		}
-		return content{page: "document", title: title, data: p, at: "/invoices/" + strconv.FormatInt(i.ID, 10)}, nil
-	})(w, r)
+		p.Charges, p.VAT, p.Payments = first(mostOthers, p.Charges), first(mostOthers, p.VAT), first(mostOthers, p.Payments)
+		p.Preceding, p.Notes, p.Content.Attachments = first(mostOthers, p.Preceding), first(mostOthers, p.Notes), first(mostOthers, p.Content.Attachments)
+	}
+	title := v.t("Document of invoice ", "Document de la facture ") + strconv.FormatInt(i.ID, 10)
+	if i.NumeroFacture != nil {
+		title = v.t("Document of invoice ", "Document de la facture ") + shown(*i.NumeroFacture)
+	}
+	return content{page: "document", title: title, data: p, at: "/invoices/" + strconv.FormatInt(i.ID, 10)}, nil
 }
 
 // documentOf reads the document for who asks.
-func (c *console) documentOf(ctx context.Context, v view, id int64) (store.Status, []byte, error) {
-	i, _, err := c.store.Show(ctx, id)
-	if err != nil {
-		return i, nil, err
-	}
-	b, err := operate.ReadDocument(store.WithActor(ctx, personOf(v.Request).Actor), c.operator.Pool(), id)
+func (c *console) documentOf(ctx context.Context, v view, i store.Status) ([]byte, error) {
+	b, err := operate.ReadDocument(ctx, c.operator.Pool(), i.ID)
 	if err == nil && b == nil {
 		err = wrongInput(v.t("The document was purged: its hash, size and date are kept.", "Le document a été purgé : son empreinte, sa taille et sa date sont conservées."))
 	}
-	return i, b, refusal(err)
+	return b, refusal(err)
 }
 
 // contentOf is what stands in a document, or why that is not shown.
@@ -119,13 +110,13 @@ func (v view) contentOf(i store.Status, b []byte) (*reader.Content, string) {
 
 // file hands out the document as it was inserted.
 func (c *console) file(w http.ResponseWriter, r *http.Request) {
-	c.download(w, r, "application/octet-stream", func(ctx context.Context, v view, id int64) (string, []byte, error) {
-		_, b, err := c.documentOf(ctx, v, id)
+	c.download(w, r, "application/octet-stream", func(ctx context.Context, v view, i store.Status) (string, []byte, error) {
+		b, err := c.documentOf(ctx, v, i)
 		extension := "xml"
 		if bytes.HasPrefix(b, []byte("%PDF-")) {
 			extension = "pdf"
 		}
-		return fmt.Sprintf("%s-%d.%s", v.t("invoice", "facture"), id, extension), b, err
+		return fmt.Sprintf("%s-%d.%s", v.t("invoice", "facture"), i.ID, extension), b, err
 	})
 }
 

@@ -15,30 +15,29 @@ import (
 // evidence hands out the archive of one invoice, as choriste evidence writes it. The reading goes into the history under the name of who signed in, so it is asked
 // for by a form. It is made whole before the first byte leaves: an error is a page.
 func (c *console) evidence(w http.ResponseWriter, r *http.Request) {
-	c.download(w, r, "application/zip", func(ctx context.Context, v view, id int64) (string, []byte, error) {
+	c.download(w, r, "application/zip", func(ctx context.Context, v view, i store.Status) (string, []byte, error) {
 		var archive bytes.Buffer
-		_, err := operate.WriteEvidence(store.WithActor(ctx, personOf(r).Actor), c.operator.Pool(), &archive, []int64{id})
-		return fmt.Sprintf("%s-%d.zip", v.t("evidence", "preuve"), id), archive.Bytes(), err
+		_, err := operate.WriteEvidence(ctx, c.operator.Pool(), &archive, []int64{i.ID})
+		return fmt.Sprintf("%s-%d.zip", v.t("evidence", "preuve"), i.ID), archive.Bytes(), err
 	})
 }
 
 // download hands out a file about one invoice that is made by who may act, or says in a page why not.
-func (c *console) download(w http.ResponseWriter, r *http.Request, kind string, make func(ctx context.Context, v view, id int64) (name string, body []byte, err error)) {
+func (c *console) download(w http.ResponseWriter, r *http.Request, kind string, make func(ctx context.Context, v view, i store.Status) (name string, body []byte, err error)) {
 	v := view{r, languageOf(r)}
-	if refused, no := c.refuse(w, v); no {
+	if refused, no := c.refuse(w, v, Operator); no {
 		render(w, v, refused.status, refused)
 		return
 	}
 	var name string
 	var file []byte
-	id, err := invoiceID(r)
+	ctx, leave, err := c.enter(r)
 	if err == nil {
-		var ctx context.Context
-		var leave func()
-		if ctx, leave, err = c.enter(r); err == nil {
-			name, file, err = make(ctx, v, id)
-			leave()
+		var i store.Status
+		if i, err = c.actedOn(c.as(ctx, r, Operator), v); err == nil {
+			name, file, err = make(c.as(ctx, r, Operator), v, i)
 		}
+		leave()
 	}
 	if err != nil {
 		status, body := failed(v, refusal(err))

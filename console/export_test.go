@@ -1,6 +1,13 @@
 package console
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Routes are the patterns of everything that is served.
+func Routes() []string { return slices.Sorted(maps.Keys((&console{}).routes())) }
 
 // CutCSV has a CSV be cut after so many lines, until it is put back.
 func CutCSV(n int) (back func()) {

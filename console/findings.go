@@ -33,16 +33,16 @@ func (c *console) findings(ctx context.Context, v view) (content, error) {
 	if l.State != "" && l.State != "open" && l.State != "accepted" || len(l.Code) > 40 {
 		return content{}, wrongInput(v.t("Findings are open or accepted.", "Un écart est ouvert (open) ou accepté (accepted)."))
 	}
-	if l.Totals, err = c.store.FindingTotals(ctx); err != nil {
+	if l.Totals, err = c.reads(ctx).FindingTotals(ctx); err != nil {
 		return content{}, err
 	}
 	if l.Code != "" && !slices.ContainsFunc(l.Totals, func(t store.FindingTotal) bool { return t.Code == l.Code }) {
 		l.Code = ""
 	}
-	if l.Compared, err = c.store.LastCompared(ctx, "", ""); err != nil {
+	if l.Compared, err = c.reads(ctx).LastCompared(ctx, "", ""); err != nil {
 		return content{}, err
 	}
-	list, err := c.store.FindingPage(ctx, store.FindingFilter{Code: l.Code, State: l.State, Before: after, Limit: mostDifferences + 1})
+	list, err := c.reads(ctx).FindingPage(ctx, store.FindingFilter{Code: l.Code, State: l.State, Before: after, Limit: mostDifferences + 1})
 	if err != nil {
 		return content{}, err
 	}

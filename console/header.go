@@ -160,11 +160,11 @@ func (c *console) fromProxy(w http.ResponseWriter, r *http.Request) (p person, n
 	case !said:
 		return person{}, false, false
 	}
-	role := c.roleOf(i)
-	if role == none {
+	rights := c.rightsOf(i)
+	if !rights.may(Reader) {
 		page := v.noRole(i, c.header.Groups)
 		render(w, v, page.status, page)
 		return person{}, false, true
 	}
-	return person{Name: i.name, Role: role, Actor: i.actor(), Stays: true, who: i, form: c.formFor(i)}, true, false
+	return person{Name: i.name, rights: rights, Actor: i.actor(), Stays: true, who: i, form: c.formFor(i)}, true, false
 }

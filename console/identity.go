@@ -23,41 +23,34 @@ const (
 	byProxy    source = "proxy"
 )
 
-// none is the role of whoever may do nothing.
-const none Role = ""
-
 // identity is who somebody proved to be.
 type identity struct {
 	by     source
 	name   string   // as pages show it
 	hash   string   // of the password that was given: another one ends the session
 	id     string   // of OpenID Connect: the subject, which the provider gives to nobody else
+	names  []string // of OpenID Connect: what else it calls the person
 	groups []string // of the provider's claim, or of the proxy's header
 }
 
-// Group is a value of a provider's claim, or of a proxy's header, and what it lets somebody do.
+// Group is a value of a provider's claim, or of a proxy's header, and what it lets somebody do: a role, for these accounts; nil: for all.
 type Group struct {
-	Name string
-	Role Role
+	Name     string
+	Role     Role
+	Accounts []string
 }
 
-// roleOf is what somebody may do by the file as it is now; none, where he may do nothing. Of several groups the highest role counts.
-func (c *console) roleOf(i identity) (r Role) {
-	if i.by == byPassword {
-		if u, known := c.user(i.name); known && same(u.Hash, i.hash) {
-			return u.Role
-		}
-		return none
-	}
-	if i.by == byProxy {
-		if u, known := c.user(i.name); known {
-			r = u.Role
+// rightsOf is what somebody may do by the file as it is now.
+func (c *console) rightsOf(i identity) (r rights) {
+	if i.by == byPassword || i.by == byProxy {
+		if u, known := c.user(i.name); known && (i.by == byProxy || same(u.Hash, i.hash)) {
+			r = append(r, grant{u.Role, u.Accounts})
 		}
 	}
-	if c.groups != nil {
+	if i.by != byPassword && c.groups != nil {
 		for _, g := range c.groups() {
-			if slices.Contains(i.groups, g.Name) && !r.may(g.Role) {
-				r = g.Role
+			if slices.Contains(i.groups, g.Name) {
+				r = append(r, grant{g.Role, g.Accounts})
 			}
 		}
 	}
@@ -96,12 +89,12 @@ func plain(s string) string {
 
 // person is who asks for a page; the zero value is somebody who was not asked who he is.
 type person struct {
-	Name  string
-	Role  Role
-	Actor string // in history
-	Stays bool   // there is no session here that he could end
-	who   identity
-	form  string
+	Name   string
+	Actor  string // in history
+	Stays  bool   // there is no session here that he could end
+	who    identity
+	rights rights
+	form   string
 }
 
 type personKey struct{}
@@ -112,9 +105,9 @@ func personOf(r *http.Request) person {
 	return p
 }
 
-// with is the request of somebody.
+// with is the request of somebody. Whatever is read for it is of the accounts that he may see.
 func (p person) with(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), personKey{}, p))
+	return r.WithContext(p.rights.confine(context.WithValue(r.Context(), personKey{}, p), Reader))
 }
 
 // noRole is what somebody is shown who proved who he is and may see nothing.

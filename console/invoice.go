@@ -32,7 +32,8 @@ type invoice struct {
 	MayAct      bool  // who asks: acts, and reads evidence
 	Acts        []act // that are possible
 	Dismissed   *operate.TakenOff
-	Form        string // what their forms carry
+	Request     *store.Request // that waits for a second person
+	Form        string         // what their forms carry
 	Timeline    []step
 	Earlier     int // steps that are not shown
 }
@@ -64,7 +65,7 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	if p.Help = answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire); len(p.Help) > mostHelp {
 		p.Help = p.Help[:mostHelp]
 	}
-	if p.MayAct = c.mayAct(v.Request); p.MayAct {
+	if p.MayAct = c.mayOn(v.Request, Operator, i.Account); p.MayAct {
 		p.Acts, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
 	}
 	p.Timeline, p.Earlier = v.timeline(read.events, read.attempts)
@@ -83,40 +84,43 @@ type invoiceRead struct {
 }
 
 func (c *console) readInvoice(ctx context.Context, id int64) (r invoiceRead, err error) {
-	if r.Status, r.attempts, err = c.store.Show(ctx, id); err != nil {
+	if r.Status, r.attempts, err = c.reads(ctx).Show(ctx, id); err != nil {
 		return r, err
 	}
 	if err = c.said(ctx, &r.invoice); err != nil {
 		return r, err
 	}
-	if r.Dismissed, err = operate.Dismissed(ctx, c.store, id); err != nil {
+	if r.Dismissed, err = operate.Dismissed(ctx, c.reads(ctx), id); err != nil {
 		return r, err
 	}
-	r.events, err = c.store.Events(ctx, id)
+	if r.Request, err = c.reads(ctx).OpenRequest(ctx, id); err != nil {
+		return r, err
+	}
+	r.events, err = c.reads(ctx).Events(ctx, id)
 	return r, err
 }
 
 // said fills in what rules and reconciliations say of the invoice, and what was done and can be done about it.
 func (c *console) said(ctx context.Context, p *invoice) (err error) {
-	if p.Rules, err = c.store.RuleFindings(ctx, p.ID); err != nil {
+	if p.Rules, err = c.reads(ctx).RuleFindings(ctx, p.ID); err != nil {
 		return err
 	}
 	if len(p.Rules) > mostFindings {
 		p.Rules = p.Rules[:mostFindings]
 	}
 	p.MoreRules = max(0, p.Status.Findings-len(p.Rules))
-	found, err := c.store.FindingPage(ctx, store.FindingFilter{Invoice: p.ID, Limit: mostFindings})
+	found, err := c.reads(ctx).FindingPage(ctx, store.FindingFilter{Invoice: p.ID, Limit: mostFindings})
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
 		p.Differences = append(p.Differences, difference{f, sides(f)})
 	}
-	if p.Remedies, p.Replaces, p.ReplacedBy, err = c.store.Remedies(ctx, p.ID); err != nil {
+	if p.Remedies, p.Replaces, p.ReplacedBy, err = c.reads(ctx).Remedies(ctx, p.ID); err != nil {
 		return err
 	}
 	if p.State == store.Parked {
-		p.Fluxes, p.Actions, err = c.store.Resolutions(ctx, p.ID)
+		p.Fluxes, p.Actions, err = c.reads(ctx).Resolutions(ctx, p.ID)
 	}
 	return err
 }

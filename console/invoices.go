@@ -41,6 +41,7 @@ type invoiceList struct {
 	Summed   bool
 	Acts     []act  // what may be done to several of them, for who may act
 	Form     string // what their form carries
+	mayOn    func(account string) bool
 }
 
 // column is a head of the table: a link that sorts by it.
@@ -78,7 +79,8 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 		l.List = l.List[:mostListed]
 		l.Next = at.to("/invoices", "after", listing.Sort.Place(l.List[mostListed-1]).String())
 	}
-	if c.mayAct(v.Request) {
+	if c.may(v.Request, Operator) {
+		l.mayOn = func(account string) bool { return c.mayOn(v.Request, Operator, account) }
 		l.Acts, l.Form = severalActs(), c.formOf(personOf(v.Request))
 	}
 	body.data = l
@@ -98,15 +100,15 @@ func (c *console) readList(ctx context.Context, v view, summed bool) (r listRead
 		return r, err
 	}
 	if summed {
-		if r.Sums, err = operate.Sums(ctx, c.store, r.Listing.Query); err != nil {
+		if r.Sums, err = operate.Sums(ctx, c.reads(ctx), r.Listing.Query); err != nil {
 			return r, err
 		}
 	}
 	r.Listing.Limit = mostListed + 1
-	if r.List, err = operate.Invoices(ctx, c.store, r.Listing); err != nil {
+	if r.List, err = operate.Invoices(ctx, c.reads(ctx), r.Listing); err != nil {
 		return r, v.wrong(err)
 	}
-	r.Accounts, _, err = c.store.Known(ctx)
+	r.Accounts, _, err = c.reads(ctx).Known(ctx)
 	return r, err
 }
 
@@ -119,7 +121,7 @@ func (c *console) listing(ctx context.Context, v view) (operate.Listing, error) 
 		l.Sort, err = operate.ParseSort(p.Get("sort"))
 	}
 	if err == nil {
-		err = l.Query.Check(ctx, c.store)
+		err = l.Query.Check(ctx, c.reads(ctx))
 	}
 	if err != nil {
 		return l, v.wrong(err)
@@ -194,7 +196,7 @@ func (c *console) find(ctx context.Context, v view) (content, error) {
 		return content{}, wrongInput(v.t("Give an id, a number (BT-1), an external_ref, a flux or an identifiantFactureCPP.",
 			"Donnez un id, un numéro (BT-1), un external_ref, un flux ou un identifiantFactureCPP."))
 	}
-	list, err := operate.Find(ctx, c.store.Pool(), text)
+	list, err := operate.Find(ctx, c.reads(ctx).Pool(), text)
 	if err != nil {
 		return content{}, err
 	}
@@ -225,7 +227,7 @@ func (c *console) invoicesCSV(w http.ResponseWriter, r *http.Request) {
 			}
 			l.Query = selected.Query
 		}
-		return operate.Invoices(ctx, c.store, l)
+		return operate.Invoices(ctx, c.reads(ctx), l)
 	}
 	list, err := read()
 	if err != nil {

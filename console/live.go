@@ -48,12 +48,12 @@ func (s *readings) of(key string) *reading {
 	return s.list[key]
 }
 
-// current reads what a page shows. Whoever loads the page gets a new reading; whoever watches it gets one that all who watch share, an error included. It is changed by nobody.
+// current reads what a page shows. Whoever loads the page gets a new reading; whoever watches it gets one that all share who watch it and see the same accounts, an error included. It is changed by nobody.
 func current[T any](ctx context.Context, c *console, v view, key string, read func(context.Context) (T, error)) (T, error) {
 	if !watches(v.Request) {
 		return read(ctx)
 	}
-	one := c.readings.of(key)
+	one := c.readings.of(key + seenBy(ctx))
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if time.Since(one.at) >= readingLasts {

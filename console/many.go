@@ -59,29 +59,24 @@ func severalActs() []act {
 
 // Choosable tells whether an invoice of the list can be ticked.
 func (l invoiceList) Choosable(i store.Status) bool {
-	return slices.ContainsFunc(l.Acts, func(a act) bool { return a.when(i) })
+	return slices.ContainsFunc(l.Acts, func(a act) bool { return a.when(i) && l.mayOn(i.Account) })
 }
 
 // choose takes what was ticked on the list, or its query, and leads to the confirmation.
-func (c *console) choose(w http.ResponseWriter, r *http.Request) {
-	c.page(func(_ context.Context, v view) (content, error) {
-		if refused, no := c.refuse(w, v); no {
-			return refused, nil
+func (c *console) choose(_ context.Context, v view) (content, error) {
+	name, query := v.PostForm.Get("all"), v.PostForm.Get("q")
+	if ids := v.PostForm["id"]; name == "" {
+		name = v.PostForm.Get("chosen")
+		if len(ids) == 0 || len(ids) > mostListed {
+			return content{}, wrongInput(v.t("Tick the invoices that are meant, at most ", "Cochez les factures visées, au plus ") + strconv.Itoa(mostListed) + ".")
 		}
-		name, query := v.PostForm.Get("all"), v.PostForm.Get("q")
-		if ids := v.PostForm["id"]; name == "" {
-			name = v.PostForm.Get("chosen")
-			if len(ids) == 0 || len(ids) > mostListed {
-				return content{}, wrongInput(v.t("Tick the invoices that are meant, at most ", "Cochez les factures visées, au plus ") + strconv.Itoa(mostListed) + ".")
-			}
-			q, err := operate.Query{}.Add("id", ids...)
-			if err != nil {
-				return content{}, v.wrong(err)
-			}
-			query = q.String()
+		q, err := operate.Query{}.Add("id", ids...)
+		if err != nil {
+			return content{}, v.wrong(err)
 		}
-		return content{to: manyAt(name, query, 0)}, nil
-	})(w, r)
+		query = q.String()
+	}
+	return content{to: manyAt(name, query, 0)}, nil
 }
 
 // manyAt is the address of a confirmation.
@@ -95,11 +90,12 @@ func manyAt(act, query string, limit int) string {
 
 // confirm shows to what it would be done; without an act, what goes on.
 func (c *console) confirm(ctx context.Context, v view) (content, error) {
-	if !c.mayAct(v.Request) {
-		return v.forbidden(), nil
+	if !c.may(v.Request, Operator) {
+		return v.forbidden(Operator), nil
 	}
+	ctx = c.as(ctx, v.Request, Operator)
 	if !v.URL.Query().Has("act") {
-		return c.goingOn(v), nil
+		return c.goingOn(ctx, v), nil
 	}
 	m, err := c.selected(ctx, v, v.URL.Query())
 	if err != nil {
@@ -165,40 +161,35 @@ func (c *console) selected(ctx context.Context, v view, p url.Values) (many, err
 }
 
 // start begins what was confirmed, unless other invoices are selected by now than were shown, or one of them has changed.
-func (c *console) start(w http.ResponseWriter, r *http.Request) {
-	c.page(func(ctx context.Context, v view) (content, error) {
-		if refused, no := c.refuse(w, v); no {
-			return refused, nil
-		}
-		once := v.PostForm.Get("once")
-		if at := c.runs.begunBy(once); at != "" {
-			return content{to: at}, nil
-		}
-		m, err := c.selected(ctx, v, v.PostForm)
-		if err != nil {
-			return content{}, err
-		}
-		m.Once, m.Reason, m.PerMinute = once, strings.TrimSpace(v.PostForm.Get("reason")), v.PostForm.Get("per_minute")
-		if m.PerMinute == "" {
-			m.PerMinute = "0"
-		}
-		perMinute, err := strconv.Atoi(m.PerMinute)
-		switch {
-		case err != nil || perMinute < 0 || perMinute > operate.MostPerMinute:
-			return v.confirmation(m, http.StatusBadRequest, v.t("So many a minute: a number from 0 to 100,000.", "Par minute : un nombre de 0 à 100 000.")), nil
-		case m.Reason == "" || len(m.Reason) > mostReason:
-			return v.confirmation(m, http.StatusBadRequest, v.sayWhy()), nil
-		case v.PostForm.Get("expect") != strconv.Itoa(len(m.list)) || v.PostForm.Get("seen") != m.Seen:
-			return v.confirmation(m, http.StatusConflict, v.t(
-				"Nothing was done: other invoices are selected by now than were shown, or one of them has changed. Look at them, and confirm again.",
-				"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées, ou l'une d'elles a changé. Regardez-les, et confirmez de nouveau.")), nil
-		case len(m.list) == 0:
-			return v.confirmation(m, http.StatusBadRequest, v.t("There is nothing to be done.", "Il n'y a rien à faire.")), nil
-		case perMinute > 0 && len(m.list) > perMinute*int(runWithin.Minutes()):
-			return v.confirmation(m, http.StatusBadRequest, v.t("So slowly it does not end within the 8 hours that an act may take: do fewer, or more a minute.",
-				"Si lentement, cela ne finit pas dans les 8 heures que peut durer une action : faites-en moins, ou davantage par minute.")), nil
-		}
-		at, err := c.begin(ctx, v, m, perMinute)
-		return content{to: at}, err
-	})(w, r)
+func (c *console) start(ctx context.Context, v view) (content, error) {
+	once := v.PostForm.Get("once")
+	if at := c.runs.begunBy(once); at != "" {
+		return content{to: at}, nil
+	}
+	m, err := c.selected(ctx, v, v.PostForm)
+	if err != nil {
+		return content{}, err
+	}
+	m.Once, m.Reason, m.PerMinute = once, strings.TrimSpace(v.PostForm.Get("reason")), v.PostForm.Get("per_minute")
+	if m.PerMinute == "" {
+		m.PerMinute = "0"
+	}
+	perMinute, err := strconv.Atoi(m.PerMinute)
+	switch {
+	case err != nil || perMinute < 0 || perMinute > operate.MostPerMinute:
+		return v.confirmation(m, http.StatusBadRequest, v.t("So many a minute: a number from 0 to 100,000.", "Par minute : un nombre de 0 à 100 000.")), nil
+	case m.Reason == "" || len(m.Reason) > mostReason:
+		return v.confirmation(m, http.StatusBadRequest, v.sayWhy()), nil
+	case v.PostForm.Get("expect") != strconv.Itoa(len(m.list)) || v.PostForm.Get("seen") != m.Seen:
+		return v.confirmation(m, http.StatusConflict, v.t(
+			"Nothing was done: other invoices are selected by now than were shown, or one of them has changed. Look at them, and confirm again.",
+			"Rien n'a été fait : les factures sélectionnées ne sont plus celles qui ont été affichées, ou l'une d'elles a changé. Regardez-les, et confirmez de nouveau.")), nil
+	case len(m.list) == 0:
+		return v.confirmation(m, http.StatusBadRequest, v.t("There is nothing to be done.", "Il n'y a rien à faire.")), nil
+	case perMinute > 0 && len(m.list) > perMinute*int(runWithin.Minutes()):
+		return v.confirmation(m, http.StatusBadRequest, v.t("So slowly it does not end within the 8 hours that an act may take: do fewer, or more a minute.",
+			"Si lentement, cela ne finit pas dans les 8 heures que peut durer une action : faites-en moins, ou davantage par minute.")), nil
+	}
+	at, err := c.begin(ctx, v, m, perMinute)
+	return content{to: at}, err
 }

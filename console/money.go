@@ -49,17 +49,17 @@ func (c *console) money(ctx context.Context, v view) (content, error) {
 		}
 	}
 	var err error
-	if p.Open, p.Recipients, err = operate.Open(ctx, c.store.Pool(), f, mostOwing); err != nil {
+	if p.Open, p.Recipients, err = operate.Open(ctx, c.reads(ctx).Pool(), f, mostOwing); err != nil {
 		return content{}, err
 	}
-	if p.Settled, err = operate.Settled(ctx, c.store.Pool(), f); err != nil {
+	if p.Settled, err = operate.Settled(ctx, c.reads(ctx).Pool(), f); err != nil {
 		return content{}, err
 	}
-	if p.Delays, err = operate.Delays(ctx, c.store.Pool(), f, mostDelays); err != nil {
+	if p.Delays, err = operate.Delays(ctx, c.reads(ctx).Pool(), f, mostDelays); err != nil {
 		return content{}, err
 	}
 	p.OpenChart, p.DelayChart = v.openChart(p.Open), v.delayChart(p.Delays)
-	if p.Rate, err = operate.LatestRate(ctx, c.store.Pool()); err != nil {
+	if p.Rate, err = operate.LatestRate(ctx, c.reads(ctx).Pool()); err != nil {
 		return content{}, err
 	}
 	return content{page: "money", title: v.t("Money", "Argent"), data: p}, nil

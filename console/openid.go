@@ -164,9 +164,9 @@ func (c *console) fromProvider(w http.ResponseWriter, r *http.Request) {
 		c.notSignedIn(w, v, b.To, err)
 		return
 	}
-	i := identity{by: byOpenID, name: cutAt(who.Name, 100), id: who.Subject, groups: who.Values}
+	i := identity{by: byOpenID, name: cutAt(who.Name, 100), id: who.Subject, names: who.Names, groups: who.Values}
 	c.endSession(r) // whoever it was of
-	if c.roleOf(i) == none {
+	if !c.rightsOf(i).may(Reader) {
 		http.SetCookie(w, c.sessionCookie("", -1))
 		page := v.noRole(i, c.openID.Claim())
 		render(w, v, page.status, page)

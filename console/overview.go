@@ -84,7 +84,7 @@ func (c *console) overview(ctx context.Context, v view) (content, error) {
 
 // todo fills in what needs a person.
 func (c *console) todo(ctx context.Context, o *overview) error {
-	list, counts, err := operate.TodoPage(ctx, c.store.Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
+	list, counts, err := operate.TodoPage(ctx, c.reads(ctx).Pool(), operate.TodoFilter{Kind: o.Kind, Limit: mostTodo})
 	if err != nil {
 		return err
 	}
@@ -125,13 +125,13 @@ func todoLink(t operate.Todo) string {
 
 // fleet fills in the states, the accounts, and what is between them and the portal.
 func (c *console) fleet(ctx context.Context, o *overview) (err error) {
-	if o.States, err = c.store.Stats(ctx); err != nil {
+	if o.States, err = c.reads(ctx).Stats(ctx); err != nil {
 		return err
 	}
-	if o.Closure, err = c.store.Closure(ctx); err != nil {
+	if o.Closure, err = c.reads(ctx).Closure(ctx); err != nil {
 		return err
 	}
-	breakers, err := c.store.Breakers(ctx)
+	breakers, err := c.reads(ctx).Breakers(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ func (c *console) fleet(ctx context.Context, o *overview) (err error) {
 			o.Breakers = append(o.Breakers, b)
 		}
 	}
-	if o.Accounts, err = c.store.Accounts(ctx); err != nil {
+	if o.Accounts, err = c.reads(ctx).Accounts(ctx); err != nil {
 		return err
 	}
-	if o.Workers, err = c.store.Workers(ctx); err != nil {
+	if o.Workers, err = c.reads(ctx).Workers(ctx); err != nil {
 		return err
 	}
 	for _, w := range o.Workers {
@@ -151,7 +151,7 @@ func (c *console) fleet(ctx context.Context, o *overview) (err error) {
 			o.Alive++
 		}
 	}
-	list, err := c.store.Credentials(ctx)
+	list, err := c.reads(ctx).Credentials(ctx)
 	for _, s := range list {
 		days := 0
 		if s.SecretSince != nil {

@@ -27,7 +27,7 @@ func (c *console) recipients(ctx context.Context, v view) (content, error) {
 		return content{}, wrongInput(v.t("A SIRET has digits alone.", "Un SIRET n'a que des chiffres."))
 	}
 	var err error
-	if l.List, err = c.store.RecipientPage(ctx, l.Prefix, after, mostRecipients+1); err != nil {
+	if l.List, err = c.reads(ctx).RecipientPage(ctx, l.Prefix, after, mostRecipients+1); err != nil {
 		return content{}, err
 	}
 	if len(l.List) > mostRecipients {

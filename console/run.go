@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -37,6 +36,8 @@ type run struct {
 	perMin  int
 	began   time.Time
 	stopped context.CancelFunc
+	only    []string // the accounts on which who began it may act
+	all     bool     // on all of them
 
 	mu      sync.Mutex
 	done    int
@@ -53,16 +54,26 @@ type refusedInvoice struct {
 	Why string
 }
 
+// shownIn tells whether a context sees every account that the run may be about.
+func (r *run) shownIn(ctx context.Context) bool {
+	names, confined := store.AccountsOf(ctx)
+	return !confined || !r.all && !slices.ContainsFunc(r.only, func(a string) bool { return !slices.Contains(names, a) })
+}
+
 // runs are known by what their addresses hold.
 type runs struct {
 	mu   sync.Mutex
 	list map[string]*run
 }
 
-func (s *runs) find(key string) *run {
+// find returns the run of an address; nil: there is none that the context sees.
+func (s *runs) find(ctx context.Context, key string) *run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list[key]
+	if r := s.list[key]; r != nil && r.shownIn(ctx) {
+		return r
+	}
+	return nil
 }
 
 // begunBy is the address of the one that a confirmation began; "" when it began none.
@@ -119,8 +130,9 @@ func (r *run) address(key string) string {
 // begin starts a run of what was confirmed, and returns its address.
 func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (at string, err error) {
 	p := personOf(v.Request)
-	ctx, cancel := context.WithTimeout(store.WithActor(context.WithoutCancel(ctx), p.Actor), runWithin)
-	r := &run{act: m.Act, query: m.Query, limit: m.Limit, once: m.Once, who: p, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
+	names, confined := store.AccountsOf(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runWithin)
+	r := &run{act: m.Act, query: m.Query, limit: m.Limit, once: m.Once, who: p, only: names, all: !confined, total: len(m.list), perMin: perMinute, began: time.Now(), stopped: cancel}
 	key, own, all := c.runs.add(r)
 	switch {
 	case own && c.runs.begunBy(m.Once) != "": // meanwhile
@@ -147,10 +159,13 @@ var errMayNot = errors.New("who began it may not act any more")
 // carryOut does it to one invoice after the other, as it was shown. What the database's rules refuse is noted; any other error ends it.
 func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, reason string) {
 	_, err := operate.Each(ctx, list, r.perMin, func(i store.Status) error {
+		ctx := ctx
 		if c.users != nil {
-			if !c.roleOf(r.who.who).may(Operator) {
+			now := c.rightsOf(r.who.who)
+			if !now.may(Operator) {
 				return errMayNot
 			}
+			ctx = now.confine(ctx, Operator)
 		}
 		_, err := r.act.many.Do(ctx, c.operator, i.ID, reason, &i.UpdatedAt)
 		var refused english
@@ -223,16 +238,16 @@ type progress struct {
 }
 
 // progress shows how far a run is.
-func (c *console) progress(_ context.Context, v view) (content, error) {
-	if !c.mayAct(v.Request) {
-		return v.forbidden(), nil
+func (c *console) progress(ctx context.Context, v view) (content, error) {
+	if !c.may(v.Request, Operator) {
+		return v.forbidden(Operator), nil
 	}
 	q := v.URL.Query()
 	p := progress{Rest: manyAt(q.Get("act"), q.Get("q"), 0), Back: addresses{query: q.Get("q")}.to("/invoices", "", ""), Form: c.formOf(personOf(v.Request))}
 	if limit := q.Get("limit"); limit != "" {
 		p.Rest += "&limit=" + url.QueryEscape(limit)
 	}
-	r := c.runs.find(v.PathValue("run"))
+	r := c.runs.find(c.as(ctx, v.Request, Operator), v.PathValue("run"))
 	if r == nil {
 		if !q.Has("act") {
 			return content{}, errNotFound
@@ -261,11 +276,14 @@ type runLine struct {
 }
 
 // goingOn lists the runs that are remembered, the latest first, for whoever may act: each may be stopped by all of them.
-func (c *console) goingOn(v view) content {
+func (c *console) goingOn(ctx context.Context, v view) content {
 	c.runs.mu.Lock()
 	defer c.runs.mu.Unlock()
 	var list []runLine
 	for key, r := range c.runs.list {
+		if !r.shownIn(ctx) {
+			continue
+		}
 		r.mu.Lock()
 		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who.Name, Done: r.done, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
 		r.mu.Unlock()
@@ -275,11 +293,11 @@ func (c *console) goingOn(v view) content {
 }
 
 // going is how many go on.
-func (s *runs) going() (n int) {
+func (s *runs) going(ctx context.Context) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.list {
-		if _, on := r.end(); on {
+		if _, on := r.end(); on && r.shownIn(ctx) {
 			n++
 		}
 	}
@@ -287,21 +305,16 @@ func (s *runs) going() (n int) {
 }
 
 // stop ends a run after the invoice that it is at.
-func (c *console) stop(w http.ResponseWriter, r *http.Request) {
-	c.page(func(_ context.Context, v view) (content, error) {
-		if refused, no := c.refuse(w, v); no {
-			return refused, nil
-		}
-		one := c.runs.find(v.PathValue("run"))
-		if one == nil {
-			return content{}, errNotFound
-		}
-		one.mu.Lock()
-		if one.stopper == "" {
-			one.stopper = personOf(v.Request).Name
-		}
-		one.mu.Unlock()
-		one.stopped()
-		return content{to: one.address(v.PathValue("run"))}, nil
-	})(w, r)
+func (c *console) stop(ctx context.Context, v view) (content, error) {
+	one := c.runs.find(ctx, v.PathValue("run"))
+	if one == nil {
+		return content{}, errNotFound
+	}
+	one.mu.Lock()
+	if one.stopper == "" {
+		one.stopper = personOf(v.Request).Name
+	}
+	one.mu.Unlock()
+	one.stopped()
+	return content{to: one.address(v.PathValue("run"))}, nil
 }

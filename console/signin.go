@@ -89,11 +89,11 @@ func (c *console) signedIn(r *http.Request) (person, bool) {
 	if s == nil {
 		return person{}, false
 	}
-	role := c.roleOf(s.who)
-	if role == none {
+	rights := c.rightsOf(s.who)
+	if !rights.may(Reader) {
 		return person{}, false
 	}
-	return person{Name: s.who.name, Role: role, Actor: s.who.actor(), who: s.who, form: s.form}, true
+	return person{Name: s.who.name, rights: rights, Actor: s.who.actor(), who: s.who, form: s.form}, true
 }
 
 func (c *console) user(name string) (User, bool) {
@@ -191,7 +191,7 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	if p := personOf(r); r.ParseForm() != nil || !same(r.PostForm.Get("form"), p.form) {
 		v := view{r, languageOf(r)}
-		render(w, v, http.StatusForbidden, v.forbidden())
+		render(w, v, http.StatusForbidden, v.foreignForm())
 		return
 	}
 	c.endSession(r)

@@ -204,11 +204,15 @@ var labels = map[string]word{
 	"bytes_received": {"bytes received", "octets reçus"}, "fault": {"fault", "défaut"}, "correlation_id": {"correlation id", "id de corrélation"},
 	"answer_sha256": {"SHA-256 of the answer", "SHA-256 de la réponse"}, "since": {"since", "depuis"}, "detail": {"detail", "détail"},
 	"cancel_requested_at": {"cancellation asked for", "annulation demandée"},
+	"request":             {"request", "demande"}, "action": {"what is asked for", "ce qui est demandé"}, "override": {"against the rule", "contre la règle"}, "until": {"until", "jusqu'au"},
+	"asked_by": {"asked for by", "demandé par"}, "asked_at": {"asked for on", "demandé le"}, "asked_reason": {"reason of who asked", "motif de la demande"},
 }
 
 // events are words for the reason codes of events that the dictionary does not know.
 var events = map[string]word{
 	"STATUT": {"status at Chorus Pro", "statut Chorus Pro"}, "DISMISSED": {"taken off the list", "retirée de la liste"}, "UNDISMISSED": {"put back on the list", "remise sur la liste"},
-	"EVIDENCE_READ":  {"document or evidence read", "document ou preuve lu"},
+	"EVIDENCE_READ": {"document or evidence read", "document ou preuve lu"},
+	"REQUESTED":     {"asked for: a second person must agree", "demandé : une deuxième personne doit donner son accord"}, "AGREED": {"a second person agrees", "accord d'une deuxième personne"},
+	"REQUEST_REFUSED": {"a second person refuses", "refus d'une deuxième personne"}, "REQUEST_WITHDRAWN": {"the request is taken back", "demande retirée"},
 	"UNKNOWN_STATUT": {"unknown status at Chorus Pro", "statut Chorus Pro inconnu"}, "BACKWARDS": {"status went back", "retour en arrière du statut"},
 }

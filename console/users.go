@@ -18,8 +18,8 @@ type Role string
 // The roles.
 const (
 	Reader        Role = "reader"        // sees the pages
-	Operator      Role = "operator"      // acts on invoices
-	Administrator Role = "administrator" // acts on accounts and webhooks
+	Operator      Role = "operator"      // acts on invoices, and on what differs from the portal
+	Administrator Role = "administrator" // acts on accounts, webhooks and the whole installation
 )
 
 // Roles lists them, the least first.
@@ -31,11 +31,14 @@ func (r Role) may(other Role) bool {
 	return rank[r] >= rank[other]
 }
 
-// User is somebody who may sign in. Hash is what HashPassword made.
+// User is somebody who may sign in. Hash is what HashPassword made. Accounts are those for which the role holds; nil: all of them. KnownAs is what else the same person is called, by a
+// provider or a proxy.
 type User struct {
-	Name string
-	Role Role
-	Hash string
+	Name     string
+	Role     Role
+	Accounts []string
+	KnownAs  []string
+	Hash     string
 }
 
 // The lengths of a password, in characters and bytes.

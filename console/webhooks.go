@@ -21,7 +21,7 @@ type webhookLine struct {
 }
 
 func (c *console) webhooks(ctx context.Context, v view) (content, error) {
-	list, err := c.store.Webhooks(ctx)
+	list, err := c.reads(ctx).Webhooks(ctx)
 	if err != nil {
 		return content{}, err
 	}

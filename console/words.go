@@ -49,6 +49,7 @@ var kinds = map[string]word{
 	"remedy": {"remedy refused", "démarche refusée"}, "resubmission": {"resubmission off", "renvoi suspendu"}, "rights": {"missing right", "droit manquant"},
 	"stalled": {"stands still", "à l'arrêt"}, "statut": {"waits for the supplier", "attend le fournisseur"}, "webhook": {"webhook", "webhook"},
 	"unread": {"not followed", "non suivi"}, "worker": {"no worker", "aucun worker"},
+	"request": {"second person", "deuxième personne"},
 }
 
 func (v view) kind(name string) string { return v.named(kinds, name) }

@@ -44,6 +44,9 @@ CREATE TABLE chorus.installation (
     stepped_at timestamptz,
     -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
     assumption_broken_at timestamptz,
+    -- What the settings of the worker say that started last: how long a request waits for a second person (null: nobody is asked), and the login through which the console acts.
+    second_person interval CHECK (second_person BETWEEN interval '1 second' AND interval '31 days'),
+    console_login text,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO chorus.installation DEFAULT VALUES;
@@ -102,37 +105,62 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER logins_change BEFORE INSERT OR UPDATE OR DELETE ON chorus.logins FOR EACH ROW EXECUTE FUNCTION chorus.logins_change();
 
+-- The accounts that the setting chorus.only_accounts leaves of those that a login may use: an array, as {lyon,nantes}; null: it is not set. A program that asks for several people sets it
+-- for each of them (docs/security.md, "People and accounts"). It takes away and never gives, so that whoever sets it gains nothing; what is no array is an error.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.only_accounts() RETURNS text[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN nullif(current_setting('chorus.only_accounts', true), '')::text[];
+END $$;
+-- +goose StatementEnd
+
 -- Whether this login sees everything: the owner, the workers, and those who operate or read and are mapped to nothing. The login is the session's, which
--- nobody can change who is not a superuser; what a program says of itself does not count.
+-- nobody can change who is not a superuser; what a program says of itself does not count, but to see less.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.sees_all() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN pg_has_role(session_user, current_user, 'MEMBER') -- the owner
+    RETURN chorus.only_accounts() IS NULL AND (
+        pg_has_role(session_user, current_user, 'MEMBER') -- the owner
         OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
         OR (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER'))
-            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER')));
 END $$;
 -- +goose StatementEnd
 
--- The accounts that this login may use. As long as no login is mapped at all, an application has the account default.
+-- The accounts that this login may use, of those that chorus.only_accounts leaves. Who is mapped to none has all, but for an application: it has the account default as long as no login
+-- is mapped at all, and none then.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.my_accounts() RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen CONSTANT text[] := chorus.only_accounts();
+    mine text[] := ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
 BEGIN
-    IF chorus.sees_all() THEN
-        RETURN ARRAY(SELECT name FROM chorus.accounts);
+    IF pg_has_role(session_user, current_user, 'MEMBER') OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
+        OR cardinality(mine) = 0 AND (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER')) THEN
+        mine := ARRAY(SELECT name FROM chorus.accounts);
+    ELSIF NOT EXISTS (SELECT FROM chorus.logins) THEN
+        mine := '{default}';
     END IF;
-    IF chorus.nobody_mapped() THEN
-        RETURN '{default}';
+    IF seen IS NOT NULL THEN
+        mine := ARRAY(SELECT a FROM unnest(mine) a WHERE a = ANY (seen));
     END IF;
-    RETURN ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+    RETURN mine;
 END $$;
 -- +goose StatementEnd
 
--- Whether there is nothing to keep apart: no login is mapped.
+-- The breakers that these accounts are behind.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.my_way() RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT key FROM chorus.accounts, unnest(behind) key WHERE name = ANY (chorus.my_accounts()));
+END $$;
+-- +goose StatementEnd
+
+-- Whether there is nothing to keep apart: no login is mapped, and nobody is to see less.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.nobody_mapped() RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM chorus.logins);
+    RETURN chorus.only_accounts() IS NULL AND NOT EXISTS (SELECT FROM chorus.logins);
 END $$;
 -- +goose StatementEnd
 

@@ -54,7 +54,7 @@ END $$;
 -- it by other ways since, and a refusal as duplicate may not have been read as one: it is looked up first. What somebody took off the list was settled by
 -- other ways, or is not to be sent: it is put back first. Nothing else can be retried.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.retry_now(p_id bigint, p_reason text, p_seen timestamptz) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i chorus.invoices%ROWTYPE;
     d record;
@@ -218,7 +218,7 @@ $$;
 -- again, by the ordinary rules. resubmit: in doubt, and sent again when its absence is proven, or, with p_override, when one complete search finds nothing.
 -- abandon: given up; with p_override also one that was accepted. Returns the new state.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL, p_override boolean DEFAULT false, p_seen timestamptz DEFAULT NULL) RETURNS text
+CREATE FUNCTION chorus.resolve_now(p_id bigint, p_action text, p_reason text, p_flux text, p_override boolean, p_seen timestamptz) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i        chorus.invoices%ROWTYPE;
@@ -285,7 +285,7 @@ END $$;
 
 -- After the delays have been set right, automatic resubmission may go on.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.allow_resubmit(p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.allow_resubmit_now(p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     p_reason := left(p_reason, 1000);
     IF coalesce(p_reason, '') = '' THEN
@@ -296,5 +296,230 @@ BEGIN
     END IF;
     UPDATE chorus.installation SET assumption_broken_at = NULL;
     INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'RESUBMIT_ALLOWED', jsonb_build_object('reason', p_reason));
+END $$;
+-- +goose StatementEnd
+
+-- ---------------------------------------------------------------------------------------------------------------------------------
+-- A second person for what may send an invoice again by somebody's word, where the workers' settings want one (CHORISTE_SECOND_PERSON). What is asked for is looked at as if it were done,
+-- and waits; another person agrees, and only then is it done, or refuses. It lapses when nobody does.
+--
+-- A person is known by keys: through the console's own login by those that the console says, else by the login alone. Whoever shares a key is the same person. What was asked for in the
+-- console is agreed to in the console, and what was asked for by a login of somebody's own by another such login: between the two nobody could tell people apart.
+
+CREATE TABLE chorus.requests (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    invoice_id bigint REFERENCES chorus.invoices, -- null: resubmission by itself is to go on (chorus.allow_resubmit)
+    action     text NOT NULL CHECK (action IN ('retry', 'lookup', 'resubmit', 'allow_resubmit')),
+    override   boolean NOT NULL,
+    reason     text NOT NULL,
+    actor      text NOT NULL,
+    person     text[] NOT NULL,
+    console    boolean NOT NULL, -- it was asked for there
+    seen       timestamptz,      -- the updated_at of the invoice: what changes before somebody agrees is left alone
+    asked_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    until      timestamptz NOT NULL,
+    decision   text CHECK (decision IN ('agreed', 'refused', 'withdrawn', 'lapsed')), -- null: open, until then
+    decided_at timestamptz,
+    decided_by text,
+    CHECK ((action = 'allow_resubmit') = (invoice_id IS NULL))
+);
+CREATE UNIQUE INDEX requests_open ON chorus.requests (coalesce(invoice_id, 0)) WHERE decision IS NULL;
+ALTER TABLE chorus.requests ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.requests TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.requests TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
+    OR (SELECT i.account FROM chorus.invoices i WHERE i.id = requests.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
+
+-- Takes over the workers' settings. That they change is in the history.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.set_second_person(p_within interval, p_console text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n chorus.installation%ROWTYPE;
+BEGIN
+    SELECT * INTO n FROM chorus.installation FOR UPDATE;
+    IF (n.second_person, n.console_login) IS NOT DISTINCT FROM (p_within, p_console) THEN
+        RETURN;
+    END IF;
+    UPDATE chorus.installation SET second_person = p_within, console_login = p_console;
+    IF n.second_person IS DISTINCT FROM p_within THEN
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), CASE WHEN p_within IS NULL THEN 'SECOND_PERSON_OFF' ELSE 'SECOND_PERSON_ON' END, jsonb_strip_nulls(jsonb_build_object('within', p_within)));
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Whether somebody else must agree.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.asks_second() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT second_person IS NOT NULL FROM chorus.installation
+$$;
+-- +goose StatementEnd
+
+-- Whether this session is the console's.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.in_console() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(console_login = session_user, false) FROM chorus.installation
+$$;
+-- +goose StatementEnd
+
+-- The keys of who acts; none: nobody knows. Only the console's login is believed what it says.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.person() RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN chorus.in_console() THEN coalesce(nullif(current_setting('chorus.person', true), '')::text[], '{}') ELSE ARRAY['login ' || session_user] END;
+END $$;
+-- +goose StatementEnd
+
+-- Does what is asked for.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.carry_out(p_invoice bigint, p_action text, p_override boolean, p_reason text, p_seen timestamptz) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    CASE p_action
+    WHEN 'retry' THEN RETURN chorus.retry_now(p_invoice, p_reason, p_seen);
+    WHEN 'allow_resubmit' THEN
+        PERFORM chorus.allow_resubmit_now(p_reason);
+        RETURN 'allowed';
+    ELSE RETURN chorus.resolve_now(p_invoice, p_action, p_reason, NULL, p_override, p_seen);
+    END CASE;
+END $$;
+-- +goose StatementEnd
+
+-- Asks for a second person. What would be refused if it were done is refused now, in the same words: it is done, and taken back.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.ask(p_invoice bigint, p_action text, p_override boolean, p_reason text, p_seen timestamptz) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i   chorus.invoices%ROWTYPE;
+    r   chorus.requests%ROWTYPE;
+    why CONSTANT text := left(btrim(p_reason), 500);
+BEGIN
+    BEGIN
+        PERFORM chorus.carry_out(p_invoice, p_action, p_override, p_reason, p_seen);
+        RAISE EXCEPTION USING ERRCODE = 'CH099';
+    EXCEPTION WHEN SQLSTATE 'CH099' THEN
+        NULL;
+    END;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_invoice FOR UPDATE;
+    PERFORM chorus.as_seen(p_invoice, i.updated_at, p_seen);
+    UPDATE chorus.requests SET decision = 'lapsed', decided_at = least(until, clock_timestamp()) WHERE coalesce(invoice_id, 0) = coalesce(p_invoice, 0) AND decision IS NULL AND (until <= clock_timestamp() OR seen IS DISTINCT FROM i.updated_at);
+    SELECT * INTO r FROM chorus.requests WHERE coalesce(invoice_id, 0) = coalesce(p_invoice, 0) AND decision IS NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION '%: request % waits for a second person until % UTC', coalesce('invoice ' || p_invoice, 'resubmission'), r.id, to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+            USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.requests (invoice_id, action, override, reason, actor, person, console, seen, until)
+    SELECT p_invoice, p_action, coalesce(p_override, false), why, chorus.actor(), chorus.person(), chorus.in_console(), i.updated_at, clock_timestamp() + second_person
+    FROM chorus.installation
+    RETURNING * INTO r;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_invoice, chorus.actor(), i.state, i.state, 'REQUESTED',
+            jsonb_build_object('request', r.id, 'action', p_action, 'override', r.override, 'reason', why, 'until', r.until));
+    RAISE NOTICE 'nothing is done yet: request % waits until % for another person, who agrees or refuses', r.id, r.until;
+    RETURN 'asked';
+END $$;
+-- +goose StatementEnd
+
+-- An open request that this login sees, locked with its invoice: the invoice first, as everybody does.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.open_request(p_id bigint, p_reason text) RETURNS chorus.requests LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r chorus.requests%ROWTYPE;
+BEGIN
+    SELECT * INTO r FROM chorus.requests x
+    WHERE x.id = p_id AND CASE WHEN x.invoice_id IS NULL THEN chorus.sees_all() ELSE chorus.sees((SELECT i.account FROM chorus.invoices i WHERE i.id = x.invoice_id)) END;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no request %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'to agree to a request, or to refuse it, needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    PERFORM FROM chorus.invoices WHERE id = r.invoice_id FOR UPDATE;
+    SELECT * INTO r FROM chorus.requests x WHERE x.id = p_id FOR UPDATE;
+    IF r.decision IS NOT NULL THEN
+        RAISE EXCEPTION 'request % was % on % UTC', p_id, r.decision, to_char(r.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') USING ERRCODE = 'CH027';
+    END IF;
+    IF r.until <= clock_timestamp() THEN
+        RAISE EXCEPTION 'request % has lapsed on % UTC: ask anew', p_id, to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') USING ERRCODE = 'CH027';
+    END IF;
+    RETURN r;
+END $$;
+-- +goose StatementEnd
+
+-- Agrees to what another person asked for, and does it. Returns the new state. When it cannot be done any more, nothing is, and the request stays open.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.agree(p_id bigint, p_reason text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r    chorus.requests%ROWTYPE;
+    s    text;
+    mine CONSTANT text[] := chorus.person();
+    why  CONSTANT text := left(btrim(p_reason), 400);
+BEGIN
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
+    r := chorus.open_request(p_id, p_reason);
+    IF r.console <> chorus.in_console() THEN
+        RAISE EXCEPTION 'request %: what was asked for in the console is agreed to there, and what was asked for by a login by another login', p_id USING ERRCODE = 'CH028';
+    END IF;
+    IF cardinality(mine) = 0 OR cardinality(r.person) = 0 THEN
+        RAISE EXCEPTION 'request %: nobody was asked who he is, so it is not known that two people agree: let people sign in', p_id USING ERRCODE = 'CH028';
+    END IF;
+    IF r.person && mine THEN
+        RAISE EXCEPTION 'request %: who asked cannot agree: another person must', p_id USING ERRCODE = 'CH028';
+    END IF;
+    UPDATE chorus.requests SET decision = 'agreed', decided_at = clock_timestamp(), decided_by = chorus.actor() WHERE id = p_id;
+    SELECT state INTO s FROM chorus.invoices WHERE id = r.invoice_id;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (r.invoice_id, chorus.actor(), s, s, 'AGREED',
+            jsonb_build_object('request', p_id, 'action', r.action, 'override', r.override, 'reason', why, 'asked_by', r.actor, 'asked_at', r.asked_at, 'asked_reason', r.reason));
+    RETURN chorus.carry_out(r.invoice_id, r.action, r.override, r.reason || ' (' || r.actor || '; agreed by ' || chorus.actor() || ': ' || why || ')', r.seen);
+END $$;
+-- +goose StatementEnd
+
+-- Refuses a request, or takes one's own back. Returns refused or withdrawn.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.decline(p_id bigint, p_reason text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r    chorus.requests%ROWTYPE := chorus.open_request(p_id, p_reason);
+    what CONSTANT text := CASE WHEN r.person && chorus.person() OR r.actor = chorus.actor() THEN 'withdrawn' ELSE 'refused' END;
+    s    text;
+BEGIN
+    UPDATE chorus.requests SET decision = what, decided_at = clock_timestamp(), decided_by = chorus.actor() WHERE id = p_id;
+    SELECT state INTO s FROM chorus.invoices WHERE id = r.invoice_id;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (r.invoice_id, chorus.actor(), s, s, CASE what WHEN 'refused' THEN 'REQUEST_REFUSED' ELSE 'REQUEST_WITHDRAWN' END,
+            jsonb_build_object('request', p_id, 'action', r.action, 'reason', left(btrim(p_reason), 1000), 'asked_by', r.actor, 'asked_at', r.asked_at, 'asked_reason', r.reason));
+    RETURN what;
+END $$;
+-- +goose StatementEnd
+
+-- What people call: at once, or, of what may send an invoice again, once a second person agrees.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF chorus.asks_second() AND EXISTS (SELECT FROM chorus.invoices WHERE id = p_id AND state = 'rejected' AND chorus.sees(account)) THEN
+        RETURN chorus.ask(p_id, 'retry', false, p_reason, p_seen);
+    END IF;
+    RETURN chorus.retry_now(p_id, p_reason, p_seen);
+END $$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason text, p_flux text DEFAULT NULL, p_override boolean DEFAULT false, p_seen timestamptz DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_action IN ('lookup', 'resubmit') AND p_flux IS NULL AND chorus.asks_second() THEN
+        RETURN chorus.ask(p_id, p_action, p_override, p_reason, p_seen);
+    END IF;
+    RETURN chorus.resolve_now(p_id, p_action, p_reason, p_flux, p_override, p_seen);
+END $$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION chorus.allow_resubmit(p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF chorus.asks_second() THEN
+        PERFORM chorus.ask(NULL, 'allow_resubmit', false, p_reason, NULL);
+    ELSE
+        PERFORM chorus.allow_resubmit_now(p_reason);
+    END IF;
 END $$;
 -- +goose StatementEnd

@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA chorus TO chorus_app, chorus_worker, chorus_operator, chor
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- Everybody
 
-GRANT EXECUTE ON FUNCTION chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
+GRANT EXECUTE ON FUNCTION chorus.only_accounts(), chorus.sees_all(), chorus.nobody_mapped(), chorus.my_accounts(), chorus.sees_recipient(text), chorus.actor(), chorus.schema_version(), chorus.event_type(bigint, text, text, text, jsonb),
     chorus.legible(jsonb), chorus.readable(jsonb), chorus.signed(text, numeric), chorus.bare_number(text)
     TO chorus_app, chorus_worker, chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.invoice_status, chorus.invoice_findings, chorus.events, chorus.states, chorus.transitions, chorus.statuts, chorus.remedies,
@@ -45,6 +45,7 @@ GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, prior
     in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
     chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_operator, chorus_reader, chorus_worker;
 GRANT SELECT ON chorus.logins TO chorus_operator, chorus_reader;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator, chorus_reader;
@@ -66,6 +67,9 @@ GRANT EXECUTE ON FUNCTION
     chorus.forget_webhook(text),
     chorus.identity()
     TO chorus_operator;
+
+GRANT EXECUTE ON FUNCTION chorus.agree(bigint, text), chorus.decline(bigint, text) TO chorus_operator;
+GRANT SELECT (id, invoice_id, action, override, reason, actor, asked_at, seen, until, decision, decided_at, decided_by) ON chorus.requests TO chorus_operator, chorus_reader, chorus_worker;
 
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- The worker
@@ -102,6 +106,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.feed_honours(text, bigint, text, interval),
     chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]),
     chorus.identity(),
+    chorus.set_second_person(interval, text),
     chorus.shown(text, text, date),
     chorus.unknown_to_rows(timestamptz),
     chorus.vouched_until(timestamptz),

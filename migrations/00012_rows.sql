@@ -1,6 +1,6 @@
 -- Rows: which of them each login sees. An application has the rows of its accounts (chorus.my_accounts); so has an operator or a reader who is mapped to
 -- accounts, and who is mapped to none has all. A worker has all, and its policies say no more than that, so that its statements pay nothing for them.
--- Tables that are not here belong to no account: words (states, statuts), and what the fleet shares (budgets, breakers), which applications cannot read.
+-- Tables that are not here belong to no account: words (states, statuts), and what the fleet shares (budgets, heartbeats), which applications cannot read.
 
 -- +goose Up
 
@@ -85,7 +85,21 @@ CREATE POLICY worker ON chorus.webhooks TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.webhooks TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
     OR account = ANY ((SELECT chorus.my_accounts())::text[]));
 
+-- What is between an account and the portal is of whoever has the account: its breakers, and the secrets and tokens of its PISTE application.
+ALTER TABLE chorus.breakers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.breakers TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.breakers TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all()) OR key = ANY ((SELECT chorus.my_way())::text[]));
+
+ALTER TABLE chorus.secrets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.secrets TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.secrets TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all()) OR 'application/' || key = ANY ((SELECT chorus.my_way())::text[]));
+
+ALTER TABLE chorus.tokens ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.tokens TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.tokens TO chorus_operator USING ((SELECT chorus.sees_all()) OR 'application/' || key = ANY ((SELECT chorus.my_way())::text[]));
+
 ALTER TABLE chorus.configured ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.configured TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.configured TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
-    OR kind = 'account' AND key = ANY ((SELECT chorus.my_accounts())::text[]));
+    OR kind = 'account' AND key = ANY ((SELECT chorus.my_accounts())::text[])
+    OR kind = 'breaker' AND key = ANY ((SELECT chorus.my_way())::text[]));

@@ -360,6 +360,21 @@ FROM mine, clock, chorus.webhooks w
 WHERE (w.paused_at IS NOT NULL OR w.failing_since < now - interval '5 minutes')
   AND ((SELECT chorus.sees_all()) OR w.account = ANY (mine.accounts))
 UNION ALL
+-- What waits for a second person.
+SELECT 'request', i.id, i.numero_facture, i.account, r.asked_at, chorus.signed(i.type_facture, i.montant_ttc), i.devise,
+       concat(r.actor, ' asks to ', x.en, ', until ', x.until, ': ', r.reason),
+       concat(r.actor, ' demande ', x.fr, ', jusqu''au ', x.until, ' : ', r.reason),
+       'operator', 'choriste agree ' || r.id || ' --reason TEXT', NULL
+FROM clock, mine, chorus.requests r
+LEFT JOIN chorus.invoices i ON i.id = r.invoice_id
+CROSS JOIN LATERAL (SELECT to_char(r.until AT TIME ZONE 'Europe/Paris', 'YYYY-MM-DD HH24:MI') || ' Paris' AS until,
+    CASE WHEN r.override THEN 'send it again when one search does not find it' WHEN r.action = 'lookup' THEN 'look it up again' WHEN r.action = 'allow_resubmit' THEN 'let resubmission go on'
+         ELSE 'send it again once proven absent' END AS en,
+    CASE WHEN r.override THEN 'de la renvoyer si une recherche ne la trouve pas' WHEN r.action = 'lookup' THEN 'de la rechercher de nouveau' WHEN r.action = 'allow_resubmit' THEN 'que les renvois reprennent'
+         ELSE 'de la renvoyer si prouvée absente' END AS fr) x
+WHERE r.decision IS NULL AND r.until > now AND r.seen IS NOT DISTINCT FROM i.updated_at
+  AND CASE WHEN r.invoice_id IS NULL THEN (SELECT chorus.sees_all()) ELSE i.account = ANY (mine.accounts) END
+UNION ALL
 SELECT 'outage', NULL, NULL, NULL, b.since, NULL, NULL,
        concat('the ', b.scope, ' ', b.name, ' does not answer as it should (', b.fault, '): deposits wait, and go on by themselves'),
        concat(CASE b.scope WHEN 'portal' THEN 'le portail ' ELSE 'l''application ' END, b.name, ' ne répond pas comme il faut (', b.fault,
@@ -367,6 +382,7 @@ SELECT 'outage', NULL, NULL, NULL, b.since, NULL, NULL,
        'portal', 'choriste doctor', NULL
 FROM chorus.breakers b
 WHERE b.announced
+  AND ((SELECT chorus.sees_all()) OR b.key = ANY ((SELECT chorus.my_way())::text[]))
 UNION ALL
 SELECT 'maintenance', NULL, NULL, NULL, m.starts_at, NULL, NULL,
        'Chorus Pro is closed, as announced',
@@ -379,9 +395,9 @@ SELECT 'worker', NULL, NULL, NULL, fleet.beat_at, NULL, NULL,
        'no worker is alive: nothing is sent and nothing is followed',
        'aucun worker ne tourne : rien n''est déposé ni suivi',
        'operator', 'choriste work', NULL
-FROM clock, fleet
+FROM mine, clock, fleet
 WHERE coalesce(fleet.beat_at, '-infinity') < now - interval '1 minute'
-  AND EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated'))
+  AND EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated') AND account = ANY (mine.accounts))
 UNION ALL
 SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
        CASE s.what

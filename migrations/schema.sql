@@ -149,6 +149,9 @@ CREATE TABLE chorus.breakers (
     CONSTRAINT breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'trial'::text])))
 );
 CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN ((old.announced <> new.announced)) EXECUTE FUNCTION chorus.breakers_history();
+ALTER TABLE chorus.breakers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.breakers FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (key = ANY (( SELECT chorus.my_way() AS my_way)::text[])));
+CREATE POLICY worker ON chorus.breakers FOR ALL TO chorus_worker USING true;
 
 CREATE UNLOGGED TABLE chorus.budgets (
     key text NOT NULL,
@@ -250,7 +253,7 @@ CREATE TABLE chorus.configured (
     CONSTRAINT configured_pkey PRIMARY KEY (kind, key)
 ) WITH (fillfactor=50);
 ALTER TABLE chorus.configured ENABLE ROW LEVEL SECURITY;
-CREATE POLICY mine ON chorus.configured FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR ((kind = 'account'::text) AND (key = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))));
+CREATE POLICY mine ON chorus.configured FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR ((kind = 'account'::text) AND (key = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]))) OR ((kind = 'breaker'::text) AND (key = ANY (( SELECT chorus.my_way() AS my_way)::text[]))));
 CREATE POLICY worker ON chorus.configured FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.dismissals (
@@ -293,9 +296,9 @@ CREATE TABLE chorus.events (
     invoice_sha256 bytea,
     CONSTRAINT events_pkey PRIMARY KEY (id)
 );
-CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
-CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
-CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text])));
+CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
+CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
+CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
@@ -415,11 +418,14 @@ CREATE TABLE chorus.installation (
     suspect_before date DEFAULT '-infinity'::date NOT NULL,
     stepped_at timestamp with time zone,
     assumption_broken_at timestamp with time zone,
+    second_person interval,
+    console_login text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT installation_environment_check CHECK ((environment = ANY (ARRAY['sandbox'::text, 'production'::text]))),
     CONSTRAINT installation_one_check CHECK (one),
     CONSTRAINT installation_pkey PRIMARY KEY (one),
-    CONSTRAINT installation_quarantine_kind_check CHECK ((quarantine_kind = ANY (ARRAY['failover'::text, 'restore'::text])))
+    CONSTRAINT installation_quarantine_kind_check CHECK ((quarantine_kind = ANY (ARRAY['failover'::text, 'restore'::text]))),
+    CONSTRAINT installation_second_person_check CHECK (((second_person >= '00:00:01'::interval) AND (second_person <= '31 days'::interval)))
 );
 
 CREATE TABLE chorus.invoice_findings (
@@ -764,6 +770,34 @@ CREATE POLICY mine ON chorus.remedy_files FOR ALL TO chorus_operator, chorus_rea
   WHERE (r.id = remedy_files.remedy_id))));
 CREATE POLICY worker ON chorus.remedy_files FOR ALL TO chorus_worker USING true;
 
+CREATE TABLE chorus.requests (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    invoice_id bigint,
+    action text NOT NULL,
+    override boolean NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    person text[] NOT NULL,
+    console boolean NOT NULL,
+    seen timestamp with time zone,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone NOT NULL,
+    decision text,
+    decided_at timestamp with time zone,
+    decided_by text,
+    CONSTRAINT requests_action_check CHECK ((action = ANY (ARRAY['retry'::text, 'lookup'::text, 'resubmit'::text, 'allow_resubmit'::text]))),
+    CONSTRAINT requests_check CHECK (((action = 'allow_resubmit'::text) = (invoice_id IS NULL))),
+    CONSTRAINT requests_decision_check CHECK ((decision = ANY (ARRAY['agreed'::text, 'refused'::text, 'withdrawn'::text, 'lapsed'::text]))),
+    CONSTRAINT requests_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES chorus.invoices(id),
+    CONSTRAINT requests_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX requests_open ON chorus.requests USING btree (COALESCE(invoice_id, (0)::bigint)) WHERE (decision IS NULL);
+ALTER TABLE chorus.requests ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.requests FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = requests.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.requests FOR ALL TO chorus_worker USING true;
+
 CREATE TABLE chorus.retention (
     account text NOT NULL,
     keep interval,
@@ -788,6 +822,9 @@ CREATE TABLE chorus.secrets (
     said integer,
     CONSTRAINT secrets_pkey PRIMARY KEY (key, hash)
 );
+ALTER TABLE chorus.secrets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.secrets FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (('application/'::text || key) = ANY (( SELECT chorus.my_way() AS my_way)::text[])));
+CREATE POLICY worker ON chorus.secrets FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.slots (
     n integer NOT NULL,
@@ -926,6 +963,9 @@ CREATE UNLOGGED TABLE chorus.tokens (
     retry_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT tokens_pkey PRIMARY KEY (key)
 );
+ALTER TABLE chorus.tokens ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.tokens FOR ALL TO chorus_operator USING (( SELECT chorus.sees_all() AS sees_all) OR (('application/'::text || key) = ANY (( SELECT chorus.my_way() AS my_way)::text[])));
+CREATE POLICY worker ON chorus.tokens FOR ALL TO chorus_worker USING true;
 
 CREATE TABLE chorus.transitions (
     from_state text NOT NULL,
@@ -1711,6 +1751,41 @@ UNION ALL
     chorus.webhooks w
   WHERE (((w.paused_at IS NOT NULL) OR (w.failing_since < (clock.now - '00:05:00'::interval))) AND (( SELECT chorus.sees_all() AS sees_all) OR (w.account = ANY (mine.accounts))))
 UNION ALL
+ SELECT 'request'::text AS kind,
+    i.id AS invoice,
+    i.numero_facture,
+    i.account,
+    r.asked_at AS since,
+    chorus.signed(i.type_facture, i.montant_ttc) AS amount,
+    i.devise,
+    concat(r.actor, ' asks to ', x.en, ', until ', x.until, ': ', r.reason) AS cause,
+    concat(r.actor, ' demande ', x.fr, ', jusqu''au ', x.until, ' : ', r.reason) AS cause_fr,
+    'operator'::text AS who,
+    (('choriste agree '::text || r.id) || ' --reason TEXT'::text) AS next,
+    NULL::timestamp with time zone AS until
+   FROM clock,
+    mine,
+    ((chorus.requests r
+     LEFT JOIN chorus.invoices i ON ((i.id = r.invoice_id)))
+     CROSS JOIN LATERAL ( SELECT (to_char((r.until AT TIME ZONE 'Europe/Paris'::text), 'YYYY-MM-DD HH24:MI'::text) || ' Paris'::text) AS until,
+                CASE
+                    WHEN r.override THEN 'send it again when one search does not find it'::text
+                    WHEN (r.action = 'lookup'::text) THEN 'look it up again'::text
+                    WHEN (r.action = 'allow_resubmit'::text) THEN 'let resubmission go on'::text
+                    ELSE 'send it again once proven absent'::text
+                END AS en,
+                CASE
+                    WHEN r.override THEN 'de la renvoyer si une recherche ne la trouve pas'::text
+                    WHEN (r.action = 'lookup'::text) THEN 'de la rechercher de nouveau'::text
+                    WHEN (r.action = 'allow_resubmit'::text) THEN 'que les renvois reprennent'::text
+                    ELSE 'de la renvoyer si prouvée absente'::text
+                END AS fr) x)
+  WHERE ((r.decision IS NULL) AND (r.until > clock.now) AND (NOT (r.seen IS DISTINCT FROM i.updated_at)) AND
+        CASE
+            WHEN (r.invoice_id IS NULL) THEN ( SELECT chorus.sees_all() AS sees_all)
+            ELSE (i.account = ANY (mine.accounts))
+        END)
+UNION ALL
  SELECT 'outage'::text AS kind,
     NULL::bigint AS invoice,
     NULL::text AS numero_facture,
@@ -1728,7 +1803,7 @@ UNION ALL
     'choriste doctor'::text AS next,
     NULL::timestamp with time zone AS until
    FROM chorus.breakers b
-  WHERE b.announced
+  WHERE (b.announced AND (( SELECT chorus.sees_all() AS sees_all) OR (b.key = ANY (( SELECT chorus.my_way() AS my_way)::text[]))))
 UNION ALL
  SELECT 'maintenance'::text AS kind,
     NULL::bigint AS invoice,
@@ -1757,11 +1832,12 @@ UNION ALL
     'operator'::text AS who,
     'choriste work'::text AS next,
     NULL::timestamp with time zone AS until
-   FROM clock,
+   FROM mine,
+    clock,
     fleet
   WHERE ((COALESCE(fleet.beat_at, '-infinity'::timestamp with time zone) < (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
            FROM chorus.invoices
-          WHERE (state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text, 'in_doubt'::text, 'deposited'::text, 'integrated'::text])))))
+          WHERE ((state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text, 'in_doubt'::text, 'deposited'::text, 'integrated'::text])) AND (account = ANY (mine.accounts))))))
 UNION ALL
  SELECT 'stalled'::text AS kind,
     NULL::bigint AS invoice,
@@ -1848,7 +1924,54 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.agree(p_id bigint, p_reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r    chorus.requests%ROWTYPE;
+    s    text;
+    mine CONSTANT text[] := chorus.person();
+    why  CONSTANT text := left(btrim(p_reason), 400);
+BEGIN
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
+    r := chorus.open_request(p_id, p_reason);
+    IF r.console <> chorus.in_console() THEN
+        RAISE EXCEPTION 'request %: what was asked for in the console is agreed to there, and what was asked for by a login by another login', p_id USING ERRCODE = 'CH028';
+    END IF;
+    IF cardinality(mine) = 0 OR cardinality(r.person) = 0 THEN
+        RAISE EXCEPTION 'request %: nobody was asked who he is, so it is not known that two people agree: let people sign in', p_id USING ERRCODE = 'CH028';
+    END IF;
+    IF r.person && mine THEN
+        RAISE EXCEPTION 'request %: who asked cannot agree: another person must', p_id USING ERRCODE = 'CH028';
+    END IF;
+    UPDATE chorus.requests SET decision = 'agreed', decided_at = clock_timestamp(), decided_by = chorus.actor() WHERE id = p_id;
+    SELECT state INTO s FROM chorus.invoices WHERE id = r.invoice_id;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (r.invoice_id, chorus.actor(), s, s, 'AGREED',
+            jsonb_build_object('request', p_id, 'action', r.action, 'override', r.override, 'reason', why, 'asked_by', r.actor, 'asked_at', r.asked_at, 'asked_reason', r.reason));
+    RETURN chorus.carry_out(r.invoice_id, r.action, r.override, r.reason || ' (' || r.actor || '; agreed by ' || chorus.actor() || ': ' || why || ')', r.seen);
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.allow_resubmit(p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF chorus.asks_second() THEN
+        PERFORM chorus.ask(NULL, 'allow_resubmit', false, p_reason, NULL);
+    ELSE
+        PERFORM chorus.allow_resubmit_now(p_reason);
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.allow_resubmit_now(p_reason text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1877,6 +2000,53 @@ BEGIN
         RAISE EXCEPTION 'invoice % has changed since it was looked at: look at it again', p_id USING ERRCODE = 'CH022';
     END IF;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.ask(p_invoice bigint, p_action text, p_override boolean, p_reason text, p_seen timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    i   chorus.invoices%ROWTYPE;
+    r   chorus.requests%ROWTYPE;
+    why CONSTANT text := left(btrim(p_reason), 500);
+BEGIN
+    BEGIN
+        PERFORM chorus.carry_out(p_invoice, p_action, p_override, p_reason, p_seen);
+        RAISE EXCEPTION USING ERRCODE = 'CH099';
+    EXCEPTION WHEN SQLSTATE 'CH099' THEN
+        NULL;
+    END;
+    SELECT * INTO i FROM chorus.invoices WHERE id = p_invoice FOR UPDATE;
+    PERFORM chorus.as_seen(p_invoice, i.updated_at, p_seen);
+    UPDATE chorus.requests SET decision = 'lapsed', decided_at = least(until, clock_timestamp()) WHERE coalesce(invoice_id, 0) = coalesce(p_invoice, 0) AND decision IS NULL AND (until <= clock_timestamp() OR seen IS DISTINCT FROM i.updated_at);
+    SELECT * INTO r FROM chorus.requests WHERE coalesce(invoice_id, 0) = coalesce(p_invoice, 0) AND decision IS NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION '%: request % waits for a second person until % UTC', coalesce('invoice ' || p_invoice, 'resubmission'), r.id, to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+            USING ERRCODE = 'CH022';
+    END IF;
+    INSERT INTO chorus.requests (invoice_id, action, override, reason, actor, person, console, seen, until)
+    SELECT p_invoice, p_action, coalesce(p_override, false), why, chorus.actor(), chorus.person(), chorus.in_console(), i.updated_at, clock_timestamp() + second_person
+    FROM chorus.installation
+    RETURNING * INTO r;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (p_invoice, chorus.actor(), i.state, i.state, 'REQUESTED',
+            jsonb_build_object('request', r.id, 'action', p_action, 'override', r.override, 'reason', why, 'until', r.until));
+    RAISE NOTICE 'nothing is done yet: request % waits until % for another person, who agrees or refuses', r.id, r.until;
+    RETURN 'asked';
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.asks_second()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT second_person IS NOT NULL FROM chorus.installation
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.at_rest(p_id bigint)
@@ -2142,6 +2312,23 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.carry_out(p_invoice bigint, p_action text, p_override boolean, p_reason text, p_seen timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    CASE p_action
+    WHEN 'retry' THEN RETURN chorus.retry_now(p_invoice, p_reason, p_seen);
+    WHEN 'allow_resubmit' THEN
+        PERFORM chorus.allow_resubmit_now(p_reason);
+        RETURN 'allowed';
+    ELSE RETURN chorus.resolve_now(p_invoice, p_action, p_reason, NULL, p_override, p_seen);
+    END CASE;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.chain_before_update()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2321,6 +2508,26 @@ BEGIN
     RETURNING id INTO r;
     PERFORM chorus.send_attachments(p_id);
     RETURN r;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.decline(p_id bigint, p_reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r    chorus.requests%ROWTYPE := chorus.open_request(p_id, p_reason);
+    what CONSTANT text := CASE WHEN r.person && chorus.person() OR r.actor = chorus.actor() THEN 'withdrawn' ELSE 'refused' END;
+    s    text;
+BEGIN
+    UPDATE chorus.requests SET decision = what, decided_at = clock_timestamp(), decided_by = chorus.actor() WHERE id = p_id;
+    SELECT state INTO s FROM chorus.invoices WHERE id = r.invoice_id;
+    INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, reason_code, detail)
+    VALUES (r.invoice_id, chorus.actor(), s, s, CASE what WHEN 'refused' THEN 'REQUEST_REFUSED' ELSE 'REQUEST_WITHDRAWN' END,
+            jsonb_build_object('request', p_id, 'action', r.action, 'reason', left(btrim(p_reason), 1000), 'asked_by', r.actor, 'asked_at', r.asked_at, 'asked_reason', r.reason));
+    RETURN what;
 END $function$
 ;
 
@@ -2766,6 +2973,16 @@ BEGIN
             to_regclass('chorus.installation')::oid, to_regclass('chorus.invoices')::oid, to_regclass('chorus.attempts')::oid, to_regclass('chorus.events')::oid)
         FROM pg_control_system());
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.in_console()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce(console_login = session_user, false) FROM chorus.installation
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.invoice_text(p_id bigint)
@@ -3465,14 +3682,31 @@ CREATE OR REPLACE FUNCTION chorus.my_accounts()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    seen CONSTANT text[] := chorus.only_accounts();
+    mine text[] := ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
 BEGIN
-    IF chorus.sees_all() THEN
-        RETURN ARRAY(SELECT name FROM chorus.accounts);
+    IF pg_has_role(session_user, current_user, 'MEMBER') OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
+        OR cardinality(mine) = 0 AND (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER')) THEN
+        mine := ARRAY(SELECT name FROM chorus.accounts);
+    ELSIF NOT EXISTS (SELECT FROM chorus.logins) THEN
+        mine := '{default}';
     END IF;
-    IF chorus.nobody_mapped() THEN
-        RETURN '{default}';
+    IF seen IS NOT NULL THEN
+        mine := ARRAY(SELECT a FROM unnest(mine) a WHERE a = ANY (seen));
     END IF;
-    RETURN ARRAY(SELECT DISTINCT l.account FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+    RETURN mine;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.my_way()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT key FROM chorus.accounts, unnest(behind) key WHERE name = ANY (chorus.my_accounts()));
 END $function$
 ;
 
@@ -3483,7 +3717,7 @@ CREATE OR REPLACE FUNCTION chorus.nobody_mapped()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM chorus.logins);
+    RETURN chorus.only_accounts() IS NULL AND NOT EXISTS (SELECT FROM chorus.logins);
 END $function$
 ;
 
@@ -3556,6 +3790,45 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.only_accounts()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN nullif(current_setting('chorus.only_accounts', true), '')::text[];
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.open_request(p_id bigint, p_reason text)
+ RETURNS chorus.requests
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r chorus.requests%ROWTYPE;
+BEGIN
+    SELECT * INTO r FROM chorus.requests x
+    WHERE x.id = p_id AND CASE WHEN x.invoice_id IS NULL THEN chorus.sees_all() ELSE chorus.sees((SELECT i.account FROM chorus.invoices i WHERE i.id = x.invoice_id)) END;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no request %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'to agree to a request, or to refuse it, needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    PERFORM FROM chorus.invoices WHERE id = r.invoice_id FOR UPDATE;
+    SELECT * INTO r FROM chorus.requests x WHERE x.id = p_id FOR UPDATE;
+    IF r.decision IS NOT NULL THEN
+        RAISE EXCEPTION 'request % was % on % UTC', p_id, r.decision, to_char(r.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') USING ERRCODE = 'CH027';
+    END IF;
+    IF r.until <= clock_timestamp() THEN
+        RAISE EXCEPTION 'request % has lapsed on % UTC: ask anew', p_id, to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') USING ERRCODE = 'CH027';
+    END IF;
+    RETURN r;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3624,6 +3897,17 @@ BEGIN
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), CASE WHEN p_reason IS NULL THEN 'WEBHOOK_RESUMED' ELSE 'WEBHOOK_PAUSED' END,
             jsonb_strip_nulls(jsonb_build_object('webhook', p_name, 'reason', p_reason)));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.person()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN CASE WHEN chorus.in_console() THEN coalesce(nullif(current_setting('chorus.person', true), '')::text[], '{}') ELSE ARRAY['login ' || session_user] END;
 END $function$
 ;
 
@@ -4252,6 +4536,20 @@ CREATE OR REPLACE FUNCTION chorus.resolve(p_id bigint, p_action text, p_reason t
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+BEGIN
+    IF p_action IN ('lookup', 'resubmit') AND p_flux IS NULL AND chorus.asks_second() THEN
+        RETURN chorus.ask(p_id, p_action, p_override, p_reason, p_seen);
+    END IF;
+    RETURN chorus.resolve_now(p_id, p_action, p_reason, p_flux, p_override, p_seen);
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.resolve_now(p_id bigint, p_action text, p_reason text, p_flux text, p_override boolean, p_seen timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
 DECLARE
     i        chorus.invoices%ROWTYPE;
     refusal  text;
@@ -4316,6 +4614,20 @@ END $function$
 ;
 
 CREATE OR REPLACE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF chorus.asks_second() AND EXISTS (SELECT FROM chorus.invoices WHERE id = p_id AND state = 'rejected' AND chorus.sees(account)) THEN
+        RETURN chorus.ask(p_id, 'retry', false, p_reason, p_seen);
+    END IF;
+    RETURN chorus.retry_now(p_id, p_reason, p_seen);
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.retry_now(p_id bigint, p_reason text, p_seen timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4429,10 +4741,11 @@ CREATE OR REPLACE FUNCTION chorus.sees_all()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    RETURN pg_has_role(session_user, current_user, 'MEMBER') -- the owner
+    RETURN chorus.only_accounts() IS NULL AND (
+        pg_has_role(session_user, current_user, 'MEMBER') -- the owner
         OR pg_has_role(session_user, 'chorus_worker', 'MEMBER')
         OR (pg_has_role(session_user, 'chorus_operator', 'MEMBER') OR pg_has_role(session_user, 'chorus_reader', 'MEMBER'))
-            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER'));
+            AND NOT EXISTS (SELECT FROM chorus.logins l JOIN pg_roles r ON r.rolname = l.login WHERE pg_has_role(session_user, r.oid, 'MEMBER')));
 END $function$
 ;
 
@@ -4503,6 +4816,27 @@ BEGIN
             RETURN NEXT format('SELECT setval(%L, (SELECT max(%I) FROM %s))', s.name, s.attname, s.of_table);
         END IF;
     END LOOP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.set_second_person(p_within interval, p_console text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    n chorus.installation%ROWTYPE;
+BEGIN
+    SELECT * INTO n FROM chorus.installation FOR UPDATE;
+    IF (n.second_person, n.console_login) IS NOT DISTINCT FROM (p_within, p_console) THEN
+        RETURN;
+    END IF;
+    UPDATE chorus.installation SET second_person = p_within, console_login = p_console;
+    IF n.second_person IS DISTINCT FROM p_within THEN
+        INSERT INTO chorus.events (actor, reason_code, detail)
+        VALUES (chorus.actor(), CASE WHEN p_within IS NULL THEN 'SECOND_PERSON_OFF' ELSE 'SECOND_PERSON_ON' END, jsonb_strip_nulls(jsonb_build_object('within', p_within)));
+    END IF;
 END $function$
 ;
 
@@ -4927,8 +5261,8 @@ GRANT SELECT (id, invoice_id, nom, mime, octets, goes, remedy_id, created_at, cr
 GRANT UPDATE (piece_id, uploaded_at) ON chorus.attachments TO chorus_worker;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_app;
 GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_app;
-GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT INSERT (document, fields, account, syntaxe_flux) ON chorus.checks TO chorus_operator;
+GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks TO chorus_operator;
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
@@ -4943,6 +5277,9 @@ GRANT UPDATE (state, reason, sent_at, attempts, due_at, claim, claimed_until) ON
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_operator;
 GRANT SELECT (remedy_id, n, nom, mime, octets, piece_id) ON chorus.remedy_files TO chorus_reader;
 GRANT UPDATE (piece_id) ON chorus.remedy_files TO chorus_worker;
+GRANT SELECT (id, invoice_id, action, override, reason, actor, seen, asked_at, until, decision, decided_at, decided_by) ON chorus.requests TO chorus_operator;
+GRANT SELECT (id, invoice_id, action, override, reason, actor, seen, asked_at, until, decision, decided_at, decided_by) ON chorus.requests TO chorus_reader;
+GRANT SELECT (id, invoice_id, action, override, reason, actor, seen, asked_at, until, decision, decided_at, decided_by) ON chorus.requests TO chorus_worker;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_reader;
 GRANT SELECT (key, generation, rejected, expires_at, refreshed_at, refreshed_by, failures, failure, retry_at) ON chorus.tokens TO chorus_operator;
@@ -4951,6 +5288,7 @@ GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.agree(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
@@ -4965,6 +5303,7 @@ GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.decline(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.document_intact(bigint) TO chorus_operator;
@@ -5005,12 +5344,19 @@ GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.number_events(integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.oldest_row() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_app;
+GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
@@ -5057,6 +5403,7 @@ GRANT EXECUTE ON FUNCTION chorus.sees_recipient(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.set_second_person(interval,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_operator;

@@ -19,6 +19,7 @@ const (
 type Identity struct {
 	Subject string    // which the provider gives to nobody else
 	Name    string    // for people; the provider, or the person, may choose it
+	Names   []string  // all that the token calls the person: preferred_username, email, name
 	Values  []string  // of the claim
 	Ends    time.Time // of the ID token
 }
@@ -47,9 +48,11 @@ func (p *Provider) identity(t *oidc.IDToken, now time.Time) (Identity, error) {
 	for _, claim := range []string{"preferred_username", "email", "name"} {
 		var name string
 		if json.Unmarshal(claims[claim], &name) == nil && name != "" {
-			id.Name = name
-			break
+			id.Names = append(id.Names, name)
 		}
+	}
+	if len(id.Names) > 0 {
+		id.Name = id.Names[0]
 	}
 	return id, nil
 }

@@ -22,7 +22,8 @@ func (k ActKind) Text(lang string) string {
 const actEvents = `(e.to_state = 'cancelled' OR e.reason_code IN (
     'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
     'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
-    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED'))`
+    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED',
+    'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF'))`
 
 var actKinds = []ActKind{
 	{"retry", "retried", "relancée", `e.reason_code = 'RETRY' AND e.from_state IN ('invalid', 'rejected')`},
@@ -30,6 +31,10 @@ var actKinds = []ActKind{
 	{"accept", "flux accepted", "flux accepté", `e.reason_code = 'OPERATOR' AND e.from_state = 'parked' AND e.to_state = 'deposited'`},
 	{"lookup", "looked up again", "recherchée de nouveau", `e.reason_code = 'OPERATOR' AND e.from_state = 'parked' AND e.to_state = 'in_doubt'`},
 	{"resubmit", "to be sent again", "à renvoyer", `e.reason_code IN ('RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE') AND e.from_state = 'parked'`},
+	{"ask", "a second person asked for", "deuxième personne demandée", `e.reason_code = 'REQUESTED'`},
+	{"agree", "agreed as a second person", "accord en deuxième personne", `e.reason_code = 'AGREED'`},
+	{"refuse", "a request refused or taken back", "demande refusée ou retirée", `e.reason_code IN ('REQUEST_REFUSED', 'REQUEST_WITHDRAWN')`},
+	{"second-person", "a second person wanted, or not any more", "deuxième personne voulue, ou plus", `e.reason_code IN ('SECOND_PERSON_ON', 'SECOND_PERSON_OFF')`},
 	{"abandon", "given up", "abandonnée", `e.reason_code = 'OPERATOR' AND e.from_state = 'parked' AND e.to_state = 'abandoned'`},
 	{"dismiss", "taken off the list", "retirée de la liste", `e.reason_code = 'DISMISSED'`},
 	{"restore", "put back on the list", "remise sur la liste", `e.reason_code = 'UNDISMISSED'`},

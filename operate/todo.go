@@ -155,6 +155,6 @@ func orLast(a, b *string) int {
 
 // Kinds lists the kinds of lines, in the order of the alphabet.
 var Kinds = []string{
-	"account", "feed", "finding", "in_doubt", "invalid", "maintenance", "outage", "parked", "password", "rejected", "remedy", "resubmission", "rights",
+	"account", "feed", "finding", "in_doubt", "invalid", "maintenance", "outage", "parked", "password", "rejected", "remedy", "request", "resubmission", "rights",
 	"stalled", "statut", "unread", "webhook", "worker",
 }

@@ -94,6 +94,7 @@ func PoolConfig(databaseURL string, also map[string]string) (*pgxpool.Config, er
 	settings := maps.Clone(sessionSettings)
 	maps.Copy(settings, also)
 
+	config.PrepareConn = unconfined
 	config.MinConns, config.MinIdleConns = 0, 0 // the address may not keep more than we need
 	conn := config.ConnConfig
 	conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement

@@ -105,7 +105,6 @@ func (s *Store) FindingPage(ctx context.Context, f FindingFilter) ([]FindingView
 // RecipientView is a recipient as people read it. What the portal has not said is nil.
 type RecipientView struct {
 	SIRET               string
-	Account             string
 	Name                *string
 	Structure           *int64 // nil: the portal knows none of this SIRET, or has not been asked
 	Active              *bool
@@ -114,7 +113,6 @@ type RecipientView struct {
 	EngagementRequired  *bool
 	EitherRequired      *bool
 	CheckedAt           *time.Time
-	NamedAt             time.Time
 	Services            int                 // that are known
 	Open                int                 // invoices that it deals with, at most 1000
 	Amount              decimal.NullDecimal // of these
@@ -123,10 +121,11 @@ type RecipientView struct {
 // RecipientPage lists recipients by SIRET from after on, which begin with prefix: at most limit of them.
 func (s *Store) RecipientPage(ctx context.Context, prefix, after string, limit int) ([]RecipientView, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT r.siret, r.account, r.name, r.id_structure_cpp, r.active, r.never_reports_payment, r.service_required, r.engagement_required, r.either_required,
-		       r.checked_at, r.named_at, (SELECT count(*) FROM chorus.recipient_services s WHERE s.siret = r.siret)::int, o.open, o.amount
+		SELECT r.siret, r.name, r.id_structure_cpp, r.active, r.never_reports_payment, r.service_required, r.engagement_required, r.either_required,
+		       r.checked_at, (SELECT count(*) FROM chorus.recipient_services s WHERE s.siret = r.siret)::int, o.open, o.amount
 		FROM (
-		    SELECT * FROM chorus.recipients WHERE siret > $2 AND starts_with(siret, $1) ORDER BY siret LIMIT $3
+		    SELECT siret, name, id_structure_cpp, active, never_reports_payment, service_required, engagement_required, either_required, checked_at
+		    FROM chorus.recipients WHERE siret > $2 AND starts_with(siret, $1) ORDER BY siret LIMIT $3
 		) r
 		CROSS JOIN LATERAL (
 		    SELECT count(*)::int AS open, sum(chorus.signed(type_facture, montant_ttc)) FILTER (WHERE devise = 'EUR') AS amount

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,62 @@ type Resolution struct {
 	Flux     string     // with ActionAccept: which one, of several
 	Override bool       // against what the database knows; with ActionResubmit and ActionAbandon
 	Seen     *time.Time // the updated_at that was looked at; refused when the invoice has changed since (nil: nobody looked)
+}
+
+// Asked is what is returned in the place of a new state by what waits for a second person (chorus.ask): nothing is done yet.
+const Asked State = "asked"
+
+// Agree does what another person asked for, and returns the new state of the invoice.
+func (s *Store) Agree(ctx context.Context, request int64, reason string) (State, error) {
+	var state State
+	err := s.pool.QueryRow(ctx, `SELECT chorus.agree($1, $2)`, request, reason).Scan(&state)
+	return state, err
+}
+
+// Decline refuses a request, or takes back one's own. It says which: refused or withdrawn.
+func (s *Store) Decline(ctx context.Context, request int64, reason string) (what string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT chorus.decline($1, $2)`, request, reason).Scan(&what)
+	return what, err
+}
+
+// Request is what somebody asked for and a second person has not answered.
+type Request struct {
+	ID       int64     `json:"id"`
+	Action   string    `json:"action"`
+	Override bool      `json:"override"`
+	Reason   string    `json:"reason"`
+	Actor    string    `json:"asked_by"`
+	AskedAt  time.Time `json:"asked_at"`
+	Until    time.Time `json:"until"`
+}
+
+// OpenRequest is the one about an invoice as it is now; nil: there is none.
+func (s *Store) OpenRequest(ctx context.Context, invoice int64) (*Request, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT r.id, r.action, r.override, r.reason, r.actor, r.asked_at, r.until
+		FROM chorus.requests r
+		JOIN chorus.invoices i ON i.id = r.invoice_id
+		WHERE r.invoice_id = $1 AND r.decision IS NULL AND r.until > clock_timestamp() AND r.seen = i.updated_at`, invoice)
+	if err != nil {
+		return nil, err
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[Request])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// SetSecondPerson takes over how long requests wait for a second person (0: nobody is asked), and the login through which the console acts.
+func (s *Store) SetSecondPerson(ctx context.Context, within time.Duration, console string) error {
+	_, err := s.pool.Exec(ctx, `SELECT chorus.set_second_person(CASE WHEN $1::float8 > 0 THEN make_interval(secs => $1) END, nullif($2, ''))`, within.Seconds(), console)
+	return err
+}
+
+// Login is who the connections of this store log in as.
+func (s *Store) Login(ctx context.Context) (name string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT session_user`).Scan(&name)
+	return name, err
 }
 
 // ResolveParked takes a parked row out of that state and returns the new one. A refusal has an SQLSTATE of class CH.

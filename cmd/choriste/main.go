@@ -57,6 +57,8 @@ type cli struct {
 	Verify     verifyCmd     `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
 	Purge      purgeCmd      `cmd:"" help:"Say whose documents have been kept long enough; delete them; set how long they stay; erase an account."`
 	Retry      retryCmd      `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
+	Agree      agreeCmd      `cmd:"" help:"Agree to what another person asked for, which is done then (CHORISTE_SECOND_PERSON)."`
+	Refuse     refuseCmd     `cmd:"" help:"Refuse what another person asked for, or take back what you asked for yourself."`
 	Resolve    resolveCmd    `cmd:"" help:"Show what is known of a parked invoice, and take it out of that state."`
 	Complete   completeCmd   `cmd:"" help:"Complete an invoice that its recipient has suspended, with words, files, or both."`
 	Recycle    recycleCmd    `cmd:"" help:"Route an invoice anew that went to the wrong place; same number."`

@@ -41,6 +41,10 @@ func (c resolveCmd) Run(a *app) error {
 	if a.json {
 		return a.print(map[string]any{"id": c.id, "state": state})
 	}
+	if state == store.Asked {
+		a.printf("%s\n", a.waitsForSecond(c.id))
+		return nil
+	}
 	a.printf("invoice %d is %s%s\n", c.id, state, map[string]string{
 		"accept":   ": its report is read next",
 		"lookup":   ": it is looked up now",

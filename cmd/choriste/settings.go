@@ -61,15 +61,17 @@ type settings struct {
 	RootsFile  string     // CHORISTE_CA_FILE
 	ClientCert string     // the file of CHORISTE_CLIENT_CERT
 
-	Console     string // auto, proxied, open or off
-	ConsoleURL  string // for acts; "" = the console only reads
-	TLSCert     string
-	TLSKey      chorus.Secret
-	Certificate *tls.Certificate // of the two above
-	Users       []console.User   // of CHORISTE_USERS_FILE; empty, not nil: it lets nobody in
-	Groups      []console.Group  // likewise
-	OpenID      openIDSettings
-	Header      headerSettings
+	Console      string        // auto, proxied, open or off
+	SecondPerson bool          // agrees to what may send an invoice again
+	SecondWithin time.Duration // so long
+	ConsoleURL   string        // for acts; "" = the console only reads
+	TLSCert      string
+	TLSKey       chorus.Secret
+	Certificate  *tls.Certificate // of the two above
+	Users        []console.User   // of CHORISTE_USERS_FILE; empty, not nil: it lets nobody in
+	Groups       []console.Group  // likewise
+	OpenID       openIDSettings
+	Header       headerSettings
 
 	SMTP         *url.URL // of choriste digest --mail
 	SMTPPassword chorus.Secret

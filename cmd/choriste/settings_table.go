@@ -69,6 +69,14 @@ var table = []setting{
 	{name: "CHORISTE_SIGNIN_PROXIES", about: "The addresses and networks from which that proxy comes, as 10.0.0.5,10.1.0.0/24.", set: proxies},
 	{name: "CHORISTE_SIGNIN_SECRET", secret: true, about: "What that proxy shows in the header Choriste-Proxy-Secret; 20 characters at least.", set: secret(func(s *settings) *chorus.Secret { return &s.Header.Secret })},
 	{name: "CHORISTE_CONSOLE_DATABASE_URL", secret: true, about: "PostgreSQL, as a login that is a member of chorus_operator: those who may act do so through it. Without it the console only reads.", set: text(func(s *settings) *string { return &s.ConsoleURL }, databaseURL)},
+	{name: "CHORISTE_SECOND_PERSON", def: "off", about: "resubmit: what may send an invoice again by a person's word is done only when [a second person](operating.md#a-second-person) agrees. The same for all workers; the one that started last counts.", set: func(s *settings, v string) error {
+		if v != "off" && v != "resubmit" {
+			return errors.New("must be off or resubmit")
+		}
+		s.SecondPerson = v == "resubmit"
+		return nil
+	}},
+	{name: "CHORISTE_SECOND_PERSON_WITHIN", def: "24h", about: "How long such a request waits before it lapses.", set: duration(func(s *settings) *time.Duration { return &s.SecondWithin }, 31*24*time.Hour)},
 	{name: "CHORISTE_TLS_CERT", about: "A file with the certificate, and those above it, in PEM, with which CHORISTE_LISTEN is served by TLS. Only together with CHORISTE_TLS_KEY.", set: text(func(s *settings) *string { return &s.TLSCert }, anyText)},
 	{name: "CHORISTE_TLS_KEY", secret: true, about: "The certificate's key, in PEM.", set: func(s *settings, v string) error { s.TLSKey = chorus.Secret(v); return nil }},
 	{name: "CHORISTE_HTTP_TIMEOUT", def: "60s", about: "T_http: one deposit, from connect to the last byte of the answer.", set: duration(func(s *settings) *time.Duration { return &s.HTTPTimeout }, 15*time.Minute)},

@@ -35,6 +35,8 @@ type usersFile struct {
 	users   []console.User
 	groups  []console.Group
 	proxied bool // a proxy names people: they need no password
+
+	confined bool // somebody may see some accounts only
 }
 
 // configureConsole reads who may sign in, and refuses an address that others reach and that nothing protects.
@@ -46,6 +48,16 @@ func (s *settings) configureConsole(getenv func(string) string) []error {
 		s.Users, s.Groups = append([]console.User{}, f.users...), f.groups
 		if len(f.groups) > 0 && s.OpenID.Issuer == "" && s.Header.Groups == "" {
 			f.problems = append(f.problems, fmt.Errorf("%s has groups, and neither CHORISTE_OPENID_ISSUER nor CHORISTE_SIGNIN_GROUPS is set: nobody has any", f.path))
+		}
+	}
+	if f.confined && s.ConsoleURL == "" {
+		f.problems = append(f.problems, fmt.Errorf("%s confines people to accounts, and CHORISTE_CONSOLE_DATABASE_URL is not set: who sees some accounts only reads through that login, because the worker's sees all", f.path))
+	}
+	if s.SecondPerson && (s.OpenID.Issuer != "" || s.Header.Name != "") {
+		for _, u := range f.users {
+			if u.Hash != "" && u.Role != console.Reader && u.KnownAs == nil {
+				f.problems = append(f.problems, fmt.Errorf("%s: user %s may sign in in two ways, and CHORISTE_SECOND_PERSON is resubmit: say under known_as what the provider or the proxy calls this person, or known_as: [] for nothing", f.path, u.Name))
+			}
 		}
 	}
 	problems := append(f.problems, s.configureSignIn(getenv)...)
@@ -140,8 +152,9 @@ const mostGroup = 256
 
 func (f *usersFile) group(n *yaml.Node) {
 	var name, role string
+	var accounts []string
 	before := len(f.problems)
-	f.fields(n, "a group", map[string]func(*yaml.Node){"name": f.text("name", &name), "role": f.text("role", &role)})
+	f.fields(n, "a group", map[string]func(*yaml.Node){"name": f.text("name", &name), "role": f.text("role", &role), "accounts": f.accounts(&accounts)})
 	if len(f.problems) > before {
 		return
 	}
@@ -153,17 +166,21 @@ func (f *usersFile) group(n *yaml.Node) {
 	case !slices.Contains(console.Roles, console.Role(role)):
 		f.wrong(n, "group %s needs a role: reader, operator or administrator", name)
 	default:
-		f.groups = append(f.groups, console.Group{Name: name, Role: console.Role(role)})
+		f.groups = append(f.groups, console.Group{Name: name, Role: console.Role(role), Accounts: accounts})
 	}
 }
 
 func (f *usersFile) user(n *yaml.Node) {
 	var name, role, hash string
+	var accounts, known []string
 	before := len(f.problems)
 	f.fields(n, "a user", map[string]func(*yaml.Node){
 		"name": f.text("name", &name),
 		"role": f.text("role", &role),
 		"hash": f.formed("hash", &hash, console.CheckHash),
+
+		"accounts": f.accounts(&accounts),
+		"known_as": f.knownAs(&known),
 	})
 	if len(f.problems) > before {
 		return
@@ -178,7 +195,54 @@ func (f *usersFile) user(n *yaml.Node) {
 	case hash == "" && !f.proxied:
 		f.wrong(n, "user %s needs a hash: choriste password makes it", name)
 	default:
-		f.users = append(f.users, console.User{Name: name, Role: console.Role(role), Hash: hash})
+		f.users = append(f.users, console.User{Name: name, Role: console.Role(role), Accounts: accounts, KnownAs: known, Hash: hash})
+	}
+}
+
+// mostAccountsOf is how many accounts a person, or a group, is confined to at most.
+const mostAccountsOf = 200
+
+// accounts reads the accounts that somebody is confined to. None is a mistake: who is to see nothing has no role.
+func (f *usersFile) accounts(into *[]string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		f.confined = true
+		for _, item := range f.list(n, "accounts") {
+			var name string
+			f.text("accounts", &name)(item)
+			switch {
+			case name == "": // said
+			case !accountName.MatchString(name):
+				f.wrong(item, "accounts: an account's name has letters, digits, _ . -")
+			case slices.Contains(*into, name):
+				f.wrong(item, "accounts names %s twice", name)
+			default:
+				*into = append(*into, name)
+			}
+		}
+		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 || len(*into) > mostAccountsOf {
+			f.wrong(n, "accounts names at least 1 account and at most %d; without it, the role holds for all", mostAccountsOf)
+		}
+	}
+}
+
+// mostNames is how many other names somebody has at most.
+const mostNames = 20
+
+// knownAs reads what else the same person is called; an empty list says that he is nothing else.
+func (f *usersFile) knownAs(into *[]string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		*into = []string{}
+		for _, item := range f.list(n, "known_as") {
+			var name string
+			if f.text("known_as", &name)(item); name == "" {
+				continue // said
+			}
+			if len(name) > mostGroup || !console.CleanName(name) || len(*into) >= mostNames {
+				f.wrong(item, "known_as has at most %d names, of at most %d bytes that are seen", mostNames, mostGroup)
+				return
+			}
+			*into = append(*into, name)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ import (
 type workCmd struct{}
 
 // mostActing is how many connections the console's acts have.
-const mostActing = 2
+const mostActing = 4
 
 func (workCmd) Run(a *app) error {
 	hup := make(chan os.Signal, 1) // from the beginning: without it, the signal would end the program
@@ -103,6 +103,9 @@ func (workCmd) Run(a *app) error {
 		defer store.ClosePool(acting, 3*time.Second)
 		operator = store.New(acting)
 	}
+	if err := secondPerson(a.ctx, s, st, operator); err != nil {
+		return err
+	}
 	web := newWeb(s, st, operator, w.Handler(registry), log)
 	go func() {
 		if err := web.serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -121,6 +124,21 @@ func (workCmd) Run(a *app) error {
 		return nil
 	})
 	return w.Run(a.ctx)
+}
+
+// secondPerson has the database know whether a second person is asked, and by which login the console acts.
+func secondPerson(ctx context.Context, s settings, st, operator *store.Store) error {
+	if !s.SecondPerson {
+		return st.SetSecondPerson(ctx, 0, "")
+	}
+	login := ""
+	if operator != nil {
+		var err error
+		if login, err = operator.Login(ctx); err != nil {
+			return fmt.Errorf("CHORISTE_CONSOLE_DATABASE_URL: %w", err)
+		}
+	}
+	return st.SetSecondPerson(ctx, s.SecondWithin, login)
 }
 
 // worker is what a worker is told of the settings.
