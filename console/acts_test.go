@@ -19,7 +19,7 @@ func (d *desk) acting(users ...console.User) *visitor {
 		d.Fatal(err)
 	}
 	d.Cleanup(pool.Close)
-	cfg := console.Config{Store: d.store, Operator: store.New(pool)}
+	cfg := console.Config{Store: d.store, Operator: store.New(pool), Settings: someSettings}
 	if d.users.Store(&users); len(users) > 0 {
 		cfg.Users = func() []console.User { return *d.users.Load() }
 	}

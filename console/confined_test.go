@@ -148,6 +148,7 @@ func attempts(ids map[string]int64, run string) map[string][]attempt {
 			both("GET", fmt.Sprintf("/audit?invoice=%d", ids["parked"]), "/audit?invoice=999999"), both("GET", "/audit?actor=SECRE", "/audit?actor=NOSUC")),
 		"GET /audit.csv": append(get("/audit.csv"), both("GET", "/audit.csv?invoice=SECRET-parked", "/audit.csv?invoice=NOSUCH-parked"), both("GET", "/audit.csv?actor=SECRE", "/audit.csv?actor=NOSUC")),
 		"GET /webhooks":  get("/webhooks"),
+		"GET /settings":  get("/settings"),
 		"GET /invoices": append(get("/invoices", "/invoices?sum=1", "/invoices?q=state:parked&sum=1", "/invoices?q=is:listed&sum=1", "/invoices?q=amount:%3E7000000&sum=1"),
 			both("GET", "/invoices?q=account:nantes", "/invoices?q=account:nowhere"), both("GET", "/invoices?q=number:SECRET-parked&sum=1", "/invoices?q=number:NOSUCH-parked&sum=1"),
 			both("GET", "/invoices?q=ref:SECRET-parked", "/invoices?q=ref:NOSUCH-parked"), both("GET", "/invoices?q=flux:SECRETFLUX", "/invoices?q=flux:NOSUCHFLUX"),

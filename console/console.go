@@ -41,6 +41,7 @@ type console struct {
 	runs     runs
 	readings readings
 	flows    flows
+	shown    func() []Setting // nil: nobody says
 }
 
 // Config is what the pages are served with.
@@ -58,6 +59,8 @@ type Config struct {
 	Header *Header
 	// Log is told of sign-ins that the provider failed; nil: nobody is.
 	Log *slog.Logger
+	// Settings lists those that the process runs with, without secrets; nil: none are shown.
+	Settings func() []Setting
 	// Secure says that browsers come by TLS: then they give the session's cookie to nobody else.
 	Secure bool
 }
@@ -100,7 +103,7 @@ func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
 		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
-		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}},
+		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}}, shown: cfg.Settings,
 	}
 	mux := http.NewServeMux()
 	for pattern, serve := range c.routes() {
@@ -138,6 +141,7 @@ func (c *console) routes() map[string]http.HandlerFunc {
 		"/accounts":   c.accounts,
 		"/webhooks":   c.webhooks,
 		"/audit":      c.audit,
+		"/settings":   c.settings,
 		"/signin":     c.signinPage,
 		"/find":       c.find,
 		"/":           func(context.Context, view) (content, error) { return content{}, errNotFound },

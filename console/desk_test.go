@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -40,8 +41,21 @@ func newDesk(t testing.TB) *desk {
 		return pool
 	}
 	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL)), operatorURL: db.OperatorURL}
-	d.Handler = console.Handler(console.Config{Store: d.store})
+	d.Handler = console.Handler(console.Config{Store: d.store, Settings: someSettings})
 	return d
+}
+
+// someSettings are of each kind that the page of settings tells apart.
+func someSettings() []console.Setting {
+	return []console.Setting{
+		{Name: "DATABASE_URL", Secret: true, Value: "postgres://choriste@db.example.net:5432/choriste", From: console.FromFile, File: "/etc/choriste/database_url", Changed: time.Now().Add(-50 * time.Hour)},
+		{Name: "CHORUS_ENV", Value: "sandbox", From: console.FromDefault},
+		{Name: "CHORUS_API_URL", Value: "https://sandbox-api.piste.gouv.fr", From: console.FromOthers},
+		{Name: "CHORISTE_PROXY"},
+		{Name: "CHORUS_LOGIN", Value: "TECH_SECRET@cpro.fr", From: console.FromEnvironment},
+		{Name: "CHORUS_PASSWORD", Secret: true, From: console.FromEnvironment},
+		{Name: "CHORISTE_HOSTS", Value: hostile, From: console.FromEnvironment},
+	}
 }
 
 // sql executes statements as the owner, past the rules of the rows. :x stands for the hostile text.
@@ -176,5 +190,5 @@ func (d *desk) see(lang, path string, want ...string) string {
 var pages = []string{
 	"/", "/?kind=parked", "/invoices", "/invoices?q=state:parked,rejected&sort=amount&sum=1", "/invoices?q=recipient:00000000007654+older:0h", "/invoices?q=is:unusual&sort=-changed",
 	"/invoices/1", "/invoices/2", "/invoices/3", "/invoices/4", "/invoices/5", "/invoices/6", "/find?q=nothing", "/causes", "/findings", "/findings?code=AMOUNT&state=open",
-	"/recipients", "/money", "/money?recipient=000000000&since=2026-11-01&until=2026-11-30", "/accounts", "/webhooks", "/audit", "/audit?actor=claire&kind=dismiss&since=2026-01-01&until=2030-01-01",
+	"/recipients", "/money", "/money?recipient=000000000&since=2026-11-01&until=2026-11-30", "/accounts", "/webhooks", "/audit", "/audit?actor=claire&kind=dismiss&since=2026-01-01&until=2030-01-01", "/settings",
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"time"
 
 	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
@@ -152,12 +151,6 @@ func (c *console) fleet(ctx context.Context, o *overview) (err error) {
 		}
 	}
 	list, err := c.reads(ctx).Credentials(ctx)
-	for _, s := range list {
-		days := 0
-		if s.SecretSince != nil {
-			days = int(time.Since(*s.SecretSince).Hours() / 24)
-		}
-		o.Secrets = append(o.Secrets, credential{s, days, days >= secretOld})
-	}
+	o.Secrets = credentials(list)
 	return err
 }

@@ -23,7 +23,7 @@ var templates = func() map[string]map[string]*template.Template {
 	for _, lang := range []string{"en", "fr"} {
 		frame := template.Must(template.New("layout.html").Funcs(functions(lang)).ParseFS(files, "layout.html", "parts.html"))
 		sets[lang] = map[string]*template.Template{}
-		for _, page := range []string{"overview", "invoices", "found", "causes", "invoice", "document", "findings", "recipients", "money", "accounts", "webhooks", "signin", "signedin", "norole", "error", "many", "run", "runs", "audit"} {
+		for _, page := range []string{"overview", "invoices", "found", "causes", "invoice", "document", "findings", "recipients", "money", "accounts", "webhooks", "signin", "signedin", "norole", "error", "many", "run", "runs", "audit", "settings"} {
 			sets[lang][page] = template.Must(template.Must(frame.Clone()).ParseFS(files, page+".html"))
 		}
 	}
@@ -40,7 +40,7 @@ func functions(lang string) template.FuncMap {
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
 		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word, "request": v.request,
-		"did": v.did, "personIn": personIn,
+		"did": v.did, "source": v.source, "personIn": personIn,
 		"english": func(s any) bool { _, is := s.(english); return is },
 		"style":   func() string { return style.at }, "scripts": func() []string { return []string{htmx.at, live.at} },
 		"nav": func(now, page, href, text string) map[string]any {

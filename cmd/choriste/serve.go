@@ -26,7 +26,10 @@ func newWeb(s settings, st, operator *store.Store, probes http.Handler, log *slo
 	w.settings.Store(&s)
 	mux := http.NewServeMux()
 	if s.Console != consoleOff {
-		cfg := console.Config{Store: st, Operator: operator, Log: log, Secure: s.Certificate != nil || s.Console == consoleProxied || strings.HasPrefix(s.OpenID.Address, "https:")}
+		cfg := console.Config{
+			Store: st, Operator: operator, Log: log, Settings: func() []console.Setting { return w.settings.Load().shown() },
+			Secure: s.Certificate != nil || s.Console == consoleProxied || strings.HasPrefix(s.OpenID.Address, "https:"),
+		}
 		if w.asks {
 			cfg.Users = func() []console.User { return w.settings.Load().Users }
 			cfg.Groups = func() []console.Group { return w.settings.Load().Groups }

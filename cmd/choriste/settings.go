@@ -81,6 +81,7 @@ type settings struct {
 	Accounts []worker.Account // of the variables above and of CHORISTE_ACCOUNTS_FILE
 	Webhooks []jobs.Webhook   // of CHORISTE_WEBHOOKS_FILE
 
+	getenv  func(string) string
 	exposed []string  // secrets that came by the environment itself
 	foreign []string  // hosts in production that are not PISTE's
 	files   []watched // that hold accounts, webhooks and their secrets
@@ -98,7 +99,7 @@ type setting struct {
 
 // load reads the settings and reports everything that is wrong with them at once. With names given, only those are read.
 func load(getenv func(string) string, names ...string) (settings, error) {
-	var s settings
+	s := settings{getenv: getenv}
 	var problems []error
 	for _, t := range table {
 		if len(names) > 0 && !slices.Contains(names, t.name) {
