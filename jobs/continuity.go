@@ -75,6 +75,7 @@ const mostAgain, mostAnew = 5, 3
 // that began by such a clock would hold too little, so that comes first.
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
 	shown := map[string]bool{}
+	var usual map[string]bool
 	l := shownIn{from: chorus.StartOfDay(c.Since), numbers: map[string][]chorus.Facture{}}
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now.Add(far), PageSize: most, MayGrow: true}
 	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
@@ -88,6 +89,12 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 		}
 		if forgot == nil {
 			forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
+		}
+		if forgot == nil && err == nil {
+			forgot, err = j.unexplained(ctx, acct.Name, c, &usual, p.Factures)
+		}
+		if err == nil {
+			err = j.Store.KeepShown(ctx, acct.Name, seenAll(p.Factures))
 		}
 		return false, err
 	})
@@ -204,11 +211,7 @@ func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query,
 
 // unsent compares a page. What came by a flux is ours and forgotten; what a person typed in is looked up like anything else that may be there.
 func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, page []chorus.Facture) (*store.Forgot, error) {
-	seen := make([]store.Seen, len(page))
-	for k, f := range page {
-		seen[k] = seenOf(f)
-	}
-	found, err := j.Store.Unsent(ctx, account, c.Asked, seen)
+	found, err := j.Store.Unsent(ctx, account, c.Asked, seenAll(page))
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +228,45 @@ func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, p
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing was forgotten
+}
+
+// unexplained compares a page with what no row stands for: a flux of which nothing is known here is a deposit that was forgotten with its row. Where somebody else deposits
+// by flux for the supplier, or for the account if nothing was ever sent for the supplier, another one is nothing new. A first start has nothing to forget.
+func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparison, usual *map[string]bool, page []chorus.Facture) (*store.Forgot, error) {
+	if c.First {
+		return nil, nil //nolint:nilnil // nothing was forgotten
+	}
+	found, served, err := j.Store.Unexplained(ctx, c.Since, seenAll(page))
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range found {
+		f := page[k]
+		if typedIn(f.ModeDepot) {
+			continue
+		}
+		if *usual == nil {
+			if *usual, err = j.Store.Usual(ctx, account, c.Since); err != nil {
+				return nil, err
+			}
+		}
+		if (*usual)[f.CodeFournisseur] || !served[k] && len(*usual) > 0 {
+			continue
+		}
+		return &store.Forgot{
+			Witness: store.WitnessPortal, Kind: store.KindRestore, Since: c.Since,
+			Detail: fmt.Sprintf("Chorus Pro has got an invoice of %s by flux %s, and no row and no deposit that is known here explains that", f.CodeFournisseur, f.NumeroFluxDepot),
+		}, nil
+	}
+	return nil, nil //nolint:nilnil // nothing was forgotten
+}
+
+func seenAll(page []chorus.Facture) []store.Seen {
+	seen := make([]store.Seen, len(page))
+	for k, f := range page {
+		seen[k] = seenOf(f)
+	}
+	return seen
 }
 
 // notCompared decides what happens to an account that the portal does not answer for. It waits: unknown is no success. Where the account may not search, the

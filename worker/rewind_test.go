@@ -279,11 +279,11 @@ func TestWhatARestoreLostIsInsertedAgainLate(t *testing.T) {
 		feed        time.Duration
 		quarantines int
 	}{
-		"its date tells":                        {rewind: rewinds[0], feed: time.Hour, quarantines: 1},
-		"dated ahead, the feed has shown it":    {rewind: rewinds[0], date: time.Now().AddDate(0, 0, 20), feed: 150 * time.Millisecond, quarantines: 1},
-		"the invoices alone, by pg_restore":     {rewind: rewinds[6], feed: time.Hour, quarantines: 1},
-		"the invoices alone, by SQL":            {rewind: invoicesBySQL, feed: time.Hour, quarantines: 1},
-		"nobody noticed, the feed has shown it": {rewind: rewind{prepare: copied, happens: putBack}, feed: 150 * time.Millisecond},
+		"its date tells":                          {rewind: rewinds[0], feed: time.Hour, quarantines: 1},
+		"dated ahead, the feed has shown it":      {rewind: rewinds[0], date: time.Now().AddDate(0, 0, 20), feed: 150 * time.Millisecond, quarantines: 1},
+		"the invoices alone, by pg_restore":       {rewind: rewinds[6], feed: time.Hour, quarantines: 1},
+		"the invoices alone, by SQL":              {rewind: invoicesBySQL, feed: time.Hour, quarantines: 1},
+		"the portal alone, the feed has shown it": {rewind: rewind{prepare: copied, happens: putBack}, feed: 150 * time.Millisecond, quarantines: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
