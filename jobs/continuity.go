@@ -47,18 +47,31 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	if !c.Listed {
 		return j.Store.CompareLater(ctx, account, min(200*time.Millisecond, j.Settings.readWithin()/4))
 	}
-	pages, rows, forgot, err := j.comparePages(ctx, acct, c)
-	switch {
-	case err != nil:
-		return j.notCompared(ctx, acct, c, err)
-	case forgot != nil:
-		j.Memory.Doubt(forgot) // whose quarantine ends the comparison
+	run, state := j.comparingOf.take(account, c, j.Listers)
+	switch state {
+	case isCompared:
+		return j.Store.CompareLater(ctx, account, about(j.Settings.slice()))
+	case noPlace:
+		return j.Store.CompareLater(ctx, account, about(j.Settings.slice()/4))
+	}
+	over := true
+	defer func() { j.comparingOf.leave(account, run, over) }()
+	if err := j.Store.CompareLater(ctx, account, j.Settings.Timeout()); err != nil { // no other job beside this one
+		over = false
+		return err
+	}
+	if err := j.comparePages(ctx, acct, c, run); err != nil {
+		over = !run.goesOn(err)
+		return j.notCompared(ctx, acct, c, run, err)
+	}
+	if run.forgot != nil {
+		j.Memory.Doubt(run.forgot) // whose quarantine ends the comparison
 		return nil
 	}
 	if err := j.Store.Compared(ctx, account, c); err != nil {
 		return err
 	}
-	j.Log.Info("no worker was alive: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", rows, "pages", pages)
+	j.Log.Info("no worker was alive: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", len(run.read.IDs), "pages", run.read.Page)
 	return j.Store.CanSearch(ctx, account, true)
 }
 
@@ -68,40 +81,34 @@ var errBlind = errors.New("the portal's search does not show what it has shown b
 // blindWithin is how long the portal is given to show it again before a person is asked: half an hour by default.
 func (s Settings) blindWithin() time.Duration { return 60 * s.ResolveAfter }
 
-// mostAgain is how often a page that could not be had is asked for again, and mostAnew how often all of them, before the rest is left for later.
-const mostAgain, mostAnew = 5, 3
-
-// comparePages reads what the portal has got. An invoice may show that the database was taken back, or that its clock is behind: a quarantine
+// comparePages goes on reading what the portal has got. An invoice may show that the database was taken back, or that its clock is behind: a quarantine
 // that began by such a clock would hold too little, so that comes first.
-func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison) (pages, rows int, forgot *store.Forgot, err error) {
-	shown := map[string]bool{}
-	var usual map[string]bool
-	l := shownIn{from: chorus.StartOfDay(c.Since), numbers: map[string][]chorus.Facture{}}
-	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: c.Now.Add(far), PageSize: most, MayGrow: true}
-	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (enough bool, err error) {
+func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison, run *comparing) error {
+	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: run.until, PageSize: most, MayGrow: true}
+	err := j.readPages(ctx, acct, query, &run.progress, func(p chorus.Page) (enough bool, err error) {
 		if day := toCome(p.Factures, c.Now); day != "" && !c.Vouched { // by who resumed the account: our clock is right
 			return true, &store.Lag{Day: day, Now: c.Now}
 		}
 		for _, f := range p.Factures {
 			key := store.BareNumber(f.NumeroFacture)
-			l.numbers[key] = append(l.numbers[key], chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur})
-			shown[f.CodeFournisseur] = true
+			run.l.numbers[key] = append(run.l.numbers[key], chorus.Facture{NumeroFacture: f.NumeroFacture, DateFacture: f.DateFacture, CodeFournisseur: f.CodeFournisseur, IdentifiantFactureCPP: f.IdentifiantFactureCPP})
+			run.shown[f.CodeFournisseur] = true
 		}
-		if forgot == nil {
-			forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
+		if run.forgot == nil {
+			run.forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
 		}
-		if forgot == nil && err == nil {
-			forgot, err = j.unexplained(ctx, acct.Name, c, &usual, p.Factures)
+		if run.forgot == nil && err == nil {
+			run.forgot, err = j.unexplained(ctx, acct.Name, c, &run.usual, p.Factures)
 		}
 		if err == nil {
 			err = j.Store.KeepShown(ctx, acct.Name, seenAll(p.Factures))
 		}
 		return false, err
 	})
-	if err == nil && forgot == nil {
-		err = j.mayList(ctx, acct, c, l, shown)
+	if err == nil && run.forgot == nil {
+		err = j.mayList(ctx, acct, c, run.l, run.shown)
 	}
-	return read.Page, len(read.IDs), forgot, err
+	return err
 }
 
 // mayList makes sure that the listing would have shown what it did not: it leaves out, without a word, the suppliers whose invoices the account may not search, and what an
@@ -157,56 +164,6 @@ func toCome(page []chorus.Facture, now time.Time) string {
 		}
 	}
 	return ""
-}
-
-// readPages reads a long listing, page by page, until all is read or use has enough. A page that fails or does not add up is asked for again, and not all that came
-// before: where a tenth of all answers is bad, a long listing would hardly ever be read in one go. Pages may be used more than once.
-func (j *Jobs) readPages(ctx context.Context, acct *Account, query chorus.Query, use func(chorus.Page) (enough bool, err error)) (read chorus.Read, err error) {
-	if query.DepotDu.After(query.DepotAu) { // a clock was wrong: nothing can be in it, and that shows nothing
-		return read, &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultIncomplete, RetryAfter: -1, Detail: "the period ends before it begins"}
-	}
-	for again, anew := 0, 0; ; {
-		before := read.Page
-		for p, failed := range acct.Client.SearchPagesAfter(ctx, chorus.LaneResolve, query, read) {
-			if err = failed; err != nil {
-				break
-			}
-			if p.Doubt != "" {
-				err = &chorus.Error{Op: "factures/rechercher/fournisseur", Fault: chorus.FaultIncomplete, RetryAfter: -1, Detail: p.Doubt}
-				break
-			}
-			enough, err := use(p)
-			if enough || err != nil {
-				return read, err
-			}
-			read.Page, read.Pages, read.Total = p.Number, p.Pages, p.Total
-			for _, f := range p.Factures {
-				read.IDs = append(read.IDs, f.IdentifiantFactureCPP)
-			}
-			if p.Last {
-				return read, nil
-			}
-		}
-		if _, waits := busy(err); waits || ctx.Err() != nil || store.SQLState(err) != "" || chorus.FaultOf(err) == chorus.FaultRights {
-			return read, err
-		}
-		if again++; read.Page > before {
-			again = 0
-		}
-		if again == mostAgain {
-			return read, err
-		}
-		if again > 1 && chorus.FaultOf(err) == chorus.FaultIncomplete { // it has changed meanwhile
-			if anew++; anew == mostAnew {
-				return read, err
-			}
-			read = chorus.Read{}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(about(j.Settings.ResolveAfter / 16)):
-		}
-	}
 }
 
 // unsent compares a page. What came by a flux is ours and forgotten; what a person typed in is looked up like anything else that may be there.
@@ -271,11 +228,21 @@ func seenAll(page []chorus.Facture) []store.Seen {
 
 // notCompared decides what happens to an account that the portal does not answer for. It waits: unknown is no success. Where the account may not search, the
 // portal will never answer. Then what workers remember outside the database must vouch for it, or a person (choriste resume).
-func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Comparison, err error) error {
+func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Comparison, run *comparing, err error) error {
+	if more := (*reading)(nil); errors.As(err, &more) {
+		if time.Since(run.said) > 2*j.Settings.ResolveAfter {
+			run.said = time.Now()
+			j.Log.Info("no worker was alive: what the portal holds is being listed before anything is sent", "account", acct.Name, "since", c.Since, "page", run.read.Page, "of", run.read.Pages)
+		}
+		return j.Store.CompareOn(ctx, acct.Name, more.wait, run.read.Page, run.read.Pages, "")
+	}
 	if wait, ok := busy(err); ok {
 		return j.Store.CompareLater(ctx, acct.Name, about(wait))
 	}
 	if ctx.Err() != nil || store.SQLState(err) != "" {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			j.Log.Warn("no worker was alive, and the portal has not listed what it holds in the time of a job: the next one goes on", "account", acct.Name, "page", run.read.Page, "of", run.read.Pages)
+		}
 		return err
 	}
 	if lag := (*store.Lag)(nil); errors.As(err, &lag) {
@@ -301,7 +268,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if fault != chorus.FaultRights {
 		j.Log.Warn("deposits wait until the portal has told what it holds: no worker was alive, and the database may have been taken back",
 			"account", acct.Name, "since", c.Since, "fault", fault, "error", err)
-		return j.Store.CompareLater(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))))
+		return j.Store.CompareOn(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))), run.read.Page, run.read.Pages, string(fault))
 	}
 	if err := j.Store.CanSearch(ctx, acct.Name, false); err != nil {
 		return err

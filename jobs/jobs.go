@@ -84,6 +84,7 @@ type Jobs struct {
 	Metrics  *Metrics      // never nil
 
 	Readers, Depositors Places          // of this process
+	Listers             Places          // how many of its jobs read a listing at once
 	MayDeposit          func() bool     // it may begin to deposit; nil: only what the dispatcher gives out
 	Hard                context.Context //nolint:containedctx // ends when nothing may be waited for any more: the last moment for T2
 	draining            atomic.Bool
@@ -91,11 +92,12 @@ type Jobs struct {
 	accounts            atomic.Pointer[map[string]*Account]
 	webhooks            atomic.Pointer[map[string]Webhook]
 
-	listingOf  listingCache
-	sights     sights
-	engagement engagements
-	refusals   refusals
-	motives    texts // unknown ones that were counted
+	listingOf   listingCache
+	comparingOf comparisons
+	sights      sights
+	engagement  engagements
+	refusals    refusals
+	motives     texts // unknown ones that were counted
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.
@@ -362,11 +364,14 @@ func about(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d)) //nolint:gosec // not for secrets
 }
 
-// busy tells that nothing was asked because the budget is spent or the account held back, and for how long.
+// busy tells that nothing was asked because the budget is spent or the account held back, or that a listing is being read, and for how long.
 func busy(err error) (time.Duration, bool) {
 	var b *store.Busy
 	var h *Held
+	var r *reading
 	switch {
+	case errors.As(err, &r):
+		return r.wait, true
 	case errors.As(err, &b):
 		return b.Wait, true
 	case errors.As(err, &h):

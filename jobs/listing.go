@@ -17,17 +17,22 @@ import (
 
 // listing is what the portal has got of an account in some days.
 type listing struct {
-	since    time.Time
-	until    time.Time // the last moment of a day
-	now      time.Time // by the database's clock, at most, when it began
-	began    time.Time
-	ended    time.Time
-	done     chan struct{} // closed when what follows is known
-	complete bool
-	lag      bool // it shows a deposit of a day that is to come
-	pages    int
-	numbers  map[string][]chorus.Facture // by their folded numbers; only what makes the key, and what tells one from another
-	err      error
+	since time.Time
+	until time.Time // the last moment of a day
+	now   time.Time // by the database's clock, at most, when it began
+	began time.Time
+	ended time.Time
+	progress
+	busy               bool          // a job reads; with what follows, kept by the cache's lock
+	rests              time.Time     // until then no job reads on
+	said               time.Time     // when the log was told how far it is
+	wantsFrom, wantsTo time.Time     // what those need that were told to come back
+	done               chan struct{} // closed when what follows is known
+	complete           bool
+	lag                bool // it shows a deposit of a day that is to come
+	pages              int
+	numbers            map[string][]chorus.Facture // by their folded numbers; only what makes the key, and what tells one from another
+	err                error
 
 	asking sync.Mutex
 	blind  map[sightKey]bool // as far as was asked: the portal does not show what it has shown before
@@ -40,49 +45,99 @@ type listingCache struct {
 	of map[store.StructureKey]*listing
 }
 
-// listed returns a listing of all from since to until that began no longer than stale ago, and makes one when there is none. One that failed is not repeated by
-// each of the rows that wait for it.
+// listed returns a listing of all from since to until that began no longer than stale ago, and reads one when there is none, as far as one job may. One that failed is not
+// repeated by each of the rows that wait for it; one that is being read is ended before another begins, whoever needs it. Whoever waits for one that takes long gives its place back.
 func (j *Jobs) listed(ctx context.Context, acct *Account, structure int64, since, until, now time.Time, stale time.Duration) (*listing, error) {
 	key := store.StructureKey{Account: acct.Name, ID: structure}
+	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
 	j.listingOf.mu.Lock()
 	l := j.listingOf.of[key]
-	until = chorus.StartOfDay(until.Add(25 * time.Hour)).Add(-time.Nanosecond)
-	if l == nil || l.since.After(since) || l.until.Before(until) || time.Since(l.began) > stale && !l.failedWithin(j.Settings.ResolveAfter) {
-		l = &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}, blind: map[sightKey]bool{}}
+	fits := l != nil && !l.since.After(since) && !l.until.Before(until) && (time.Since(l.began) <= stale || l.failedWithin(j.Settings.ResolveAfter))
+	if l == nil || !fits && (l.over() || l.idle(20*j.Settings.ResolveAfter)) {
+		l, fits = l.next(since, until, now), true
 		if j.listingOf.of == nil {
 			j.listingOf.of = map[store.StructureKey]*listing{}
 		}
 		j.listingOf.of[key] = l
+	}
+	if l.over() {
 		j.listingOf.mu.Unlock()
-		j.list1(ctx, acct, structure, l)
 		return l, l.err
 	}
+	l.wanted(since, until)
+	leave, mine := func() {}, false
+	if !l.busy && !time.Now().Before(l.rests) {
+		if leave, mine = j.Listers.try(); mine {
+			l.busy = true
+		}
+	}
 	j.listingOf.mu.Unlock()
+	if mine {
+		defer leave()
+		if err := j.list1(ctx, acct, structure, l); err != nil {
+			return l, err
+		}
+	}
+	late := time.NewTimer(min(2*time.Second, j.Settings.slice()) - time.Since(l.began))
+	defer late.Stop()
 	select {
 	case <-l.done:
-		return l, l.err
+		if fits {
+			return l, l.err
+		}
+	case <-late.C:
 	case <-ctx.Done():
 		return l, ctx.Err()
 	}
+	return l, &reading{min(max(time.Since(l.began), j.Settings.ResolveAfter), 20*j.Settings.ResolveAfter)}
 }
 
-func (l *listing) failedWithin(d time.Duration) bool {
+// next is the listing after this one, if there was one: of what is asked for now, and by those that waited for this one.
+func (l *listing) next(since, until, now time.Time) *listing {
+	if l != nil && !l.wantsFrom.IsZero() {
+		if l.wantsFrom.Before(since) {
+			since = l.wantsFrom
+		}
+		until = later(until, l.wantsTo)
+	}
+	return &listing{since: since, until: until, now: now, began: time.Now(), done: make(chan struct{}), numbers: map[string][]chorus.Facture{}, blind: map[sightKey]bool{}}
+}
+
+func (l *listing) wanted(since, until time.Time) {
+	if l.wantsFrom.IsZero() {
+		l.wantsFrom, l.wantsTo = since, until
+	}
+	if since.Before(l.wantsFrom) {
+		l.wantsFrom = since
+	}
+	l.wantsTo = later(l.wantsTo, until)
+}
+
+func (l *listing) over() bool {
 	select {
 	case <-l.done:
-		return l.err != nil && time.Since(l.began) < d
+		return true
 	default:
 		return false
 	}
 }
 
-func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *listing) {
-	defer func() {
-		l.ended = time.Now()
-		close(l.done)
-	}()
+// idle tells that nobody has read on for so long.
+func (l *listing) idle(d time.Duration) bool {
+	return !l.busy && time.Since(later(l.began, l.rests)) > d
+}
+
+func (l *listing) failedWithin(d time.Duration) bool {
+	return l.over() && l.err != nil && time.Since(l.began) < d
+}
+
+// list1 goes on reading. An error: it is not over.
+func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *listing) error {
 	// The day of a deposit is the portal's; an hour allows for clocks that differ.
 	query := chorus.Query{DepotDu: chorus.StartOfDay(l.since.Add(-time.Hour)), DepotAu: l.until, IDFournisseur: structure, PageSize: most, MayGrow: true}
-	read, err := j.readPages(ctx, acct, query, func(p chorus.Page) (bool, error) {
+	err := errBroke // a panic
+	defer func() { j.listedSo(ctx, acct, structure, l, err) }()
+	err = j.readPages(ctx, acct, query, &l.progress, func(p chorus.Page) (bool, error) {
 		if day := toCome(p.Factures, l.now); day != "" {
 			return true, &store.Lag{Day: day, Now: l.now}
 		}
@@ -95,21 +150,40 @@ func (j *Jobs) list1(ctx context.Context, acct *Account, structure int64, l *lis
 		}
 		return false, nil
 	})
-	l.pages = read.Page
+	if _, goesOn := busy(err); goesOn || err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// listedSo writes down how far a listing is.
+func (j *Jobs) listedSo(ctx context.Context, acct *Account, structure int64, l *listing, err error) {
+	j.listingOf.mu.Lock()
+	defer j.listingOf.mu.Unlock()
+	l.busy, l.rests = false, time.Now().Add(j.Settings.slice()/4)
+	l.pages = l.read.Page
+	if wait, goesOn := busy(err); goesOn || err != nil && ctx.Err() != nil {
+		if time.Since(l.said) > 2*j.Settings.ResolveAfter {
+			l.said = time.Now()
+			j.Log.Info("what the portal has got is being listed, for invoices in doubt", "account", acct.Name, "structure", structure, "since", l.since, "page", l.pages, "of", l.read.Pages)
+		}
+		l.rests = later(l.rests, time.Now().Add(wait))
+		return
+	}
+	l.ended = time.Now()
+	defer close(l.done)
 	var lag *store.Lag
 	switch {
 	case errors.As(err, &lag):
 		j.Log.Error(behind, "account", acct.Name, "error", lag)
 		l.lag = true
-		return
 	case chorus.FaultOf(err) == chorus.FaultIncomplete:
-		return
 	case err != nil:
 		l.err = err
-		return
+	default:
+		l.complete = true
+		j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "until", l.until, "pages", l.pages)
 	}
-	l.complete = true
-	j.Log.Info("listed what the portal has got, for all invoices that a quarantine holds", "account", acct.Name, "since", l.since, "until", l.until, "pages", l.pages)
 }
 
 // lookUpListed looks for a row that a quarantine holds in a listing that is new enough for it, and only if it is there at the portal itself. The attempt's

@@ -12,12 +12,14 @@ func TestAPeriodThatEndsBeforeItBeginsIsNeverComplete(t *testing.T) {
 	t.Parallel()
 	j := &Jobs{}
 	now := time.Now()
-	_, err := j.readPages(t.Context(), &Account{}, chorus.Query{DepotDu: now.AddDate(0, 0, 2), DepotAu: now}, nil)
+	err := j.readPages(t.Context(), &Account{}, chorus.Query{DepotDu: now.AddDate(0, 0, 2), DepotAu: now}, &progress{}, nil)
 	if chorus.FaultOf(err) != chorus.FaultIncomplete {
 		t.Fatalf("%v", err)
 	}
 	l := &listing{since: now.AddDate(0, 0, 3), until: now, done: make(chan struct{})}
-	j.list1(t.Context(), &Account{}, 0, l)
+	if err := j.list1(t.Context(), &Account{}, 0, l); err != nil {
+		t.Fatal(err)
+	}
 	if l.complete || l.err != nil {
 		t.Errorf("the listing is %+v", l)
 	}

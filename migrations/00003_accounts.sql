@@ -65,6 +65,9 @@ CREATE TABLE chorus.accounts (
     compare_since       timestamptz,
     compare_asked_at    timestamptz,
     compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
+    compare_page        int,  -- how many pages have been read of what the portal lists, when a job ended last
+    compare_pages       int,  -- of how many
+    compare_fault       text, -- what it answered (chorus.Fault); null: it listed
     compare_vouched_at  timestamptz, -- when a person let an account go on that cannot be compared, because it may not search
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.

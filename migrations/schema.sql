@@ -11,6 +11,9 @@ CREATE TABLE chorus.accounts (
     compare_since timestamp with time zone,
     compare_asked_at timestamp with time zone,
     compare_next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    compare_page integer,
+    compare_pages integer,
+    compare_fault text,
     compare_vouched_at timestamp with time zone,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
@@ -1861,6 +1864,26 @@ UNION ALL
     clock,
     fleet
   WHERE (fleet.beat_at >= (clock.now - '00:01:00'::interval))
+UNION ALL
+ SELECT 'stalled'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    a.name AS account,
+    a.compare_asked_at AS since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    ((((('deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case the database was restored: page '::text || COALESCE(a.compare_page, 0)) || ' of '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' has been read'::text) || COALESCE((', it answered '::text || a.compare_fault), ''::text)) AS cause,
+    ((((('des dépôts attendent depuis plus de 15 minutes que Chorus Pro liste ce qu''il détient, au cas où la base aurait été restaurée : page '::text || COALESCE(a.compare_page, 0)) || ' sur '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' lue'::text) || COALESCE((', il a répondu '::text || a.compare_fault), ''::text)) AS cause_fr,
+    'operator'::text AS who,
+    'choriste doctor'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM mine,
+    clock,
+    fleet,
+    chorus.accounts a
+  WHERE ((a.compare_since IS NOT NULL) AND (a.compare_asked_at < (clock.now - '00:15:00'::interval)) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
+           FROM chorus.invoices i
+          WHERE ((i.account = a.name) AND (i.state = 'ready'::text)))))
 UNION ALL
  SELECT 'stalled'::text AS kind,
     r.invoice,

@@ -203,6 +203,9 @@ type AccountView struct {
 	MaySearch       *bool      `json:"may_search"`      // null: not known
 	Configured      bool       `json:"configured"`      // some worker is configured with it
 	Open            int        `json:"open"`            // invoices that are not final, if it is not; at most 1000 are counted
+	ComparingPage   *int       `json:"comparing_page"`  // how much of it was read, when this was last said
+	ComparingPages  *int       `json:"comparing_pages"` // of how many
+	ComparingFault  *string    `json:"comparing_fault"` // what Chorus Pro answered last; null: it lists
 	ComparingSince  *time.Time `json:"comparing_since"` // deposits wait since then for what Chorus Pro holds (docs/protocol.md §3.5); null: they do not
 }
 
@@ -211,7 +214,8 @@ func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT name, paused_at, pause_reason, password_expires, password_expires - (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date,
 		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search, used, waiting,
-		       CASE WHEN compare_since IS NOT NULL THEN compare_asked_at END
+		       CASE WHEN compare_since IS NOT NULL THEN compare_page END, CASE WHEN compare_since IS NOT NULL THEN compare_pages END,
+		       CASE WHEN compare_since IS NOT NULL THEN compare_fault END, CASE WHEN compare_since IS NOT NULL THEN compare_asked_at END
 		FROM chorus.accounts a
 		CROSS JOIN LATERAL (SELECT `+inUse("account", "a.name")+` AS used) u
 		CROSS JOIN LATERAL (
@@ -230,6 +234,18 @@ func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[AccountView])
 }
 
+// comparing says how far the comparison is.
+func (a AccountView) comparing() string {
+	text := "nothing is listed yet"
+	if a.ComparingPages != nil && *a.ComparingPages > 0 {
+		text = fmt.Sprintf("page %d of %d has been read", *a.ComparingPage, *a.ComparingPages)
+	}
+	if a.ComparingFault != nil {
+		text += "; it answered " + *a.ComparingFault
+	}
+	return text
+}
+
 // Text is the account's state in one line.
 func (a AccountView) Text() string {
 	if !a.Configured {
@@ -243,7 +259,7 @@ func (a AccountView) Text() string {
 		}
 	}
 	if a.ComparingSince != nil && a.PausedAt == nil {
-		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case the database was restored (the log says what it answers)"
+		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case the database was restored (" + a.comparing() + ")"
 	}
 	switch d := a.PasswordDays; {
 	case d == nil:

@@ -69,7 +69,8 @@ func (s *Store) Stopped(ctx context.Context, worker string) error {
 // askComparison is a statement, to which a condition may be added.
 const askComparison = `
 		UPDATE chorus.accounts a
-		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity'
+		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity',
+		    compare_page = NULL, compare_pages = NULL, compare_fault = NULL
 		FROM (SELECT chorus.vouched_until(clock_timestamp()) AS since) s`
 
 // AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat. One that is
@@ -227,6 +228,15 @@ func (s *Store) WaitingToCompare(ctx context.Context, accounts []string) (*Waiti
 func (s *Store) CompareLater(ctx context.Context, account string, wait time.Duration) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.accounts SET compare_next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, later(wait))
+	return err
+}
+
+// CompareOn is CompareLater, and says how far the comparison is and what Chorus Pro answered; "": it lists.
+func (s *Store) CompareOn(ctx context.Context, account string, wait time.Duration, page, pages int, fault string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.accounts
+		SET compare_next_at = clock_timestamp() + $2::interval, compare_page = $3, compare_pages = $4, compare_fault = nullif($5, '')
+		WHERE name = $1`, account, later(wait), page, pages, fault)
 	return err
 }
 

@@ -160,7 +160,7 @@ func (w *Worker) stopped(ctx context.Context) {
 
 func (w *Worker) dispatchComparisons(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, w.cfg.Pool, func(tx pgx.Tx) error {
-		names, err := w.store.DueComparisons(ctx, tx, 2*w.cfg.Settings.SendWithin, w.jobs.Names())
+		names, err := w.store.DueComparisons(ctx, tx, w.cfg.Settings.Timeout(), w.jobs.Names())
 		if err != nil || len(names) == 0 {
 			return err
 		}

@@ -27,6 +27,7 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 	// Reading and following up get a quarter each; deposits the rest. A job that reads may go on to deposit, on a place of those.
 	readers, depositors := max(1, cfg.Workers/8), max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)
 	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(readers), jobs.NewPlaces(depositors)
+	w.jobs.Listers = jobs.NewPlaces(max(1, cfg.Workers/8))
 	queues := map[string]river.QueueConfig{
 		jobs.QueueValidate: {MaxWorkers: readers + depositors},
 		jobs.QueueFollow:   {MaxWorkers: max(1, cfg.Workers/4)},
