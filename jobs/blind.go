@@ -62,10 +62,20 @@ func (s *sights) saw(key string, at time.Time) {
 type shownIn struct {
 	from    time.Time
 	numbers map[string][]chorus.Facture
+	ids     []int64 // Chorus Pro's numbers of them
 }
 
 func (l shownIn) shows(k store.Sight) bool {
-	return slices.ContainsFunc(l.numbers[store.BareNumber(k.NumeroFacture)], func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
+	return k.IdentifiantFactureCPP != 0 && slices.Contains(l.ids, k.IdentifiantFactureCPP) ||
+		slices.ContainsFunc(l.numbers[store.BareNumber(k.NumeroFacture)], func(f chorus.Facture) bool { return isSight(k, f) })
+}
+
+// isSight tells that the portal shows what it has shown before: by its own number of it, however the invoice's number is written there, or by that number where it tells none.
+func isSight(k store.Sight, f chorus.Facture) bool {
+	if k.IdentifiantFactureCPP != 0 && f.IdentifiantFactureCPP != 0 {
+		return f.IdentifiantFactureCPP == k.IdentifiantFactureCPP && (len(f.CodeFournisseur) < 9 || f.CodeFournisseur[:9] == k.Siren())
+	}
+	return likeKey(k.Invoice, f)
 }
 
 // sighted takes a search that found nothing for incomplete if the portal is blind for the supplier about that time. What was seen before least does not count.
@@ -106,20 +116,41 @@ func (j *Jobs) blind(ctx context.Context, acct *Account, structure int64, known 
 	return false, nil
 }
 
-// sees asks for one invoice by its number, unless it was seen since least.
+// sees asks for one invoice by its number, unless it was seen since least. The portal may write the number otherwise (in capitals, or corrected by hand), and search for what it is
+// asked alone: then its flux tells how, and the search must show it under that number.
 func (j *Jobs) sees(ctx context.Context, acct *Account, structure int64, k store.Sight, least time.Time) (bool, error) {
 	key := fmt.Sprint(acct.Name, " ", structure, " ", k.FournisseurSIRET, " ", k.NumeroFacture)
 	if j.sights.since(key, least) {
 		return true, nil
 	}
 	asked := time.Now()
-	found, err := acct.Client.Search(ctx, chorus.LaneResolve, chorus.Query{NumeroFacture: k.NumeroFacture, IDFournisseur: structure})
-	if err != nil {
+	search := func(q chorus.Query) (*chorus.Facture, error) {
+		q.IDFournisseur = structure
+		found, err := acct.Client.Search(ctx, chorus.LaneResolve, q)
+		if err != nil {
+			return nil, err
+		}
+		n := slices.IndexFunc(found.Factures, func(f chorus.Facture) bool { return isSight(k, f) })
+		if n < 0 {
+			return nil, nil //nolint:nilnil // it is not shown
+		}
+		return &found.Factures[n], nil
+	}
+	f, err := search(chorus.Query{NumeroFacture: k.NumeroFacture})
+	if err == nil && f == nil {
+		written := store.BareNumber(k.NumeroFacture)
+		if k.NumeroFluxDepot != "" {
+			if f, err = search(chorus.Query{NumeroFluxDepot: k.NumeroFluxDepot}); f != nil {
+				written = f.NumeroFacture
+			}
+		}
+		if f = nil; err == nil && written != "" && written != k.NumeroFacture {
+			f, err = search(chorus.Query{NumeroFacture: written})
+		}
+	}
+	if err != nil || f == nil {
 		return false, err
 	}
-	seen := slices.ContainsFunc(found.Factures, func(f chorus.Facture) bool { return sameKey(k.Invoice, f) })
-	if seen {
-		j.sights.saw(key, asked)
-	}
-	return seen, nil
+	j.sights.saw(key, asked)
+	return true, nil
 }

@@ -105,6 +105,7 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 		}
 		return false, err
 	})
+	run.l.ids = run.read.IDs
 	if err == nil && run.forgot == nil {
 		err = j.mayList(ctx, acct, c, run.l, run.shown)
 	}

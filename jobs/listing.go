@@ -236,7 +236,7 @@ func (l *listing) sighted(ctx context.Context, j *Jobs, acct *Account, inv store
 	key := sightKey{inv.FournisseurSIRET, at}
 	blind, asked := l.blind[key]
 	if !asked {
-		f, err := j.sighted(ctx, acct, inv, structure, at, l.ended, f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers})
+		f, err := j.sighted(ctx, acct, inv, structure, at, l.ended, f, shownIn{chorus.StartOfDay(l.since.Add(-time.Hour)), l.numbers, l.read.IDs})
 		if err == nil {
 			l.blind[key] = f.blind
 		}

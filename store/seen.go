@@ -28,9 +28,9 @@ func (s *Store) Sights(ctx context.Context, account, siret, except string, at ti
 		`deposited_at <= $4 ORDER BY deposited_at DESC`,
 	} {
 		rows, err := s.pool.Query(ctx, `
-			SELECT numero_facture, date_facture, fournisseur_siret, coalesce(date_depot, deposited_at)
+			SELECT numero_facture, date_facture, fournisseur_siret, coalesce(date_depot, deposited_at), coalesce(identifiant_facture_cpp, 0), coalesce(numero_flux_depot, '')
 			FROM (
-			    SELECT id, numero_facture, date_facture, fournisseur_siret, visible_at, statut_courant, date_depot, deposited_at
+			    SELECT id, identifiant_facture_cpp, numero_flux_depot, numero_facture, date_facture, fournisseur_siret, visible_at, statut_courant, date_depot, deposited_at
 			    FROM chorus.invoices
 			    WHERE account = $1 AND `+side+`
 			    LIMIT $6
@@ -42,7 +42,7 @@ func (s *Store) Sights(ctx context.Context, account, siret, except string, at ti
 			return nil, err
 		}
 		found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i Sight, err error) {
-			return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited)
+			return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited, &i.IdentifiantFactureCPP, &i.NumeroFluxDepot)
 		})
 		if err != nil {
 			return nil, err
@@ -55,7 +55,7 @@ func (s *Store) Sights(ctx context.Context, account, siret, except string, at ti
 // StrangersSeen lists invoices of a structure that the portal has shown and no row stands for, those that changed last: they are to be seen where nothing of ours is.
 func (s *Store) StrangersSeen(ctx context.Context, account string, structure int64, except string) ([]Sight, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT numero_facture, date_facture, fournisseur_siret, coalesce(date_depot, statut_date, last_seen_at)
+		SELECT numero_facture, date_facture, fournisseur_siret, coalesce(date_depot, statut_date, last_seen_at), identifiant_facture_cpp, coalesce(numero_flux_depot, '')
 		FROM chorus.strangers
 		WHERE account = $1 AND id_structure_cpp = $2 AND numero_facture <> $3 AND date_facture IS NOT NULL AND fournisseur_siret IS NOT NULL
 		  AND statut IS DISTINCT FROM 'SUPPRIMEE'
@@ -65,7 +65,7 @@ func (s *Store) StrangersSeen(ctx context.Context, account string, structure int
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (i Sight, err error) {
-		return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited)
+		return i, row.Scan(&i.NumeroFacture, &i.DateFacture, &i.FournisseurSIRET, &i.Deposited, &i.IdentifiantFactureCPP, &i.NumeroFluxDepot)
 	})
 }
 

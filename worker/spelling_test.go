@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -68,4 +69,35 @@ func TestAnOrdinaryDepositInCapitals(t *testing.T) {
 	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
 	h.start(h.capitals())
 	h.await(h.insert(invoicetest.Invoice{Numero: "low-1"}.UBL()), store.Settled)
+}
+
+// A portal that has taken over numbers in capitals is not blind: what it has shown before is asked for as it is written there. So an absence is proven, and a start compares.
+func TestAPortalThatKeepsNumbersInCapitalsIsNotBlind(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	slow := func(c *worker.Config) { c.Settings.SyncEvery = time.Hour }
+	stop := h.run()
+	sent := func(numero string) {
+		t.Helper()
+		h.await(h.insert(invoicetest.Invoice{Numero: numero}.UBL()), store.Settled)
+		if err := h.sim.Edit(numero, `{"numero":"`+strings.ToUpper(numero)+`"}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent("low-1")
+	sent("low-2")
+	h.sim.Faults(chorustest.Fault{Kind: "drop_before_commit", Op: "deposer/flux"})
+	lost := h.insert(invoicetest.Invoice{Numero: "LOST"}.UBL())
+	h.await(lost, store.InDoubt)
+	sent("low-3")
+	h.await(lost, store.Settled)
+	if n := len(h.sim.Deposits("LOST")); n != 1 {
+		t.Errorf("it was deposited %d times", n)
+	}
+	if err := h.sim.Edit("LOST", `{"numero":"lost-and-found"}`); err != nil { // a number that was corrected by hand
+		t.Fatal(err)
+	}
+	stop()
+	h.start(slow)
+	h.await(h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
 }
