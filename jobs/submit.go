@@ -90,6 +90,9 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	switch {
 	case errors.Is(err, store.ErrGone):
 		return nil
+	case errors.Is(err, store.ErrShown):
+		j.Log.Warn("not sent yet", "invoice", id, "numero", inv.NumeroFacture, "because", err)
+		return nil
 	case errors.Is(err, store.ErrHeld):
 		return j.Store.Release(ctx, inv, 0)
 	case errors.Is(err, store.ErrForgot):

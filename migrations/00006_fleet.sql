@@ -338,6 +338,7 @@ DECLARE
     inst      chorus.installation%ROWTYPE;
     since     timestamptz;
     at        timestamptz;
+    cancelled bigint[];
     why       CONSTANT text := 'the database may have forgotten a deposit';
 BEGIN
     -- Every transaction that moves rows holds this lock.
@@ -354,6 +355,12 @@ BEGIN
     since := CASE WHEN p_since <= at THEN least(p_since, (SELECT e.at FROM chorus.events e ORDER BY e.id DESC LIMIT 1)) ELSE chorus.vouched_until(at) END;
     DELETE FROM chorus.heartbeats WHERE beat_at > at;
     IF p_tables THEN
+        -- What history says was cancelled: the row alone was taken back.
+        cancelled := ARRAY(
+            SELECT i.id
+            FROM chorus.invoices i
+            WHERE i.state IN ('received', 'ready', 'sending', 'in_doubt') AND i.cancel_requested_at IS NULL AND 'cancelled' = (
+                SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = i.id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1));
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
             chorus.unknown_to_rows('-infinity'));
     END IF;
@@ -404,6 +411,7 @@ BEGIN
     FROM head
     WHERE i.id = head.id;
     GET DIAGNOSTICS moved = ROW_COUNT;
+    UPDATE chorus.invoices SET cancel_requested_at = at WHERE id = ANY (cancelled) AND state IN ('received', 'in_doubt') AND cancel_requested_at IS NULL;
     -- What is read, or read again, from here on may have been read and sent before; what was parked before its first attempt may have been resubmitted.
     UPDATE chorus.invoices SET lookup_first = true
     WHERE (state IN ('received', 'invalid') OR state = 'parked' AND attempt_no = 0) AND NOT lookup_first;

@@ -30,10 +30,13 @@ var ErrNoSlot = errors.New("all deposit slots are taken")
 // ErrHeld says that deposits are held back: a breaker is not closed, or lets fewer through than want to, or the portal is closed for maintenance.
 var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or is closed")
 
+// ErrShown says that the portal has shown an invoice of this number that no row stands for: the row is in doubt now, and looked up.
+var ErrShown = errors.New("Chorus Pro holds an invoice of this number already: it is looked up before anything is sent")
+
 // Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
 // returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
 // when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
-// account does not let it through or the account is still to be compared with the portal, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
+// account does not let it through or the account is still to be compared with the portal, ErrShown when the portal has shown an invoice of its number since it was read, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
 // It commits synchronously even in a session that has lost this setting, as one behind a pooler may; a commit whose wait for a standby was ended is an error.
 //
@@ -46,7 +49,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
 	}
 	var slots int
-	var same, torn, held bool
+	var same, torn, shown, held, looked bool
 	var n *int
 	var clock time.Time
 	err := s.inTxForGood(ctx, func(tx pgx.Tx) error {
@@ -54,13 +57,19 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+olderThanItself+`
+		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
 		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
-		               WHERE id = $1 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
-		                                  OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = $1 AND n > i.attempt_no))
-		           ) AS torn
+		               WHERE id = $1 AND state = 'ready'
+		                 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
+		                      OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = $1 AND n > i.attempt_no)
+		                      OR `+movedOn+`)
+		           ) AS torn,
+		           EXISTS (
+		               SELECT FROM chorus.invoices i
+		               WHERE id = $1 AND attempt_no = 0 AND chorus.shown(numero_facture, fournisseur_siret, date_facture)
+		           ) AS shown
 		), behind AS (
 		    SELECT b.key, b.state, b.ramp
 		    FROM chorus.accounts a
@@ -92,6 +101,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		      AND EXISTS (SELECT FROM slot)
 		      AND NOT (SELECT held FROM weather)
 		      AND ((SELECT same AND NOT torn FROM mind) OR $10)
+		      AND NOT (SELECT shown FROM mind)
 		    RETURNING attempt_no, document_sha256
 		), taken AS (
 		    UPDATE chorus.slots
@@ -103,12 +113,12 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    FROM moved
 		    RETURNING n
 		)
-		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
+		SELECT (SELECT count(*) FROM slot), (SELECT same FROM mind), (SELECT torn FROM mind), (SELECT shown FROM mind), (SELECT held FROM weather), (SELECT n FROM written),
 		       EXISTS (SELECT FROM behind WHERE state <> 'closed' OR ramp IS NOT NULL),
 		       set_config('synchronous_commit', 'on', true), clock_timestamp()`,
 			i.ID, i.AttemptNo, i.Claim, in.Memory.Epoch, in.Attempt, in.Worker, in.NomFichier, in.SendWithin, in.Memory.attempts(), crash.Mutant(crash.NoQuarantine),
 			i.Account, in.Unit, mostTrial*in.Unit, patience*in.Unit, in.Memory.Latest().Event, in.Memory.Latest().At, in.Life, s.silence()).
-			Scan(&slots, &same, &torn, &held, &n, &a.Tried, nil, &clock)
+			Scan(&slots, &same, &torn, &shown, &held, &n, &a.Tried, nil, &clock)
 		switch {
 		case err != nil:
 			return err
@@ -122,6 +132,9 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 			return ErrForgot
 		case torn && !crash.Mutant(crash.NoQuarantine):
 			return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is ready was sent, by its own history"}
+		case shown:
+			looked = true
+			return lookFirst(ctx, tx, i)
 		case held:
 			return ErrHeld
 		case slots == 0:
@@ -130,7 +143,23 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 			return ErrGone
 		}
 	})
+	if err == nil && looked {
+		return a, ErrShown
+	}
 	return a, err
+}
+
+// lookFirst has a ready row that its job has taken looked up before it is sent for the first time: the portal has shown an invoice of its number since it was read.
+func lookFirst(ctx context.Context, tx pgx.Tx, i Invoice) error {
+	err := tx.QueryRow(ctx, `
+		SELECT FROM chorus.invoices WHERE id = $1 AND state = 'ready' AND attempt_no = 0 AND claim = $2 AND cancel_requested_at IS NULL FOR UPDATE`, i.ID, i.Claim).Scan()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrGone
+	}
+	if err != nil {
+		return err
+	}
+	return standIn(ctx, tx, i.ID, heldAlready, false)
 }
 
 // MaySend is the fence: it answers, on a live connection, whether the attempt is still the row's own and in time. Everything else is a no.

@@ -93,7 +93,11 @@ const memoryColumns = `
 func (s *Store) Installation(ctx context.Context) (id uuid.UUID, err error) {
 	err = s.pool.QueryRow(ctx, `
 		WITH first AS (
-		    UPDATE chorus.installation SET db_epoch = chorus.identity() WHERE db_epoch IS NULL
+		    UPDATE chorus.installation
+		    SET db_epoch = coalesce(db_epoch, chorus.identity()),
+		        -- A clock that was ahead made it: when that was, nobody knows.
+		        created_at = CASE WHEN created_at > clock_timestamp() THEN clock_timestamp() - interval '1 year' ELSE created_at END
+		    WHERE db_epoch IS NULL OR created_at > clock_timestamp()
 		)
 		SELECT lineage FROM chorus.installation`).Scan(&id)
 	return id, err
@@ -123,8 +127,17 @@ func (s *Store) Remember(ctx context.Context) (Memory, error) {
 	return m, nil
 }
 
-// quarantineWithin is how long a quarantine may take, which may move every row.
-const quarantineWithin = time.Minute
+// A quarantine may move every row: so long it may take, and so much longer for each row that waits. A slow machine moves 700 a second.
+const (
+	quarantineWithin = time.Minute
+	quarantineOne    = 10 * time.Millisecond
+)
+
+// QuarantineTakes is how long a quarantine of all that waits now may take at most, and how many rows that is.
+func (s *Store) QuarantineTakes(ctx context.Context) (most time.Duration, rows int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')`).Scan(&rows)
+	return quarantineWithin + time.Duration(rows)*quarantineOne, rows, err
+}
 
 // tablesDiffer is what is seen when the table of the invoices was taken back, and others were not.
 const tablesDiffer = "invoices, attempts and events do not tell the same"
@@ -139,19 +152,33 @@ func unknownToRows(latest int) string {
 		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.id = a.invoice_id AND i.attempt_no >= a.n))`
 }
 
-// olderThanItself is a condition in SQL: rows are older than the database that holds them, by more than a clock may be set back unnoticed. They were put into one that
-// was made later (migrate, and then pg_restore --data-only), which has neither the identity nor the lineage of the one that they come from.
-var olderThanItself = `coalesce(chorus.oldest_row() < (SELECT created_at FROM chorus.installation) - interval '` + stepFrom.String() + `', false)`
+// putInto is a condition in SQL: rows were put into a database that has neither the identity nor the lineage of the one that they come from (migrate, and then
+// pg_restore --data-only). They are older than it, by more than a clock may be set back unnoticed; or, where it was made before, the latest attempt was begun in another
+// database than this one since the last quarantine.
+var putInto = `(coalesce(chorus.oldest_row() < (SELECT created_at FROM chorus.installation) - interval '` + stepFrom.String() + `', false)
+	OR EXISTS (
+		SELECT
+		FROM (SELECT db_epoch, claimed_at FROM chorus.attempts ORDER BY claimed_at DESC LIMIT 1) a, chorus.installation i
+		WHERE a.claimed_at > coalesce(i.quarantined_at, '-infinity') AND a.claimed_at <= clock_timestamp() AND a.db_epoch <> i.db_epoch))`
 
-// putInto is what is seen then.
-const putInto = "its rows are older than itself: they were put into a database that was made later"
+// fromElsewhere is what is seen then.
+const fromElsewhere = "its rows come from another database: they were put into one that was made by itself"
+
+// movedOn is a condition in SQL on a row i that is not over: its last move, as history tells it, led elsewhere. The table of the invoices was taken back alone.
+const movedOn = `
+	i.state <> (
+		SELECT e.to_state
+		FROM chorus.events e
+		WHERE e.invoice_id = i.id AND e.to_state IS DISTINCT FROM e.from_state
+		ORDER BY e.id DESC
+		LIMIT 1)`
 
 // Contradicts returns a *Forgot when some tables of the database tell of what others have forgotten: a single table was restored. It reads every row that is
 // not final, and looks for the rows of what was begun last. It is for the start.
 func (s *Store) Contradicts(ctx context.Context) error {
 	var events, rows, older bool
 	err := s.pool.QueryRow(ctx, `
-		SELECT `+olderThanItself+`,
+		SELECT `+putInto+`,
 		       EXISTS (
 		           SELECT FROM chorus.heartbeats h
 		           WHERE h.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.id = h.event_id AND e.at = h.event_at)
@@ -160,13 +187,14 @@ func (s *Store) Contradicts(ctx context.Context) error {
 		           SELECT FROM chorus.invoices i
 		           WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
 		             AND (attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts a WHERE a.invoice_id = i.id)
-		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)))
+		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)
+		                  OR `+movedOn+`))
 		       OR chorus.unknown_to_rows((SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)) IS NOT NULL`).Scan(&older, &events, &rows)
 	switch {
 	case err != nil:
 		return err
 	case older:
-		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: putInto}
+		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: fromElsewhere}
 	case events:
 		return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "its history (chorus.events) lacks what a worker read in it"}
 	case rows:
@@ -211,7 +239,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		), known AS (
 		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
 		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest,
-		           `+unknownToRows(32)+` AS torn, `+olderThanItself+` AS older
+		           `+unknownToRows(32)+` AS torn, `+putInto+` AS older
 		), silent AS (
 		    `+askComparison+`
 		    WHERE EXISTS (SELECT FROM chorus.heartbeats WHERE worker = $6) AND (SELECT max(beat_at) FROM chorus.heartbeats) < clock_timestamp() - $9::interval
@@ -262,7 +290,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 	case torn:
 		f.Witness, f.Tables, f.Detail = WitnessTables, true, tablesDiffer
 	case older:
-		f.Witness, f.Tables, f.Detail = WitnessTables, true, putInto
+		f.Witness, f.Tables, f.Detail = WitnessTables, true, fromElsewhere
 	default:
 		now.Marks = m.Marks
 		if now.Quarantines > m.Quarantines { // what another worker has dealt with
@@ -296,16 +324,29 @@ func Thin(marks []Mark) []Mark {
 }
 
 // Quarantine has everything looked up that may have been sent in a forgotten history, unless another worker has done so already, and returns what to
-// remember from now on. head bounds the ready rows that a promoted standby may not know to have been sent; window is how long after a restore
+// remember from now on. It is one transaction, which takes a second for some hundred rows on a slow machine, and nothing is sent meanwhile. head bounds the ready rows that a promoted standby may not know to have been sent; window is how long after a restore
 // new rows are looked up first.
 func (s *Store) Quarantine(ctx context.Context, m Memory, f *Forgot, window time.Duration, head int) (Memory, int, error) {
 	detail, err := json.Marshal(map[string]any{"witness": f.Witness, "what": f.Detail, "unknown_attempts": f.Attempts})
 	if err != nil {
 		return m, 0, err
 	}
+	within, _, err := s.QuarantineTakes(ctx)
+	if err != nil {
+		return m, 0, err
+	}
+	// The caller's deadline is that of a look; its end is heeded.
+	outer := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within+settleWithin)
+	defer cancel()
+	defer context.AfterFunc(outer, func() {
+		if errors.Is(outer.Err(), context.Canceled) {
+			cancel()
+		}
+	})()
 	var moved int
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := allow(ctx, tx, quarantineWithin); err != nil {
+		if err := allow(ctx, tx, within); err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `SELECT moved FROM chorus.quarantine($1, $2, $3, $4, $5, $6, $7)`,

@@ -20,6 +20,9 @@ const compareEvery = time.Second
 // compareWithin is how much longer a comparison may take when it begins a quarantine.
 const compareWithin = 90 * time.Second
 
+// manyRows are so many that a quarantine of them takes long enough to be told of before.
+const manyRows = 5000
+
 // compareOnce notices that the database has been promoted or restored, and has what may have been sent before looked up first (docs/protocol.md §3.5).
 func (w *Worker) compareOnce(ctx context.Context) error {
 	if crash.Mutant(crash.NoQuarantine) {
@@ -131,6 +134,10 @@ func (w *Worker) remember(ctx context.Context) error {
 		return nil
 	}
 	memory.Set(now)
+	if most, rows, err := w.store.QuarantineTakes(ctx); err == nil && rows > manyRows {
+		w.cfg.Log.Warn("the database has forgotten something: all that waits is put into doubt in one transaction, which takes its time, and nothing is sent meanwhile", "witness", f.Witness, "what", f.Detail,
+			"invoices", rows, "at_most", most.Round(time.Second))
+	}
 	moved, err := memory.Quarantine(ctx, w.store, w.cfg.Settings, w.head(), f)
 	if err == nil {
 		w.quarantined(moved, f)
