@@ -83,7 +83,7 @@ func TestMorningQuestions(t *testing.T) {
 		t.Errorf("the reading is by %q, %v", actor, err)
 	}
 	for path, want := range map[string]int{
-		"/invoices/4711/evidence": http.StatusBadRequest, "/invoices/x/evidence": http.StatusNotFound, fmt.Sprintf("/invoices/%d/evidence", old): http.StatusForbidden,
+		"/invoices/4711/evidence": http.StatusNotFound, "/invoices/x/evidence": http.StatusNotFound, fmt.Sprintf("/invoices/%d/evidence", old): http.StatusForbidden,
 	} {
 		f := form
 		if want == http.StatusForbidden {
