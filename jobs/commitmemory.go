@@ -28,8 +28,10 @@ type CommitMemory struct {
 	forgot *store.Forgot // what a T1 has noticed
 
 	quarantined time.Time // when this process began the last one
+	alive, last time.Time // by the database's clock: since when this worker has beaten and the database has known all of this, and the last time
 
 	file    *fleet.StateFile
+	store   *store.Store // that the file is about
 	id      uuid.UUID
 	portals []string      // what this worker's accounts are at the portal, as the file tells them
 	others  []fleet.State // of other installations, in the same directory
@@ -40,6 +42,11 @@ type CommitMemory struct {
 	writing bool
 	next    chan struct{} // closed when the writing after this one is done
 	failed  time.Time     // when a failure to write was said last
+
+	saved    fleet.State // what the file holds
+	compared fleet.State // what it held when the database knew all of it
+	unsure   bool        // it holds more since
+	ahead    int         // so many quarantines it tells of
 }
 
 // NewCommitMemory begins empty.
@@ -91,6 +98,10 @@ func (k *CommitMemory) Doubt(err error) {
 		}
 		k.mu.Unlock()
 	}
+	k.wake()
+}
+
+func (k *CommitMemory) wake() {
 	select {
 	case k.doubts <- struct{}{}:
 	default:
@@ -136,10 +147,14 @@ func (k *CommitMemory) Compare(ctx context.Context, s *store.Store, worker strin
 
 // Quarantine has everything looked up that may have been sent and forgotten, and remembers what there is from here.
 func (k *CommitMemory) Quarantine(ctx context.Context, s *store.Store, settings Settings, head int, f *store.Forgot) (moved int, err error) {
-	after, moved, err := s.Quarantine(ctx, k.Get(), f, settings.Horizon(), head)
+	before := k.Get()
+	k.mu.Lock()
+	before.Quarantines = max(before.Quarantines, k.ahead)
+	k.mu.Unlock()
+	after, moved, err := s.Quarantine(ctx, before, f, settings.Horizon(), head)
 	if err == nil {
 		k.mu.Lock()
-		k.quarantined = time.Now()
+		k.quarantined, k.unsure, k.ahead, k.alive = time.Now(), false, 0, time.Time{}
 		k.mu.Unlock()
 		k.Set(after)
 		k.mu.Lock()
@@ -157,6 +172,13 @@ func (k *CommitMemory) update(now store.Memory) {
 	news := k.m.Latest() != now.Latest() || k.m.Quarantines != now.Quarantines
 	if now.Quarantines > k.m.Quarantines {
 		k.m.Attempts, k.recent = []uuid.UUID{}, nil
+		k.unsure, k.ahead = false, 0
+	}
+	if now.Beat.IsZero() || now.Quarantines > k.m.Quarantines {
+		k.alive = time.Time{}
+	}
+	if k.last = now.Beat; k.alive.IsZero() {
+		k.alive = now.Beat
 	}
 	k.m.Epoch, k.m.Quarantines, k.m.Marks, k.m.Begun = now.Epoch, now.Quarantines, now.Marks, now.Begun
 	if news {
@@ -192,12 +214,12 @@ func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, []
 	}
 }
 
-// Open takes the file of this installation in dir and returns what it holds of before, if it holds anything. portals are what the accounts are at the portal.
-func (k *CommitMemory) Open(dir string, installation uuid.UUID, portals []string) (m store.Memory, known bool, err error) {
+// Open takes the file of this installation, which s is about, in dir and returns what it holds of before, if it holds anything. portals are what the accounts are at the portal.
+func (k *CommitMemory) Open(s *store.Store, dir string, installation uuid.UUID, portals []string) (m store.Memory, known bool, err error) {
 	file, state, others, err := load(dir, installation)
 	if file != nil {
 		k.mu.Lock()
-		k.file, k.id, k.portals, k.others = file, installation, portals, others
+		k.file, k.store, k.id, k.portals, k.others = file, s, installation, portals, others
 		k.mu.Unlock()
 	}
 	if err != nil {
@@ -335,8 +357,14 @@ func (k *CommitMemory) writeAll() {
 			state.Marks = append(state.Marks, fleet.Mark(mark))
 		}
 		k.mu.Unlock()
-		_, err := file.Save(state)
+		saved, err := file.Save(state)
 		k.mu.Lock()
+		if err == nil {
+			k.saved = saved
+		}
+		if err == nil || k.unsure {
+			k.look(state)
+		}
 		if err != nil && time.Since(k.failed) > time.Minute {
 			k.failed = time.Now()
 			k.log.Warn("what was committed could not be kept outside the database: after a restore, this worker will not know", "file", file.Path(), "error", err)

@@ -274,15 +274,21 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if err := j.Store.CanSearch(ctx, acct.Name, false); err != nil {
 		return err
 	}
+	lived, yet := j.Memory.Lived(c.Since, c.Asked)
 	switch {
+	case yet:
+		return j.Store.CompareLater(ctx, acct.Name, time.Second)
+	case lived:
+		j.Log.Warn("the account may not search: that the database was not taken back while no worker beat rests on what this worker, which ran before, remembers",
+			"account", acct.Name, "silent", c.Silence())
 	case c.First && j.Memory.Elsewhere().IsZero():
 	case j.Memory.Vouched(acct.Name):
 		j.Log.Warn("the account may not search: that the database was not taken back rests on what this worker has kept outside of it", "account", acct.Name)
 	case c.Vouched:
 		j.Log.Warn("the account may not search: that the database was not taken back rests on the word of who resumed it", "account", acct.Name)
 	default: // when it is resumed, it is compared again
-		j.Log.Error("the account may not search, and no worker was alive: nobody can tell whether the database was taken back", "account", acct.Name)
-		return j.Store.SetPaused(ctx, acct.Name, true, notVouched)
+		j.Log.Error("the account may not search, and no worker vouches for the database: nobody can tell whether it was taken back", "account", acct.Name, "silent", c.Silence())
+		return j.Store.SetPaused(ctx, acct.Name, true, fmt.Sprintf(notVouched, c.Silence(), store.Stamp(c.Asked)))
 	}
 	return j.Store.Compared(ctx, acct.Name, c)
 }
@@ -298,6 +304,6 @@ const toComeAsks = ": PostgreSQL's clock is behind, or Chorus Pro's is ahead. Co
 const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +
 	"Nothing is sent until it shows all of that again. Otherwise a person must say whether the database was restored from a backup: resume the account if it was not"
 
-const notVouched = store.NotVouched + "no worker was alive, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
+const notVouched = store.NotVouched + "no worker vouches for the %s before %s, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
 	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +
 	"nothing was restored; if something was, look at the portal first, and cancel what it holds already"

@@ -80,6 +80,10 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	if err := crash.Point(crash.BeforeT1); err != nil {
 		return err
 	}
+	if j.Memory.Unsure() {
+		j.Memory.Doubt(nil)
+		return j.Store.Release(ctx, inv, about(time.Second))
+	}
 	began := time.Now() // before T1, so that the fence errs on the safe side
 	// A confirmation that comes later than that is of no use: the fence would refuse.
 	t1, enough := context.WithTimeout(ctx, j.Settings.SendWithin)
@@ -111,7 +115,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
 		return err
 	}
-	if !acct.Gate.Open() || !j.mayStillSend(ctx, began, a) {
+	if !acct.Gate.Open() || j.Memory.Unsure() || !j.mayStillSend(ctx, began, a) {
 		j.Metrics.Fenced.Inc()
 		j.finish(a, afterDeposit(j.Settings, answer{outcome: store.NotSent}))
 		return nil

@@ -284,7 +284,8 @@ SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: Chorus Pro has got a deposit of %' THEN 'NOT_VOUCHED : Chorus Pro a un dépôt du ' || substring(a.pause_reason FROM 'deposit of ([-0-9]{10})')
                || ', jour à venir pour l''horloge de PostgreSQL : elle retarde, ou celle de Chorus Pro avance. Comparer les deux à l''heure réelle (choriste doctor) ; corriger celle de PostgreSQL '
                'si elle est fausse ; puis reprendre le compte : il est comparé à ce que détient Chorus Pro avant tout dépôt, au cas où la base aurait été restaurée'
-           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: %' THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été '
+           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: %' THEN 'NOT_VOUCHED : aucun worker ne répond de la base' || coalesce(' pour les ' ||
+               substring(a.pause_reason FROM 'vouches for the ([0-9hms.]{1,20}) before') || ' avant le ' || substring(a.pause_reason FROM ' before ([^,]{1,40}), and'), '') || ', et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été '
                'restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, '
                'le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'
            ELSE left(a.pause_reason, 500)

@@ -152,6 +152,9 @@ type Comparison struct {
 	Waiting time.Duration // for how long it has been asked for
 }
 
+// Silence is for how long no worker vouches.
+func (c Comparison) Silence() time.Duration { return c.Asked.Sub(c.Since).Round(time.Second) }
+
 // Comparing returns what is to be compared of an account; ErrGone: nothing.
 func (s *Store) Comparing(ctx context.Context, account string) (Comparison, error) {
 	var c Comparison

@@ -24,7 +24,7 @@ type Memory struct {
 	Marks       []Mark      // events that were read, oldest first; the last is the latest
 	Attempts    []uuid.UUID // the latest of this worker's own: the database must know them
 	Begun       []uuid.UUID // the latest that the database had, whoever began them: a worker may have sent nothing for long
-	Beat        time.Time   // of what a file holds: until then, by the database's clock, it holds what its workers committed
+	Beat        time.Time   // of what a file holds, or a worker that beats: until then, by the database's clock, it holds what was committed
 }
 
 // attempts are those that the database must know, each once.
@@ -293,6 +293,9 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		f.Witness, f.Tables, f.Detail = WitnessTables, true, fromElsewhere
 	default:
 		now.Marks = m.Marks
+		if worker != "" {
+			now.Beat = clock
+		}
 		if now.Quarantines > m.Quarantines { // what another worker has dealt with
 			now.Marks, now.Attempts = nil, nil
 		}

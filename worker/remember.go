@@ -76,7 +76,7 @@ func (w *Worker) remember(ctx context.Context) error {
 	var kept store.Memory
 	known := false
 	if w.cfg.StateDir != "" {
-		kept, known, err = memory.Open(w.cfg.StateDir, id, w.portals())
+		kept, known, err = memory.Open(w.store, w.cfg.StateDir, id, w.portals())
 		switch others := memory.Elsewhere(); {
 		case errors.Is(err, fleet.ErrNoState) && !others.IsZero():
 			w.opening.since = others
@@ -147,6 +147,7 @@ func (w *Worker) remember(ctx context.Context) error {
 
 // clockStepped says that the database's clock was set.
 func (w *Worker) clockStepped(by time.Duration) {
+	w.jobs.Memory.Stepped()
 	w.cfg.Log.Error("PostgreSQL's clock was set, or differs from this machine's: ages of doubt count anew from now, and what waits for a moment that it told while it was ahead is due when it would have been; "+
 		"keep it in time (chrony, systemd-timesyncd)", "reason_code", "CLOCK_STEPPED", "by", by.Round(100*time.Millisecond))
 	w.wake()

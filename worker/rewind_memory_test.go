@@ -135,3 +135,24 @@ func TestANewDatabaseOfAnAccountThatWasServed(t *testing.T) {
 	s.once("AGAIN")
 	s.quarantined()
 }
+
+// PostgreSQL is away for a while, and the account may not search. A worker that ran all the time remembers what it had committed, and vouches for the database; one that comes
+// later, with nothing that was kept outside, does not, and says for how long.
+func TestAWorkerThatRanVouchesForTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
+	s.sim.Faults(chorustest.Fault{Op: "rechercher/fournisseur", Kind: "not_entitled", Times: -1})
+	stop := s.run()
+	s.await(s.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Deposited)
+	s.must(s.cluster.Shutdown())
+	time.Sleep(33 * time.Second)
+	s.must(s.cluster.Restart(t.Context()))
+	s.db.Pool.Reset()
+	s.until("nobody has beaten for long, and that is noticed", `SELECT compare_asked_at > (SELECT min(at) FROM chorus.events) + interval '30 seconds' FROM chorus.accounts`)
+	s.await(s.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Deposited)
+	stop()
+	s.start()
+	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker vouches for the %s before 20%' FROM chorus.accounts`)
+	s.until("in French, too", `SELECT bool_or(cause_fr LIKE '%aucun worker ne répond de la base pour les %s avant le 20%') FROM chorus.todo`)
+	s.quarantined()
+}
