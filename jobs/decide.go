@@ -107,6 +107,7 @@ type search struct {
 	untried  bool   // nothing is known that it should show
 	other    string // in what the portal shows by other ways differs from it, though it may be it in another writing
 	flux     string // by which that came
+	taken    string // the invoice of another establishment of the supplier that has our number and year: the number is taken (docs/chorus-pro.md §10)
 	lag      bool   // the portal shows a deposit of a day that is to come: it is not complete
 	unseen   bool   // nor was anything of the supplier ever seen: only a later deposit that is findable proves that it would show this one
 }
@@ -160,6 +161,8 @@ func afterSearch(s Settings, d doubt, f search) store.Doubt {
 		return park(store.ParkSeveral, "Chorus Pro holds more than one invoice of this number")
 	case f.other != "":
 		return park(store.ParkMismatch, "Chorus Pro has shown an invoice that may be this one, and a search for this number does not find it (choriste ≠ Chorus Pro: "+f.other+")")
+	case f.taken != "" && (d.standIn || d.unsent || d.wanted != "" || proven(s, d, f)): // else ours may still be shown
+		return park(store.ParkMismatch, "Chorus Pro holds an invoice of this number and year of another establishment of the supplier ("+f.taken+"): a number is taken once per SIREN and year")
 	case d.wanted != "":
 		return wantedAgain(s, d, f)
 	}

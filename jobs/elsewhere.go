@@ -37,6 +37,10 @@ func (j *Jobs) elsewhere(ctx context.Context, inv store.Invoice, f search, liste
 	for _, x := range all {
 		switch {
 		case takenBack(inv, x), !is(inv, x):
+		case ofSibling(inv, x):
+			if !slices.Contains([]string{"REJETEE", "ABANDONNEE", "SUPPRIMEE"}, x.Statut) { // as chorus.shown has it
+				f.taken, f.flux = "fournisseur_siret "+inv.FournisseurSIRET+" ≠ "+x.CodeFournisseur+"; numero_flux_depot – ≠ "+said(x.NumeroFluxDepot), x.NumeroFluxDepot
+			}
 		case x.NumeroFacture != inv.NumeroFacture:
 			f.flux, f.other = x.NumeroFluxDepot, "numero_facture "+said(inv.NumeroFacture)+" ≠ "+said(x.NumeroFacture)+"; numero_flux_depot – ≠ "+said(x.NumeroFluxDepot)
 			return f, nil
@@ -45,6 +49,11 @@ func (j *Jobs) elsewhere(ctx context.Context, inv store.Invoice, f search, liste
 		}
 	}
 	return f, nil
+}
+
+// ofSibling tells whether the portal's invoice is another establishment's of our supplier.
+func ofSibling(inv store.Invoice, f chorus.Facture) bool {
+	return len(f.CodeFournisseur) == 14 && digits(f.CodeFournisseur) == f.CodeFournisseur && f.CodeFournisseur != inv.FournisseurSIRET
 }
 
 // listAround lists what the portal has got in the days in which the attempt can have landed, when nothing else stands against the proof that it did not. Attempts of the

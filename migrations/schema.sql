@@ -4882,7 +4882,8 @@ BEGIN
         SELECT
         FROM chorus.strangers s
         WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number(p_numero) AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
-          AND (s.fournisseur_siret IS NULL OR left(s.fournisseur_siret, 9) = left(p_siret, 9))
+          AND (s.fournisseur_siret IS NULL
+               OR left(s.fournisseur_siret, 9) = left(p_siret, 9) AND (s.numero_facture = p_numero OR s.fournisseur_siret = p_siret OR s.fournisseur_siret !~ '^[0-9]{14}$'))
           AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
 END $function$
 ;

@@ -298,7 +298,7 @@ func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, see
 		          AND (x.siren = '' OR left(fournisseur_siret, 9) = x.siren)
 		          AND (x.year = 0 OR extract(year FROM date_facture) = x.year)
 		          AND (r.numero_facture = x.numero
-		               OR r.montant_ttc = nullif(x.ttc, '')::numeric AND r.date_facture = nullif(x.day, '')::date AND NOT `+otherRows("r", "x.flux", "x.cpp")+`)
+		               OR r.montant_ttc = nullif(x.ttc, '')::numeric AND r.date_facture = nullif(x.day, '')::date AND NOT `+otherRows("r", "x.flux", "x.cpp", "x.numero")+`)
 		    ) i
 		)
 		SELECT k::int - 1, id

@@ -300,7 +300,7 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits
 		    UNION
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON `+numbered("i", "seen.numero")+`
 		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
-		      AND (i.numero_facture = seen.numero OR seen.numero <> '' AND i.fournisseur_siret = seen.siret AND NOT `+otherRows("i", "seen.flux", "seen.cpp")+`)
+		      AND (i.numero_facture = seen.numero OR seen.numero <> '' AND i.fournisseur_siret = seen.siret AND NOT `+otherRows("i", "seen.flux", "seen.cpp", "seen.numero")+`)
 		)
 		SELECT i.id, hit.k::int - 1
 		FROM hit

@@ -32,19 +32,21 @@ func numbered(row, number string) string {
 	    OR chorus.bare_number(` + row + `.numero_facture) = chorus.bare_number(` + number + `) AND ` + row + `.numero_facture <> chorus.bare_number(` + row + `.numero_facture))`
 }
 
-// otherRows is the condition that a row other than this one explains what the portal shows: its deposit was acknowledged by this flux, or is this invoice there.
-func otherRows(row, flux, cpp string) string {
+// otherRows is the condition that a row other than this one explains what the portal shows: its deposit was acknowledged by this flux, or is this invoice there; or it is
+// known to be this invoice, under exactly that number, however that was found.
+func otherRows(row, flux, cpp, number string) string {
 	return `EXISTS (
 	    SELECT FROM chorus.invoices o
 	    WHERE (o.identifiant_facture_cpp = ` + cpp + ` OR o.numero_flux_depot = ` + flux + `) AND o.id <> ` + row + `.id
-	      AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = o.id AND a.outcome = 'ACCEPTED' AND a.numero_flux_depot IS NOT DISTINCT FROM o.numero_flux_depot))`
+	      AND (o.identifiant_facture_cpp = ` + cpp + ` AND o.numero_facture = ` + number + `
+	           OR EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = o.id AND a.outcome = 'ACCEPTED' AND a.numero_flux_depot IS NOT DISTINCT FROM o.numero_flux_depot)))`
 }
 
 // mostLike bounds what is kept of a portal that shows many invoices of one number.
 const mostLike = 20
 
-// StrangersLike lists what the change feed has shown of an invoice's number, in whatever writing, of its supplier (by SIRET) and year or of none that is said,
-// and no row stands for.
+// StrangersLike lists what the change feed has shown of an invoice's number and year, or of none that is said, and no row stands for: of its supplier (by SIRET) in whatever
+// writing, and of another establishment of it (by SIREN) under that very number, which the portal has once only. chorus.shown goes by the same.
 func (s *Store) StrangersLike(ctx context.Context, i Invoice) ([]Seen, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT ON (s.identifiant_facture_cpp)
@@ -52,7 +54,8 @@ func (s *Store) StrangersLike(ctx context.Context, i Invoice) ([]Seen, error) {
 		       coalesce(s.devise, ''), coalesce(s.numero_flux_depot, ''), coalesce(s.mode_depot, ''), coalesce(s.statut, '')
 		FROM chorus.strangers s
 		WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number($1)
-		  AND (s.fournisseur_siret IS NULL OR s.fournisseur_siret !~ '^[0-9]{14}$' OR s.fournisseur_siret = $2)
+		  AND (s.fournisseur_siret IS NULL OR s.fournisseur_siret !~ '^[0-9]{14}$' OR s.fournisseur_siret = $2
+		       OR left(s.fournisseur_siret, 9) = left($2, 9) AND s.numero_facture = $1)
 		  AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM $3::date))
 		ORDER BY s.identifiant_facture_cpp DESC
 		LIMIT $4`, i.NumeroFacture, i.FournisseurSIRET, i.DateFacture, mostLike)

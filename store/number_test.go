@@ -108,4 +108,23 @@ func TestANumberInAnotherWritingIsCompared(t *testing.T) {
 	if state, _, _ := b.state(t, waits); state != store.Ready {
 		t.Errorf("another row's invoice has made it %s", state)
 	}
+	// 0N8 is another row's, which was found there under that very number when the answer to its deposit had been lost.
+	adopted := b.deposited(t, "F8")
+	set(adopted, fmt.Sprintf(`numero_facture = '0N%d', identifiant_facture_cpp = 8`, adopted))
+	_, err = b.owner.Exec(b.ctx, `SET session_replication_role = replica`)
+	must(t, err)
+	_, err = b.owner.Exec(b.ctx, `UPDATE chorus.attempts SET outcome = 'AMBIGUOUS', numero_flux_depot = NULL WHERE invoice_id = $1`, adopted)
+	must(t, err)
+	waits = b.ready(t, "default")
+	set(waits, fmt.Sprintf(`numero_facture = 'N%d'`, adopted))
+	line = seen(adopted, 8, "F8", at)
+	line.NumeroFacture = fmt.Sprintf("0N%d", adopted)
+	b.follow(t, line)
+	if state, _, _ := b.state(t, waits); state != store.Ready {
+		t.Errorf("an invoice that another row has adopted has made it %s", state)
+	}
+	others, err := b.worker.OthersOf(b.ctx, waits, map[int64]string{8: line.NumeroFacture})
+	if must(t, err); !others[8] {
+		t.Error("a look-up takes for its own what another row has adopted")
+	}
 }

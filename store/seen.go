@@ -69,8 +69,7 @@ func (s *Store) StrangersSeen(ctx context.Context, account string, structure int
 	})
 }
 
-// OthersOf tells which of the portal's invoices (by identifiantFactureCPP, with their numbers there) are known to be of rows other than id: they have that very number,
-// and the portal acknowledged their deposit. A row that only adopted what it found may have found the one of id.
+// OthersOf tells which of the portal's invoices (by identifiantFactureCPP, with their numbers there) are known to be of rows other than id, which have that very number.
 func (s *Store) OthersOf(ctx context.Context, id int64, numbers map[int64]string) (map[int64]bool, error) {
 	if len(numbers) == 0 {
 		return nil, nil
@@ -78,8 +77,7 @@ func (s *Store) OthersOf(ctx context.Context, id int64, numbers map[int64]string
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.identifiant_facture_cpp, i.numero_facture
 		FROM chorus.invoices i
-		WHERE i.identifiant_facture_cpp = ANY ($1) AND i.id <> $2
-		  AND EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.outcome = 'ACCEPTED' AND a.numero_flux_depot IS NOT DISTINCT FROM i.numero_flux_depot)`,
+		WHERE i.identifiant_facture_cpp = ANY ($1) AND i.id <> $2`,
 		slices.Collect(maps.Keys(numbers)), id)
 	if err != nil {
 		return nil, err

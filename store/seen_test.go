@@ -8,7 +8,7 @@ import (
 	"github.com/choriste/choriste/store/storetest"
 )
 
-// Another row's invoice is known to be its own only when the portal acknowledged its deposit, under that number: what a row has adopted may be anybody's.
+// Another row's invoice is its own under exactly its number, whether the portal acknowledged its deposit or it was found there; under another it may be anybody's.
 func TestOthersOf(t *testing.T) {
 	db := storetest.New(t)
 	owner := as(t, db.URL)
@@ -28,8 +28,8 @@ func TestOthersOf(t *testing.T) {
 		numbers map[int64]string
 		want    map[int64]bool
 	}{
-		{1, map[int64]string{102: "42", 103: "42"}, map[int64]bool{102: true}},
-		{1, map[int64]string{102: "0042"}, map[int64]bool{102: false}},
+		{1, map[int64]string{102: "42", 103: "42"}, map[int64]bool{102: true, 103: true}},
+		{1, map[int64]string{102: "0042", 103: "0042"}, map[int64]bool{102: false, 103: false}},
 		{2, map[int64]string{102: "42"}, map[int64]bool{}},
 		{1, nil, nil},
 	} {

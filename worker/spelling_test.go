@@ -3,6 +3,7 @@ package worker_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +101,36 @@ func TestAPortalThatKeepsNumbersInCapitalsIsNotBlind(t *testing.T) {
 	stop()
 	h.start(slow)
 	h.await(h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+}
+
+// Chorus Pro takes a number once per SIREN and year. What another establishment of the supplier has there is told at once, and is not waited for and then sent.
+func TestANumberOfAnotherEstablishment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	facts := h.sim.Deposits("BEFORE")[0].Facts
+	for _, numero := range []string{"Z-1", "z-2"} {
+		facts.Numero, facts.Fournisseur = numero, "99999999800020"
+		cpp, err := h.sim.TypeIn(facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.until("it is seen", `SELECT EXISTS (SELECT FROM chorus.strangers WHERE identifiant_facture_cpp = $1)`, cpp)
+	}
+	id := h.insert(invoicetest.Invoice{Numero: "Z-1"}.UBL())
+	got := h.await(id, store.Parked, store.Ready, store.Sending, store.Deposited, store.Integrated, store.Settled)
+	if got.State != store.Parked || *got.ReasonCode != store.ParkMismatch || !strings.Contains(*got.Reason, "fournisseur_siret 99999999800012 ≠ 99999999800020") {
+		t.Errorf("it is %s: %s", got.State, h.path(id))
+	}
+	h.resolve(id, store.Resolution{Action: store.ActionResubmit, Reason: "it is not at the portal"})
+	h.await(id, store.Parked)
+	if n := one[int](h, fmt.Sprintf(`SELECT count(*) FROM chorus.attempts WHERE invoice_id = %d AND worker <> 'quarantine'`, id)); n != 0 {
+		t.Errorf("it was sent %d times", n)
+	}
+	other := h.insert(invoicetest.Invoice{Numero: "Z-2"}.UBL()) // another number, of another establishment
+	h.await(other, store.Settled)
+	if path := h.path(other); strings.Contains(path, "in_doubt") {
+		t.Errorf("Z-2 went through %s", path)
+	}
 }
