@@ -100,15 +100,7 @@ func (j *Jobs) overdue(ctx context.Context, inv store.Invoice) (bool, error) {
 // refused takes a report that refuses our flux: the invoice is rejected, and its number may be sent again. So nothing else may speak against it: neither the report,
 // which can be another flux's, nor an invoice that Chorus Pro shows of this flux, or of this number as the original of a duplicate.
 func (j *Jobs) refused(ctx context.Context, acct *Account, inv store.Invoice, rep chorus.Report, flux store.Flux) error {
-	attempts, err := j.Store.Attempts(ctx, inv.ID)
-	if err != nil {
-		return err
-	}
-	var sent time.Time
-	if n := len(attempts); n > 0 {
-		sent = attempts[n-1].ClaimedAt
-	}
-	if other := anothers(inv, sent, rep); other != "" {
+	if other := anothers(inv, inv.DateDepot, rep); other != "" {
 		return j.anothersReport(ctx, inv, other)
 	}
 	listing, err := acct.Client.Search(ctx, chorus.LaneReport, chorus.Query{NumeroFluxDepot: inv.NumeroFluxDepot})
@@ -146,6 +138,9 @@ func (j *Jobs) anothersReport(ctx context.Context, inv store.Invoice, other stri
 	j.Metrics.Unknown.WithLabelValues("report").Inc()
 	j.Log.Warn("Chorus Pro's report on a flux is another one's, and is not believed", "invoice", inv.ID, "because", other)
 	flux := j.pending(inv)
+	if flux.ReasonCode == "" {
+		flux.Reason = "Chorus Pro's report refuses the flux, and seems to be another one's (" + other + "): it is asked for again for a day"
+	}
 	late, err := j.overdue(ctx, inv)
 	if err != nil {
 		return err
@@ -157,14 +152,15 @@ func (j *Jobs) anothersReport(ctx context.Context, inv store.Invoice, other stri
 	return j.Store.Reported(ctx, inv, flux)
 }
 
-// dayOff is how far the portal's day of deposit may be from ours: its clock, zones, and a flux that is taken in the day after.
+// dayOff is how far the day of deposit in a report may be from that of the acknowledgement, both of the portal's clock: zones, and a flux that is taken in the day after.
 const dayOff = 48 * time.Hour
 
 // anothers says what in a report shows that it is not about our flux, or "". What it does not say speaks neither for nor against: numeroDP may be missing
-// (docs/chorus-pro.md §7.1). One of several errors that may be ours is enough.
-func anothers(inv store.Invoice, sent time.Time, rep chorus.Report) string {
-	if at := rep.DateDepotFlux.Time; !at.IsZero() && !sent.IsZero() && at.Before(sent.Add(-dayOff)) {
-		return "it was deposited on " + at.Format(time.DateOnly) + ", before this invoice was sent"
+// (docs/chorus-pro.md §7.1). One of several errors that may be ours is enough. deposited is when the portal itself said that our flux was: our clock may be wrong, and
+// speaks against nothing.
+func anothers(inv store.Invoice, deposited time.Time, rep chorus.Report) string {
+	if at := rep.DateDepotFlux.Time; !at.IsZero() && !deposited.IsZero() && at.Before(deposited.Add(-dayOff)) {
+		return "it was deposited on " + at.Format(time.DateOnly) + ", and this invoice on " + deposited.Format(time.DateOnly)
 	}
 	var other string
 	for _, e := range rep.ErreursDP {

@@ -42,6 +42,7 @@ CREATE TABLE chorus.installation (
     suspect_before date NOT NULL DEFAULT '-infinity',
     -- When a worker last saw that the database's clock was set: no age counts from before (docs/protocol.md §3.1).
     stepped_at timestamptz,
+    clock_differs float8, -- by so many seconds a worker's machine was seen to differ from the database's clock at a start: said once (docs/protocol.md §3.1)
     -- Set when an invoice that had been proven absent was accepted after all: nothing is sent again by itself any more.
     assumption_broken_at timestamptz,
     -- What the settings of the worker say that started last: how long a request waits for a second person (null: nobody is asked), and the login through which the console acts.

@@ -11,8 +11,9 @@
 -- A clock that was set forward may be that of a machine that was taken back with all that its memory held, workers and database alike, and was put right afterwards. So
 -- what the portal has got is compared before anything is sent, as at a start when no worker was alive. How long before the clock was put right the machine was taken
 -- back, nobody knows: an hour is allowed for that.
+-- p_differs: at a start the clock differs by so many seconds from the worker's machine's, and which of the two is wrong, nobody knows: ages count anew (p_seconds is 0).
 -- +goose StatementBegin
-CREATE FUNCTION chorus.clock_stepped(p_seconds float8) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.clock_stepped(p_seconds float8, p_differs float8 DEFAULT NULL) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at   CONSTANT timestamptz := clock_timestamp();
     step CONSTANT interval := make_interval(secs => p_seconds);
@@ -20,6 +21,7 @@ DECLARE
 BEGIN
     UPDATE chorus.installation
     SET stepped_at = at,
+        clock_differs = p_differs,
         suspect_until = CASE
             WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
             WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
@@ -31,7 +33,7 @@ BEGIN
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
         quarantined_at = least(quarantined_at, at),
         created_at = least(created_at, at);
-    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(coalesce(p_differs, p_seconds)::numeric, 1)));
     IF p_seconds > 0 THEN
         UPDATE chorus.accounts
         SET compare_since = least(compare_since, chorus.vouched_until(at), at - step - interval '1 hour'), compare_asked_at = at, compare_next_at = '-infinity';
@@ -54,18 +56,19 @@ BEGIN
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
           AND (t.relname IN ('accounts', 'annuaire', 'breakers', 'checks', 'configured', 'recipient_services', 'recipients', 'secrets', 'slots', 'structures', 'suspects', 'tokens', 'webhooks')
                    AND a.attname <> 'compare_since'
-               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since'))
+               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since', 'deposited_at'))
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
-                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
+                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END ||
+                       CASE WHEN c.attname = 'deposited_at' THEN ' AND state = ''deposited''' ELSE '' END, c.relname, c.attname)
             USING at, step;
     END LOOP;
     UPDATE river.river_job SET scheduled_at = at WHERE scheduled_at > at AND state IN ('available', 'scheduled', 'retryable');
 END $$;
 -- +goose StatementEnd
 
-REVOKE EXECUTE ON FUNCTION chorus.clock_stepped(float8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chorus.clock_stepped(float8) TO chorus_worker;
+REVOKE EXECUTE ON FUNCTION chorus.clock_stepped(float8, float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chorus.clock_stepped(float8, float8) TO chorus_worker;
 
 -- What ends something by its age, or deletes it, rests for a day when the clock was set: it may be set again.
 -- +goose StatementBegin

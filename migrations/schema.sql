@@ -420,6 +420,7 @@ CREATE TABLE chorus.installation (
     suspect_date date DEFAULT '-infinity'::date NOT NULL,
     suspect_before date DEFAULT '-infinity'::date NOT NULL,
     stepped_at timestamp with time zone,
+    clock_differs double precision,
     assumption_broken_at timestamp with time zone,
     second_person interval,
     console_login text,
@@ -2459,7 +2460,7 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.clock_stepped(p_seconds double precision)
+CREATE OR REPLACE FUNCTION chorus.clock_stepped(p_seconds double precision, p_differs double precision DEFAULT NULL::double precision)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2472,6 +2473,7 @@ DECLARE
 BEGIN
     UPDATE chorus.installation
     SET stepped_at = at,
+        clock_differs = p_differs,
         suspect_until = CASE
             WHEN p_seconds > 0 AND suspect_until > at - step THEN suspect_until + step
             WHEN p_seconds < 0 AND suspect_until > at THEN greatest(at, suspect_until + step)
@@ -2483,7 +2485,7 @@ BEGIN
         forgotten_since = CASE WHEN p_seconds < 0 THEN forgotten_since + step ELSE forgotten_since END,
         quarantined_at = least(quarantined_at, at),
         created_at = least(created_at, at);
-    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(p_seconds::numeric, 1)));
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'CLOCK_STEPPED', jsonb_build_object('seconds', round(coalesce(p_differs, p_seconds)::numeric, 1)));
     IF p_seconds > 0 THEN
         UPDATE chorus.accounts
         SET compare_since = least(compare_since, chorus.vouched_until(at), at - step - interval '1 hour'), compare_asked_at = at, compare_next_at = '-infinity';
@@ -2506,10 +2508,11 @@ BEGIN
         WHERE t.relnamespace = 'chorus'::regnamespace AND t.relkind = 'r' AND a.attnum > 0 AND a.atttypid = 'timestamptz'::regtype
           AND (t.relname IN ('accounts', 'annuaire', 'breakers', 'checks', 'configured', 'recipient_services', 'recipients', 'secrets', 'slots', 'structures', 'suspects', 'tokens', 'webhooks')
                    AND a.attname <> 'compare_since'
-               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since'))
+               OR a.attname IN ('due_at', 'reason_due_at', 'claimed_until', 'in_doubt_since', 'deposited_at'))
     LOOP
         EXECUTE format('UPDATE chorus.%I SET %I = greatest($1, %2$I + $2) WHERE %2$I > $1 AND %2$I < ''infinity''' ||
-                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END, c.relname, c.attname)
+                       CASE WHEN c.relname = 'invoices' THEN ' AND coalesce(not_before, $1) <= $1' ELSE '' END ||
+                       CASE WHEN c.attname = 'deposited_at' THEN ' AND state = ''deposited''' ELSE '' END, c.relname, c.attname)
             USING at, step;
     END LOOP;
     UPDATE river.river_job SET scheduled_at = at WHERE scheduled_at > at AND state IN ('available', 'scheduled', 'retryable');
@@ -5332,7 +5335,7 @@ GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.bare_number(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.cancel(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.clock_is_trusted() TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision,double precision) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.decline(bigint,text) TO chorus_operator;

@@ -348,3 +348,32 @@ func TestAGapAsksThePortal(t *testing.T) {
 		})
 	}
 }
+
+// PostgreSQL's clock differs from a worker's machine's by a minute and a half, and stays so: that is said once, with the difference, and not at each start. What is another
+// difference is said again, and one that was away.
+func TestAClockThatDiffersIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	b, clock := clocked(t)
+	var said []time.Duration
+	start := func() {
+		t.Helper()
+		must(t, b.worker.WatchClock(t.Context(), func(by time.Duration) { said = append(said, by.Round(time.Second)) }))
+	}
+	for _, step := range []time.Duration{90 * time.Second, 0, 20 * time.Second, 3 * time.Minute, -290 * time.Second, 0, 290 * time.Second} {
+		if step != 0 {
+			must(t, clock.Step(t.Context(), step))
+		}
+		start()
+	}
+	want := []time.Duration{90 * time.Second, 290 * time.Second, 290 * time.Second}
+	for k := range said {
+		if k >= len(want) || (said[k]-want[k]).Abs() > 5*time.Second {
+			t.Fatalf("said: %v, want %v", said, want)
+		}
+	}
+	var events []float64
+	must(t, b.owner.QueryRow(t.Context(), `SELECT array_agg((detail ->> 'seconds')::float8 ORDER BY id) FROM chorus.events WHERE reason_code = 'CLOCK_STEPPED'`).Scan(&events))
+	if len(events) != len(want) || len(said) != len(want) || events[0] < 85 || events[0] > 95 {
+		t.Errorf("the events tell of %v seconds; said: %v", events, said)
+	}
+}

@@ -38,6 +38,7 @@ type Invoice struct {
 	StatutCourant         string
 	StatutCourantDate     time.Time
 	DepositedFor          time.Duration // since Chorus Pro acknowledged it, or since the clock was set, as far as its age is known; 0 before
+	DateDepot             time.Time     // when it was deposited, by the portal's own word; zero: it has not said
 	InDoubtFor            time.Duration
 	InDoubtSince          time.Time
 	Claim                 int64
@@ -86,7 +87,7 @@ const invoiceColumns = `
 	i.attempt_no, i.resubmits, i.refusals, i.looks, coalesce(i.numero_flux_depot, ''), coalesce(i.etat_flux, ''),
 	coalesce(i.identifiant_facture_cpp, 0), coalesce(i.statut_courant, ''), i.statut_courant_date,
 	coalesce(extract(epoch FROM clock_timestamp() - greatest(i.deposited_at, (SELECT stepped_at FROM chorus.installation WHERE i.deposited_at IS NOT NULL))), 0)::float8,
-	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since,
+	coalesce(extract(epoch FROM clock_timestamp() - i.in_doubt_since), 0)::float8, i.in_doubt_since, i.date_depot,
 	coalesce(i.claim, 0), i.document_bytes, i.deaths, i.fields IS NOT NULL, i.replaces IS NOT NULL, greatest(clock_timestamp(), i.not_before)`
 
 // SmallDocument is the size up to which a document comes with its row, so that it is not asked for once more: a process may have one for each job in memory.
@@ -97,7 +98,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		i                   Invoice
 		sha                 []byte
 		dateFacture, statut *time.Time
-		since               *time.Time
+		since, depot        *time.Time
 		deposited, doubt    float64
 	)
 	err := row.Scan(append([]any{
@@ -107,7 +108,7 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 		&i.Devise, &i.TypeFacture,
 		&i.AttemptNo, &i.Resubmits, &i.Refusals, &i.Looks, &i.NumeroFluxDepot, &i.EtatFlux,
 		&i.IdentifiantFactureCPP, &i.StatutCourant, &statut,
-		&deposited, &doubt, &since,
+		&deposited, &doubt, &since, &depot,
 		&i.Claim, &i.DocumentBytes, &i.Deaths, &i.HasFields, &i.Replaces, &i.Leaves,
 	}, more...)...)
 	if err != nil {
@@ -122,6 +123,9 @@ func scanInvoice(row pgx.CollectableRow, more ...any) (Invoice, error) {
 	}
 	if since != nil {
 		i.InDoubtSince = *since
+	}
+	if depot != nil {
+		i.DateDepot = *depot
 	}
 	i.DepositedFor = seconds(deposited)
 	i.InDoubtFor = seconds(doubt)

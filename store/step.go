@@ -60,13 +60,16 @@ func (c *steps) settled(asked, answered, now time.Time) {
 }
 
 // WatchClock has this store notice from now on that the database's clock was set, and write it down; told is called after each time. At the start it holds it against
-// the heartbeats, none of which can be to come, and against this machine's wall clock: ages count anew where they differ by more than a minute.
+// the heartbeats, none of which can be to come, and against this machine's wall clock: ages count anew where they differ by more than a minute. A difference that stays is
+// written down once.
 func (s *Store) WatchClock(ctx context.Context, told func(by time.Duration)) error {
 	var now time.Time
 	var ahead float64
+	var known *float64
 	asked := time.Now()
 	err := s.pool.QueryRow(ctx, `
-		SELECT clock_timestamp(), coalesce(extract(epoch FROM max(beat_at) - clock_timestamp()), 0)::float8 FROM chorus.heartbeats`).Scan(&now, &ahead)
+		SELECT clock_timestamp(), coalesce(extract(epoch FROM max(beat_at) - clock_timestamp()), 0)::float8, (SELECT clock_differs FROM chorus.installation)
+		FROM chorus.heartbeats`).Scan(&now, &ahead, &known)
 	if err != nil {
 		return err
 	}
@@ -74,14 +77,22 @@ func (s *Store) WatchClock(ctx context.Context, told func(by time.Duration)) err
 	w := &steps{said: told}
 	w.settled(asked, answered, now)
 	var by, back time.Duration
+	var differs *float64
+	bound := wrong + answered.Sub(asked)
 	switch off := now.Sub(asked.Add(answered.Sub(asked) / 2).Round(0)); {
 	case seconds(ahead) > stepFrom:
 		by, back = -seconds(ahead), -seconds(ahead)
-	case off.Abs() > wrong+answered.Sub(asked):
+	case off.Abs() > bound && (known == nil || (off-seconds(*known)).Abs() > bound):
 		by = off // which of the two is wrong, nobody knows: nothing is pulled back
+		f := off.Seconds()
+		differs = &f
+	case off.Abs() <= bound && known != nil: // one that comes again is another one, unless it is another machine's
+		if err := s.agrees(ctx); err != nil {
+			return err
+		}
 	}
 	if by != 0 {
-		if err := s.writeStep(ctx, back); err != nil {
+		if err := s.writeStep(ctx, back, differs); err != nil {
 			return err
 		}
 		told(by)
@@ -103,7 +114,7 @@ func (s *Store) clockHeld(ctx context.Context, asked, answered, now time.Time) (
 	if by == 0 { // another reading has told of it meanwhile
 		return false, nil
 	}
-	if err := s.writeStep(ctx, by); err != nil {
+	if err := s.writeStep(ctx, by, nil); err != nil {
 		return false, err
 	}
 	w.mu.Lock()
@@ -123,12 +134,20 @@ func (s *Store) ClockHolds(ctx context.Context) (bool, error) {
 	return s.clockHeld(ctx, asked, time.Now(), now)
 }
 
-func (s *Store) writeStep(ctx context.Context, by time.Duration) error {
+// agrees forgets the difference of a machine's clock, when no other worker is alive, whose machine that may be.
+func (s *Store) agrees(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.installation SET clock_differs = NULL
+		WHERE NOT EXISTS (SELECT FROM chorus.heartbeats WHERE NOT stopped AND beat_at > clock_timestamp() - $1::interval)`, alive)
+	return err
+}
+
+func (s *Store) writeStep(ctx context.Context, by time.Duration, differs *float64) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := allow(ctx, tx, quarantineWithin); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `SELECT chorus.clock_stepped($1)`, by.Seconds())
+		_, err := tx.Exec(ctx, `SELECT chorus.clock_stepped($1, $2)`, by.Seconds(), differs)
 		return err
 	})
 }

@@ -113,3 +113,23 @@ func TestAClockThatIsSetForwardParksNothing(t *testing.T) {
 	h.await(unshown, store.Deposited)
 	h.await(doubt, store.InDoubt)
 }
+
+// PostgreSQL's clock is three days ahead. Chorus Pro rejects a flux by a clock of its own, and is believed; and what waits for it was not deposited in days to come, once the
+// clock is right.
+func TestAClockThatIsAheadHidesNoRejection(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	clock := storetest.VirtualClock(t, h.db)
+	if err := clock.Advance(t.Context(), 72*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_reject", Numero: "REFUSED"}, chorustest.Fault{Kind: "commit_then_vanish", Numero: "UNSHOWN"})
+	h.start(func(c *worker.Config) { c.Log = slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)) })
+	refused, unshown := h.insert(invoicetest.Invoice{Numero: "REFUSED"}.UBL()), h.insert(invoicetest.Invoice{Numero: "UNSHOWN"}.UBL())
+	h.await(refused, store.Rejected)
+	h.await(unshown, store.Deposited)
+	if _, err := h.owner().Exec(t.Context(), `SELECT setval('virtual.elapsed', 1)`); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it was not deposited in days to come", `SELECT deposited_at <= clock_timestamp() FROM chorus.invoices WHERE id = $1`, unshown)
+}

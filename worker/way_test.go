@@ -453,6 +453,7 @@ func TestAnothersReportRejectsNothing(t *testing.T) {
 	h.sim.Faults(chorustest.Fault{Op: "consulterCRDetaille", Kind: "another", Times: 2})
 	h.start(func(c *worker.Config) { c.Settings.VisibilityDelay = 5 * time.Second })
 	id := h.insert(invoicetest.Invoice{Numero: "OURS-1"}.UBL())
+	h.until("a person can read that a refusal is not believed", `SELECT state = 'deposited' AND reason LIKE '%seems to be another one''s%' FROM chorus.invoice_status WHERE id = $1`, id)
 	h.await(id, store.Integrated, store.Settled)
 	if path := h.path(id); !strings.HasPrefix(path, "received ready sending deposited integrated") {
 		t.Errorf("went through %s", path)
