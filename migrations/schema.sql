@@ -2039,8 +2039,8 @@ DECLARE
 BEGIN
     BEGIN
         PERFORM chorus.carry_out(p_invoice, p_action, p_override, p_reason, p_seen);
-        RAISE EXCEPTION USING ERRCODE = 'CH099';
-    EXCEPTION WHEN SQLSTATE 'CH099' THEN
+        RAISE EXCEPTION USING ERRCODE = 'CHASK';
+    EXCEPTION WHEN SQLSTATE 'CHASK' THEN
         NULL;
     END;
     SELECT * INTO i FROM chorus.invoices WHERE id = p_invoice FOR UPDATE;

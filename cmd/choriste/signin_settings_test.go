@@ -101,7 +101,7 @@ func TestSigningInElsewhereIsSet(t *testing.T) {
 		"groups:\n  - {name: ' a', role: reader}":                           "a group needs a name",
 		"groups:\n  - {name: \"a\\u200b\", role: reader}":                   "a group needs a name",
 		"groups:\n  - {name: a, role: king}":                                "group a needs a role",
-		"groups:\n  - {name: a, role: reader, hash: x}":                     "hash is none of name, role",
+		"groups:\n  - {name: a, role: reader, hash: x}":                     "hash is none of accounts, name, role",
 		"groups:\n  - {name: a, role: reader}\n  - {name: a, role: reader}": ":3: there is a group a already",
 		"groups:": "groups must be a list",
 		"users:\n  - {name: 'a, b', role: reader}": "a user needs a name",
