@@ -40,9 +40,8 @@ func (w Waits) withDefaults() Waits {
 const (
 	// statementTimeout is how long the server lets a statement take. It ends it itself while it lives.
 	statementTimeout = 15 * time.Second
-	// Idle connections are pinged before they are used again (pgxpool: after a second). One that nobody wants for a while is closed, so that a fleet with little to do takes few of
-	// the server's; the pool looks for such every idleLook. None is kept for ever.
-	mostIdle, idleLook, mostAge, ageSpread = 15 * time.Second, 5 * time.Second, 30 * time.Minute, 5 * time.Minute
+	// Idle connections are pinged before they are used again (pgxpool: after a second). Beyond that none is kept for ever.
+	mostIdle, mostAge, ageSpread = 5 * time.Minute, 30 * time.Minute, 5 * time.Minute
 	// unasked is for how long nothing may come where nothing was asked: whoever listens asks for a sign of life long before (River: every 5 seconds).
 	unasked = 30 * time.Second
 	// resetApart is the least time between two resets of a pool because the server is read-only.
@@ -54,7 +53,6 @@ const (
 func NewPool(ctx context.Context, config *pgxpool.Config, w Waits) (*pgxpool.Pool, error) {
 	g := &guard{waits: w.withDefaults()}
 	config.PingTimeout = g.waits.Ping
-	config.HealthCheckPeriod = idleLook
 	config.MaxConnIdleTime, config.MaxConnLifetime, config.MaxConnLifetimeJitter = mostIdle, mostAge, ageSpread
 	if c := config.ConnConfig; c.ConnectTimeout == 0 || c.ConnectTimeout > g.waits.Connect {
 		c.ConnectTimeout = g.waits.Connect

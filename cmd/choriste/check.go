@@ -46,6 +46,7 @@ func unread(name string, err error) checked {
 }
 
 func (c checkCmd) Run(a *app) error {
+	collectSooner(a.getenv)
 	levels, known, err := levelsOf(a.getenv, c.Account)
 	if err != nil {
 		return err
