@@ -71,7 +71,7 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	if err := j.Store.Compared(ctx, account, c); err != nil {
 		return err
 	}
-	j.Log.Info("no worker was alive: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", len(run.read.IDs), "pages", run.read.Page)
+	j.Log.Info("no worker vouches for the database: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", len(run.read.IDs), "pages", run.read.Page)
 	return j.Store.CanSearch(ctx, account, true)
 }
 
@@ -233,7 +233,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if more := (*reading)(nil); errors.As(err, &more) {
 		if time.Since(run.said) > 2*j.Settings.ResolveAfter {
 			run.said = time.Now()
-			j.Log.Info("no worker was alive: what the portal holds is being listed before anything is sent", "account", acct.Name, "since", c.Since, "page", run.read.Page, "of", run.read.Pages)
+			j.Log.Info("no worker vouches for the database: what the portal holds is being listed before anything is sent", "account", acct.Name, "since", c.Since, "page", run.read.Page, "of", run.read.Pages)
 		}
 		return j.Store.CompareOn(ctx, acct.Name, more.wait, run.read.Page, run.read.Pages, "")
 	}
@@ -242,7 +242,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	if ctx.Err() != nil || store.SQLState(err) != "" {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			j.Log.Warn("no worker was alive, and the portal has not listed what it holds in the time of a job: the next one goes on", "account", acct.Name, "page", run.read.Page, "of", run.read.Pages)
+			j.Log.Warn("no worker vouches for the database, and the portal has not listed what it holds in the time of a job: the next one goes on", "account", acct.Name, "page", run.read.Page, "of", run.read.Pages)
 		}
 		return err
 	}
@@ -259,7 +259,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 			j.Log.Warn("the portal does not show what it has shown before: that the database was not taken back rests on the word of who resumed the account", "account", acct.Name)
 			return j.Store.Compared(ctx, acct.Name, c)
 		case c.Waiting > j.Settings.blindWithin():
-			j.Log.Error("no worker was alive, and the portal does not show what it has shown before: nobody can tell whether the database was taken back", "account", acct.Name)
+			j.Log.Error("no worker vouches for the database, and the portal does not show what it has shown before: nobody can tell whether the database was taken back", "account", acct.Name)
 			return j.Store.SetPaused(ctx, acct.Name, true, notShown)
 		}
 		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
@@ -267,7 +267,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
-		j.Log.Warn("deposits wait until the portal has told what it holds: no worker was alive, and the database may have been taken back",
+		j.Log.Warn("deposits wait until the portal has told what it holds: no worker vouches for the database, and it may have been taken back",
 			"account", acct.Name, "since", c.Since, "fault", fault, "error", err)
 		return j.Store.CompareOn(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))), run.read.Page, run.read.Pages, string(fault))
 	}
@@ -301,7 +301,7 @@ const toComeAsks = ": PostgreSQL's clock is behind, or Chorus Pro's is ahead. Co
 	"it is compared with what Chorus Pro holds before anything is sent, in case the database was restored"
 
 // notShown asks a person about an account whose portal does not show all that it has shown before. chorus.todo has it in French.
-const notShown = store.NotVouched + "no worker was alive, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +
+const notShown = store.NotVouched + "no worker vouches for the database, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +
 	"Nothing is sent until it shows all of that again. Otherwise a person must say whether the database was restored from a backup: resume the account if it was not"
 
 const notVouched = store.NotVouched + "no worker vouches for the %s before %s, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +

@@ -278,7 +278,7 @@ UNION ALL
 SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
        'the account is paused: ' || left(a.pause_reason, 500),
        'le compte est en pause : ' || CASE
-           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: no worker was alive, and Chorus Pro shows%' THEN 'NOT_VOUCHED : aucun worker ne tournait, et Chorus Pro montre moins qu''il n''a déjà '
+           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: no worker vouches for the database, and Chorus Pro shows%' THEN 'NOT_VOUCHED : aucun worker ne répond de la base, et Chorus Pro montre moins qu''il n''a déjà '
                'montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base '
                'a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: Chorus Pro has got a deposit of %' THEN 'NOT_VOUCHED : Chorus Pro a un dépôt du ' || substring(a.pause_reason FROM 'deposit of ([-0-9]{10})')

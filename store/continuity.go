@@ -199,7 +199,7 @@ type Waiting struct {
 func (w *Waiting) Text() string {
 	var parts []string
 	if len(w.Accounts) > 0 {
-		parts = append(parts, "deposits of "+strings.Join(w.Accounts, ", ")+" wait since "+Stamp(w.Since)+" for Chorus Pro to list what it holds: no worker was alive before")
+		parts = append(parts, "deposits of "+strings.Join(w.Accounts, ", ")+" wait since "+Stamp(w.Since)+" for Chorus Pro to list what it holds: no worker vouches for the database before")
 	}
 	if len(w.Asking) > 0 {
 		parts = append(parts, "deposits of "+strings.Join(w.Asking, ", ")+

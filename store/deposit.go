@@ -49,7 +49,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		guard = `$2::int IS NOT NULL AND $3::bigint IS NOT NULL`
 	}
 	var slots int
-	var same, torn, shown, held, looked bool
+	var same, torn, shown, held bool
 	var n *int
 	var clock time.Time
 	err := s.inTxForGood(ctx, func(tx pgx.Tx) error {
@@ -133,8 +133,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		case torn && !crash.Mutant(crash.NoQuarantine):
 			return &Forgot{Witness: WitnessTables, Kind: KindRestore, Tables: true, Detail: "an invoice that is ready was sent, by its own history"}
 		case shown:
-			looked = true
-			return lookFirst(ctx, tx, i)
+			return ErrShown
 		case held:
 			return ErrHeld
 		case slots == 0:
@@ -143,10 +142,14 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 			return ErrGone
 		}
 	})
-	if err == nil && looked {
-		return a, ErrShown
+	if !errors.Is(err, ErrShown) {
+		return a, err
 	}
-	return a, err
+	// In a transaction of its own: T1's is rolled back, and with it the trial that it may have taken. A crash here leaves a ready row, which T1 asks about again.
+	if err := s.inTx(ctx, func(tx pgx.Tx) error { return lookFirst(ctx, tx, i) }); err != nil {
+		return a, err
+	}
+	return a, ErrShown
 }
 
 // lookFirst has a ready row that its job has taken looked up before it is sent for the first time: the portal has shown an invoice of its number since it was read.

@@ -18,9 +18,20 @@ func TestShownWhileItWaited(t *testing.T) {
 		INSERT INTO chorus.strangers (account, id_structure_cpp, identifiant_facture_cpp, numero_facture, statut, statut_date)
 		VALUES ('another', 1, 4711, lower($1), 'DEPOSEE', now())`, inv.NumeroFacture)
 	must(t, err)
+	_, err = b.owner.Exec(t.Context(), `
+		WITH recovering AS (
+		    INSERT INTO chorus.breakers (key, scope, name, state, since, trial_at) VALUES ('portal', 'portal', 'the portal', 'trial', now(), now()) RETURNING key
+		)
+		UPDATE chorus.accounts SET behind = ARRAY[key] FROM recovering WHERE accounts.name = 'default'`)
+	must(t, err)
 	_, err = b.worker.Begin(t.Context(), inv, b.intent(false))
 	if !errors.Is(err, store.ErrShown) {
 		t.Fatalf("T1: %v", err)
+	}
+	var free bool // for a deposit that does go out
+	must(t, b.owner.QueryRow(t.Context(), `SELECT trial IS NULL AND trial_at <= now() FROM chorus.breakers WHERE key = 'portal'`).Scan(&free))
+	if !free {
+		t.Error("it keeps the breaker's trial")
 	}
 	doubt, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepResolve, "default")[id], store.InDoubt, time.Hour)
 	must(t, err)

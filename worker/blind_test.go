@@ -49,7 +49,7 @@ func TestASearchThatGoesBlankProvesNothing(t *testing.T) {
 	}
 }
 
-// The database was taken back, no worker was alive, and the portal's search is blank: nothing is sent, and after a while a person is asked.
+// The database was taken back, no worker vouches for the database, and the portal's search is blank: nothing is sent, and after a while a person is asked.
 func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, &chorustest.Config{AcceptDuplicates: true}, nil)
@@ -68,7 +68,7 @@ func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
 	s.must(s.sim.Hide("BEFORE", true))
 	s.must(s.sim.Hide("FORGOTTEN", true))
 	w := s.start(slow)
-	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker was alive, and Chorus Pro shows less%' FROM chorus.accounts`)
+	s.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: no worker vouches for the database, and Chorus Pro shows less%' FROM chorus.accounts`)
 	s.says(w, "a person must say")
 	s.await(id, store.Ready)
 	s.must(s.sim.Hide("BEFORE", false))

@@ -194,7 +194,7 @@ func TestWorkThatDoesNotMove(t *testing.T) {
 			t.Errorf("every place is taken: %s", got)
 		}
 		time.Sleep(200 * time.Millisecond)
-		if got := judged(nil); got != "a job submit has been running for 0s" {
+		if got := judged(nil); !strings.HasPrefix(got, "a job submit has been running for ") {
 			t.Error(got)
 		}
 		return nil
@@ -214,7 +214,7 @@ func TestWorkThatDoesNotMove(t *testing.T) {
 		_ = as("validate", func(context.Context) error { return nil }) // which helps it nothing
 		time.Sleep(within)
 	}
-	if got := judged(nil); got != "every job submit has failed for 0s: SQLSTATE 55P03" {
+	if got := judged(nil); !strings.HasPrefix(got, "every job submit has failed for ") || !strings.HasSuffix(got, "s: SQLSTATE 55P03") {
 		t.Error(got)
 	}
 	_ = work(func(context.Context) error { return nil })

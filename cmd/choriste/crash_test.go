@@ -60,6 +60,9 @@ type crashCell struct {
 // pause is more than three times as long as anything is waited for: the lease of a row, and a deposit with its margin.
 const pause = 4 * time.Second
 
+// patience is for a machine that is busy with other tests: six cells at once keep two cores busy.
+const patience = 2 * time.Minute
+
 var numbers = []string{"CRASH-1", "CRASH-2", "CRASH-LOST"}
 
 func (c *crashCell) prepare() {
@@ -210,7 +213,7 @@ func (p *process) wait() {
 	p.c.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.c.t.Errorf("the worker did not end")
 	}
 }
@@ -218,7 +221,7 @@ func (p *process) wait() {
 // met waits until the crash point was met: a cell that is never reached tests nothing.
 func (p *process) met() {
 	p.c.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.said(), "CRASH "+p.c.point); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(p.said(), "CRASH "+p.c.point); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.c.t.Fatalf("%s was never met", p.c.point)
 		}
@@ -244,7 +247,7 @@ func (p *process) dies() bool {
 func (c *crashCell) settled() {
 	c.t.Helper()
 	st := store.New(c.db.Pool)
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		done, err := st.List(c.t.Context(), store.Filter{States: []store.State{store.Settled}, Limit: len(numbers)})
 		if err == nil && len(done) == len(numbers) {
 			return
