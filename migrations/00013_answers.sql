@@ -1176,15 +1176,18 @@ CREATE FUNCTION chorus.explain(p_reason_code text, p_reason text, p_statut text,
 $$;
 -- +goose StatementEnd
 
--- What every invoice has to say, in words: no row when there is nothing to explain. What is wrong with its document the rules say, with its own values.
-CREATE VIEW chorus.invoice_help AS
+-- What every invoice has to say, in words: no row when there is nothing to explain. What is wrong with its document the rules say, with its own values. No UNION ALL
+-- at the top: PostgreSQL takes such a view apart, and tries the conditions of whoever asks before ours, barrier or not.
+CREATE VIEW chorus.invoice_help WITH (security_barrier = true) AS
 SELECT i.id, h.*
 FROM chorus.invoice_status i
-CROSS JOIN LATERAL chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) h
-UNION ALL
-SELECT i.id, 'rule', f.code, 'supplier', 'never', f.term, NULL, NULL, f.message, f.message_fr, f.remedy, f.remedy_fr
-FROM chorus.invoice_status i
-JOIN chorus.invoice_findings f ON f.invoice_id = i.id AND f.severity = 'error';
+CROSS JOIN LATERAL (
+    SELECT e.* FROM chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) e
+    UNION ALL
+    SELECT 'rule', f.code, 'supplier', 'never', f.term, NULL, NULL, f.message, f.message_fr, f.remedy, f.remedy_fr
+    FROM chorus.invoice_findings f
+    WHERE f.invoice_id = i.id AND f.severity = 'error'
+) h;
 
 REVOKE ALL ON FUNCTION chorus.folded(text), chorus.explain(text, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.folded(text), chorus.explain(text, text, text, text) TO chorus_app, chorus_operator, chorus_reader;

@@ -82,6 +82,33 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// TestViewsAreBarriers: a view reads as its owner, whom no rule of rows holds, so that a condition of whoever asks may not be tried on a row before the view's own are.
+func TestViewsAreBarriers(t *testing.T) {
+	conn, err := pgx.Connect(t.Context(), storetest.New(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	rows, err := conn.Query(t.Context(), `
+		SELECT relname, coalesce('security_barrier=true' = ANY (reloptions), false)
+		FROM pg_class
+		WHERE relnamespace = 'chorus'::regnamespace AND relkind = 'v'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view string
+	var barrier bool
+	tag, err := pgx.ForEachRow(rows, []any{&view, &barrier}, func() error {
+		if !barrier {
+			t.Errorf("chorus.%s is no security_barrier: whoever may read it hears of every account's rows from the errors of his conditions", view)
+		}
+		return nil
+	})
+	if err != nil || tag.RowsAffected() < 5 {
+		t.Errorf("%d views, %v", tag.RowsAffected(), err)
+	}
+}
+
 // TestRowsOfAccountsHaveRules: every table that an application, an operator or a reader can read has rules of rows, unless it belongs to no account.
 func TestRowsOfAccountsHaveRules(t *testing.T) {
 	shared := []string{

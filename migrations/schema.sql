@@ -1005,7 +1005,7 @@ ALTER TABLE chorus.webhooks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.webhooks FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
 CREATE POLICY worker ON chorus.webhooks FOR ALL TO chorus_worker USING true;
 
-CREATE VIEW chorus.invoice_help AS
+CREATE VIEW chorus.invoice_help WITH (security_barrier=true) AS
  SELECT i.id,
     h.kind,
     h.code,
@@ -1019,22 +1019,32 @@ CREATE VIEW chorus.invoice_help AS
     h.remedy,
     h.remedy_fr
    FROM (chorus.invoice_status i
-     CROSS JOIN LATERAL chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) h(kind, code, who, retry, term, column_name, message, text, text_fr, remedy, remedy_fr))
-UNION ALL
- SELECT i.id,
-    'rule'::text AS kind,
-    f.code,
-    'supplier'::text AS who,
-    'never'::text AS retry,
-    f.term,
-    NULL::text AS column_name,
-    NULL::text AS message,
-    f.message AS text,
-    f.message_fr AS text_fr,
-    f.remedy,
-    f.remedy_fr
-   FROM (chorus.invoice_status i
-     JOIN chorus.invoice_findings f ON (((f.invoice_id = i.id) AND (f.severity = 'error'::text))));
+     CROSS JOIN LATERAL ( SELECT e.kind,
+            e.code,
+            e.who,
+            e.retry,
+            e.term,
+            e.column_name,
+            e.message,
+            e.text,
+            e.text_fr,
+            e.remedy,
+            e.remedy_fr
+           FROM chorus.explain(i.reason_code, i.reason, i.statut_courant, i.statut_commentaire) e(kind, code, who, retry, term, column_name, message, text, text_fr, remedy, remedy_fr)
+        UNION ALL
+         SELECT 'rule'::text,
+            f.code,
+            'supplier'::text,
+            'never'::text,
+            f.term,
+            NULL::text,
+            NULL::text,
+            f.message,
+            f.message_fr,
+            f.remedy,
+            f.remedy_fr
+           FROM chorus.invoice_findings f
+          WHERE ((f.invoice_id = i.id) AND (f.severity = 'error'::text))) h);
 
 CREATE VIEW chorus.invoice_status WITH (security_barrier=true) AS
  SELECT id,
