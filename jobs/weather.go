@@ -36,6 +36,18 @@ func (w *Weather) any(a *Account, so func(store.Breaker) bool) bool {
 	return false
 }
 
+// Calm tells that no breaker holds anything back.
+func (w *Weather) Calm() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.list {
+		if b.State != "closed" || b.Ramping {
+			return false
+		}
+	}
+	return true
+}
+
 // Open tells that nothing but the health check is to be asked.
 func (w *Weather) Open(a *Account) bool {
 	return w.any(a, func(b store.Breaker) bool { return b.State == "open" })

@@ -73,7 +73,17 @@ const (
 // Connect opens a pool whose connections name actor in the history they write, and have the session settings above. maxConns 0 leaves pgx's default.
 // Nothing is asked of the server yet. What goes wrong later is put into words by Unreachable.
 func Connect(ctx context.Context, databaseURL, actor string, maxConns int) (*pgxpool.Pool, error) {
-	config, err := PoolConfig(databaseURL, map[string]string{"chorus.actor": actor})
+	return connect(ctx, databaseURL, maxConns, map[string]string{"chorus.actor": actor})
+}
+
+// ConnectWorker is Connect for a worker. Its statements are the same day and night and find rows by their keys, whatever the values are: each is planned once for each connection.
+// PostgreSQL would plan many of them anew each time, which takes longer than to run them.
+func ConnectWorker(ctx context.Context, databaseURL, actor string, maxConns int) (*pgxpool.Pool, error) {
+	return connect(ctx, databaseURL, maxConns, map[string]string{"chorus.actor": actor, "plan_cache_mode": "force_generic_plan"})
+}
+
+func connect(ctx context.Context, databaseURL string, maxConns int, also map[string]string) (*pgxpool.Pool, error) {
+	config, err := PoolConfig(databaseURL, also)
 	if err != nil {
 		return nil, err
 	}

@@ -232,7 +232,7 @@ func (s *Store) finish(ctx context.Context, a Attempt, e Ending) error {
 		return err
 	}
 	exchange, sum := packed(e.Exchange)
-	return s.inHotTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		// The row first, then its attempt: every transaction that touches both takes them in this order.
 		var state State
 		var attemptNo int

@@ -73,7 +73,7 @@ func (s *Store) Announce(ctx context.Context) (int, error) {
 	if err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM chorus.events WHERE seq IS NULL)`).Scan(&news); err != nil || !news {
 		return 0, err
 	}
-	err := s.inHotTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if mine, err := alone(ctx, tx, "announce"); err != nil || !mine {
 			return err
 		}

@@ -99,7 +99,7 @@ func earliest(a, b time.Time) time.Time {
 // locked waits, and keeps no other one waiting. It returns ErrGone, and stores nothing, when another job reads the feed by now.
 func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followed, error) {
 	var did Followed
-	err := s.inHotTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		did = Followed{}
 		if len(page) > 0 {
 			if err := followPage(ctx, tx, mark, page, &did); err != nil {

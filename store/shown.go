@@ -80,7 +80,7 @@ func (s *Store) KeepShown(ctx context.Context, account string, page []Seen) erro
 	if len(page) == 0 {
 		return nil
 	}
-	return s.inHotTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		n := len(page)
 		cpps, numbers, sirets, days := make([]int64, n), make([]string, n), make([]string, n), make([]*time.Time, n)
 		for k, f := range page {

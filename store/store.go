@@ -54,25 +54,11 @@ func (s *Store) Mark(ctx context.Context, environment string) error {
 	return nil
 }
 
+// first is the first statement of a transaction that moves rows.
+const first = `LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE`
+
 // inTx runs do in one transaction, during which no quarantine begins: a row that moved while a quarantine was choosing rows would escape it.
 func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
-	return s.inTxAfter(ctx, first, do)
-}
-
-const (
-	first = `LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE`
-
-	// planned is first for what runs for each invoice: its statements find rows by their keys, whatever the values are, so that they are planned once for each connection. PostgreSQL
-	// would plan some of them anew each time, which takes longer than to run them.
-	planned = first + `; SET LOCAL plan_cache_mode = force_generic_plan`
-)
-
-// inHotTx is inTx for what runs for each invoice.
-func (s *Store) inHotTx(ctx context.Context, do func(pgx.Tx) error) error {
-	return s.inTxAfter(ctx, planned, do)
-}
-
-func (s *Store) inTxAfter(ctx context.Context, first string, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, first); err != nil {
 			return err
@@ -84,12 +70,12 @@ func (s *Store) inTxAfter(ctx context.Context, first string, do func(pgx.Tx) err
 // errHalf says that a transaction is committed on this server alone: its wait for a standby was ended. A failover may forget it.
 var errHalf = errors.New("the commit may not have reached the standby")
 
-// inTxForGood is inHotTx for what a failover must not forget. With synchronous_standby_names a commit waits for a standby; whoever ends that wait (pg_cancel_backend,
+// inTxForGood is inTx for what a failover must not forget. With synchronous_standby_names a commit waits for a standby; whoever ends that wait (pg_cancel_backend,
 // statement_timeout) has PostgreSQL say COMMIT all the same, with a warning and nothing else.
 func (s *Store) inTxForGood(ctx context.Context, do func(pgx.Tx) error) error {
 	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, planned); err != nil {
+			if _, err := tx.Exec(ctx, first); err != nil {
 				return err
 			}
 			err := do(tx)

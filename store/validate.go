@@ -73,7 +73,7 @@ const nothingWaits = `
 func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease time.Duration) (State, *Invoice, error) {
 	state := Ready
 	var kept *Invoice
-	err := s.inHotTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (s *Store) Invalid(ctx context.Context, i Invoice, f Facts, code, reason st
 		UPDATE chorus.invoices
 		SET state = 'invalid', reason_code = $20, reason = $21, ` + factsSQL + `
 		WHERE id = $1 AND state = 'received' AND claim = $19`
-	err := s.inHotTx(ctx, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
 			return err
 		}

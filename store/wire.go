@@ -40,8 +40,9 @@ func (w Waits) withDefaults() Waits {
 const (
 	// statementTimeout is how long the server lets a statement take. It ends it itself while it lives.
 	statementTimeout = 15 * time.Second
-	// Idle connections are pinged before they are used again (pgxpool: after a second). Beyond that none is kept for ever.
-	mostIdle, mostAge, ageSpread = 5 * time.Minute, 30 * time.Minute, 5 * time.Minute
+	// Idle connections are pinged before they are used again (pgxpool: after a second). Beyond that none is kept for ever. mostIdle is less than the minute from one look of
+	// pgxpool to the next: each look turns the order round in which it gives them out, so that within two minutes all would be used again.
+	mostIdle, mostAge, ageSpread = 30 * time.Second, 30 * time.Minute, 5 * time.Minute
 	// unasked is for how long nothing may come where nothing was asked: whoever listens asks for a sign of life long before (River: every 5 seconds).
 	unasked = 30 * time.Second
 	// resetApart is the least time between two resets of a pool because the server is read-only.

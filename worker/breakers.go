@@ -34,7 +34,11 @@ func (w *Worker) probeBreakers(ctx context.Context) error {
 
 // watchBreakers keeps what this process knows of the breakers fresh, and announces outages.
 func (w *Worker) watchBreakers(ctx context.Context) error {
-	if time.Since(w.tended) >= min(announceAfter*w.cfg.Settings.Unit(), breakersEvery) {
+	every := min(announceAfter*w.cfg.Settings.Unit(), breakersEvery)
+	if w.jobs.Weather.Calm() {
+		every *= 10 // only an announced closure may begin or end
+	}
+	if time.Since(w.tended) >= every {
 		w.tended = time.Now()
 		if err := w.tend(ctx); err != nil {
 			return err

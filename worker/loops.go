@@ -22,8 +22,9 @@ type loop struct {
 	every  time.Duration // from one round to the next when nothing wakes it
 	within time.Duration // a round's deadline; 0 = the set's
 	wake   <-chan struct{}
-	later  bool // the first round is not due at once
-	urgent bool // it is late as soon as one round fails
+	later  bool          // the first round is not due at once
+	first  time.Duration // when it is, after the start
+	urgent bool          // it is late as soon as one round fails
 	round  func(ctx context.Context) error
 	done   func() // called when the loop ends
 
@@ -85,11 +86,10 @@ func (ls *loops) run(ctx context.Context, l *loop) {
 	if l.done != nil {
 		defer l.done()
 	}
-	first := time.Duration(0)
 	if l.later {
-		first = l.every
+		l.first = l.every
 	}
-	timer := time.NewTimer(first)
+	timer := time.NewTimer(l.first)
 	defer timer.Stop()
 	for {
 		select {

@@ -43,12 +43,12 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 		JobTimeout:                  cfg.Settings.Timeout(),
 		RescueStuckJobsAfter:        cfg.Settings.Timeout() + 10*time.Minute,
 		FetchCooldown:               5 * time.Millisecond,
-		FetchPollInterval:           500 * time.Millisecond,
+		FetchPollInterval:           2 * time.Second, // beside its notifications
 		SoftStopTimeout:             cfg.Drain,
 		CompletedJobRetentionPeriod: time.Hour,
 		CancelledJobRetentionPeriod: 24 * time.Hour,
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
-		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.work.around), river.JobInsertMiddlewareFunc(dueByTheDatabase)},
+		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.around), river.JobInsertMiddlewareFunc(dueByTheDatabase)},
 		Logger:                      slog.New(riverLog{w.loops.complaints, cfg.Log.Handler()}),
 	})
 }
@@ -85,6 +85,12 @@ func newWork(queues map[string]river.QueueConfig, longest time.Duration) *work {
 }
 
 // around is called around every job.
+func (w *Worker) around(ctx context.Context, job *rivertype.JobRow, do func(context.Context) error) error {
+	defer w.stirred.Store(true)
+	return w.work.around(ctx, job, do)
+}
+
+// around keeps what is known of the jobs.
 func (k *work) around(ctx context.Context, job *rivertype.JobRow, do func(context.Context) error) error {
 	now := time.Now()
 	k.mu.Lock()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"github.com/choriste/choriste/crash"
 )
@@ -48,8 +49,15 @@ func (w *Worker) sweep(ctx context.Context) error {
 	return err
 }
 
-// announce numbers committed events and lets listeners know.
+// announce numbers committed events and lets listeners know, ten times a second while something happens.
 func (w *Worker) announce(ctx context.Context) error {
-	_, err := w.store.Announce(ctx)
+	if !w.stirred.Swap(false) && time.Since(w.announced) < announceAtRest {
+		return nil
+	}
+	w.announced = time.Now()
+	n, err := w.store.Announce(ctx)
+	if n > 0 || err != nil {
+		w.stirred.Store(true)
+	}
 	return err
 }

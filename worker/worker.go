@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Reap, 5*time.Second)
 	def(&c.Sweep, 5*time.Second)
 	def(&c.Drain, 25*time.Second)
-	def(&c.Poll, 500*time.Millisecond)
+	def(&c.Poll, time.Second)
 	def(&c.Round, 10*time.Second)
 	c.Settings.Resubmit = !c.Never
 	if c.Quota == 0 {
@@ -95,17 +95,19 @@ func Conns(workers int) int { return 6 + workers/2 }
 
 // Worker is one process of the fleet.
 type Worker struct {
-	cfg   Config
-	store *store.Store
-	jobs  *jobs.Jobs
-	river *river.Client[pgx.Tx]
-	loops *loops
-	work  *work
-	poke  chan struct{} // there may be rows for the fast steps
-	woken atomic.Bool   // a poke came
-	probe chan struct{} // a breaker wants a probe
-	ready atomic.Bool
-	unfit atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
+	cfg       Config
+	store     *store.Store
+	jobs      *jobs.Jobs
+	river     *river.Client[pgx.Tx]
+	loops     *loops
+	work      *work
+	poke      chan struct{} // there may be rows for the fast steps
+	woken     atomic.Bool   // a poke came
+	stirred   atomic.Bool   // something happened, so there may be events without a number
+	announced time.Time     // when somebody looked for them; of the loop alone
+	probe     chan struct{} // a breaker wants a probe
+	ready     atomic.Bool
+	unfit     atomic.Pointer[store.Fault] // why nothing is given out: the database is not what it was at the start
 
 	examined int         // how often it was looked at, and
 	sound    bool        // that nothing was wrong the last time; only the loop's
@@ -214,7 +216,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	life, end := context.WithCancel(ctx)
 	defer end()
-	for _, l := range w.duties(life) {
+	for k, l := range w.duties(life) {
+		l.first = time.Duration(k) * firstRounds
 		w.loops.start(life, l)
 	}
 	go w.loops.watch(life)
@@ -254,7 +257,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	return lost
 }
 
-// duties are the worker's loops. What a round begins and does not wait for ends with life.
+// firstRounds is the time from the first round of one loop to that of the next: all at once, each would open a connection of its own.
+const firstRounds = 20 * time.Millisecond
+
+// duties are the worker's loops, those first for which invoices wait. What a round begins and does not wait for ends with life.
 func (w *Worker) duties(life context.Context) []*loop {
 	cfg := w.cfg
 	slow := 3 * cfg.Round // more rows than others, or more statements
@@ -285,8 +291,12 @@ func (w *Worker) duties(life context.Context) []*loop {
 	}...)
 }
 
-// announceEvery is how often events are numbered: listeners hear of them ten times a second at most.
-const announceEvery = 100 * time.Millisecond
+// announceEvery is how often events are numbered: listeners hear of them ten times a second at most. announceAtRest is how often somebody looks for those of which this
+// process has not heard: what other programs wrote without waking anybody.
+const (
+	announceEvery  = 100 * time.Millisecond
+	announceAtRest = time.Second
+)
 
 // examineEvery is how often the database is looked at: somebody may have migrated it to a newer schema. One look in thoroughly is at every object and right.
 const (
@@ -362,6 +372,7 @@ const lastWords = 4 * time.Second
 // wake has the dispatcher look at once; further calls until it does so are one.
 func (w *Worker) wake() {
 	w.woken.Store(true)
+	w.stirred.Store(true)
 	select {
 	case w.poke <- struct{}{}:
 	default:

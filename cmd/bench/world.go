@@ -83,7 +83,7 @@ func (x *world) close() error {
 
 // work starts the worker, with the settings' defaults but for the quota: its waits are real, and would be longer than everything else.
 func (x *world) work(ctx context.Context) error {
-	pool, err := store.Connect(ctx, x.urls["worker"], "bench", worker.Conns(16))
+	pool, err := store.ConnectWorker(ctx, x.urls["worker"], "bench", worker.Conns(16))
 	if err != nil {
 		return err
 	}

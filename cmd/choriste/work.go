@@ -60,7 +60,7 @@ func (workCmd) Run(a *app) error {
 		log.Warn("variables that look like settings are none, and change nothing (choriste help env)", "variables", strings.Join(names, ", "))
 	}
 	conns := worker.Conns(s.Workers)
-	pool, err := store.Connect(a.ctx, s.DatabaseURL, "work", conns)
+	pool, err := store.ConnectWorker(a.ctx, s.DatabaseURL, "work", conns)
 	if err != nil {
 		return err
 	}

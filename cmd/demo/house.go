@@ -184,7 +184,7 @@ func (h *house) startPortal(samples []sample) error {
 
 // startWorker starts a worker, and the console on an address of its own.
 func (h *house) startWorker(ctx context.Context, url string) error {
-	pool, err := store.Connect(ctx, url, "demo", worker.Conns(16))
+	pool, err := store.ConnectWorker(ctx, url, "demo", worker.Conns(16))
 	if err != nil {
 		return err
 	}

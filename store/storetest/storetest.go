@@ -60,7 +60,12 @@ func New(t testing.TB) *Database {
 		ReaderURL:   s.login(name, "reader"),
 	}
 	// The pool connects when it is first used, and outlives the test's context, which ends before its clean-up does.
-	db.Pool, err = pgxpool.New(context.WithoutCancel(t.Context()), db.WorkerURL)
+	config, err := pgxpool.ParseConfig(db.WorkerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan" // as the worker's own (store.ConnectWorker)
+	db.Pool, err = pgxpool.NewWithConfig(context.WithoutCancel(t.Context()), config)
 	if err != nil {
 		t.Fatal(err)
 	}
