@@ -118,6 +118,7 @@ func (s *Sim) housekeeping() {
 			s.catchUp()
 			s.profile.everyMinute(s)
 			s.mu.Unlock()
+			_ = s.ledger.flush() // a failure is kept, and told by Broken
 		}
 	}
 }

@@ -82,7 +82,10 @@ func (s *Sim) manageHandler() http.Handler {
 				rt.serve(s, w, r)
 				return
 			}
-			reply(w, r, func(r *http.Request) (any, error) { return rt.run(s, r) })
+			reply(w, r, func(r *http.Request) (any, error) {
+				done, err := rt.run(s, r)
+				return done, errors.Join(err, s.ledger.flush())
+			})
 		})
 	}
 	for path, methods := range methodsByPath() { // less specific than the routes themselves

@@ -189,11 +189,15 @@ func (s *Sim) FillDisk() (free func(), err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
 	file := s.ledger.file
 	s.ledger.file = full
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.ledger.mu.Lock()
+		defer s.ledger.mu.Unlock()
 		s.ledger.file = file
 		_ = full.Close()
 	}, nil

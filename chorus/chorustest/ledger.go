@@ -2,7 +2,6 @@ package chorustest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"os"
 	"sync"
@@ -90,27 +89,38 @@ type Entry struct {
 }
 
 // ledger keeps the lines: in a file when there is one, else in memory.
-// Appending is done under the simulator's lock; waiting for the disk is not.
+//
+// Lines are appended under the simulator's lock, and wait in memory to be handed to the file: all that wait are, by one write, before any answer leaves that could
+// tell of one of them (settle), before anybody reads the file here, and every 50 ms. So what was answered is in the file, and the file has no gap: a process that
+// is killed loses lines from the end on, of which nobody has heard. Lines that belong together are appended together and handed over together.
 type ledger struct {
 	path   string
 	file   *os.File // to be written
 	again  *os.File // the same, to be read
 	noSync bool
 	memory []Entry
-	end    int64 // of the file: where the next line begins
-	lines  bytes.Buffer
+	end    int64 // where the next line begins
+	lines  []byte
 
-	mu      sync.Mutex // guards what follows; never held together with a system call
-	wake    *sync.Cond
-	syncing bool
-	written int64 // the newest line handed to the file
-	synced  int64 // the newest line known to be on disk
-	failed  error
-	broken  chan struct{} // closed when failed is set
+	mu       sync.Mutex // guards what follows; never held together with a system call
+	wake     *sync.Cond
+	busy     bool   // somebody is writing, or waits for the disk
+	leaving  []byte // lines that he is writing
+	waiting  []byte // lines behind these
+	filed    int64  // how much of the file there was before them
+	appended int64  // the newest line
+	written  int64  // the newest line in the file
+	synced   int64  // the newest line known to be on disk
+	failed   error
+	broken   chan struct{} // closed when failed is set
 }
 
-// append writes the lines with one system call, so that lines that belong together stand or fall together
-// when the process is killed. It returns where each stands.
+const (
+	maxUnwritten = 1 << 20 // bytes that may wait
+	maxIdle      = 4 << 20 // of room that is kept for them
+)
+
+// append numbers the places of the lines and lets them wait. It returns where each stands.
 func (l *ledger) append(entries ...Entry) []int64 {
 	at := make([]int64, len(entries))
 	if l.file == nil {
@@ -120,28 +130,31 @@ func (l *ledger) append(entries ...Entry) []int64 {
 		l.memory = append(l.memory, entries...)
 		return at
 	}
-	l.lines.Reset()
-	out := json.NewEncoder(&l.lines)
-	out.SetEscapeHTML(false)
+	l.lines = l.lines[:0]
 	for i := range entries {
-		at[i] = l.end + int64(l.lines.Len())
-		if err := out.Encode(&entries[i]); err != nil {
-			panic(err) // an Entry holds nothing that cannot be encoded
-		}
+		at[i] = l.end + int64(len(l.lines))
+		l.lines = encodeLine(l.lines, &entries[i])
 	}
-	l.mu.Lock()
-	failed := l.failed
-	l.mu.Unlock()
-	if failed != nil { // a line after one that is torn would make the file unreadable
-		return at
+	if l.await(entries[len(entries)-1].Seq) > maxUnwritten {
+		_ = l.flush()
 	}
-	n, err := l.file.Write(l.lines.Bytes())
-	l.end += int64(n)
+	if cap(l.lines) > maxIdle {
+		l.lines = nil
+	}
+	return at
+}
+
+// await puts the lines, up to this one, behind those that wait, and says how many bytes wait.
+func (l *ledger) await(seq int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.written = entries[len(entries)-1].Seq
-	l.failLocked(err)
-	return at
+	if l.failed != nil { // a line after one that is torn would make the file unreadable
+		return 0
+	}
+	l.waiting = append(l.waiting, l.lines...)
+	l.end += int64(len(l.lines))
+	l.appended = seq
+	return len(l.waiting)
 }
 
 // fail keeps the first failure, after which nothing is promised any more.
@@ -159,33 +172,63 @@ func (l *ledger) failLocked(err error) {
 	}
 }
 
-// settle returns when everything appended so far is on disk. Callers that come while the disk is busy share
-// the next fsync. An error means that the simulator can promise nothing any more: no answer may leave.
-func (l *ledger) settle() error {
-	if l.file == nil {
-		return nil
-	}
+// settle returns when everything appended so far is on disk. An error means that the simulator can promise nothing any more: no answer may leave.
+func (l *ledger) settle() error { return l.handOver(!l.noSync) }
+
+// flush returns when everything appended so far is in the file, which a process that is killed leaves behind; only a power cut may take it.
+func (l *ledger) flush() error { return l.handOver(false) }
+
+// handOver writes what waits, and waits for the disk if that is asked. Callers that come while another one does share what is done next.
+func (l *ledger) handOver(sync bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	mine := l.written
-	for l.failed == nil && !l.noSync && l.synced < mine {
-		if l.syncing {
+	file, mine := l.file, l.appended // nothing is appended where there is no file
+	for l.failed == nil && (l.written < mine || sync && l.synced < mine) {
+		if l.busy {
 			l.wake.Wait()
 			continue
 		}
-		l.syncing = true
-		target := l.written
+		target := l.appended
+		l.leaving, l.waiting = l.waiting, l.leaving[:0]
+		l.busy = true
 		l.mu.Unlock()
-		err := l.file.Sync()
-		l.mu.Lock()
-		l.syncing = false
-		if err == nil {
-			l.synced = target
+		n, err := 0, error(nil)
+		if len(l.leaving) > 0 {
+			n, err = file.Write(l.leaving)
 		}
-		l.failLocked(err)
+		if err == nil && sync {
+			err = file.Sync()
+		}
+		l.mu.Lock()
+		l.busy = false
+		l.filed += int64(n)
+		if l.leaving = l.leaving[:0]; cap(l.leaving) > maxIdle {
+			l.leaving = nil
+		}
+		if l.failLocked(err); err == nil {
+			l.written = target
+			if sync {
+				l.synced = target
+			}
+		}
 		l.wake.Broadcast()
 	}
 	return l.failed
+}
+
+// bytesOf is a line that is not in the file yet; nil when it is.
+func (l *ledger) bytesOf(at int64) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from, behind := at-l.filed, l.leaving
+	if from >= int64(len(behind)) {
+		from, behind = from-int64(len(behind)), l.waiting
+	}
+	if at < l.filed || from >= int64(len(behind)) {
+		return nil
+	}
+	line, _, _ := bytes.Cut(behind[from:], []byte("\n"))
+	return bytes.Clone(line) // the room is used again
 }
 
 func (l *ledger) close() error {
@@ -246,6 +289,7 @@ func (s *Sim) eachEntry(f func(Entry) error) error {
 	s.catchUp()
 	snapshot := &ledger{path: s.ledger.path, file: s.ledger.file, memory: s.ledger.memory}
 	s.mu.Unlock()
+	_ = s.ledger.flush() // what could be written can be read, all the same
 	return snapshot.each(f)
 }
 

@@ -43,7 +43,7 @@ func (l *ledger) replay(f func(Entry, int64) error) error {
 	whole := int64(0)
 	info, err := l.again.Stat()
 	if err == nil {
-		l.end = info.Size() // lines before may be asked for
+		l.end, l.filed = info.Size(), info.Size() // lines before may be asked for
 		whole, err = readLines(io.NewSectionReader(l.again, 0, l.end), f)
 	}
 	if err == nil {
@@ -53,7 +53,7 @@ func (l *ledger) replay(f func(Entry, int64) error) error {
 		_, _ = l.file.Close(), l.again.Close()
 		return fmt.Errorf("ledger %s: %w", l.path, err)
 	}
-	l.end = whole
+	l.end, l.filed = whole, whole
 	return nil
 }
 
@@ -62,7 +62,10 @@ func (l *ledger) line(at int64) (*Entry, error) {
 	if l.file == nil {
 		return &l.memory[at], nil
 	}
-	line, err := bufio.NewReaderSize(io.NewSectionReader(l.again, at, l.end-at), 2048).ReadBytes('\n')
+	line, err := l.bytesOf(at), error(nil)
+	if line == nil {
+		line, err = bufio.NewReaderSize(io.NewSectionReader(l.again, at, l.end-at), 2048).ReadBytes('\n')
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,5 +137,18 @@ func (l *ledger) startAnew() error {
 	if l.file == nil {
 		return nil
 	}
-	return l.file.Truncate(0)
+	l.mu.Lock()
+	for l.busy {
+		l.wake.Wait()
+	}
+	l.busy = true // nobody writes meanwhile
+	l.waiting, l.filed = l.waiting[:0], 0
+	l.written, l.synced = l.appended, l.appended // who waits for a line that is forgotten waits for nothing
+	l.mu.Unlock()
+	err := l.file.Truncate(0)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy = false
+	l.wake.Broadcast()
+	return err
 }

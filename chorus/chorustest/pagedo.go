@@ -90,6 +90,7 @@ func (s *Sim) postAct(w http.ResponseWriter, r *http.Request) {
 		s.servePage(w, r, err.Error())
 		return
 	}
+	_ = s.ledger.flush()
 	http.Redirect(w, r, "/#"+act.section, http.StatusSeeOther)
 }
 

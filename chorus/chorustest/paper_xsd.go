@@ -1,6 +1,7 @@
 package chorustest
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"regexp"
@@ -28,7 +29,7 @@ var groupsText string
 
 // group is what the table has of one type.
 type group struct {
-	names  []string        // in the schema's order
+	names  map[string]int  // their places in the schema's order
 	many   map[string]bool // those that may be repeated
 	needed []string        // those that must be there
 	closed bool            // the table has them all
@@ -45,10 +46,13 @@ func readGroups() (map[string]*group, map[string]bool) {
 		if split < 0 || words[0] == "#" {
 			continue
 		}
-		g := &group{many: map[string]bool{}, closed: words[split] == "="}
-		for _, w := range words[split+1:] {
+		g := &group{names: map[string]int{}, many: map[string]bool{}, closed: words[split] == "="}
+		for i, w := range words[split+1:] {
 			name := strings.TrimRight(w, "*!+")
-			g.names, g.many[name] = append(g.names, name), strings.Contains(w, "*")
+			if _, twice := g.names[name]; twice {
+				panic("xsd.txt: " + name + " stands twice in a group")
+			}
+			g.names[name], g.many[name] = i, strings.Contains(w, "*")
 			if strings.HasSuffix(w, "!") {
 				g.needed = append(g.needed, name)
 			}
@@ -74,31 +78,66 @@ var spaces = map[string]string{
 	cii + "ReusableAggregateBusinessInformationEntity:100": "ram:", cii + "UnqualifiedDataType:100": "udt:", cii + "QualifiedDataType:100": "qdt:",
 }
 
+// fullNames are the names in the table with their prefixes, by namespace and name.
+var fullNames = nameAll()
+
+func nameAll() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for space, prefix := range spaces {
+		all[space] = map[string]string{}
+		add := func(full string) {
+			if name, is := strings.CutPrefix(full, prefix); is {
+				all[space][name] = full
+			}
+		}
+		for name, g := range groups {
+			add(name)
+			for child := range g.names {
+				add(child)
+			}
+		}
+	}
+	return all
+}
+
+// fullName is the name of an element as the table has it.
+func (n *node) fullName() string {
+	if full, known := fullNames[n.space][n.name]; known {
+		return full
+	}
+	return spaces[n.space] + n.name
+}
+
 // xsd is the schema validator's message; "" when the document is valid as far as is looked.
 func (p *paper) xsd() string {
 	attached := map[*node]bool{}
 	for _, n := range p.root.all(p.form.pieces) {
 		attached[n] = true
 	}
-	return validate(p.root, p.form.profil == "", true, attached)
+	return validate(p.root, p.root.fullName(), p.form.profil == "", true, attached)
 }
 
-// validate looks at an element and all that is in it. The files that are attached to the invoice are looked at later.
-func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
-	name := spaces[n.space] + n.name
-	g, text := groups[name], n.trimmed()
+// validate looks at an element, which has this name in the table, and all that is in it. The files that are attached to the invoice are looked at later.
+func validate(n *node, name string, isUBL, root bool, attached map[*node]bool) string {
+	var few [16]string // most elements have no more children
+	names := few[:0]
+	for _, c := range n.children {
+		names = append(names, c.fullName())
+	}
+	g, text := groups[name], bytes.TrimSpace(n.text)
 	if g != nil {
 		last := -1
-		for _, c := range n.children {
-			child := spaces[c.space] + c.name
-			i := slices.Index(g.names, child)
-			if i < 0 && g.closed || i >= 0 && i < last || i == last && i >= 0 && !g.many[child] {
+		for k, c := range n.children {
+			i, known := g.names[names[k]]
+			if !known && g.closed || known && i < last || known && i == last && !g.many[names[k]] {
 				return unexpected(c)
 			}
-			last = max(i, last)
+			if known {
+				last = i
+			}
 		}
 		for _, want := range g.needed {
-			if !slices.ContainsFunc(n.children, func(c *node) bool { return spaces[c.space]+c.name == want }) {
+			if !slices.Contains(names, want) {
 				return fmt.Sprintf("cvc-complex-type.2.4.b: The content of element '%.60s' is not complete. One of '{%s}' is expected. - ligne: %d", n.name, want, n.line)
 			}
 		}
@@ -109,18 +148,18 @@ func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 			return reason
 		}
 	}
-	if text != "" && (len(n.children) > 0 || g != nil || n.space == ublGroups) {
+	if len(text) > 0 && (len(n.children) > 0 || g != nil || n.space == ublGroups) {
 		return fmt.Sprintf("cvc-complex-type.2.3: Element '%.60s' cannot have character [children], because the type's content type is element-only. - ligne: %d", n.name, n.line)
 	}
 	if len(n.children) > 0 && basic {
 		return fmt.Sprintf("cvc-type.3.1.2: Element '%.60s' is a simple type, so it must have no element information item [children]. - ligne: %d", n.name, n.line)
 	}
 	if len(n.children) == 0 && !attached[n] {
-		if kind := badValue(n, isUBL, text); kind != "" {
+		if kind := badValue(n, isUBL, string(text)); kind != "" {
 			return fmt.Sprintf("cvc-datatype-valid.1.2.1: '%.40s' is not a valid value for '%s'. - ligne: %d", text, kind, n.line)
 		}
 	}
-	for _, c := range n.children {
+	for k, c := range n.children {
 		prefix := spaces[c.space]
 		switch {
 		case prefix == "ext:" && root: // an extension holds whatever its maker likes
@@ -128,7 +167,7 @@ func validate(n *node, isUBL, root bool, attached map[*node]bool) string {
 		case isUBL && prefix != "cbc:" && prefix != "cac:", !isUBL && !strings.HasPrefix(c.space, cii), prefix == "":
 			return unexpected(c)
 		}
-		if reason := validate(c, isUBL, false, attached); reason != "" {
+		if reason := validate(c, names[k], isUBL, false, attached); reason != "" {
 			return reason
 		}
 	}
@@ -139,8 +178,14 @@ func unexpected(n *node) string {
 	return fmt.Sprintf("cvc-complex-type.2.4.a: Invalid content was found starting with element '%.60s'. - ligne: %d", n.name, n.line)
 }
 
-// typeAttributes are the attributes of the schemas' types, by the end of the element's name; the one with ! must be there in UBL.
-var typeAttributes = [][2]string{
+// attributes are those of one of the schemas' types.
+type attributes struct {
+	of     string // the end of the element's name
+	may    []string
+	needed string // which must be there in UBL
+}
+
+var typeAttributes = readAttributes([][2]string{ // the one with ! must be there in UBL
 	{"Amount", "currencyID! currencyCodeListVersionID"},
 	{"Measure", "unitCode! unitCodeListVersionID"},
 	{"Quantity", "unitCode unitCodeListID unitCodeListAgencyID unitCodeListAgencyName"},
@@ -156,21 +201,30 @@ var typeAttributes = [][2]string{
 	{"Date", ""},
 	{"Time", ""},
 	{"", "languageID languageLocaleID"},
+})
+
+func readAttributes(rows [][2]string) (all []attributes) {
+	for _, row := range rows {
+		a := attributes{of: row[0]}
+		for _, word := range strings.Fields(row[1]) {
+			name, needed := strings.CutSuffix(word, "!")
+			if a.may = append(a.may, name); needed {
+				a.needed = name
+			}
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // badAttributes looks at the attributes of an element; those that hold others have none.
 func badAttributes(n *node, isUBL, basic bool) string {
 	var may []string
 	if basic {
-		i := slices.IndexFunc(typeAttributes, func(row [2]string) bool { return strings.HasSuffix(n.name, row[0]) })
-		may = strings.Fields(typeAttributes[i][1])
-	}
-	for k, want := range may {
-		if name, needed := strings.CutSuffix(want, "!"); needed {
-			may[k] = name
-			if isUBL && n.attr(name) == "" {
-				return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", name, n.name, n.line)
-			}
+		i := slices.IndexFunc(typeAttributes, func(a attributes) bool { return strings.HasSuffix(n.name, a.of) })
+		may = typeAttributes[i].may
+		if needed := typeAttributes[i].needed; needed != "" && isUBL && n.attr(needed) == "" {
+			return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", needed, n.name, n.line)
 		}
 	}
 	for _, a := range n.attrs {
@@ -192,7 +246,7 @@ func badValue(n *node, isUBL bool, text string) string {
 			return "date"
 		}
 	case endsIn(n.name, "Amount", "Quantity", "Percent", "Numeric", "Rate", "Measure"):
-		if len(text) > 4096 || !decimalForm.MatchString(text) {
+		if len(text) > 4096 || !plainDecimal(text) && !decimalForm.MatchString(text) {
 			return "decimal"
 		}
 	case isUBL && strings.HasSuffix(n.name, "Indicator"), n.name == "Indicator":
@@ -209,6 +263,21 @@ func badValue(n *node, isUBL bool, text string) string {
 		}
 	}
 	return ""
+}
+
+// plainDecimal tells that a text is digits, with a point and digits or without, as almost every number is.
+func plainDecimal(text string) bool {
+	point := false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+		case c == '.' && !point && i > 0:
+			point = true
+		default:
+			return false
+		}
+	}
+	return text != ""
 }
 
 var timeForm = regexp.MustCompile(`^(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?|24:00:00(\.0+)?)(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$`)

@@ -202,6 +202,7 @@ func (s *Sim) listen() error {
 	s.mu.Lock()
 	s.record(s.startLine())
 	s.mu.Unlock()
+	_ = s.ledger.flush() // a failure is kept, and told by Broken
 	api, manage = limit(api, maxConnections), limit(manage, maxManaging)
 	s.serving.Add(3)
 	go func() { defer s.serving.Done(); _ = s.api.Serve(api) }()

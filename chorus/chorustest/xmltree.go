@@ -36,6 +36,14 @@ type node struct {
 
 // parseXML reads a document into a tree; the error is worded as the portal words it.
 func parseXML(b []byte) (*node, error) {
+	if root, plain := readPlain(b); plain {
+		return root, bind(root, map[string]string{"xml": xmlSpace})
+	}
+	return parseAnyXML(b)
+}
+
+// parseAnyXML reads what is not plain.
+func parseAnyXML(b []byte) (*node, error) {
 	plain := transform.NewReader(bytes.NewReader(b), unicode.BOMOverride(transform.Nop))
 	read := &recorder{Reader: bufio.NewReader(io.LimitReader(plain, maxText)), text: new([]byte)}
 	d := xml.NewDecoder(read)
@@ -200,7 +208,10 @@ func bind(n *node, known map[string]string) error {
 		return fmt.Errorf("le préfixe %.40s n'est lié à aucun espace de noms, ligne %d", n.space, n.line)
 	}
 	n.space = space
-	seen := map[xml.Name]bool{}
+	var seen map[xml.Name]bool
+	if len(n.attrs) > 1 {
+		seen = make(map[xml.Name]bool, len(n.attrs))
+	}
 	for _, a := range n.attrs {
 		name := a.Name
 		if name.Space != "" && name.Space != "xmlns" {
@@ -211,7 +222,9 @@ func bind(n *node, known map[string]string) error {
 		if seen[name] {
 			return fmt.Errorf("le fichier XML est mal formé, ligne %d", n.line)
 		}
-		seen[name] = true
+		if seen != nil {
+			seen[name] = true
+		}
 	}
 	for _, c := range n.children {
 		if err := bind(c, own); err != nil {
@@ -243,8 +256,20 @@ func (n *node) all(path string) []*node {
 
 // one is the first element at a path; nil when there is none.
 func (n *node) one(path string) *node {
-	if all := n.all(path); len(all) > 0 {
-		return all[0]
+	if n == nil {
+		return nil
+	}
+	name, rest, more := strings.Cut(path, "/")
+	for _, c := range n.children {
+		if c.name != name {
+			continue
+		}
+		if !more {
+			return c
+		}
+		if found := c.one(rest); found != nil {
+			return found
+		}
 	}
 	return nil
 }
