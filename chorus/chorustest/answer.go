@@ -1,9 +1,7 @@
 package chorustest
 
 import (
-	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -84,13 +82,7 @@ func (a answer) bytes() []byte {
 	if a.body == nil {
 		return []byte(a.text)
 	}
-	var b bytes.Buffer
-	out := json.NewEncoder(&b)
-	out.SetEscapeHTML(false)
-	if err := out.Encode(a.body); err != nil {
-		panic(err) // an object holds nothing that cannot be encoded
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
+	return appendObject(make([]byte, 0, 1024), a.body)
 }
 
 // send writes the answer into the ledger, waits for the disk, and only then lets it leave.

@@ -75,20 +75,23 @@ func (s *Sim) remember(c *call, a answer, line Entry) {
 // files are the fields whose bytes nobody reads.
 var files = []string{"fichierFlux", "fichierFacture", "pieceJointeFichier", "fichierResultat", "fichierCR"}
 
-// withoutFiles is a copy with files by their size, and of a long list the beginning.
+// withoutFiles is the body with files by their size, and of a long list the beginning: a copy, where there are such.
 func withoutFiles(body object) object {
-	if body == nil {
-		return nil
+	short, copied := body, false
+	change := func(name string, value any) {
+		if !copied {
+			short, copied = maps.Clone(body), true
+		}
+		short[name] = value
 	}
-	short := maps.Clone(body)
 	for _, name := range files {
-		if file, is := short[name].(string); is {
-			short[name] = "… " + itoa(len(file)) + " octets …"
+		if file, is := body[name].(string); is {
+			change(name, "… "+itoa(len(file))+" octets …")
 		}
 	}
-	for name, value := range short {
+	for name, value := range body {
 		if rows, is := value.([]any); is && len(rows) > 3 {
-			short[name] = append(slices.Clone(rows[:3]), "… "+itoa(len(rows)-3)+" …")
+			change(name, append(slices.Clone(rows[:3]), "… "+itoa(len(rows)-3)+" …"))
 		}
 	}
 	return short

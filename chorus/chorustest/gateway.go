@@ -210,6 +210,14 @@ func readObject(raw []byte) (body object, err error) {
 	if values > maxValues { // in memory each is many times as large as in the request
 		return nil, fmt.Errorf("it has more than %d values", maxValues)
 	}
+	if body, plain := readPlainObject(raw); plain {
+		return body, nil
+	}
+	return readAnyObject(raw)
+}
+
+// readAnyObject reads what is not plain.
+func readAnyObject(raw []byte) (body object, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&body); err != nil {

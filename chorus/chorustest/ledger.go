@@ -116,8 +116,8 @@ type ledger struct {
 }
 
 const (
-	maxUnwritten = 1 << 20 // bytes that may wait
-	maxIdle      = 4 << 20 // of room that is kept for them
+	maxUnwritten = 64 << 10  // bytes that may wait
+	maxIdle      = 128 << 10 // of room that is kept for them
 )
 
 // append numbers the places of the lines and lets them wait. It returns where each stands.

@@ -194,6 +194,9 @@ func (s *Sim) serviceOf(f *facture) Service {
 // sortFactures orders by a column and then by identifiantFactureCPP, so that pages never overlap. What the
 // portal does without a column is not known: here the newest deposit comes first [G].
 func (s *Sim) sortFactures(all []uint32, column, sense string, now time.Time) {
+	if len(all) < 2 {
+		return
+	}
 	texts := map[string]func(*facture) string{
 		"NumeroFacture":        func(f *facture) string { return f.facts().Numero },
 		"DateFacture":          func(f *facture) string { return f.facts().Date },
