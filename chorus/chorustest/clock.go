@@ -147,6 +147,9 @@ var dateLayouts = []string{
 
 // parseDate reads a date as the portal would; day is true when it holds no time of day.
 func parseDate(text string) (t time.Time, day, ok bool) {
+	if text == "" {
+		return time.Time{}, false, false
+	}
 	for _, layout := range dateLayouts {
 		if t, err := time.ParseInLocation(layout, text, Paris); err == nil {
 			return t, layout == "2006-01-02", true

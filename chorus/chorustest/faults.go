@@ -213,7 +213,8 @@ func (s *Sim) pick(c *call) *Fault {
 	for _, scope := range []string{"all", "api", "token", "deposits"} {
 		f, on := s.outages[scope]
 		if on && (scope == "all" || scope == "token" && op == "token" || scope == "api" && op != "token" || scope == "deposits" && (op == "deposer/flux" || op == "soumettre")) {
-			return &f
+			struck := f
+			return &struck
 		}
 	}
 	numero := ""

@@ -39,6 +39,7 @@ type call struct {
 	op          *operation
 	header      http.Header
 	contentType string
+	length      int64 // as its head says; below 0: not
 
 	basicUser, basicPassword string
 
@@ -129,7 +130,8 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 // arrive counts the request at the moment its headers are here, before its body is.
 func (s *Sim) arrive(r *http.Request) *call {
 	c := &call{
-		id: s.requestID.Add(1), method: r.Method, path: r.URL.Path, header: r.Header, contentType: r.Header.Get("Content-Type"),
+		length: r.ContentLength,
+		id:     s.requestID.Add(1), method: r.Method, path: r.URL.Path, header: r.Header, contentType: r.Header.Get("Content-Type"),
 	}
 	c.basicUser, c.basicPassword, _ = r.BasicAuth()
 	c.op = operations[r.Method+" "+r.URL.Path]
@@ -170,7 +172,7 @@ func (c *call) opName() string {
 
 // read takes the whole body, and the facts of the document in it, without the lock.
 func (c *call) read(body io.Reader) {
-	raw, err := io.ReadAll(body)
+	raw, err := readAll(body, c.length)
 	c.raw, c.size = raw, len(raw)
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
@@ -199,6 +201,13 @@ func (c *call) read(body io.Reader) {
 			}
 		}
 	}
+}
+
+// readAll is io.ReadAll with room for what is to come, if that is not much.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+max(0, min(length, largeBody))))
+	_, err := b.ReadFrom(body)
+	return b.Bytes(), err
 }
 
 // readObject reads one JSON object. A number stays as it was written.
@@ -318,7 +327,7 @@ func (s *Sim) gate(c *call) (answer, bool) {
 		c.why = "the request is larger than 45 MB"
 		return plain(http.StatusRequestEntityTooLarge), true
 	}
-	if c.method == http.MethodPost {
+	if c.method == http.MethodPost && c.contentType != jsonMedia {
 		media, params, err := mime.ParseMediaType(c.contentType)
 		if err != nil || media != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
 			s.violateLocked(c, "Content-Type "+strconv.Quote(c.contentType)+" is not application/json;charset=utf-8")

@@ -124,23 +124,29 @@ func (p *plainJSON) list(depth int) (any, bool) {
 }
 
 func (p *plainJSON) text() (string, bool) {
+	text, fine := p.bytes()
+	return string(text), fine
+}
+
+// bytes are those of a text, which begins here.
+func (p *plainJSON) bytes() ([]byte, bool) {
 	rest := p.raw[p.at+1:]
 	n := bytes.IndexByte(rest, '"')
 	if n < 0 {
-		return "", false
+		return nil, false
 	}
 	ascii := true
 	for _, c := range rest[:n] {
 		if c < ' ' || c == '\\' {
-			return "", false
+			return nil, false
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
 	if !ascii && !utf8.Valid(rest[:n]) {
-		return "", false
+		return nil, false
 	}
 	p.at += n + 2
-	return string(rest[:n]), true
+	return rest[:n], true
 }
 
 // number reads digits, with a sign and a fraction or without.

@@ -2,7 +2,6 @@ package chorustest
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,8 +68,7 @@ func (l *ledger) line(at int64) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Entry{}
-	return e, json.Unmarshal(line, e)
+	return decodeLine(line)
 }
 
 // readLines calls f for every whole line, with where it begins, and returns where the last whole line ends.
@@ -85,11 +83,11 @@ func readLines(r io.Reader, f func(Entry, int64) error) (int64, error) {
 		if err != nil {
 			return whole, err
 		}
-		var e Entry
-		if err := json.Unmarshal(line, &e); err != nil {
+		e, err := decodeLine(line)
+		if err != nil {
 			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
 		}
-		if err := f(e, whole); err != nil {
+		if err := f(*e, whole); err != nil {
 			return whole, fmt.Errorf("line at byte %d: %w", whole, err)
 		}
 		whole += int64(len(line))

@@ -3,7 +3,9 @@ package chorustest
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -169,4 +171,120 @@ func appendAny(b []byte, value any) []byte {
 		panic(err) // what is kept and answered holds nothing that cannot be encoded
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+}
+
+// lineField is where a name's value belongs.
+type lineField struct {
+	ofFacts bool
+	n       int // of the struct
+}
+
+var lineFields = readLineFields()
+
+func readLineFields() map[string]lineField {
+	all := map[string]lineField{}
+	for ofFacts, kind := range map[bool]reflect.Type{false: reflect.TypeFor[Entry](), true: reflect.TypeFor[Facts]()} {
+		for n := range kind.NumField() {
+			if name, _, _ := strings.Cut(kind.Field(n).Tag.Get("json"), ","); name != "" {
+				all[name] = lineField{ofFacts, n}
+			}
+		}
+	}
+	return all
+}
+
+// decodeLine reads a line again. What is not as encodeLine writes it, and the few fields that hold others, are left to encoding/json.
+func decodeLine(line []byte) (*Entry, error) {
+	if e, plain := decodePlainLine(line); plain {
+		return e, nil
+	}
+	e := &Entry{}
+	return e, json.Unmarshal(line, e)
+}
+
+func decodePlainLine(line []byte) (*Entry, bool) {
+	p := &plainJSON{raw: line}
+	if !p.take('{') {
+		return nil, false
+	}
+	e := &Entry{}
+	within, facts := reflect.ValueOf(e).Elem(), reflect.Value{}
+	for {
+		if p.peek() != '"' {
+			return nil, false
+		}
+		name, fine := p.bytes()
+		f, known := lineFields[string(name)]
+		if !fine || !known || !p.take(':') {
+			return nil, false
+		}
+		field := within
+		if f.ofFacts {
+			if e.Facts == nil {
+				e.Facts = &Facts{}
+				facts = reflect.ValueOf(e.Facts).Elem()
+			}
+			field = facts
+		}
+		if !p.into(field.Field(f.n).Addr().Interface()) {
+			return nil, false
+		}
+		if p.take('}') {
+			return e, p.peek() == 0 && p.at == len(line)
+		}
+		if !p.take(',') {
+			return nil, false
+		}
+	}
+}
+
+// into reads a value of the field's type.
+func (p *plainJSON) into(field any) bool {
+	switch x := field.(type) {
+	case *string:
+		if p.peek() != '"' {
+			return false
+		}
+		text, fine := p.bytes()
+		*x = string(text)
+		return fine
+	case *int64:
+		return p.integer(x)
+	case *int:
+		var n int64
+		fine := p.integer(&n)
+		*x = int(n)
+		return fine && int64(*x) == n
+	case *bool:
+		value, fine := p.value(0)
+		yes, is := value.(bool)
+		*x = yes
+		return fine && is
+	case **bool:
+		*x = new(bool)
+		return p.into(*x)
+	case *time.Time:
+		if p.peek() != '"' {
+			return false
+		}
+		text, fine := p.bytes()
+		return fine && x.UnmarshalText(text) == nil
+	case **time.Time:
+		*x = new(time.Time)
+		return p.into(*x)
+	}
+	return false
+}
+
+func (p *plainJSON) integer(x *int64) bool {
+	if c := p.peek(); c != '-' && (c < '0' || c > '9') {
+		return false
+	}
+	value, fine := p.number()
+	if !fine {
+		return false
+	}
+	n, err := value.(json.Number).Int64()
+	*x = n
+	return err == nil
 }

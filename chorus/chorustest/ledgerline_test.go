@@ -11,7 +11,7 @@ import (
 
 // TestLinesAreJSON: each field, alone and with the others, is written as encoding/json writes it.
 func TestLinesAreJSON(t *testing.T) {
-	all := &Entry{Facts: &Facts{}}
+	all, read := &Entry{Facts: &Facts{}}, 0
 	same := func(what string, e *Entry) {
 		t.Helper()
 		var want bytes.Buffer
@@ -22,6 +22,17 @@ func TestLinesAreJSON(t *testing.T) {
 		}
 		if got := encodeLine([]byte("before"), e); string(got) != "before"+want.String() {
 			t.Errorf("%s:\n%s%s", what, got, &want)
+		}
+		again := &Entry{}
+		if err := json.Unmarshal(want.Bytes(), again); err != nil {
+			t.Fatal(err)
+		}
+		got, plain := decodePlainLine(want.Bytes())
+		if plain && !reflect.DeepEqual(got, again) {
+			t.Errorf("%s is read as %+v, and not %+v", &want, got, again)
+		}
+		if plain {
+			read++
 		}
 	}
 	same("nothing", &Entry{})
@@ -43,6 +54,14 @@ func TestLinesAreJSON(t *testing.T) {
 	}
 	fields(func(e *Entry) reflect.Value { return reflect.ValueOf(e).Elem() })
 	fields(func(e *Entry) reflect.Value { return reflect.ValueOf(e.Facts).Elem() })
+	if read < 100 {
+		t.Errorf("%d lines are read without encoding/json", read)
+	}
+	for _, line := range []string{`{"seq":1.5}`, `{"SEQ":1}`, `{"seq":"1"}`, `{"type":1}`, `{"sent":null}`, `{"at":"yesterday"}`, `{"seq":99999999999999999999}`, `{}`, `{"seq":1} x`, `{"seq":1,}`, `{"n":1e2}`, `{"reused":1}`} {
+		if got, plain := decodePlainLine([]byte(line)); plain {
+			t.Errorf("%s is read as %+v", line, got)
+		}
+	}
 }
 
 // valuesOf are some values of a field's type.

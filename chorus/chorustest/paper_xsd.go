@@ -29,10 +29,15 @@ var groupsText string
 
 // group is what the table has of one type.
 type group struct {
-	names  map[string]int  // their places in the schema's order
-	many   map[string]bool // those that may be repeated
-	needed []string        // those that must be there
-	closed bool            // the table has them all
+	names  map[string]place
+	needed []string // those that must be there
+	closed bool     // the table has them all
+}
+
+// place is that of an element in the schema's order.
+type place struct {
+	n    int
+	many bool // it may be repeated
 }
 
 var groups, simple = readGroups()
@@ -46,13 +51,13 @@ func readGroups() (map[string]*group, map[string]bool) {
 		if split < 0 || words[0] == "#" {
 			continue
 		}
-		g := &group{names: map[string]int{}, many: map[string]bool{}, closed: words[split] == "="}
+		g := &group{names: map[string]place{}, closed: words[split] == "="}
 		for i, w := range words[split+1:] {
 			name := strings.TrimRight(w, "*!+")
 			if _, twice := g.names[name]; twice {
 				panic("xsd.txt: " + name + " stands twice in a group")
 			}
-			g.names[name], g.many[name] = i, strings.Contains(w, "*")
+			g.names[name] = place{i, strings.Contains(w, "*")}
 			if strings.HasSuffix(w, "!") {
 				g.needed = append(g.needed, name)
 			}
@@ -78,16 +83,24 @@ var spaces = map[string]string{
 	cii + "ReusableAggregateBusinessInformationEntity:100": "ram:", cii + "UnqualifiedDataType:100": "udt:", cii + "QualifiedDataType:100": "qdt:",
 }
 
-// fullNames are the names in the table with their prefixes, by namespace and name.
-var fullNames = nameAll()
+// element is what the tables say of an element.
+type element struct {
+	name  string // with its prefix
+	group *group
+	basic bool // it holds a value
+	attrs attributes
+}
 
-func nameAll() map[string]map[string]string {
-	all := map[string]map[string]string{}
+// elementKinds are those of all elements in the table, by namespace and name.
+var elementKinds = readKinds()
+
+func readKinds() map[string]map[string]*element {
+	all := map[string]map[string]*element{}
 	for space, prefix := range spaces {
-		all[space] = map[string]string{}
+		all[space] = map[string]*element{}
 		add := func(full string) {
 			if name, is := strings.CutPrefix(full, prefix); is {
-				all[space][name] = full
+				all[space][name] = newKind(space, name)
 			}
 		}
 		for name, g := range groups {
@@ -100,12 +113,19 @@ func nameAll() map[string]map[string]string {
 	return all
 }
 
-// fullName is the name of an element as the table has it.
-func (n *node) fullName() string {
-	if full, known := fullNames[n.space][n.name]; known {
-		return full
+func newKind(space, name string) *element {
+	full := spaces[space] + name
+	return &element{
+		name: full, group: groups[full], attrs: attributesOf(name),
+		basic: space == ublBasic || strings.HasPrefix(full, "udt:") || strings.HasPrefix(full, "qdt:") || simple[full],
 	}
-	return spaces[n.space] + n.name
+}
+
+func (n *node) kind() *element {
+	if k, known := elementKinds[n.space][n.name]; known {
+		return k
+	}
+	return newKind(n.space, n.name)
 }
 
 // xsd is the schema validator's message; "" when the document is valid as far as is looked.
@@ -114,37 +134,36 @@ func (p *paper) xsd() string {
 	for _, n := range p.root.all(p.form.pieces) {
 		attached[n] = true
 	}
-	return validate(p.root, p.root.fullName(), p.form.profil == "", true, attached)
+	return validate(p.root, p.root.kind(), p.form.profil == "", true, attached)
 }
 
-// validate looks at an element, which has this name in the table, and all that is in it. The files that are attached to the invoice are looked at later.
-func validate(n *node, name string, isUBL, root bool, attached map[*node]bool) string {
-	var few [16]string // most elements have no more children
-	names := few[:0]
+// validate looks at an element of this kind and all that is in it. The files that are attached to the invoice are looked at later.
+func validate(n *node, k *element, isUBL, root bool, attached map[*node]bool) string {
+	var few [16]*element // most elements have no more children
+	kinds := few[:0]
 	for _, c := range n.children {
-		names = append(names, c.fullName())
+		kinds = append(kinds, c.kind())
 	}
-	g, text := groups[name], bytes.TrimSpace(n.text)
+	g, basic, text := k.group, k.basic, bytes.TrimSpace(n.text)
 	if g != nil {
 		last := -1
-		for k, c := range n.children {
-			i, known := g.names[names[k]]
-			if !known && g.closed || known && i < last || known && i == last && !g.many[names[k]] {
+		for i, c := range n.children {
+			p, known := g.names[kinds[i].name]
+			if !known && g.closed || known && p.n < last || known && p.n == last && !p.many {
 				return unexpected(c)
 			}
 			if known {
-				last = i
+				last = p.n
 			}
 		}
 		for _, want := range g.needed {
-			if !slices.Contains(names, want) {
+			if !slices.ContainsFunc(kinds, func(k *element) bool { return k.name == want }) {
 				return fmt.Sprintf("cvc-complex-type.2.4.b: The content of element '%.60s' is not complete. One of '{%s}' is expected. - ligne: %d", n.name, want, n.line)
 			}
 		}
 	}
-	basic := n.space == ublBasic || strings.HasPrefix(name, "udt:") || strings.HasPrefix(name, "qdt:") || simple[name]
 	if isUBL || basic || g != nil && !root {
-		if reason := badAttributes(n, isUBL, basic); reason != "" {
+		if reason := badAttributes(n, k, isUBL); reason != "" {
 			return reason
 		}
 	}
@@ -159,7 +178,7 @@ func validate(n *node, name string, isUBL, root bool, attached map[*node]bool) s
 			return fmt.Sprintf("cvc-datatype-valid.1.2.1: '%.40s' is not a valid value for '%s'. - ligne: %d", text, kind, n.line)
 		}
 	}
-	for k, c := range n.children {
+	for i, c := range n.children {
 		prefix := spaces[c.space]
 		switch {
 		case prefix == "ext:" && root: // an extension holds whatever its maker likes
@@ -167,7 +186,7 @@ func validate(n *node, name string, isUBL, root bool, attached map[*node]bool) s
 		case isUBL && prefix != "cbc:" && prefix != "cac:", !isUBL && !strings.HasPrefix(c.space, cii), prefix == "":
 			return unexpected(c)
 		}
-		if reason := validate(c, names[k], isUBL, false, attached); reason != "" {
+		if reason := validate(c, kinds[i], isUBL, false, attached); reason != "" {
 			return reason
 		}
 	}
@@ -217,15 +236,19 @@ func readAttributes(rows [][2]string) (all []attributes) {
 	return all
 }
 
+// attributesOf are those that an element of this name may have, if it holds a value.
+func attributesOf(name string) attributes {
+	return typeAttributes[slices.IndexFunc(typeAttributes, func(a attributes) bool { return strings.HasSuffix(name, a.of) })]
+}
+
 // badAttributes looks at the attributes of an element; those that hold others have none.
-func badAttributes(n *node, isUBL, basic bool) string {
-	var may []string
-	if basic {
-		i := slices.IndexFunc(typeAttributes, func(a attributes) bool { return strings.HasSuffix(n.name, a.of) })
-		may = typeAttributes[i].may
-		if needed := typeAttributes[i].needed; needed != "" && isUBL && n.attr(needed) == "" {
-			return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", needed, n.name, n.line)
-		}
+func badAttributes(n *node, k *element, isUBL bool) string {
+	may, needed := k.attrs.may, k.attrs.needed
+	if !k.basic {
+		may, needed = nil, ""
+	}
+	if needed != "" && isUBL && n.attr(needed) == "" {
+		return fmt.Sprintf("cvc-complex-type.4: Attribute '%s' must appear on element '%.60s'. - ligne: %d", needed, n.name, n.line)
 	}
 	for _, a := range n.attrs {
 		if a.Name.Space == "" && a.Name.Local != "xmlns" && !slices.Contains(may, a.Name.Local) {

@@ -19,7 +19,10 @@ type plainXML struct {
 	open     []*node
 	root     *node
 	elements int
-	free     []node // room for more
+	children []*node // of the open elements, so far: those of the innermost come last
+	begin    []int   // where those of each begin
+	free     []node  // room for more
+	lists    []*node // room for the children of elements that have ended
 }
 
 // plainHeads are the declarations that it knows.
@@ -176,8 +179,19 @@ func (p *plainXML) end() bool {
 		return false
 	}
 	p.at = len(p.text) - len(rest) + len(n.name) + 1
-	p.open = p.open[:len(p.open)-1]
+	p.finish(n)
 	return true
+}
+
+// finish gives an element its children.
+func (p *plainXML) finish(n *node) {
+	last := len(p.open) - 1
+	own := p.children[p.begin[last]:]
+	if len(own) > len(p.lists) {
+		p.lists = make([]*node, max(256, len(own)))
+	}
+	n.children, p.lists = p.lists[:copy(p.lists, own):len(own)], p.lists[len(own):]
+	p.children, p.begin, p.open = p.children[:p.begin[last]], p.begin[:last], p.open[:last]
 }
 
 // start reads the tag that begins an element, with its attributes.
@@ -215,11 +229,10 @@ func (p *plainXML) start() bool {
 	if len(p.open) == 0 {
 		p.root = n
 	} else {
-		parent := p.open[len(p.open)-1]
-		parent.children = append(parent.children, n)
+		p.children = append(p.children, n)
 	}
 	if !empty {
-		p.open = append(p.open, n)
+		p.open, p.begin = append(p.open, n), append(p.begin, len(p.children))
 	}
 	return true
 }

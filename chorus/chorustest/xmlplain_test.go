@@ -31,7 +31,7 @@ func samePlain(document []byte) (plain bool, err error) {
 	bound := bind(fast, map[string]string{"xml": xmlSpace})
 	slow, wrong := parseAnyXML(document)
 	if fmt.Sprint(bound) != fmt.Sprint(wrong) {
-		return true, fmt.Errorf("%v, and not %v", bound, wrong)
+		return true, fmt.Errorf("%w, and not %w", bound, wrong)
 	}
 	if wrong == nil && !sameNode(fast, slow) {
 		return true, fmt.Errorf("another tree")

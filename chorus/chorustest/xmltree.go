@@ -235,21 +235,21 @@ func bind(n *node, known map[string]string) error {
 }
 
 // all are the elements at a path of local names, in the order of the document.
-func (n *node) all(path string) []*node {
-	found := []*node{n}
-	for name := range strings.SplitSeq(path, "/") {
-		var next []*node
-		for _, f := range found {
-			if f == nil {
-				continue
-			}
-			for _, c := range f.children {
-				if c.name == name {
-					next = append(next, c)
-				}
-			}
+func (n *node) all(path string) []*node { return n.appendAll(nil, path) }
+
+func (n *node) appendAll(found []*node, path string) []*node {
+	if n == nil {
+		return found
+	}
+	name, rest, more := strings.Cut(path, "/")
+	for _, c := range n.children {
+		switch {
+		case c.name != name:
+		case more:
+			found = c.appendAll(found, rest)
+		default:
+			found = append(found, c)
 		}
-		found = next
 	}
 	return found
 }
