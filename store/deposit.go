@@ -56,7 +56,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		asked := time.Now()
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
-		    SELECT chorus.identity() = $4 AND (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($9)) = coalesce(cardinality($9::uuid[]), 0)
+		    SELECT chorus.identity() = $4 AND `+howManyAttempts("$9")+` = coalesce(cardinality($9::uuid[]), 0)
 		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
 		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
 		           EXISTS (

@@ -142,6 +142,11 @@ func (s *Store) QuarantineTakes(ctx context.Context) (most time.Duration, rows i
 // tablesDiffer is what is seen when the table of the invoices was taken back, and others were not.
 const tablesDiffer = "invoices, attempts and events do not tell the same"
 
+// howManyAttempts counts those of a list, in SQL, one by one by their key: a plan that was made while the table was small would read all of it, however large it becomes.
+func howManyAttempts(list string) string {
+	return `(SELECT count((SELECT true FROM chorus.attempts a WHERE a.id = m.id)) FROM unnest(` + list + `::uuid[]) AS m (id))`
+}
+
 // unknownToRows is a condition in SQL: one of the latest attempts, as many as it says, began after the last quarantine, and its row is missing or does
 // not know of it: the table of the invoices was taken back alone. The latest ones are enough, because whatever was begun after a copy was made is unknown to it.
 func unknownToRows(latest int) string {
@@ -237,7 +242,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		WITH here (epoch, stored, quarantines, event_id, event_at, begun) AS (
 		    SELECT `+memoryColumns+` FROM chorus.installation
 		), known AS (
-		    SELECT (SELECT count(*) FROM chorus.attempts WHERE id = ANY ($1)) AS attempts,
+		    SELECT `+howManyAttempts("$1")+` AS attempts,
 		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest,
 		           `+unknownToRows(32)+` AS torn, `+putInto+` AS older
 		), silent AS (

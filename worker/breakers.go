@@ -34,21 +34,20 @@ func (w *Worker) probeBreakers(ctx context.Context) error {
 
 // watchBreakers keeps what this process knows of the breakers fresh, and announces outages.
 func (w *Worker) watchBreakers(ctx context.Context) error {
+	list, err := w.store.Breakers(ctx)
+	if err != nil {
+		return err
+	}
+	w.jobs.Weather.Set(list)
 	every := min(announceAfter*w.cfg.Settings.Unit(), breakersEvery)
 	if w.jobs.Weather.Calm() {
 		every *= 10 // only an announced closure may begin or end
 	}
-	if time.Since(w.tended) >= every {
-		w.tended = time.Now()
-		if err := w.tend(ctx); err != nil {
-			return err
-		}
+	if time.Since(w.tended) < every {
+		return nil
 	}
-	list, err := w.store.Breakers(ctx)
-	if err == nil {
-		w.jobs.Weather.Set(list)
-	}
-	return err
+	w.tended = time.Now()
+	return w.tend(ctx)
 }
 
 func (w *Worker) tend(ctx context.Context) error {
