@@ -172,6 +172,8 @@ func attempts(ids map[string]int64, run string) map[string][]attempt {
 			{method: "POST", path: "/acts/start", form: url.Values{"act": {"dismiss"}, "q": {"number:SECRET-*"}, "expect": {"1"}}, insteadForm: url.Values{"act": {"dismiss"}, "q": {"number:NOSUCH-*"}, "expect": {"1"}}},
 		},
 		"GET /acts/{run}":       {both("GET", "/acts/"+run, "/acts/nothing"), both("GET", "/acts/"+run+"?act=retry&q=id:1", "/acts/nothing?act=retry&q=id:1"), both("GET", "/acts/"+run, "/acts/nothing", "HX-Request", "true")},
+		"POST /views":           {{method: "POST", path: "/views", form: url.Values{"name": {"mine"}, "q": {"state:parked"}}}},
+		"POST /views/delete":    {{method: "POST", path: "/views/delete", form: url.Values{"name": {"Old debts"}}}},
 		"POST /requests/{id}":   {both("POST", "/requests/1", "/requests/999999")},
 		"POST /acts/{run}/stop": {both("POST", "/acts/"+run+"/stop", "/acts/nothing/stop")},
 	}

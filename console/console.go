@@ -41,6 +41,7 @@ type console struct {
 	runs     runs
 	readings readings
 	flows    flows
+	counts   counts
 	shown    func() []Setting // nil: nobody says
 }
 
@@ -103,7 +104,7 @@ func Handler(cfg Config) http.Handler {
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
 		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
-		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}}, shown: cfg.Settings,
+		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}}, counts: counts{list: map[string]*count{}}, shown: cfg.Settings,
 	}
 	mux := http.NewServeMux()
 	for pattern, serve := range c.routes() {
@@ -130,6 +131,8 @@ func (c *console) routes() map[string]http.HandlerFunc {
 		"POST /acts/start":             c.acting(Operator, c.start),
 		"POST /requests/{id}":          c.acting(Operator, c.answerRequest),
 		"POST /acts/{run}/stop":        c.acting(Operator, c.stop),
+		"POST /views":                  c.acting(Operator, c.saveView),
+		"POST /views/delete":           c.acting(Operator, c.deleteView),
 		"POST /signout":                c.signOut,
 	}
 	for path, build := range map[string]maker{

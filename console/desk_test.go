@@ -109,6 +109,7 @@ func (d *desk) everyday() {
 		`INSERT INTO chorus.recipients (siret, name, id_structure_cpp, active, never_reports_payment, service_required, checked_at)
 		 VALUES ('00000000007654', 'Commune d''Exemple', 42, true, true, true, now()), ('00000000009999', NULL, NULL, NULL, NULL, NULL, NULL)`,
 		`INSERT INTO chorus.webhooks (name, cursor) VALUES ('erp', 0)`,
+		`INSERT INTO chorus.saved_views (name, query, saved_by) VALUES ('À trancher', 'state:parked', 'operator/console:claire'), ('Old debts', 'is:unpaid older:30d', 'operator/choriste:paul')`,
 	)
 	d.invoice("F-1", "integrated", `statut_courant = 'SUSPENDUE', statut_courant_date = now() - interval '3 days', statut_commentaire = 'PJ_ABS : bon de livraison', identifiant_facture_cpp = 1`)
 	d.invoice("F-2", "in_doubt", `reason_code = 'AMBIGUOUS', in_doubt_since = clock_timestamp() - interval '5 minutes', attempt_no = 1`)
@@ -151,6 +152,7 @@ func (d *desk) hostility() (id int64) {
 		fmt.Sprintf(`INSERT INTO chorus.remedies (invoice_id, kind, state, reason, requested_by, comment) VALUES (%d, 'complete', 'refused', :x, :x, :x)`, id),
 		`UPDATE chorus.accounts SET paused_at = now(), pause_reason = :x`,
 		`INSERT INTO chorus.webhooks (name, cursor, failing_since, failures, last_error, events) VALUES ('x', 0, now() - interval '1 hour', 3, :x, ARRAY[:x])`,
+		`INSERT INTO chorus.saved_views (name, query, saved_by) VALUES ('<script>document.title=''owned''</script>"''><img src=x>{{.}}', :x, :x)`,
 		`UPDATE chorus.recipients SET name = :x`,
 		`UPDATE chorus.heartbeats SET worker = :x`,
 		`UPDATE chorus.secrets SET name = :x`,

@@ -40,7 +40,9 @@ type invoiceList struct {
 	Sums     []operate.Sum // when asked for
 	Summed   bool
 	Acts     []act  // what may be done to several of them, for who may act
-	Form     string // what their form carries
+	Form     string // what forms carry
+	Views    []viewLink
+	MayView  bool // save and delete views
 	mayOn    func(account string) bool
 }
 
@@ -71,6 +73,7 @@ func (c *console) invoices(ctx context.Context, v view) (content, error) {
 	listing := read.Listing
 	l.Query, l.Fields, l.List, l.Sums, l.Accounts = listing.Query.String(), shownFields(listing.Query), read.List, read.Sums, read.Accounts
 	at := addresses{query: l.Query, sort: listing.Sort.String()}
+	l.Views, l.MayView = viewLinks(read.Views, l.Query, nil), c.mayChangeViews(v)
 	l.Columns, l.CSV, l.SumLink = v.columns(at, listing.Sort), addresses{query: l.Query}.to("/invoices.csv", "", ""), at.to("/invoices", "sum", "1")
 	if listing.After.ID > 0 {
 		l.First = at.to("/invoices", "", "")
@@ -93,6 +96,7 @@ type listRead struct {
 	List     []store.Status
 	Sums     []operate.Sum
 	Accounts []string
+	Views    []operate.View
 }
 
 func (c *console) readList(ctx context.Context, v view, summed bool) (r listRead, err error) {
@@ -107,6 +111,9 @@ func (c *console) readList(ctx context.Context, v view, summed bool) (r listRead
 	r.Listing.Limit = mostListed + 1
 	if r.List, err = operate.Invoices(ctx, c.reads(ctx), r.Listing); err != nil {
 		return r, v.wrong(err)
+	}
+	if r.Views, err = operate.Views(ctx, c.reads(ctx)); err != nil {
+		return r, err
 	}
 	r.Accounts, _, err = c.reads(ctx).Known(ctx)
 	return r, err

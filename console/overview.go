@@ -28,6 +28,8 @@ type overview struct {
 	Secrets  []credential
 	Hours    []operate.Hour
 	Flow     *chart // of the hours; nil where nothing flowed
+	Saved    []operate.View
+	Views    []viewLink // of the saved ones, with their counts
 }
 
 // todoLine is a line with its way to the page about it.
@@ -74,7 +76,11 @@ func (c *console) overview(ctx context.Context, v view) (content, error) {
 			return o, err
 		}
 		var err error
-		o.Hours, err = c.lastHours(ctx)
+		if o.Hours, err = c.lastHours(ctx); err != nil {
+			return o, err
+		}
+		o.Saved, err = operate.Views(ctx, c.reads(ctx))
+		o.Views = viewLinks(o.Saved, "", c.countViews(ctx, v, o.Saved))
 		return o, err
 	})
 	o.Flow = v.flowChart(o.Hours)

@@ -299,9 +299,9 @@ CREATE TABLE chorus.events (
     invoice_sha256 bytea,
     CONSTRAINT events_pkey PRIMARY KEY (id)
 );
-CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
-CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
-CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text])));
+CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text])));
+CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text])));
+CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE ((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text])));
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
@@ -817,6 +817,16 @@ CREATE TABLE chorus.retention (
 ALTER TABLE chorus.retention ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.retention FOR ALL TO chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.retention FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.saved_views (
+    name text NOT NULL,
+    query text NOT NULL,
+    saved_by text NOT NULL,
+    saved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT saved_views_name_check CHECK ((((length(name) >= 1) AND (length(name) <= 60)) AND (name = btrim(name)) AND (name !~ '[[:cntrl:]]'::text))),
+    CONSTRAINT saved_views_pkey PRIMARY KEY (name),
+    CONSTRAINT saved_views_query_check CHECK (((octet_length(query) >= 1) AND (octet_length(query) <= 1000)))
+);
 
 CREATE TABLE chorus.secrets (
     key text NOT NULL,
@@ -2567,6 +2577,25 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.delete_view(p_name text, p_reason text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    was text;
+BEGIN
+    PERFORM chorus.may_change_views();
+    DELETE FROM chorus.saved_views WHERE name = btrim(p_name) RETURNING query INTO was;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no view %', left(p_name, 60) USING ERRCODE = 'CH020';
+    END IF;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'VIEW_DELETED', jsonb_strip_nulls(jsonb_build_object('view', btrim(p_name), 'was', was, 'reason', left(nullif(btrim(p_reason), ''), 1000))));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.depart(p_key text, OUT leaves_at timestamp with time zone, OUT delay_us bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -3690,6 +3719,19 @@ CREATE OR REPLACE FUNCTION chorus.max_document_bytes()
 AS $function$ SELECT 10485760 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.may_change_views()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT chorus.sees_all() THEN
+        RAISE EXCEPTION 'views are for all accounts at once: an operator saves or deletes them who sees them all' USING ERRCODE = '42501';
+    END IF;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.moves(p_after bigint, p_until bigint)
  RETURNS TABLE(account text, state text, count bigint)
  LANGUAGE plpgsql
@@ -4733,6 +4775,36 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.save_view(p_name text, p_query text, p_reason text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    was text;
+BEGIN
+    PERFORM chorus.may_change_views();
+    p_name := btrim(p_name);
+    LOCK TABLE chorus.saved_views IN SHARE ROW EXCLUSIVE MODE; -- two are not the fiftieth at once
+    SELECT query INTO was FROM chorus.saved_views WHERE name = p_name;
+    IF was = p_query THEN
+        RETURN;
+    END IF;
+    IF was IS NULL AND (SELECT count(*) FROM chorus.saved_views) >= 50 THEN
+        RAISE EXCEPTION 'there are 50 views, and no more can be saved: delete one first' USING ERRCODE = 'CH029';
+    END IF;
+    BEGIN
+        INSERT INTO chorus.saved_views AS v (name, query, saved_by) VALUES (p_name, p_query, chorus.actor())
+        ON CONFLICT (name) DO UPDATE SET query = excluded.query, saved_by = excluded.saved_by, saved_at = clock_timestamp();
+    EXCEPTION WHEN check_violation OR not_null_violation THEN
+        RAISE EXCEPTION 'a view has a name of 1 to 60 characters, without controls, and a query of 1 to 1000 bytes' USING ERRCODE = 'CH029';
+    END;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'VIEW_SAVED', jsonb_strip_nulls(jsonb_build_object('view', p_name, 'query', p_query, 'was', was, 'reason', left(nullif(btrim(p_reason), ''), 1000))));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.schema_version()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -5268,6 +5340,9 @@ GRANT SELECT ON chorus.remedy_files TO chorus_worker;
 GRANT SELECT ON chorus.retention TO chorus_operator;
 GRANT SELECT ON chorus.retention TO chorus_reader;
 GRANT SELECT ON chorus.retention TO chorus_worker;
+GRANT SELECT ON chorus.saved_views TO chorus_operator;
+GRANT SELECT ON chorus.saved_views TO chorus_reader;
+GRANT SELECT ON chorus.saved_views TO chorus_worker;
 GRANT INSERT, SELECT ON chorus.secrets TO chorus_worker;
 GRANT SELECT ON chorus.slots TO chorus_operator;
 GRANT SELECT ON chorus.slots TO chorus_reader;
@@ -5349,6 +5424,7 @@ GRANT EXECUTE ON FUNCTION chorus.clock_stepped(double precision,double precision
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.complete(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.decline(bigint,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.delete_view(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.depart(text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.dismiss(bigint,text,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.document_intact(bigint) TO chorus_operator;
@@ -5432,6 +5508,7 @@ GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.resolve(bigint,text,text,text,boolean,timestamp with time zone) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.retry(bigint,text,timestamp with time zone) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.save_view(text,text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.schema_version() TO chorus_reader;

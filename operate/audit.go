@@ -101,7 +101,7 @@ func (f ActFilter) sql(actors []string) (string, []any) {
 	return fmt.Sprintf(`
 		SELECT e.id, e.at, e.actor, e.act, e.invoice_id, i.numero_facture, coalesce(i.account, e.detail ->> 'account'),
 		       left(coalesce(e.detail ->> 'webhook' || coalesce(' ' || (e.detail ->> 'seq'), ' ' || (e.detail ->> 'from') || '-' || (e.detail ->> 'to'), ''),
-		           e.detail ->> 'login', e.detail ->> 'code', e.detail ->> 'kind', e.detail ->> 'keep',
+		           e.detail ->> 'view' || coalesce(' = ' || (e.detail ->> 'query'), ' (' || (e.detail ->> 'was') || ')'), e.detail ->> 'login', e.detail ->> 'code', e.detail ->> 'kind', e.detail ->> 'keep',
 		           nullif(concat_ws(' ', e.detail ->> 'siret', e.detail ->> 'since' || '/' || (e.detail ->> 'until')), ''), e.detail ->> 'numero_flux_depot'), 200),
 		       left(coalesce(e.detail ->> 'reason', e.detail ->> 'resolution', e.detail ->> 'comment'), 1000)
 		FROM (

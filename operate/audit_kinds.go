@@ -23,7 +23,7 @@ const actEvents = `(e.to_state = 'cancelled' OR e.reason_code IN (
     'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
     'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
     'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED',
-    'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF'))`
+    'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF', 'VIEW_SAVED', 'VIEW_DELETED'))`
 
 var actKinds = []ActKind{
 	{"retry", "retried", "relancée", `e.reason_code = 'RETRY' AND e.from_state IN ('invalid', 'rejected')`},
@@ -53,6 +53,7 @@ var actKinds = []ActKind{
 	{"webhook-skip", "event of a webhook skipped", "événement de webhook sauté", `e.reason_code = 'WEBHOOK_SKIPPED'`},
 	{"webhook-test", "webhook tested", "webhook essayé", `e.reason_code = 'WEBHOOK_TEST'`},
 	{"webhook-forget", "webhook forgotten", "webhook oublié", `e.reason_code = 'WEBHOOK_FORGOTTEN'`},
+	{"view", "view saved or deleted", "vue enregistrée ou supprimée", `e.reason_code IN ('VIEW_SAVED', 'VIEW_DELETED')`},
 	{"login", "login mapped or unmapped", "login rattaché ou détaché", `e.reason_code IN ('LOGIN_MAPPED', 'LOGIN_UNMAPPED')`},
 }
 

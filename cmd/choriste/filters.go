@@ -13,6 +13,7 @@ import (
 // selection is the filter that list and retry share: a query, and flags that add to it.
 type selection struct {
 	Query      string   `short:"q" help:"Only what this query selects, as 'state:rejected siret:21750001600019 number:F-2026* older:30d amount:>1000': choriste help query." placeholder:"QUERY"`
+	View       string   `help:"Only what this saved view selects: choriste views." placeholder:"NAME"`
 	State      []string `help:"Only these states." enum:"received,invalid,ready,sending,in_doubt,parked,deposited,integrated,rejected,settled,cancelled,abandoned" placeholder:"STATE"`
 	Account    string   `help:"Only this account."`
 	ReasonCode string   `name:"reason-code" help:"Only with this reason code."`
@@ -32,7 +33,7 @@ var digits = regexp.MustCompile(`^([0-9]{9}|[0-9]{14})$`)
 // nothing tells that the selection selects everything.
 func (s selection) nothing() bool {
 	return len(s.State) == 0 && !s.Unpaid &&
-		strings.TrimSpace(s.Query)+s.Account+s.ReasonCode+s.Numero+s.Ref+s.Statut+s.Recipient+s.Supplier+s.Since+s.OlderThan == ""
+		strings.TrimSpace(s.Query)+s.View+s.Account+s.ReasonCode+s.Numero+s.Ref+s.Statut+s.Recipient+s.Supplier+s.Since+s.OlderThan == ""
 }
 
 // read makes one query of the selection. A value that no invoice can have is an error that lists the right ones: an empty list would look like good news.
@@ -76,6 +77,13 @@ func (s selection) read(a *app, st *store.Store) (operate.Query, error) {
 		if q, err = q.Add(f.key, f.values...); err != nil {
 			return q, usageError{err}
 		}
+	}
+	if s.View != "" {
+		saved, err := operate.ViewNamed(a.ctx, st, s.View)
+		if err != nil {
+			return q, err
+		}
+		q = saved.And(q)
 	}
 	return q, q.Check(a.ctx, st)
 }

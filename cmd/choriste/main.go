@@ -46,6 +46,7 @@ type cli struct {
 	Check      checkCmd      `cmd:"" help:"Say what is wrong with invoice files before they are inserted; no database is needed."`
 	Submit     submitCmd     `cmd:"" help:"Insert invoice files, as an application would."`
 	List       listCmd       `cmd:"" help:"List invoices."`
+	Views      viewsCmd      `cmd:"" help:"List the saved views; save or delete one."`
 	Show       showCmd       `cmd:"" help:"Show one invoice and every request made for it."`
 	Events     eventsCmd     `cmd:"" help:"Show the history of one invoice; with --follow, what happens from now on."`
 	Audit      auditCmd      `cmd:"" help:"Say who did what, when, why, and to what."`

@@ -72,7 +72,7 @@ func (a *app) roles() []string {
 		}
 	case "submit", "replace":
 		return []string{"chorus_operator", "chorus_app"}
-	case "webhooks":
+	case "webhooks", "views":
 		if strings.HasPrefix(sub, "list") {
 			return []string{"chorus_reader", "chorus_operator"}
 		}
