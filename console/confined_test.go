@@ -224,6 +224,8 @@ func TestConfined(t *testing.T) {
 		b := d.browse(server, who[0], who[1])
 		if _, page := b.ask("GET", "/", nil); !strings.Contains(page, "F-3") {
 			t.Fatalf("%s does not see his own:\n%s", who[0], page)
+		} else if strings.Contains(page, `href="/settings"`) {
+			t.Errorf("%s is led to the settings, which he may not see", who[0])
 		}
 		for _, pattern := range console.Routes() {
 			if ofNobody.MatchString(pattern) {

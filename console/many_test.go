@@ -327,6 +327,31 @@ func TestARunIsEndedByOthers(t *testing.T) {
 	}
 }
 
+// What only asks for a second person is not counted as done.
+func TestActsOnSeveralThatAsk(t *testing.T) {
+	d := newDesk(t)
+	v := d.acting(claire(t))
+	v.signIn("claire", "a long password")
+	d.secondPerson()
+	d.invoice("F-1", "invalid", "reason_code = 'CH-IBAN'")
+	d.invoice("F-2", "rejected", "reason_code = 'FLUX_REJECTED', attempt_no = 1")
+	d.invoice("F-3", "rejected", "reason_code = 'FLUX_REJECTED', attempt_no = 1")
+	page, _ := v.choose(url.Values{"all": {"retry"}, "q": {"number:F-*"}})
+	to, code, body := v.confirm(page)
+	if code != http.StatusSeeOther {
+		t.Fatalf("%d %s", code, body)
+	}
+	if page := v.ended(to); !strings.Contains(page, "<b>1</b> of 3 done · asked of a second person, not done yet: 2</p>") {
+		t.Errorf("the end:\n%s", page)
+	}
+	if page := v.send(http.MethodGet, "/acts", nil, "Accept-Language", "fr").Body.String(); !strings.Contains(page, "1 sur 3</a> · demandées : 2") {
+		t.Errorf("the list:\n%s", page)
+	}
+	if got := d.told("REQUESTED"); len(got) != 2 {
+		t.Errorf("asked: %v", got)
+	}
+}
+
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for range 600 {

@@ -60,6 +60,7 @@ type frame struct {
 	Again   bool   // a browser without JavaScript asks for it again after a moment
 	Live    string // its address, where it is kept current
 	Running int    // acts that go on, for who may act
+	Some    bool   // its reader sees some accounts only
 	Data    any
 }
 
@@ -82,9 +83,10 @@ func render(w http.ResponseWriter, v view, status int, body content) {
 	if body.live {
 		watched = v.URL.RequestURI()
 	}
+	_, some := store.AccountsOf(v.Context())
 	var page bytes.Buffer
 	err := templates[v.lang][body.page].Execute(&page, frame{
-		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again, Live: watched, Running: body.running,
+		Title: body.title, Page: section(body.page), Switch: at.Path + "?" + q.Encode(), Now: time.Now(), Data: body.data, Again: body.again, Live: watched, Running: body.running, Some: some,
 		Person: personOf(v.Request), Form: personOf(v.Request).form,
 	})
 	if err != nil {

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/choriste/choriste/console"
 )
 
@@ -29,6 +32,18 @@ func (v *visitor) answer(id int64, answer, reason string) (code int, body string
 	return rec.Code, rec.Body.String()
 }
 
+// secondPerson has what may send an invoice again wait for one, as a worker's settings do.
+func (d *desk) secondPerson() {
+	d.Helper()
+	at, err := url.Parse(d.operatorURL)
+	if err == nil {
+		err = d.store.SetSecondPerson(d.Context(), time.Hour, at.User.Username())
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
 // What may send an invoice again waits for another person, and nobody is two.
 func TestSecondPerson(t *testing.T) {
 	d := newDesk(t)
@@ -39,13 +54,7 @@ func TestSecondPerson(t *testing.T) {
 		console.User{Name: "bob", Role: console.Operator, Hash: bob},
 		console.User{Name: "eve", Role: console.Operator, Accounts: []string{"nantes"}, Hash: bob},
 	)
-	var login string
-	if err := d.owner.QueryRow(t.Context(), `SELECT rolname FROM pg_roles WHERE rolname LIKE 'choriste_test_operator%' ORDER BY 1 LIMIT 1`).Scan(&login); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.store.SetSecondPerson(t.Context(), time.Hour, login); err != nil {
-		t.Fatal(err)
-	}
+	d.secondPerson()
 	who := map[string]*visitor{}
 	for name, password := range map[string]string{"claire": "a long password", "C.Martin": "a long password", "bob": "another password", "eve": "another password"} {
 		who[name] = &visitor{desk: d}
@@ -136,4 +145,42 @@ func TestSecondPerson(t *testing.T) {
 		t.Errorf("with the setting off: %s", d.state(last))
 	}
 	_ = v
+}
+
+// In a browser: what waits for a second person is looked at, agreed to and refused, in both languages.
+func TestSecondPersonInABrowser(t *testing.T) {
+	d := newDesk(t)
+	password := hash(t, "a long password")
+	v := d.acting(console.User{Name: "claire", Role: console.Operator, Hash: password}, console.User{Name: "bob", Role: console.Operator, Hash: password})
+	v.signIn("claire", "a long password")
+	d.secondPerson()
+	b := newBrowser(t, d)
+	if b == nil {
+		return
+	}
+	b.speak("en")
+	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/signin"), chromedp.SendKeys(chromedp.CSS(`input[name="name"]`), "bob"),
+		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), "a long password"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#todo")))
+	for k, c := range []struct{ lang, answer, becomes string }{{"en", "agree", "in_doubt"}, {"fr", "refuse", "parked"}} {
+		id := d.invoice(fmt.Sprintf("F-%d", k), "parked", "attempt_no = 1")
+		if code := v.do(id, "resubmit", "nobody has it"); code != http.StatusSeeOther {
+			t.Fatal(code)
+		}
+		b.speak(c.lang)
+		b.walk(c.lang, "/?kind=request")
+		b.walk(c.lang, fmt.Sprintf("/invoices/%d", id))
+		if label := ask[string](b, `document.querySelector('form[action^="/requests/"] textarea').labels[0].textContent.trim()`); !strings.HasSuffix(label, map[string]string{"en": "history.", "fr": "l'historique."}[c.lang]) {
+			b.Errorf("the label: %q", label)
+		}
+		b.scripts(false)
+		b.do(look(1280, 900, "light"), chromedp.Navigate(fmt.Sprintf("%s/invoices/%d", b.base, id)), chromedp.SendKeys(chromedp.CSS(`form[action^="/requests/"] textarea`), "I looked, too"),
+			chromedp.Focus(chromedp.CSS(`form[action^="/requests/"] button[value="`+c.answer+`"]`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(chromedp.CSS(`form[action^="/requests/"]`)))
+		b.scripts(true)
+		if s := d.state(id); s != c.becomes {
+			b.Errorf("%s: it is %s", c.answer, s)
+		}
+	}
+	for _, c := range b.complaints() {
+		b.Error(c)
+	}
 }

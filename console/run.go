@@ -41,6 +41,7 @@ type run struct {
 
 	mu      sync.Mutex
 	done    int
+	asked   int // nothing is done yet: each waits for a second person
 	failed  int
 	refused []refusedInvoice
 	ended   time.Time // zero: it goes on
@@ -167,12 +168,12 @@ func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, rea
 			}
 			ctx = now.confine(ctx, Operator)
 		}
-		_, err := r.act.many.Do(ctx, c.operator, i.ID, reason, &i.UpdatedAt)
+		state, err := r.act.many.Do(ctx, c.operator, i.ID, reason, &i.UpdatedAt)
 		var refused english
 		if err != nil && !errors.As(refusal(err), &refused) {
 			return err
 		}
-		r.count(i.ID, string(refused))
+		r.count(i.ID, state, string(refused))
 		return nil
 	})
 	r.mu.Lock()
@@ -201,10 +202,15 @@ func (r *run) broke() {
 	r.ended, r.cut = time.Now(), word{"It broke: a fault of the program. What was done stays done.", "Interrompu par une erreur du programme. Ce qui est fait reste fait."}
 }
 
-func (r *run) count(id int64, refused string) {
+func (r *run) count(id int64, state store.State, refused string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if refused == "" {
+	switch {
+	case refused != "":
+	case state == store.Asked:
+		r.asked++
+		return
+	default:
 		r.done++
 		return
 	}
@@ -221,6 +227,7 @@ type progress struct {
 	Act     act
 	Who     string
 	Done    int
+	Asked   int // of a second person
 	Total   int
 	Looked  int // at how many
 	Failed  int
@@ -257,7 +264,8 @@ func (c *console) progress(ctx context.Context, v view) (content, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.Known, p.GoesOn, p.Act, p.Who, p.Total, p.Began = true, r.ended.IsZero(), r.act, r.who.Name, r.total, r.began
-	p.Done, p.Failed, p.Looked, p.Refused, p.More, p.Cut = r.done, r.failed, r.done+r.failed, append([]refusedInvoice(nil), r.refused...), r.failed-len(r.refused), v.word(r.cut)
+	p.Done, p.Asked, p.Failed, p.Looked = r.done, r.asked, r.failed, r.done+r.asked+r.failed
+	p.Refused, p.More, p.Cut = append([]refusedInvoice(nil), r.refused...), r.failed-len(r.refused), v.word(r.cut)
 	at := r.address(v.PathValue("run"))
 	p.Stop = strings.Replace(at, "?", "/stop?", 1)
 	if p.Still, p.Turn = q.Has("still"), at; !p.Still {
@@ -285,7 +293,7 @@ func (c *console) goingOn(ctx context.Context, v view) content {
 			continue
 		}
 		r.mu.Lock()
-		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who.Name, Done: r.done, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
+		list = append(list, runLine{progress{GoesOn: r.ended.IsZero(), Act: r.act, Who: r.who.Name, Done: r.done, Asked: r.asked, Total: r.total, Failed: r.failed, Cut: v.word(r.cut), Began: r.began}, r.address(key)})
 		r.mu.Unlock()
 	}
 	slices.SortFunc(list, func(a, b runLine) int { return b.Began.Compare(a.Began) })
