@@ -9,6 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -178,14 +179,5 @@ func (v view) breaker(b store.Breaker) string {
 	if v.lang != "fr" {
 		return shown("The " + b.Scope + " " + b.Name + " " + b.Text() + ".")
 	}
-	what := map[string]string{store.ScopePortal: "Le portail ", store.ScopeApplication: "L'application "}[b.Scope] + b.Name
-	switch {
-	case b.State == "closed" || b.Since == nil:
-		what += " répond de nouveau, les dépôts reprennent peu à peu."
-	case b.State == "trial":
-		what += " répond au contrôle, mais à aucun dépôt depuis le " + store.Stamp(*b.Since) + " (" + b.Fault + ") : un dépôt à la fois."
-	default:
-		what += " est en panne depuis le " + store.Stamp(*b.Since) + " (" + b.Fault + ") : les dépôts attendent."
-	}
-	return shown(what)
+	return shown(map[string]string{store.ScopePortal: "Le portail ", store.ScopeApplication: "L'application "}[b.Scope] + b.Name + " " + operate.BreakerText(b, "fr") + ".")
 }

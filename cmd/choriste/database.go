@@ -33,14 +33,15 @@ func (c migrateCmd) Run(a *app) error {
 			}
 			continue
 		}
-		applied := "pending"
+		applied := a.either("pending", "en attente")
 		if !m.Applied.IsZero() {
 			applied = store.Stamp(m.Applied)
 		}
 		a.printf("%5d  %-24s %s\n", m.Version, m.Name, applied)
 	}
 	if len(lacks) > 0 && !a.json {
-		a.printf("\nThe rights are not those that these steps granted. As the owner of the schema chorus, with psql:\n")
+		a.printf(a.either("\nThe rights are not those that these steps granted. As the owner of the schema chorus, with psql:\n",
+			"\nLes droits ne sont pas ceux que ces étapes ont accordés. En tant que propriétaire du schéma chorus, avec psql :\n"))
 	}
 	for _, l := range lacks {
 		if a.json {

@@ -44,7 +44,7 @@ func (c evidenceCmd) Run(a *app) error {
 	if a.json {
 		return a.print(m)
 	}
-	a.printf("%s: %d invoices, %d files; history stands at event %d, %s\n", c.Out, len(ids), len(m.Files), m.Head.Seq, m.Head.SHA256)
+	a.printf(a.either("%s: %d invoices, %d files; history stands at event %d, %s\n", "%s : %d factures, %d fichiers ; l'historique en est à l'événement %d, %s\n"), c.Out, len(ids), len(m.Files), m.Head.Seq, m.Head.SHA256)
 	return nil
 }
 
@@ -124,7 +124,8 @@ func (c verifyCmd) Run(a *app) error {
 	if a.json {
 		err = a.print(v)
 	} else {
-		a.printf("%d events, %d invoices, %d of them sent, %d exchanges; history stands at event %d, %s\n", v.Events, v.Invoices, v.Attempts, v.Exchanges, v.Head.Seq, v.Head.SHA256)
+		a.printf(a.either("%d events, %d invoices, %d of them sent, %d exchanges; history stands at event %d, %s\n",
+			"%d événements, %d factures, dont %d envoyées, %d échanges ; l'historique en est à l'événement %d, %s\n"), v.Events, v.Invoices, v.Attempts, v.Exchanges, v.Head.Seq, v.Head.SHA256)
 	}
 	return errors.Join(err, differs(wrong))
 }

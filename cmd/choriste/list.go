@@ -92,7 +92,7 @@ func (c listCmd) Run(a *app) error {
 		return err
 	}
 	if len(list) == c.Limit {
-		a.printf("(more: --after %s)\n", shellWord(sort.Place(list[len(list)-1]).String()))
+		a.printf(a.either("(more: --after %s)\n", "(suite : --after %s)\n"), shellWord(sort.Place(list[len(list)-1]).String()))
 	}
 	if c.Total {
 		a.printf("\n")

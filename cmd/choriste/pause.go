@@ -24,7 +24,7 @@ func (c pauseCmd) Run(a *app) error {
 	if a.json {
 		return a.print(map[string]any{"account": c.Account, "paused": true})
 	}
-	a.printf("%s is paused: its invoices are read, and wait\n", c.Account)
+	a.printf(a.either("%s is paused: its invoices are read, and wait\n", "%s est en pause : ses factures sont lues, et attendent\n"), c.Account)
 	return nil
 }
 
@@ -91,9 +91,9 @@ func (c resumeCmd) Run(a *app) error {
 		}
 		return fmt.Errorf("%s is resumed, and no trial of its password has ended within %s: the portal may be away; the worker goes on trying, and choriste stats says what comes of it", c.Account, c.Wait)
 	case trialNoWorker:
-		a.say("%s goes on as soon as a worker runs that is configured with it: none does now\n", c.Account)
+		a.say(a.either("%s goes on as soon as a worker runs that is configured with it: none does now\n", "%s reprend dès qu'un worker configuré pour lui tourne : aucun pour l'instant\n"), c.Account)
 	default:
-		a.say("%s goes on\n", c.Account)
+		a.say(a.either("%s goes on\n", "%s reprend\n"), c.Account)
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func (c resumeCmd) trial(a *app, st *store.Store, since time.Time) (outcome, rea
 		}
 		if !said && time.Since(began) > 2*time.Second {
 			said = true
-			a.warnf("%s is resumed: waiting for a worker to try its password, for at most %s\n", c.Account, c.Wait)
+			a.warnf(a.either("%s is resumed: waiting for a worker to try its password, for at most %s\n", "%s est repris : attente d'un worker qui essaie son mot de passe, au plus %s\n"), c.Account, c.Wait)
 		}
 		select {
 		case <-a.ctx.Done():

@@ -179,7 +179,7 @@ func (c purgeCmd) purge(a *app, st *store.Store, list []store.Retention, waits s
 			}
 			if time.Since(said) > time.Second {
 				said = time.Now()
-				a.warnf("%d of %d\n", all.Invoices, due)
+				a.warnf(a.either("%d of %d\n", "%d sur %d\n"), all.Invoices, due)
 			}
 		}
 	}

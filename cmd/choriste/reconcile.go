@@ -187,11 +187,12 @@ func (a *app) await(st *store.Store, ids []int64) ([]store.Run, error) {
 		}
 		if begun == 0 && !hinted && time.Since(began) > nudge {
 			hinted = true
-			a.warnf("%s\n", "choriste: no worker has begun: does choriste work run, and is the account not paused?")
+			a.warnf("%s\n", a.either("choriste: no worker has begun: does choriste work run, and is the account not paused?",
+				"choriste : aucun worker n'a commencé : choriste work tourne-t-il, et le compte n'est-il pas en pause ?"))
 		}
 		if begun > 0 && time.Since(said) > 5*time.Second {
 			said = time.Now()
-			a.warnf("%d of %d runs done, %d pages read\n", ended, len(runs), pages)
+			a.warnf(a.either("%d of %d runs done, %d pages read\n", "%d passes sur %d terminées, %d pages lues\n"), ended, len(runs), pages)
 		}
 		select {
 		case <-a.ctx.Done():
@@ -227,7 +228,8 @@ func (c reconcileRunCmd) report(a *app, runs []store.Run, findings []store.Findi
 		}
 	}
 	if c.more {
-		a.warnf("choriste: there are more than these %d: name an account or a supplier (--account, --siret), or read chorus.findings\n", mostFindings)
+		a.warnf(a.either("choriste: there are more than these %d: name an account or a supplier (--account, --siret), or read chorus.findings\n",
+			"choriste : il y en a plus que ces %d : nommez un compte ou un fournisseur (--account, --siret), ou lisez chorus.findings\n"), mostFindings)
 	}
 	if open > 0 {
 		return findingsError{open}
@@ -245,7 +247,8 @@ func (a *app) runs(runs []store.Run) error {
 		return nil
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("RUN\tACCOUNT\tSUPPLIER\tFROM\tTO\tSTATE\tAT THE PORTAL\tHERE\tFOUND\tNEW\tCLOSED\tCALLS\tREQUESTED BY\n")
+	w.Printf(a.either("RUN\tACCOUNT\tSUPPLIER\tFROM\tTO\tSTATE\tAT THE PORTAL\tHERE\tFOUND\tNEW\tCLOSED\tCALLS\tREQUESTED BY\n",
+		"PASSE\tCOMPTE\tFOURNISSEUR\tDU\tAU\tÉTAT\tAU PORTAIL\tICI\tÉCARTS\tNOUVEAUX\tCLOS\tAPPELS\tDEMANDÉE PAR\n"))
 	for _, r := range runs {
 		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ID, r.Account, r.SIRET, r.From, r.To, r.State,
 			counted(r.PortalCount, r.PortalSums), counted(r.HereCount, r.HereSums), number(r.Found), number(r.Opened), number(r.Closed), r.Calls, r.RequestedBy)
@@ -280,21 +283,21 @@ func (c reconcileRunCmd) table(a *app, runs []store.Run, findings []store.Findin
 		a.printf("\n")
 	}
 	if len(findings) == 0 {
-		a.printf("Nothing differs.\n")
+		a.printf(a.either("Nothing differs.\n", "Aucun écart.\n"))
 		if c.compared != nil {
-			a.printf("Compared last: %s\n", store.Stamp(*c.compared))
+			a.printf(a.either("Compared last: %s\n", "Dernière comparaison : %s\n"), store.Stamp(*c.compared))
 		}
 		return nil
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("FINDING\tCODE\tSUPPLIER\tNUMBER\tDEPOSITED\tINVOICE\tSINCE\tWHAT\n")
+	w.Printf(a.either("FINDING\tCODE\tSUPPLIER\tNUMBER\tDEPOSITED\tINVOICE\tSINCE\tWHAT\n", "ÉCART\tCODE\tFOURNISSEUR\tNUMÉRO\tDÉPOSÉE\tFACTURE\tDEPUIS\tQUOI\n"))
 	for _, f := range findings {
 		invoice, text := "-", f.Text
 		if f.InvoiceID != nil {
 			invoice = strconv.FormatInt(*f.InvoiceID, 10)
 		}
 		if f.State == "accepted" {
-			text += " (accepted: " + or(f.Resolution, "") + ")"
+			text += a.either(" (accepted: ", " (accepté : ") + or(f.Resolution, "") + ")"
 		}
 		w.Printf("%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.Code, f.SIRET, or(f.NumeroFacture, "-"), f.DepositDay, invoice,
 			f.FirstFoundAt.Local().Format(time.DateOnly), text)
@@ -302,7 +305,7 @@ func (c reconcileRunCmd) table(a *app, runs []store.Run, findings []store.Findin
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	a.printf("\n%d open, %d accepted\n", open, len(findings)-open)
+	a.printf(a.either("\n%d open, %d accepted\n", "\n%d ouverts, %d acceptés\n"), open, len(findings)-open)
 	w = visible.NewTable(a.out)
 	for _, t := range totals(findings) {
 		w.Printf("%s\t%d\t%s %s\n", t.Code, t.Count, t.Sum.StringFixed(2), t.Devise)
@@ -423,6 +426,6 @@ func (c reconcileAcceptCmd) Run(a *app) error {
 	if a.json {
 		return a.print(map[string]any{"finding": c.ID, "state": "accepted"})
 	}
-	a.printf("finding %d is accepted\n", c.ID)
+	a.printf(a.either("finding %d is accepted\n", "l'écart %d est accepté\n"), c.ID)
 	return nil
 }

@@ -87,7 +87,7 @@ func (a *app) asked(id int64, kind store.RemedyKind, remedy int64, err error) er
 	if a.json {
 		return a.print(map[string]any{"id": id, "remedy": remedy, "kind": kind, "state": store.RemedyRequested})
 	}
-	a.printf("asked for: %s invoice %d (choriste show %d says what comes of it)\n", kind, id, id)
+	a.printf(a.either("asked for: %s invoice %d (choriste show %d says what comes of it)\n", "demandé : %s, facture %d (choriste show %d dit ce qu'il en advient)\n"), kind, id, id)
 	return nil
 }
 
@@ -122,6 +122,6 @@ func (c replaceCmd) Run(a *app) error {
 	if a.json {
 		return a.print(map[string]any{"id": id, "replaces": c.id})
 	}
-	a.printf("%s is invoice %d and replaces invoice %d\n", c.File, id, c.id)
+	a.printf(a.either("%s is invoice %d and replaces invoice %d\n", "%s est la facture %d et remplace la facture %d\n"), c.File, id, c.id)
 	return nil
 }

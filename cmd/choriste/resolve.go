@@ -45,10 +45,10 @@ func (c resolveCmd) Run(a *app) error {
 		a.printf("%s\n", a.waitsForSecond(c.id))
 		return nil
 	}
-	a.printf("invoice %d is %s%s\n", c.id, state, map[string]string{
-		"accept":   ": its report is read next",
-		"lookup":   ": it is looked up now",
-		"resubmit": ": it is looked up now, and sent when it is shown not to be there",
+	a.printf(a.either("invoice %d is %s%s\n", "la facture %d est %s%s\n"), c.id, state, map[string]string{
+		"accept":   a.either(": its report is read next", " : son compte rendu est lu ensuite"),
+		"lookup":   a.either(": it is looked up now", " : elle est recherchée maintenant"),
+		"resubmit": a.either(": it is looked up now, and sent when it is shown not to be there", " : elle est recherchée maintenant, et renvoyée s'il est montré qu'elle n'y est pas"),
 	}[c.Action])
 	return nil
 }
@@ -82,22 +82,22 @@ func (c resolveCmd) show(a *app) error {
 		}{i.ID, i.State, i.ReasonCode, i.Reason, fluxes, actions, attempts})
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("invoice\t%d (%s)\n", i.ID, i.ExternalRef)
-	w.Printf("state\t%s\n", i.State)
-	w.Printf("reason\t%s\n", reason(i, 0))
-	w.Printf("number (BT-1)\t%s, %s to %s\n", or(i.NumeroFacture, "-"), amount(i), or(i.DestinataireSIRET, "-"))
+	w.Printf(a.either("invoice", "facture")+"\t%d (%s)\n", i.ID, i.ExternalRef)
+	w.Printf(a.either("state", "état")+"\t%s\n", i.State)
+	w.Printf(a.either("reason", "motif")+"\t%s\n", reason(i, 0))
+	w.Printf(a.either("number (BT-1)\t%s, %s to %s\n", "numéro (BT-1)\t%s, %s à %s\n"), or(i.NumeroFacture, "-"), amount(i), or(i.DestinataireSIRET, "-"))
 	for _, t := range attempts {
-		w.Printf("attempt %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"))
+		w.Printf(a.either("attempt", "tentative")+" %d\t%s  %s\n", t.N, stamp(t.ClaimedAt), or(t.Outcome, a.either("no answer yet", "pas encore de réponse")))
 		for _, l := range lookups(t) {
-			w.Printf("\t%s  %s\n", stamp(l.At), operate.LookupText(l, "en"))
+			w.Printf("\t%s  %s\n", stamp(l.At), operate.LookupText(l, a.lang))
 		}
 	}
 	for _, f := range fluxes {
-		w.Printf("known flux\t%s (%s)\n", f.Flux, f.Source)
+		w.Printf(a.either("known flux", "flux connu")+"\t%s (%s)\n", f.Flux, operate.FluxSource(f.Source, a.lang))
 	}
 	for _, p := range actions {
 		if p.Refusal == "" {
-			p.Refusal = "possible"
+			p.Refusal = "possible" // in both languages
 		}
 		w.Printf("%s\t%s\n", p.Action, p.Refusal)
 	}

@@ -15,6 +15,13 @@ import (
 // mostShown is how many findings show prints.
 const mostShown = 20
 
+// showWords are the labels of show in French. Names of columns and Chorus Pro's own words are the same.
+var showWords = map[string]string{
+	"invoice": "facture", "state": "état", "reason": "motif", "taken off the list": "retirée de la liste", "number (BT-1)": "numéro (BT-1)", "supplier": "fournisseur",
+	"recipient": "destinataire", "amount": "montant", "deposited": "déposée", "status at Chorus Pro": "statut Chorus Pro", "since": "depuis", "comment": "commentaire", "replaces": "remplace",
+	"replaced by": "remplacée par", "inserted": "insérée", "last change": "dernier changement", "attachment": "pièce jointe", "complete": "complément", "recycle": "recyclage",
+}
+
 type showCmd struct {
 	Invoice string `arg:"" name:"id" help:"The invoice, by its id, number, external_ref, flux or identifiantFactureCPP."`
 
@@ -66,11 +73,15 @@ func (c showCmd) Run(a *app) error {
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
-		if text != "" {
-			w.Printf("%s\t%s\n", label, text)
+		if text == "" {
+			return
 		}
+		if fr := showWords[label]; fr != "" && a.lang == "fr" {
+			label = fr
+		}
+		w.Printf("%s\t%s\n", label, text)
 	}
-	line("invoice", fmt.Sprintf("%d (%s, account %s)", i.ID, i.ExternalRef, i.Account))
+	line("invoice", fmt.Sprintf(a.either("%d (%s, account %s)", "%d (%s, compte %s)"), i.ID, i.ExternalRef, i.Account))
 	line("state", string(i.State))
 	if i.State == store.Invalid && len(found) > 0 {
 		line("reason", or(i.ReasonCode, "")) // the findings below say more, in either language
@@ -78,7 +89,7 @@ func (c showCmd) Run(a *app) error {
 		line("reason", reason(i, 0))
 	}
 	if dismissed != nil {
-		line("taken off the list", fmt.Sprintf("%s by %s: %s", stamp(dismissed.At), dismissed.Actor, dismissed.Reason))
+		line("taken off the list", fmt.Sprintf(a.either("%s by %s: %s", "%s par %s : %s"), stamp(dismissed.At), dismissed.Actor, dismissed.Reason))
 	}
 	line("number (BT-1)", or(i.NumeroFacture, ""))
 	if i.DateFacture != nil {
@@ -100,7 +111,7 @@ func (c showCmd) Run(a *app) error {
 	}
 	line("comment", or(i.StatutCommentaire, ""))
 	if i.PurgedAt != nil {
-		line("document", "purged "+stamp(*i.PurgedAt)+"; its hash and history stay")
+		line("document", fmt.Sprintf(a.either("purged %s; its hash and history stay", "supprimé %s ; son empreinte et son historique restent"), stamp(*i.PurgedAt)))
 	}
 	for _, h := range help {
 		means, do := explainLines(a.lang, h)
@@ -127,28 +138,28 @@ func (c showCmd) Run(a *app) error {
 		line("", fmt.Sprintf(map[string]string{"en": "and %d more (--json)", "fr": "et %d autres (--json)"}[a.lang], more))
 	}
 	if replaces != 0 {
-		line("replaces", fmt.Sprintf("invoice %d", replaces))
+		line("replaces", fmt.Sprintf(a.either("invoice %d", "facture %d"), replaces))
 	}
 	if replacedBy != 0 {
-		line("replaced by", fmt.Sprintf("invoice %d", replacedBy))
+		line("replaced by", fmt.Sprintf(a.either("invoice %d", "facture %d"), replacedBy))
 	}
 	line("inserted", stamp(i.CreatedAt))
 	line("last change", stamp(i.UpdatedAt))
 	for _, t := range attempts {
-		line(fmt.Sprintf("attempt %d", t.N), fmt.Sprintf("%s  %s  %s  %s", stamp(t.ClaimedAt), or(t.Outcome, "no answer yet"), t.NomFichier, t.Evidence))
+		line(fmt.Sprintf(a.either("attempt %d", "tentative %d"), t.N), fmt.Sprintf("%s  %s  %s  %s", stamp(t.ClaimedAt), or(t.Outcome, a.either("no answer yet", "pas encore de réponse")), t.NomFichier, t.Evidence))
 	}
 	for _, r := range remedies {
 		line(string(r.Kind), fmt.Sprintf("%s  %s  %s", stamp(r.RequestedAt), r.State, or(r.Reason, "")))
 	}
 	for _, f := range attached {
-		goes := "goes when the recipient suspends the invoice"
+		goes := a.either("goes when the recipient suspends the invoice", "part quand le destinataire suspend la facture")
 		switch {
 		case f.Goes == "submission":
-			goes = "goes with the invoice"
+			goes = a.either("goes with the invoice", "part avec la facture")
 		case f.RemedyID != nil:
-			goes = "is in a completion"
+			goes = a.either("is in a completion", "est dans un complément")
 		}
-		line("attachment", fmt.Sprintf("%s  %d bytes  %s", f.Nom, f.Octets, goes))
+		line("attachment", fmt.Sprintf(a.either("%s  %d bytes  %s", "%s  %d octets  %s"), f.Nom, f.Octets, goes))
 	}
 	return w.Flush()
 }

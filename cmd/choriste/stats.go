@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/choriste/choriste/internal/visible"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -36,7 +37,7 @@ func (statsCmd) Run(a *app) error {
 		}
 		oldest := ""
 		if s.Oldest > 0 {
-			oldest = "oldest " + s.Oldest.Round(time.Second).String()
+			oldest = a.either("oldest ", "la plus ancienne ") + s.Oldest.Round(time.Second).String()
 		}
 		w.Printf("%s\t%d\t%s\n", s.State, s.Count, oldest)
 	}
@@ -50,7 +51,8 @@ func (statsCmd) Run(a *app) error {
 				return err
 			}
 		case u.Count > 0:
-			a.printf("unusual at Chorus Pro: %s %d times, %d of them in the last seven days (choriste list --unusual)\n", u.ReasonCode, u.Count, u.LastWeek)
+			a.printf(a.either("unusual at Chorus Pro: %s %d times, %d of them in the last seven days (choriste list --unusual)\n",
+				"inhabituel chez Chorus Pro : %s %d fois, dont %d dans les sept derniers jours (choriste list --unusual)\n"), u.ReasonCode, u.Count, u.LastWeek)
 		}
 	}
 	for _, acc := range accounts {
@@ -60,7 +62,7 @@ func (statsCmd) Run(a *app) error {
 			}
 			continue
 		}
-		a.printf("account %s: %s\n", acc.Account, acc.Text())
+		a.printf(a.either("account %s: %s\n", "compte %s : %s\n"), acc.Account, operate.AccountText(acc, a.lang))
 	}
 	return a.weather(st)
 }
@@ -76,7 +78,7 @@ func (a *app) weather(st *store.Store) error {
 		case a.json:
 			err = a.print(b)
 		case b.State != "closed" || b.Ramping:
-			a.printf("%s %s: %s\n", b.Scope, b.Name, b.Text())
+			a.printf(a.either("%s %s: %s\n", "%s %s : %s\n"), operate.ScopeText(b.Scope, a.lang), b.Name, operate.BreakerText(b, a.lang))
 		}
 		if err != nil {
 			return err
@@ -89,7 +91,7 @@ func (a *app) weather(st *store.Store) error {
 	case a.json:
 		return a.print(map[string]any{"maintenance": closure})
 	default:
-		a.printf("Chorus Pro is closed, as announced, until %s: nothing is asked\n", stamp(closure.Until))
+		a.printf(a.either("Chorus Pro is closed, as announced, until %s: nothing is asked\n", "Chorus Pro est fermé, comme annoncé, jusqu'au %s : rien ne lui est demandé\n"), stamp(closure.Until))
 		return nil
 	}
 }

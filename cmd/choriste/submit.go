@@ -150,7 +150,7 @@ func (c submitCmd) say(a *app, id int64, r checked) error {
 	case a.json:
 		return a.print(r)
 	case id != 0:
-		a.printf("%s is invoice %d\n", r.File, id)
+		a.printf(a.either("%s is invoice %d\n", "%s est la facture %d\n"), r.File, id)
 	}
 	a.causes(r.Findings, checkWords[a.lang], a.lang)
 	return nil

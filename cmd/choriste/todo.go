@@ -80,6 +80,14 @@ var todoWords = map[string]struct{ nothing, act, wait, more, head string }{
 	},
 }
 
+// whoActs is who must act, in a language.
+func whoActs(who, lang string) string {
+	if fr := map[string]string{"supplier": "fournisseur", "recipient": "destinataire", "portal": "Chorus Pro", "operator": "opérateur", "nobody": "personne"}[who]; fr != "" && lang == "fr" {
+		return fr
+	}
+	return who
+}
+
 // todo prints the counts, then the lines, each with its cause below it.
 func (a *app) todo(list []operate.Todo, counts []operate.TodoCount, lang string) error {
 	words := todoWords[lang]
@@ -110,7 +118,7 @@ func (a *app) todo(list []operate.Todo, counts []operate.TodoCount, lang string)
 		if t.Since != nil {
 			since = minute(*t.Since)
 		}
-		w.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.Kind, invoice, or(t.Numero, "-"), or(t.Account, "-"), since, cell(worth(t.Amount, t.Devise, "")), t.Who, t.Next)
+		w.Printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.Kind, invoice, or(t.Numero, "-"), or(t.Account, "-"), since, cell(worth(t.Amount, t.Devise, "")), whoActs(t.Who, lang), t.Next)
 	}
 	if err := w.Flush(); err != nil {
 		return err

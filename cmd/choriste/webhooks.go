@@ -42,35 +42,35 @@ func (webhooksListCmd) Run(a *app) error {
 		return nil
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("NAME\tTOLD\tCURSOR\tBEHIND\tLAG\tHEALTH\n")
+	w.Printf(a.either("NAME\tTOLD\tCURSOR\tBEHIND\tLAG\tHEALTH\n", "NOM\tREÇOIT\tCURSEUR\tEN RETARD\tDEPUIS\tSANTÉ\n"))
 	for _, h := range list {
-		told := or(h.Account, "all accounts")
+		told := or(h.Account, a.either("all accounts", "tous les comptes"))
 		if h.Events != nil {
 			told += ", " + strings.Join(h.Events, " ")
 		}
 		lag := time.Duration(h.LagSeconds * float64(time.Second)).Round(time.Second)
-		w.Printf("%s\t%s\t%d\t%d\t%s\t%s\n", h.Name, told, h.Cursor, h.Behind, lag, health(h))
+		w.Printf("%s\t%s\t%d\t%d\t%s\t%s\n", h.Name, told, h.Cursor, h.Behind, lag, a.health(h))
 	}
 	return w.Flush()
 }
 
 // health says how an endpoint fares, the gravest first.
-func health(h store.Webhook) string {
+func (a *app) health(h store.Webhook) string {
 	last := or(h.LastError, "")
 	if h.LastStatus != nil && h.LastError != nil {
 		last = fmt.Sprintf("%s %d", last, *h.LastStatus)
 	}
 	switch {
 	case h.PausedAt != nil:
-		return strings.TrimSpace(fmt.Sprintf("paused (%s) %s", or(h.PauseReason, ""), last))
+		return strings.TrimSpace(fmt.Sprintf(a.either("paused (%s) %s", "en pause (%s) %s"), or(h.PauseReason, ""), last))
 	case h.Failures > 0 && h.Stuck != nil && h.DueAt != nil:
-		return fmt.Sprintf("failing: event %d, %d times, %s; next try %s", *h.Stuck, h.Failures, last, stamp(*h.DueAt))
+		return fmt.Sprintf(a.either("failing: event %d, %d times, %s; next try %s", "échoue : événement %d, %d fois, %s ; prochain essai %s"), *h.Stuck, h.Failures, last, stamp(*h.DueAt))
 	case h.LagSeconds > 60:
-		return "nothing is tried: does a worker with it in CHORISTE_WEBHOOKS_FILE run?"
+		return a.either("nothing is tried: does a worker with it in CHORISTE_WEBHOOKS_FILE run?", "rien n'est tenté : un worker qui l'a dans CHORISTE_WEBHOOKS_FILE tourne-t-il ?")
 	case h.LastSuccessAt != nil:
-		return "ok, last " + stamp(*h.LastSuccessAt)
+		return a.either("ok, last ", "ok, dernier ") + stamp(*h.LastSuccessAt)
 	default:
-		return "nothing delivered yet"
+		return a.either("nothing delivered yet", "rien n'a encore été livré")
 	}
 }
 
@@ -105,12 +105,12 @@ func (c webhooksTestCmd) Run(a *app) error {
 				if a.json {
 					return a.print(map[string]any{"webhook": c.Name, "seq": seq, "delivered": true})
 				}
-				a.printf("delivered as event %d\n", seq)
+				a.printf(a.either("delivered as event %d\n", "livré comme événement %d\n"), seq)
 				return nil
 			case h.PausedAt != nil:
 				return fmt.Errorf("webhook %s is paused (%s): the test is delivered once it is resumed", c.Name, or(h.PauseReason, ""))
 			case h.Failures > 0 || time.Now().After(end) && h.Behind > 0:
-				return fmt.Errorf("webhook %s has not taken the test yet: %s", c.Name, health(h))
+				return fmt.Errorf("webhook %s has not taken the test yet: %s", c.Name, a.health(h))
 			}
 		}
 		switch {
@@ -159,7 +159,7 @@ func (a *app) webhook(name, did string, do func(*store.Store) error) error {
 	if a.json {
 		return a.print(map[string]any{"webhook": name, did: true})
 	}
-	a.printf("webhook %s is %s\n", name, did)
+	a.printf(a.either("webhook %s is %s\n", "le webhook %s est %s\n"), name, a.either(did, map[string]string{"paused": "en pause", "resumed": "repris", "forgotten": "oublié"}[did]))
 	return nil
 }
 
@@ -191,16 +191,16 @@ func (c webhooksReplayCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	would := "are"
+	would := a.either("are", "sont")
 	if c.DryRun {
-		would = "would be"
+		would = a.either("would be", "seraient")
 	} else if err := st.ReplayWebhook(a.ctx, c.Name, from); err != nil {
 		return err
 	}
 	if a.json {
 		return a.print(map[string]any{"webhook": c.Name, "from": from, "events": n, "dry_run": c.DryRun})
 	}
-	a.printf("from event %d on, %d %s delivered again to %s, before newer ones\n", from, n, would, c.Name)
+	a.printf(a.either("from event %d on, %d %s delivered again to %s, before newer ones\n", "à partir de l'événement %d, %d %s livrés de nouveau à %s, avant les plus récents\n"), from, n, would, c.Name)
 	return nil
 }
 
@@ -229,6 +229,6 @@ func (c webhooksSkipCmd) Run(a *app) error {
 	if a.json {
 		return a.print(map[string]any{"webhook": c.Name, "skipped": seq})
 	}
-	a.printf("event %d is skipped: webhook %s goes on with the next one\n", seq, c.Name)
+	a.printf(a.either("event %d is skipped: webhook %s goes on with the next one\n", "l'événement %d est sauté : le webhook %s continue avec le suivant\n"), seq, c.Name)
 	return nil
 }
