@@ -14,6 +14,12 @@ func (s *Sim) postRevoke(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	known := in.Client == "" || s.clients[in.Client] != nil
+	s.mu.Unlock()
+	if !known {
+		return nil, fmt.Errorf("client: there is no application %.60q", in.Client)
+	}
 	s.Revoke(in.Client)
 	return object{}, nil
 }
@@ -38,6 +44,13 @@ func (s *Sim) postAccount(r *http.Request) (any, error) {
 		var ok bool
 		if expires, _, ok = parseDate(*in.Expires); !ok {
 			return nil, fmt.Errorf("expires: %q is not a date", *in.Expires)
+		}
+	}
+	if in.Structures != nil {
+		for _, siret := range *in.Structures {
+			if !siretForm.MatchString(siret) {
+				return nil, fmt.Errorf("structures: %.40q is not a SIRET of 14 digits", siret)
+			}
 		}
 	}
 	err := s.SetAccount(in.Login, func(a *Account) {

@@ -23,7 +23,7 @@ func (s *Sim) Deposits(numero string) []Deposit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
-	var all []Deposit
+	all := []Deposit{}
 	came := s.documentsOf(numero, func(d *documentRecord) bool { return s.numberOf(d.flux) != "" })
 	slices.Reverse(came)
 	for _, n := range came {

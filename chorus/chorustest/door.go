@@ -228,6 +228,12 @@ func (s *Sim) getLedger(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	for _, wanted := range q["type"] {
+		if !slices.Contains(entryTypes, wanted) {
+			refuseManage(w, http.StatusBadRequest, fmt.Sprintf("type: %.40q is none of %s", wanted, strings.Join(entryTypes, ", ")))
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)

@@ -51,12 +51,15 @@ func (s *Sim) edit(numero string, changes []byte) error {
 // POST /invoices/{numero}/hidden {"on":true}
 func (s *Sim) postHidden(r *http.Request) (any, error) {
 	var in struct {
-		On bool `json:"on"`
+		On *bool `json:"on"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return in, s.Hide(r.PathValue("numero"), in.On)
+	if in.On == nil {
+		return nil, errNoOn
+	}
+	return in, s.Hide(r.PathValue("numero"), *in.On)
 }
 
 // Hide makes the newest invoice of that number disappear from every search, or come back.

@@ -264,3 +264,6 @@ func EachExtreme(f func(method, path, what string, body map[string]any)) {
 		}
 	}
 }
+
+// EntryTypes are those of the ledger's lines.
+var EntryTypes = entryTypes

@@ -189,7 +189,11 @@ func (c *call) read(body io.Reader) {
 	if c.method == http.MethodGet {
 		return
 	}
-	c.body, c.malformed = readObject(raw)
+	if c.body, c.malformed = readObject(raw); c.malformed != nil {
+		if reason := c.odd(raw); reason != "" {
+			c.malformed = errors.New(reason)
+		}
+	}
 	c.raw = nil
 	if c.op.name == "deposer/flux" {
 		file, err := base64.StdEncoding.DecodeString(c.body.text("fichierFlux"))
@@ -201,6 +205,31 @@ func (c *call) read(body io.Reader) {
 			}
 		}
 	}
+}
+
+// noToken says what was sent in its place.
+func (c *call) noToken() string {
+	scheme, _, _ := strings.Cut(strings.TrimSpace(c.header.Get("Authorization")), " ")
+	switch {
+	case scheme == "":
+		return "no token was sent"
+	case scheme == "Bearer":
+		return "no token was sent: nothing follows Bearer in the Authorization header"
+	case strings.EqualFold(scheme, "bearer"):
+		return "no token was sent: the Authorization header has to begin with Bearer, written so" // whether PISTE minds is not known [G]
+	}
+	return "no token was sent: the Authorization header does not begin with Bearer"
+}
+
+// odd says what the bytes of a body are that no JSON begins with; "" when nothing is known.
+func (c *call) odd(raw []byte) string {
+	switch {
+	case !isOneOf(c.header.Get("Content-Encoding"), []string{"", "identity"}) || bytes.HasPrefix(raw, []byte{0x1f, 0x8b}):
+		return "it is compressed, and the portal is not known to take that"
+	case bytes.HasPrefix(raw, []byte("\ufeff")):
+		return "it begins with a byte order mark"
+	}
+	return ""
 }
 
 // readAll is io.ReadAll with room for what is to come, if that is not much.
@@ -303,7 +332,7 @@ func (s *Sim) gate(c *call) (answer, bool) {
 	defer s.mu.Unlock()
 	switch {
 	case !c.sentAny:
-		s.violateLocked(c, "no token was sent")
+		s.violateLocked(c, c.noToken())
 		return challenge(http.StatusBadRequest, noToken), true
 	case !c.tokenOK:
 		return s.deadToken(c), true

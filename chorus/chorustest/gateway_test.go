@@ -253,3 +253,33 @@ func TestReasons(t *testing.T) {
 		t.Errorf("%d %s", status, answer)
 	}
 }
+
+// TestWhatWasSentInstead: a token that is written otherwise, and a body that is compressed or begins with a byte order mark, are told from none and from bad JSON.
+func TestWhatWasSentInstead(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1, TolerateViolations: true})
+	for _, x := range []struct{ token, body, want string }{
+		{"", "{}", "no token was sent"},
+		{"Bearer ", "{}", "nothing follows Bearer"},
+		{"bearer " + c.token, "{}", "written so"},
+		{"Basic eDp5", "{}", "does not begin with Bearer"},
+		{"Bearer " + c.token, "\x1f\x8b\x08\x00", "compressed"},
+		{"Bearer " + c.token, "\ufeff{}", "byte order mark"},
+		{"Bearer " + c.token, "x", "invalid character"},
+	} {
+		req, err := http.NewRequest(http.MethodPost, s.APIURL()+"/cpro/factures/v1/rechercher/fournisseur", strings.NewReader(x.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", x.token)
+		req.Header.Set("cpro-account", base64.StdEncoding.EncodeToString([]byte(chorustest.DefaultAccount.Login+":"+chorustest.DefaultAccount.Password)))
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if why := res.Header.Get("X-Chorus-Sim"); res.StatusCode != http.StatusBadRequest || !strings.Contains(why, x.want) {
+			t.Errorf("%.12q %q: %d %s", x.token, x.body, res.StatusCode, why)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -87,6 +88,9 @@ type Entry struct {
 	Seed     uint64 `json:"seed,omitempty"`
 	Profile  string `json:"profile,omitempty"`
 }
+
+// entryTypes are all types of lines.
+var entryTypes = strings.Fields("start request tolerated scheduled accepted integrated rejected statut recycled rejetTraite telechargee edited hidden portal piece detached submitted structure answer close token revoke clock script violation")
 
 // ledger keeps the lines: in a file when there is one, else in memory.
 //

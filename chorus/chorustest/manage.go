@@ -2,6 +2,7 @@ package chorustest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -176,36 +177,45 @@ func (s *Sim) Stats() Counts {
 	return c
 }
 
+// errNoOn: who leaves it away may mean either.
+var errNoOn = errors.New("on is missing: true or false")
+
 // POST /profile {"on":false}, {"name":"hostile","on":true}
 func (s *Sim) postProfile(r *http.Request) (any, error) {
 	var in struct {
 		Name string `json:"name"`
-		On   bool   `json:"on"`
+		On   *bool  `json:"on"`
 	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	if in.On == nil {
+		return nil, errNoOn
+	}
 	if in.Name == "" {
-		s.Weather(in.On)
-	} else if err := s.SetProfile(in.Name, in.On); err != nil {
+		s.Weather(*in.On)
+	} else if err := s.SetProfile(in.Name, *in.On); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return object{"profile": s.profile.name, "on": in.On}, nil
+	return object{"profile": s.profile.name, "on": *in.On}, nil
 }
 
 // POST /outage {"on":true,"scope":"api","kind":"503"}
 func (s *Sim) postOutage(r *http.Request) (any, error) {
 	in := struct {
-		On    bool   `json:"on"`
+		On    *bool  `json:"on"`
 		Scope string `json:"scope"`
 		Kind  string `json:"kind"`
 	}{Scope: "all"}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return in, s.Outage(in.On, in.Scope, in.Kind)
+	if in.On == nil {
+		return nil, errNoOn
+	}
+	return in, s.Outage(*in.On, in.Scope, in.Kind)
 }
 
 // POST /lag {"from":"0s","to":"90s"}

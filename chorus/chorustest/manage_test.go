@@ -220,6 +220,37 @@ func TestReusedConnectionsAreSeen(t *testing.T) {
 	}
 }
 
+// TestMistakesAtTheManagementDoor: what would do nothing, or something else than what is meant, is refused with the reason.
+func TestMistakesAtTheManagementDoor(t *testing.T) {
+	s, c := start(t, &chorustest.Config{Quota: -1})
+	c.integrated(c.accepted(facture("F-1")))
+	for _, x := range []struct{ method, path, body, want string }{
+		{"POST", "/profile", `{"name":"hostile"}`, "on is missing"},
+		{"POST", "/outage", `{"scope":"api"}`, "on is missing"},
+		{"POST", "/invoices/F-1/hidden", `{}`, "on is missing"},
+		{"POST", "/revoke", `{"client":"sym"}`, "sym"},
+		{"POST", "/accounts", `{"login":"a","password":"b","structures":["9999999980001"]}`, "14 digits"},
+		{"GET", "/ledger?type=acepted", "", "accepted"},
+		{"GET", "/truth?op=deposer", "", "deposer/flux"},
+	} {
+		if status, text := manage(t, s, x.method, x.path, x.body); status != http.StatusBadRequest || !strings.Contains(text, x.want) {
+			t.Errorf("%s %s: %d %s", x.path, x.body, status, text)
+		}
+	}
+	if _, text := manage(t, s, "GET", "/invoices/NOBODY", ""); !strings.Contains(text, `"deposits":[]`) {
+		t.Errorf("nobody's invoice: %s", text)
+	}
+	for _, e := range s.Ledger() {
+		if status, text := manage(t, s, "GET", "/ledger?type="+e.Type, ""); status != http.StatusOK || text == "" {
+			t.Errorf("%s: %d %s", e.Type, status, text)
+		}
+	}
+	manual, err := os.ReadFile("../../docs/simulator.md")
+	if types := strings.Join(chorustest.EntryTypes, " "); err != nil || !bytes.Contains(manual, []byte("`"+types+"`")) {
+		t.Errorf("docs/simulator.md does not list the types %s: %v", types, err)
+	}
+}
+
 func TestManualNamesEveryFaultAndPath(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/simulator.md")
 	if err != nil {

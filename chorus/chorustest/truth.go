@@ -1,7 +1,9 @@
 package chorustest
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -80,10 +82,15 @@ func Truths() []Truth {
 func (s *Sim) getTruth(r *http.Request) (any, error) {
 	op := r.URL.Query().Get("op")
 	all := []Truth{}
+	known := op == "" || op == "token" || slices.Contains(operationNames(), op)
 	for _, t := range Truths() {
+		known = known || t.Op == op
 		if op == "" || t.Op == op || t.Op == "*" && op != "token" || strings.HasSuffix(t.Op, "…") && strings.HasPrefix(op, strings.TrimSuffix(t.Op, "…")) {
 			all = append(all, t)
 		}
+	}
+	if !known {
+		return nil, fmt.Errorf("op: unknown operation %.60q: it is none of token, %s", op, strings.Join(operationNames(), ", "))
 	}
 	return all, nil
 }
