@@ -30,3 +30,14 @@ func SessionOutlastsWatching(u User) bool {
 func SessionOver(used, created, ends, now time.Time) bool {
 	return (&session{used: used, created: created, ends: ends}).over(now)
 }
+
+// ActNames are the acts on one invoice, and those that may be done to several.
+func ActNames() (one, several []string) {
+	for _, a := range acts {
+		one = append(one, a.Name)
+	}
+	for _, a := range severalActs() {
+		several = append(several, a.Name)
+	}
+	return one, several
+}
