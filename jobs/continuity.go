@@ -71,7 +71,7 @@ func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	if err := j.Store.Compared(ctx, account, c); err != nil {
 		return err
 	}
-	j.Log.Info("no worker vouches for the database: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", len(run.read.IDs), "pages", run.read.Page)
+	j.Log.Info("compared before anything is sent: the portal holds nothing that waits here to be sent", "account", account, "since", c.Since, "invoices", len(run.read.IDs), "pages", run.read.Page)
 	return j.Store.CanSearch(ctx, account, true)
 }
 
@@ -233,7 +233,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	if more := (*reading)(nil); errors.As(err, &more) {
 		if time.Since(run.said) > 2*j.Settings.ResolveAfter {
 			run.said = time.Now()
-			j.Log.Info("no worker vouches for the database: what the portal holds is being listed before anything is sent", "account", acct.Name, "since", c.Since, "page", run.read.Page, "of", run.read.Pages)
+			j.Log.Info("what the portal holds is being listed before anything is sent", "account", acct.Name, "since", c.Since, "page", run.read.Page, "of", run.read.Pages)
 		}
 		return j.Store.CompareOn(ctx, acct.Name, more.wait, run.read.Page, run.read.Pages, "")
 	}
@@ -242,7 +242,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	if ctx.Err() != nil || store.SQLState(err) != "" {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			j.Log.Warn("no worker vouches for the database, and the portal has not listed what it holds in the time of a job: the next one goes on", "account", acct.Name, "page", run.read.Page, "of", run.read.Pages)
+			j.Log.Warn("the portal has not listed what it holds in the time of a job: the next one goes on", "account", acct.Name, "page", run.read.Page, "of", run.read.Pages)
 		}
 		return err
 	}
@@ -267,7 +267,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
-		j.Log.Warn("deposits wait until the portal has told what it holds: no worker vouches for the database, and it may have been taken back",
+		j.Log.Warn("deposits wait until the portal has told what it holds: the account was paused, or no worker vouches for the database, which may have been taken back",
 			"account", acct.Name, "since", c.Since, "fault", fault, "error", err)
 		return j.Store.CompareOn(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))), run.read.Page, run.read.Pages, string(fault))
 	}

@@ -62,7 +62,7 @@ CREATE TABLE chorus.accounts (
     structures_at       timestamptz, -- when its structures were listed last
     next_at             timestamptz NOT NULL DEFAULT '-infinity', -- when they are due to be listed again
     behind              text[] NOT NULL DEFAULT '{}', -- the breakers that it is behind, as the workers' settings say
-    -- No worker was alive since then: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
+    -- No worker vouches for the time since then, or the account was paused: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
     compare_since       timestamptz,
     compare_asked_at    timestamptz,
     compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
@@ -281,6 +281,11 @@ CREATE TABLE chorus.annuaire (
 );
 INSERT INTO chorus.annuaire DEFAULT VALUES;
 
+-- Whether an account that is resumed was paused for so long that somebody may have typed its invoices in at the portal meanwhile: then it is compared before anything is sent. Where it may
+-- not search, there is nothing to compare with.
+CREATE FUNCTION chorus.typing_time(a chorus.accounts) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN a.paused_at < clock_timestamp() - interval '1 minute' AND a.can_search IS NOT false AND a.pause_reason NOT LIKE 'NOT\_VOUCHED: %';
+
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause(p_account text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -289,9 +294,11 @@ BEGIN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
     END IF;
     p_reason := left(p_reason, 1000);
-    UPDATE chorus.accounts
+    UPDATE chorus.accounts a
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
+        compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
+        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
@@ -331,8 +338,11 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.other_password(p_account text, p_hash bytea) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE chorus.accounts
-    SET paused_at = NULL, pause_reason = NULL
+    UPDATE chorus.accounts a
+    SET paused_at = NULL, pause_reason = NULL,
+        compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
+        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_next_at = '-infinity'
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN
         RETURN false;

@@ -3914,8 +3914,11 @@ CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    UPDATE chorus.accounts
-    SET paused_at = NULL, pause_reason = NULL
+    UPDATE chorus.accounts a
+    SET paused_at = NULL, pause_reason = NULL,
+        compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
+        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_next_at = '-infinity'
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN
         RETURN false;
@@ -3937,9 +3940,11 @@ BEGIN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
     END IF;
     p_reason := left(p_reason, 1000);
-    UPDATE chorus.accounts
+    UPDATE chorus.accounts a
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
+        compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
+        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
@@ -5073,6 +5078,14 @@ BEGIN
     RETURNING id INTO event;
     RETURN event;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.typing_time(a chorus.accounts)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN (((a).paused_at < (clock_timestamp() - '00:01:00'::interval)) AND ((a).can_search IS NOT FALSE) AND ((a).pause_reason !~~ 'NOT\_VOUCHED: %'::text))
 ;
 
 CREATE OR REPLACE FUNCTION chorus.undismiss(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// When no worker was alive, nobody can tell whether the database was taken back meanwhile. Each account is then compared with what the portal has got since,
-// before anything is sent for it (docs/protocol.md §3.5).
+// When no worker was alive, nobody can tell whether the database was taken back meanwhile; while an account is paused, people type in at the portal what cannot wait. The account
+// is then compared with what the portal has got since, before anything is sent for it (docs/protocol.md §3.5).
 
 // alive is how old a heartbeat may be whose worker may still be alive; a live one beats every second.
 const alive = 5 * time.Second
@@ -199,7 +199,7 @@ type Waiting struct {
 func (w *Waiting) Text() string {
 	var parts []string
 	if len(w.Accounts) > 0 {
-		parts = append(parts, "deposits of "+strings.Join(w.Accounts, ", ")+" wait since "+Stamp(w.Since)+" for Chorus Pro to list what it holds: no worker vouches for the database before")
+		parts = append(parts, "deposits of "+strings.Join(w.Accounts, ", ")+" wait since "+Stamp(w.Since)+" for Chorus Pro to list what it holds")
 	}
 	if len(w.Asking) > 0 {
 		parts = append(parts, "deposits of "+strings.Join(w.Asking, ", ")+

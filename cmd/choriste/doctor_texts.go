@@ -296,8 +296,8 @@ var setupDiagnoses = map[string]diagnosis{
 	},
 	"ACCOUNT_COMPARING": {
 		layerAccount,
-		words{"No worker vouches for the database for the time before: none ran, PostgreSQL was away, or its clock was put right. Deposits wait since %s for Chorus Pro to list what it holds, in case the database was restored.", "Wait: this takes seconds while a worker runs and Chorus Pro answers. If it lasts, the worker's log says what Chorus Pro answers."},
-		words{"Aucun worker ne répond de la base pour le temps d'avant : aucun ne tournait, PostgreSQL était absent, ou son horloge a été remise à l'heure. Les dépôts attendent depuis le %s que Chorus Pro liste ce qu'il détient, au cas où la base aurait été restaurée.", "Attendre : quelques secondes tant qu'un worker tourne et que Chorus Pro répond. Si cela dure, le journal du worker donne la réponse de Chorus Pro."},
+		words{"Deposits wait since %s for Chorus Pro to list what it holds: the account was paused, or no worker vouches for the time before (none ran, PostgreSQL was away, or its clock was put right).", "Wait: this takes seconds while a worker runs and Chorus Pro answers. If it lasts, the worker's log says what Chorus Pro answers."},
+		words{"Les dépôts attendent depuis le %s que Chorus Pro liste ce qu'il détient : le compte était en pause, ou aucun worker ne répond du temps d'avant (aucun ne tournait, PostgreSQL était absent, ou son horloge a été remise à l'heure).", "Attendre : quelques secondes tant qu'un worker tourne et que Chorus Pro répond. Si cela dure, le journal du worker donne la réponse de Chorus Pro."},
 	},
 	"STRUCTURES_NONE": {
 		layerStructures,
