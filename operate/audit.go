@@ -81,7 +81,7 @@ func (f ActFilter) sql(actors []string) (string, []any) {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	where := actEvents + " AND " + actsOf(f.Kinds)
+	where := "e.is_act AND " + actsOf(f.Kinds)
 	if len(actors) > 0 {
 		where += " AND e.actor = ANY (" + arg(actors) + "::text[])"
 	}
@@ -120,9 +120,9 @@ func Actors(ctx context.Context, st *store.Store, part string, limit int) ([]str
 	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"
 	rows, err := st.Pool().Query(ctx, `
 		WITH RECURSIVE one (actor) AS (
-		    (SELECT e.actor FROM chorus.events e WHERE `+actEvents+` ORDER BY e.actor LIMIT 1)
+		    (SELECT e.actor FROM chorus.events e WHERE e.is_act ORDER BY e.actor LIMIT 1)
 		    UNION ALL
-		    SELECT (SELECT e.actor FROM chorus.events e WHERE `+actEvents+` AND e.actor > one.actor ORDER BY e.actor LIMIT 1)
+		    SELECT (SELECT e.actor FROM chorus.events e WHERE e.is_act AND e.actor > one.actor ORDER BY e.actor LIMIT 1)
 		    FROM one
 		    WHERE one.actor IS NOT NULL
 		)

@@ -18,13 +18,7 @@ func (k ActKind) Text(lang string) string {
 	return k.En
 }
 
-// actEvents are the events of all kinds, as the indexes events_acts, events_actors and events_act_kinds have them. More is asked of some of them: the same reason stays with what a worker does next.
-const actEvents = `(e.to_state = 'cancelled' OR e.reason_code IN (
-    'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED',
-    'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
-    'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED',
-    'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF', 'VIEW_SAVED', 'VIEW_DELETED'))`
-
+// actKinds are all that chorus.events.is_act tells of.
 var actKinds = []ActKind{
 	{"retry", "retried", "relancée", `e.reason_code = 'RETRY' AND e.from_state IN ('invalid', 'rejected')`},
 	{"cancel", "cancelled", "annulée", `(e.reason_code = 'CANCEL_REQUESTED' OR e.to_state = 'cancelled' AND e.from_state IN ('received', 'ready'))`},
