@@ -247,7 +247,7 @@ func TestSubmitChecks(t *testing.T) {
 	}{
 		{[]string{"submit", bad}, 1, []string{"error CH-CADRE BT-23", "--no-check"}},
 		{[]string{"--json", "submit", bad}, 1, []string{`"ok":false,"findings":[{"code":`}},
-		{[]string{"submit", "--lang", "fr", bad, good}, 1, []string{"erreur CH-CADRE", "is invoice 1"}},
+		{[]string{"submit", "--lang", "fr", bad, good}, 1, []string{"erreur CH-CADRE", "est la facture 1"}},
 		{[]string{"--json", "submit", "--no-check", bad}, 0, []string{`"id":2}`}},
 		{[]string{"--json", "submit", dir + "/nowhere.xml"}, 1, []string{`/nowhere.xml","syntax":"","ok":false,"findings":[],"error":"the file cannot be opened: there is none of this name"}`}},
 	} {

@@ -46,7 +46,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		"audit", "audit --csv", "audit --json", "stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
 		"check " + file, "check --json " + file, "explain SUSPENDUE", "explain SUSPENDUE --json", "migrate status", "migrate up", "doctor", "doctor --json",
 		"evidence mine -o " + filepath.Join(dir, "new"), "verify " + filepath.Join(dir, "there.zip"), "submit --no-check " + file, "retry 2 --reason x --dry-run", "retry 2 --reason x",
-		"pause --reason x", "resume --wait 0s", "purge --dry-run", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "cancel mine",
+		"pause --reason x", "resume --wait 0s", "purge --dry-run", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "views save x state:ready", "views list", "views delete x", "cancel mine",
 	} {
 		args := strings.Fields(line)
 		for k := range args {
@@ -76,7 +76,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 			args[k+1] += ".zip" // the first one is there
 		}
 		once := args[:min(1, len(args))] // what is done by the first one is refused the second time
-		if !strings.HasPrefix(line, "todo restore") && !slices.Equal(once, []string{"cancel"}) && !slices.Equal(once, []string{"pause"}) && (!slices.Equal(once, []string{"retry"}) || slices.Contains(args, "--dry-run")) {
+		if !strings.HasPrefix(line, "todo restore") && !strings.HasPrefix(line, "views delete") && !slices.Equal(once, []string{"cancel"}) && !slices.Equal(once, []string{"pause"}) && (!slices.Equal(once, []string{"retry"}) || slices.Contains(args, "--dry-run")) {
 			if status, errOut := runInto(t, pipe, env, args); status != 1 || errOut != "" {
 				t.Errorf("choriste %s | true: status %d\n%s", line, status, errOut)
 			}
