@@ -415,15 +415,16 @@ END $$;
 CREATE TRIGGER invoices_replaces BEFORE INSERT ON chorus.invoices FOR EACH ROW WHEN (NEW.replaces IS NOT NULL) EXECUTE FUNCTION chorus.invoices_replaces();
 
 -- Whether the portal has shown an invoice of this number (chorus.bare_number), supplier and year that no row stands for, and that was not refused. Of another
--- establishment of the supplier only that very number counts: it is taken once per SIREN and year.
+-- establishment of the supplier only that very number counts: it is taken once per SIREN and year. With p_since, what was first shown later; null: whenever it was.
 -- +goose StatementBegin
-CREATE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date) RETURNS boolean
+CREATE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date, p_since timestamptz DEFAULT NULL) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN EXISTS (
         SELECT
         FROM chorus.strangers s
         WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number(p_numero) AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+          AND (p_since IS NULL OR s.first_seen_at > p_since)
           AND (s.fournisseur_siret IS NULL
                OR left(s.fournisseur_siret, 9) = left(p_siret, 9) AND (s.numero_facture = p_numero OR s.fournisseur_siret = p_siret OR s.fournisseur_siret !~ '^[0-9]{14}$'))
           AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));

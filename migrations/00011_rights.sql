@@ -107,7 +107,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.earlier_statuts(bigint, bigint, text[], timestamptz[], text[]),
     chorus.identity(),
     chorus.set_second_person(interval, text),
-    chorus.shown(text, text, date),
+    chorus.shown(text, text, date, timestamptz),
     chorus.unknown_to_rows(timestamptz),
     chorus.vouched_until(timestamptz),
     chorus.oldest_row(),

@@ -4962,7 +4962,7 @@ BEGIN
 END $function$
 ;
 
-CREATE OR REPLACE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date)
+CREATE OR REPLACE FUNCTION chorus.shown(p_numero text, p_siret text, p_date date, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -4973,6 +4973,7 @@ BEGIN
         SELECT
         FROM chorus.strangers s
         WHERE chorus.bare_number(s.numero_facture) = chorus.bare_number(p_numero) AND coalesce(s.statut, '') NOT IN ('REJETEE', 'ABANDONNEE', 'SUPPRIMEE')
+          AND (p_since IS NULL OR s.first_seen_at > p_since)
           AND (s.fournisseur_siret IS NULL
                OR left(s.fournisseur_siret, 9) = left(p_siret, 9) AND (s.numero_facture = p_numero OR s.fournisseur_siret = p_siret OR s.fournisseur_siret !~ '^[0-9]{14}$'))
           AND (s.date_facture IS NULL OR extract(year FROM s.date_facture) = extract(year FROM p_date)));
@@ -5540,7 +5541,7 @@ GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.sequences_behind() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.set_second_person(interval,text) TO chorus_worker;
-GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.shown(text,text,date,timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.signed(text,numeric) TO chorus_reader;

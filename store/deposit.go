@@ -36,7 +36,7 @@ var ErrShown = errors.New("Chorus Pro holds an invoice of this number already: i
 // Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
 // returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
 // when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
-// account does not let it through or the account is still to be compared with the portal, ErrShown when the portal has shown an invoice of its number since it was read, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
+// account does not let it through or the account is still to be compared with the portal, ErrShown when the portal has shown an invoice of its number while it waited, and ErrNoSlot when the fleet's deposits in flight are exhausted. Of a breaker on trial it takes the one deposit that may go; Attempt.Tried says so.
 //
 // It commits synchronously even in a session that has lost this setting, as one behind a pooler may; a commit whose wait for a standby was ended is an error.
 //
@@ -68,7 +68,9 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		           ) AS torn,
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
-		               WHERE id = $1 AND attempt_no = 0 AND chorus.shown(numero_facture, fournisseur_siret, date_facture)
+		               -- After an attempt: since the row became ready again, because what was shown before then has been looked at.
+		               WHERE id = $1 AND chorus.shown(numero_facture, fournisseur_siret, date_facture, CASE WHEN attempt_no > 0 THEN (
+		                   SELECT max(e.at) FROM chorus.events e WHERE e.invoice_id = $1 AND e.to_state = 'ready' AND e.from_state <> 'ready') END)
 		           ) AS shown
 		), behind AS (
 		    SELECT b.key, b.state, b.ramp
@@ -152,10 +154,10 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 	return a, ErrShown
 }
 
-// lookFirst has a ready row that its job has taken looked up before it is sent for the first time: the portal has shown an invoice of its number since it was read.
+// lookFirst has a ready row that its job has taken looked up before it is sent: the portal has shown an invoice of its number while it waited.
 func lookFirst(ctx context.Context, tx pgx.Tx, i Invoice) error {
 	err := tx.QueryRow(ctx, `
-		SELECT FROM chorus.invoices WHERE id = $1 AND state = 'ready' AND attempt_no = 0 AND claim = $2 AND cancel_requested_at IS NULL FOR UPDATE`, i.ID, i.Claim).Scan()
+		SELECT FROM chorus.invoices WHERE id = $1 AND state = 'ready' AND attempt_no = $3 AND claim = $2 AND cancel_requested_at IS NULL FOR UPDATE`, i.ID, i.Claim, i.AttemptNo).Scan()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrGone
 	}

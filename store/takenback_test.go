@@ -110,3 +110,36 @@ func TestADatabaseThatWasMadeByAClockAhead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A row that waits after an attempt that came to nothing is looked up as well when the portal has shown its number meanwhile: whoever was refused types it in. What the portal had shown before
+// it became ready again has been looked at.
+func TestShownWhileItWaitedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		ago  string
+		want error
+	}{"since": {"0", store.ErrShown}, "before": {"1 hour", nil}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			id := b.ready(t, "default")
+			a := b.sent(t, id, "default", false)
+			must(t, b.worker.Finish(t.Context(), a, store.Ending{Outcome: store.NotLanded, To: store.Ready}))
+			inv, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepSubmit, "default")[id], store.Ready, time.Hour)
+			must(t, err)
+			_, err = b.owner.Exec(t.Context(), `
+				INSERT INTO chorus.strangers (account, id_structure_cpp, identifiant_facture_cpp, numero_facture, statut, statut_date, first_seen_at)
+				VALUES ('another', 1, 4711, $1, 'DEPOSEE', now(), now() - $2::interval)`, inv.NumeroFacture, c.ago)
+			must(t, err)
+			if _, err := b.worker.Begin(t.Context(), inv, b.intent(false)); !errors.Is(err, c.want) {
+				t.Fatalf("T1: %v", err)
+			}
+			if c.want == nil {
+				return
+			}
+			doubt, err := b.worker.Take(t.Context(), id, b.claim(t, store.StepResolve, "default")[id], store.InDoubt, time.Hour)
+			must(t, err)
+			if doubt.AttemptNo != 2 {
+				t.Errorf("attempt %d stands for what the portal has", doubt.AttemptNo)
+			}
+		})
+	}
+}
