@@ -146,7 +146,7 @@ type Comparison struct {
 	Asked   time.Time
 	Now     time.Time
 	Unread  bool          // documents wait to be read: their numbers are not known yet
-	First   bool          // no worker has ever sent anything with this database
+	First   bool          // no worker has ever sent anything with this database, or ended a comparison
 	Listed  bool          // the account's supplier structures are known
 	Vouched bool          // a person has let the account go on since, though it may not search
 	Waiting time.Duration // for how long it has been asked for
@@ -162,7 +162,9 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 	err := s.pool.QueryRow(ctx, `
 		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
-		       NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at) AND NOT EXISTS (SELECT FROM chorus.attempts),
+		       NOT EXISTS (SELECT FROM chorus.attempts) AND (
+		           NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at)
+		           OR compare_since <= (SELECT created_at FROM chorus.installation)), -- no start before this one came to its end
 		       structures_at IS NOT NULL, coalesce(compare_vouched_at > compare_asked_at, false),
 		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
 		FROM chorus.accounts

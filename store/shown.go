@@ -55,13 +55,13 @@ func (s *Store) Unexplained(ctx context.Context, since time.Time, seen []Seen) (
 }
 
 // Usual lists the suppliers of an account for which somebody else deposits by flux, as the portal had shown before the moment of a comparison. What came with a
-// quarantine or before it may be ours, and forgotten.
+// quarantine or before it may be ours, and forgotten, as long as its suspicion lasts: what nobody has inserted again by then is somebody else's.
 func (s *Store) Usual(ctx context.Context, account string, since time.Time) (map[string]bool, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT coalesce(fournisseur_siret, '')
 		FROM chorus.strangers, chorus.installation
 		WHERE account = $1 AND first_seen_at < $2 AND numero_flux_depot IS NOT NULL AND coalesce(mode_depot, '') !~ '^(SAISIE|PORTAIL)'
-		  AND date_depot > greatest($2 - $3::interval, quarantined_at)`, account, since, usualFor)
+		  AND date_depot > $2 - $3::interval AND (quarantined_at IS NULL OR date_depot > quarantined_at OR suspect_until < $2)`, account, since, usualFor)
 	if err != nil {
 		return nil, err
 	}

@@ -82,6 +82,52 @@ func TestSomebodyElsesFluxesAreNoRewindAtEachStart(t *testing.T) {
 	}
 }
 
+// A worker runs by day, and another system deposits each night: that is a rewind to the first morning at most.
+func TestSomebodyElseDepositsEachNight(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	slow := func(c *worker.Config) { c.Settings.SyncEvery = time.Hour }
+	stop := h.run(slow)
+	h.await(h.insert(invoicetest.Invoice{Numero: "OURS"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	stop()
+	for k := range 3 {
+		other := &house{t: t, db: storetest.New(t), sim: h.sim}
+		stop = other.run(slow)
+		other.await(other.insert(invoicetest.Invoice{Numero: fmt.Sprintf("NIGHT-%d", k)}.UBL()), store.Deposited, store.Integrated, store.Settled)
+		stop()
+		h.exec(`UPDATE chorus.structures SET next_sync_at = clock_timestamp() + interval '1 hour'`)
+		stop = h.run(slow)
+		h.await(h.insert(invoicetest.Invoice{Numero: fmt.Sprintf("OURS-%d", k)}.UBL()), store.Deposited, store.Integrated, store.Settled)
+		stop()
+		if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 1 {
+			t.Fatalf("after morning %d there were %d quarantines", k+1, n)
+		}
+		h.exec(`UPDATE chorus.installation SET created_at = created_at - interval '1 day', quarantined_at = quarantined_at - interval '1 day', suspect_until = suspect_until - interval '1 day', forgotten_since = forgotten_since - interval '1 day'`)
+		h.exec(`UPDATE chorus.strangers SET date_depot = date_depot - interval '1 day', first_seen_at = first_seen_at - interval '1 day'`)
+	}
+}
+
+// The first start of an installation could not compare. What another system has deposited before the second one is no rewind: nothing was ever sent from here.
+func TestTheFirstStartCouldNotCompare(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	other := &house{t: t, db: storetest.New(t), sim: h.sim}
+	stop := other.run()
+	other.await(other.insert(invoicetest.Invoice{Numero: "THEIRS"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	stop()
+	h.sim.Faults(chorustest.Fault{Kind: "redirect", Op: "rechercher/fournisseur", Times: -1})
+	stop = h.run()
+	h.until("it has tried", `SELECT compare_fault IS NOT NULL FROM chorus.accounts WHERE name = 'default'`)
+	h.until("it beats", `SELECT count(*) > 0 FROM chorus.heartbeats`)
+	stop()
+	h.sim.ClearFaults()
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 0 {
+		t.Errorf("%d quarantines", n)
+	}
+}
+
 // othersDeposit writes down that somebody else has deposited by flux for the supplier, days ago.
 const othersDeposit = `
 	INSERT INTO chorus.strangers (account, id_structure_cpp, identifiant_facture_cpp, numero_facture, fournisseur_siret, numero_flux_depot, date_depot, mode_depot, first_seen_at)
