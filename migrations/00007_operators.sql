@@ -495,7 +495,9 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.retry(p_id bigint, p_reason text, p_seen timestamptz DEFAULT NULL) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF chorus.asks_second() AND EXISTS (SELECT FROM chorus.invoices WHERE id = p_id AND state = 'rejected' AND chorus.sees(account)) THEN
+    LOCK TABLE chorus.locks IN ROW EXCLUSIVE MODE; -- no quarantine begins meanwhile
+    -- Locked, then looked at: it may be rejected in this moment.
+    IF chorus.asks_second() AND 'rejected' = (SELECT state FROM chorus.invoices WHERE id = p_id AND chorus.sees(account) FOR UPDATE) THEN
         RETURN chorus.ask(p_id, 'retry', false, p_reason, p_seen);
     END IF;
     RETURN chorus.retry_now(p_id, p_reason, p_seen);

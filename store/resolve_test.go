@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -266,4 +267,34 @@ func TestWhatWasAdoptedIsNoWitness(t *testing.T) {
 	force(t, b.owner, young, `state = 'deposited'`)
 	force(t, b.owner, young, `visible_at = clock_timestamp()`)
 	asks("and can be found", true, true)
+}
+
+// A flux that is rejected while somebody asks for its retry needs a second person as well.
+func TestRetryOfWhatIsBeingRejected(t *testing.T) {
+	b := newBench(t)
+	must(t, b.worker.SetSecondPerson(t.Context(), time.Hour, ""))
+	id := b.ready(t, "default")
+	a := b.sent(t, id, "default", false)
+	must(t, b.worker.Finish(t.Context(), a, store.Ending{Outcome: store.Accepted, NumeroFlux: "F1", To: store.Deposited}))
+	tx, err := b.owner.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), `UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED' WHERE id = $1`, id)
+	must(t, err)
+	retried := make(chan store.State, 1)
+	go func() {
+		state, err := b.operator.Retry(context.WithoutCancel(t.Context()), id, "because", nil)
+		if err != nil {
+			state = store.State(err.Error())
+		}
+		retried <- state
+	}()
+	for waits, end := false, time.Now().Add(20*time.Second); !waits && time.Now().Before(end); {
+		must(t, b.owner.QueryRow(t.Context(), `
+			SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%chorus.retry%')`).Scan(&waits))
+	}
+	must(t, tx.Commit(t.Context()))
+	if state := <-retried; state != store.Asked {
+		t.Errorf("one person is enough: %s", state)
+	}
 }
