@@ -86,7 +86,7 @@ func (s Settings) blindWithin() time.Duration { return 60 * s.ResolveAfter }
 func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparison, run *comparing) error {
 	query := chorus.Query{DepotDu: chorus.StartOfDay(c.Since), DepotAu: run.until, PageSize: most, MayGrow: true}
 	err := j.readPages(ctx, acct, query, &run.progress, func(p chorus.Page) (enough bool, err error) {
-		if day := toCome(p.Factures, c.Now); day != "" && !c.Vouched { // by who resumed the account: our clock is right
+		if day := toCome(p.Factures, c.Now); day != "" && !c.Vouched && !c.Resumed { // by who resumed the account: our clock is right
 			return true, &store.Lag{Day: day, Now: c.Now}
 		}
 		for _, f := range p.Factures {
@@ -106,7 +106,7 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 		return false, err
 	})
 	run.l.ids = run.read.IDs
-	if err == nil && run.forgot == nil {
+	if err == nil && run.forgot == nil && !c.Resumed {
 		err = j.mayList(ctx, acct, c, run.l, run.shown)
 	}
 	return err
@@ -175,7 +175,7 @@ func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, p
 	}
 	for k, id := range found {
 		f := page[k]
-		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) {
+		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) && !c.Resumed {
 			return &store.Forgot{
 				Witness: store.WitnessPortal, Kind: store.KindRestore, Since: c.Since,
 				Detail: fmt.Sprintf("Chorus Pro has got invoice %d by flux %s, and no deposit that is known here explains that", id, f.NumeroFluxDepot),
@@ -189,9 +189,10 @@ func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, p
 }
 
 // unexplained compares a page with what no row stands for: a flux of which nothing is known here is a deposit that was forgotten with its row. Where somebody else deposits
-// by flux for the supplier, or for the account if nothing was ever sent for the supplier, another one is nothing new. A first start has nothing to forget.
+// by flux for the supplier, or for the account if nothing was ever sent for the supplier, another one is nothing new. A first start has nothing to forget; a
+// pause forgets nothing.
 func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparison, usual *map[string]bool, page []chorus.Facture) (*store.Forgot, error) {
-	if c.First {
+	if c.First || c.Resumed {
 		return nil, nil //nolint:nilnil // nothing was forgotten
 	}
 	found, served, err := j.Store.Unexplained(ctx, c.Since, seenAll(page))
@@ -267,7 +268,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	fault := chorus.FaultOf(err)
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
-		j.Log.Warn("deposits wait until the portal has told what it holds: the account was paused, or no worker vouches for the database, which may have been taken back",
+		j.Log.Warn("deposits wait until the portal has told what it holds: the account was paused, or the portal away, or no worker vouches for the database, which may have been taken back",
 			"account", acct.Name, "since", c.Since, "fault", fault, "error", err)
 		return j.Store.CompareOn(ctx, acct.Name, about(max(j.Settings.ResolveAfter/4, min(retryIn(fault), 8*j.Settings.ResolveAfter))), run.read.Page, run.read.Pages, string(fault))
 	}
@@ -276,6 +277,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	lived, yet := j.Memory.Lived(c.Since, c.Asked)
 	switch {
+	case c.Resumed: // nobody can look, as before
 	case yet:
 		return j.Store.CompareLater(ctx, acct.Name, time.Second)
 	case lived:

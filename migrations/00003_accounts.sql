@@ -69,6 +69,7 @@ CREATE TABLE chorus.accounts (
     compare_page        int,  -- how many pages have been read of what the portal lists, when a job ended last
     compare_pages       int,  -- of how many
     compare_fault       text, -- what it answered (chorus.Fault); null: it listed
+    compare_resumed_at  timestamptz, -- compare_asked_at, where nothing but a pause or an outage that is over asks for it
     compare_vouched_at  timestamptz, -- when a person let an account go on that cannot be compared, because it may not search
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.
@@ -289,6 +290,8 @@ RETURN a.paused_at < clock_timestamp() - interval '1 minute' AND a.can_search IS
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause(p_account text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     IF btrim(p_reason) = '' THEN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
@@ -298,7 +301,8 @@ BEGIN
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
         compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN at ELSE compare_asked_at END,
+        compare_resumed_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
@@ -337,11 +341,14 @@ END $$;
 -- Lets an account go on that was stopped because a password was refused, for a process that has another one. An operator's pause stays.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.other_password(p_account text, p_hash bytea) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     UPDATE chorus.accounts a
     SET paused_at = NULL, pause_reason = NULL,
         compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN at ELSE compare_asked_at END,
+        compare_resumed_at = CASE WHEN chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = '-infinity'
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN

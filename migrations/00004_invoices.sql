@@ -467,7 +467,7 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
 
--- A deposit wakes the feed that will show it.
+-- A deposit wakes the feed that will show it; and so does what waits for its day, which somebody may type in before.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -478,7 +478,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices
-    FOR EACH ROW WHEN (NEW.state = 'deposited' AND OLD.state <> 'deposited') EXECUTE FUNCTION chorus.invoices_watch();
+    FOR EACH ROW WHEN (NEW.state <> OLD.state AND (NEW.state = 'deposited' OR NEW.state = 'ready' AND NEW.not_before IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_watch();
 
 -- What an invoice is worth in a sum: its amount, below zero for a credit note (by UNTDID 1001, and AVOIR of fields). What no sum can hold is left out.
 -- +goose StatementBegin

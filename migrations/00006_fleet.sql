@@ -232,6 +232,21 @@ END $$;
 CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN (OLD.announced <> NEW.announced)
     EXECUTE FUNCTION chorus.breakers_history();
 
+-- As after a pause (chorus.typing_time): while an outage of the API lasted, the portal itself may have been there, and whoever was in a hurry typed something in.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.breakers_over() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    UPDATE chorus.accounts
+    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL
+    WHERE OLD.key = ANY (behind) AND compare_since IS NULL AND can_search IS NOT FALSE;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER breakers_over AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN (OLD.announced AND OLD.state = 'open' AND NEW.state <> 'open')
+    EXECUTE FUNCTION chorus.breakers_over();
+
 -- +goose StatementBegin
 CREATE FUNCTION chorus.maintenance_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

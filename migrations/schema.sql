@@ -14,6 +14,7 @@ CREATE TABLE chorus.accounts (
     compare_page integer,
     compare_pages integer,
     compare_fault text,
+    compare_resumed_at timestamp with time zone,
     compare_vouched_at timestamp with time zone,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
@@ -152,6 +153,7 @@ CREATE TABLE chorus.breakers (
     CONSTRAINT breakers_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'trial'::text])))
 );
 CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN ((old.announced <> new.announced)) EXECUTE FUNCTION chorus.breakers_history();
+CREATE TRIGGER breakers_over AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN ((old.announced AND (old.state = 'open'::text) AND (new.state <> 'open'::text))) EXECUTE FUNCTION chorus.breakers_over();
 ALTER TABLE chorus.breakers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.breakers FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (key = ANY (( SELECT chorus.my_way() AS my_way)::text[])));
 CREATE POLICY worker ON chorus.breakers FOR ALL TO chorus_worker USING true;
@@ -584,7 +586,7 @@ CREATE TRIGGER invoices_statut AFTER UPDATE OF statut_courant, statut_commentair
 CREATE TRIGGER invoices_stays_document BEFORE UPDATE OF document ON chorus.invoices FOR EACH ROW WHEN (((new.document IS DISTINCT FROM old.document) AND (NOT (new.purged_at IS DISTINCT FROM old.purged_at)))) EXECUTE FUNCTION chorus.invoices_stays_document();
 CREATE TRIGGER invoices_suspended AFTER UPDATE OF state, statut_courant, statut_courant_date ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant = 'SUSPENDUE'::text)) EXECUTE FUNCTION chorus.invoices_suspended();
 CREATE TRIGGER invoices_wake AFTER INSERT ON chorus.invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.invoices_wake();
-CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'deposited'::text) AND (old.state <> 'deposited'::text))) EXECUTE FUNCTION chorus.invoices_watch();
+CREATE TRIGGER invoices_watch AFTER UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state <> old.state) AND ((new.state = 'deposited'::text) OR ((new.state = 'ready'::text) AND (new.not_before IS NOT NULL))))) EXECUTE FUNCTION chorus.invoices_watch();
 ALTER TABLE chorus.invoices ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.invoices FOR ALL TO chorus_app, chorus_operator, chorus_reader USING (account = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.invoices FOR ALL TO chorus_worker USING true;
@@ -2340,6 +2342,22 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.breakers_over()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    UPDATE chorus.accounts
+    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL
+    WHERE OLD.key = ANY (behind) AND compare_since IS NULL AND can_search IS NOT FALSE;
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.cancel(p_id bigint)
  RETURNS text
  LANGUAGE plpgsql
@@ -3914,11 +3932,14 @@ CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     UPDATE chorus.accounts a
     SET paused_at = NULL, pause_reason = NULL,
         compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN at ELSE compare_asked_at END,
+        compare_resumed_at = CASE WHEN chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = '-infinity'
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN
@@ -3936,6 +3957,8 @@ CREATE OR REPLACE FUNCTION chorus.pause(p_account text, p_reason text)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     IF btrim(p_reason) = '' THEN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
@@ -3945,7 +3968,8 @@ BEGIN
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
         compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN clock_timestamp() ELSE compare_asked_at END,
+        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN at ELSE compare_asked_at END,
+        compare_resumed_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);

@@ -149,6 +149,7 @@ type Comparison struct {
 	First   bool          // no worker has ever sent anything with this database, or ended a comparison
 	Listed  bool          // the account's supplier structures are known
 	Vouched bool          // a person has let the account go on since, though it may not search
+	Resumed bool          // it was paused, or its portal away, and nothing else asks: there is no doubt about the database
 	Waiting time.Duration // for how long it has been asked for
 }
 
@@ -165,10 +166,10 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 		       NOT EXISTS (SELECT FROM chorus.attempts) AND (
 		           NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at)
 		           OR compare_since <= (SELECT created_at FROM chorus.installation)), -- no start before this one came to its end
-		       structures_at IS NOT NULL, coalesce(compare_vouched_at > compare_asked_at, false),
+		       structures_at IS NOT NULL, coalesce(compare_vouched_at > compare_asked_at, false), coalesce(compare_resumed_at = compare_asked_at, false),
 		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Listed, &c.Vouched, &waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Listed, &c.Vouched, &c.Resumed, &waiting)
 	c.Waiting = seconds(waiting)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone

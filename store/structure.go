@@ -108,7 +108,7 @@ func (s *Store) HoldStructure(ctx context.Context, key StructureKey, claim int64
 	return err
 }
 
-// Open tells whether an invoice of the structure's supplier is at the portal, or on its way there, and not over.
+// Open tells whether an invoice of the structure's supplier is at the portal, or on its way there, and not over; one that waits to be sent may be typed in meanwhile.
 func (s *Store) Open(ctx context.Context, st Structure) (bool, error) {
 	var open bool
 	err := s.pool.QueryRow(ctx, `
@@ -116,7 +116,7 @@ func (s *Store) Open(ctx context.Context, st Structure) (bool, error) {
 		    SELECT FROM chorus.invoices
 		    WHERE fournisseur_siret = $1 AND identifiant_facture_cpp IS NOT NULL AND state NOT IN ('settled', 'rejected', 'cancelled', 'abandoned')
 		) OR EXISTS (
-		    SELECT FROM chorus.invoices WHERE account = $2 AND fournisseur_siret = $1 AND state IN ('sending', 'in_doubt', 'deposited')
+		    SELECT FROM chorus.invoices WHERE account = $2 AND fournisseur_siret = $1 AND state IN ('ready', 'sending', 'in_doubt', 'deposited')
 		)`, st.Identifiant, st.Account).Scan(&open)
 	return open, err
 }

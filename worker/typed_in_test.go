@@ -1,0 +1,111 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/invoice/invoicetest"
+	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/store/storetest"
+	"github.com/choriste/choriste/worker"
+)
+
+// What somebody else deposits by flux while an account is paused is no rewind when it goes on, and what was typed in is looked at.
+func TestOthersDepositDuringAPause(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.start(h.told(func(_, _ []byte) []byte { time.Sleep(300 * time.Millisecond); return nil }))
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	h.exec(`SELECT chorus.pause('default', 'for hours')`)
+	typed, fresh := h.insert(invoicetest.Invoice{Numero: "TYPED"}.UBL()), h.insert(invoicetest.Invoice{Numero: "FRESH"}.UBL())
+	h.await(typed, store.Ready)
+	h.await(fresh, store.Ready)
+	facts := h.sim.Deposits("SEEN")[0].Facts
+	facts.Numero = "TYPED"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	other := &house{t: t, db: storetest.New(t), sim: h.sim}
+	stop := other.run()
+	other.await(other.insert(invoicetest.Invoice{Numero: "THEIRS"}.UBL()), store.Integrated, store.Settled)
+	stop()
+	h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes'`)
+	h.exec(`SELECT chorus.pause('default', NULL)`)
+	h.await(typed, store.Integrated, store.Settled)
+	h.await(fresh, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("TYPED")); n != 0 {
+		t.Errorf("what was typed in was deposited %d times", n)
+	}
+	if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 0 {
+		t.Errorf("%d quarantines", n)
+	}
+}
+
+// During an outage of the API the portal itself may well be there, and people type in what is urgent.
+func TestTypedInDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	h.start(h.told(func(_, _ []byte) []byte { time.Sleep(300 * time.Millisecond); return nil }))
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	h.sim.Faults(chorustest.Fault{Kind: "503", Op: "*", Times: -1})
+	first := h.insert(invoicetest.Invoice{Numero: "FIRST"}.UBL())
+	h.until("the outage is announced", `SELECT count(*) > 0 FROM chorus.breakers WHERE state = 'open' AND announced`)
+	typed := h.insert(invoicetest.Invoice{Numero: "TYPED"}.UBL())
+	h.await(typed, store.Ready)
+	facts := h.sim.Deposits("SEEN")[0].Facts
+	facts.Numero = "TYPED"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	h.sim.ClearFaults()
+	h.await(typed, store.Integrated, store.Settled)
+	h.await(first, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("TYPED")); n != 0 {
+		t.Errorf("what was typed in was deposited %d times", n)
+	}
+}
+
+// Where the account may not search, nobody can look: it goes on as before the pause.
+func TestAPauseOfAnAccountThatMayNotSearch(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	h.exec(`SELECT chorus.pause('default', 'for hours')`)
+	h.sim.Faults(chorustest.Fault{Kind: "not_entitled", Op: "rechercher/fournisseur", Times: -1})
+	h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes', can_search = NULL`)
+	h.exec(`SELECT chorus.pause('default', NULL)`)
+	h.await(h.insert(invoicetest.Invoice{Numero: "NEXT"}.UBL()), store.Deposited)
+	if n := h.count(`SELECT count(*) FROM chorus.accounts WHERE paused_at IS NOT NULL`); n != 0 {
+		t.Error("it is paused again")
+	}
+}
+
+// What waits for its day may be typed in before: the feed of its supplier is read, though nothing else of it is open.
+func TestTypedInBeforeItsDay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	other := &house{t: t, db: storetest.New(t), sim: h.sim}
+	stop := other.run()
+	other.await(other.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	stop()
+	h.start(func(c *worker.Config) { c.Settings.SyncEvery = 500 * time.Millisecond }) // half a minute at rest
+	h.until("nothing is open", `SELECT count(*) > 0 FROM chorus.structures WHERE identifiant = '99999999800012' AND resting`)
+	var id int64
+	soon := time.Now().Add(6 * time.Second)
+	if err := h.app().QueryRow(t.Context(), `INSERT INTO chorus.invoices (document, not_before) VALUES ($1, $2) RETURNING id`, invoicetest.Invoice{Numero: "TYPED"}.UBL(), soon).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	h.await(id, store.Ready)
+	time.Sleep(time.Second)
+	facts := h.sim.Deposits("SEEN")[0].Facts
+	facts.Numero = "TYPED"
+	if _, err := h.sim.TypeIn(facts); err != nil {
+		t.Fatal(err)
+	}
+	h.await(id, store.Integrated, store.Settled)
+	if n := len(h.sim.Deposits("TYPED")); n != 0 {
+		t.Errorf("what was typed in was deposited %d times", n)
+	}
+}
