@@ -1896,8 +1896,8 @@ UNION ALL
     a.compare_asked_at AS since,
     NULL::numeric AS amount,
     NULL::text AS devise,
-    ((((('deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case the database was restored: page '::text || COALESCE(a.compare_page, 0)) || ' of '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' has been read'::text) || COALESCE((', it answered '::text || a.compare_fault), ''::text)) AS cause,
-    ((((('des dépôts attendent depuis plus de 15 minutes que Chorus Pro liste ce qu''il détient, au cas où la base aurait été restaurée : page '::text || COALESCE(a.compare_page, 0)) || ' sur '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' lue'::text) || COALESCE((', il a répondu '::text || a.compare_fault), ''::text)) AS cause_fr,
+    ((((('deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case it has got already what waits here: page '::text || COALESCE(a.compare_page, 0)) || ' of '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' has been read'::text) || COALESCE((', it answered '::text || a.compare_fault), ''::text)) AS cause,
+    ((((('des dépôts attendent depuis plus de 15 minutes que Chorus Pro liste ce qu''il détient, au cas où il aurait déjà ce qui attend ici : page '::text || COALESCE(a.compare_page, 0)) || ' sur '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' lue'::text) || COALESCE((', il a répondu '::text || a.compare_fault), ''::text)) AS cause_fr,
     'operator'::text AS who,
     'choriste doctor'::text AS next,
     NULL::timestamp with time zone AS until

@@ -48,7 +48,7 @@ func AccountText(a store.AccountView, lang string) string {
 		}
 	}
 	if a.ComparingSince != nil && a.PausedAt == nil {
-		b.WriteString(", les dépôts attendent depuis le " + store.Stamp(*a.ComparingSince) + " que Chorus Pro énumère ce qu'il détient, au cas où la base aurait été restaurée (")
+		b.WriteString(", les dépôts attendent depuis le " + store.Stamp(*a.ComparingSince) + " que Chorus Pro énumère ce qu'il détient, au cas où il aurait déjà ce qui attend ici (")
 		if a.ComparingPages != nil && *a.ComparingPages > 0 && a.ComparingPage != nil {
 			fmt.Fprintf(&b, "page %d sur %d lue", *a.ComparingPage, *a.ComparingPages)
 		} else {

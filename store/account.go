@@ -259,7 +259,7 @@ func (a AccountView) Text() string {
 		}
 	}
 	if a.ComparingSince != nil && a.PausedAt == nil {
-		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case the database was restored (" + a.comparing() + ")"
+		text += ", deposits wait since " + Stamp(*a.ComparingSince) + " for Chorus Pro to list what it holds, in case it has got already what waits here (" + a.comparing() + ")"
 	}
 	switch d := a.PasswordDays; {
 	case d == nil:

@@ -296,8 +296,8 @@ var setupDiagnoses = map[string]diagnosis{
 	},
 	"ACCOUNT_COMPARING": {
 		layerAccount,
-		words{"Deposits wait since %s for Chorus Pro to list what it holds: the account was paused, or no worker vouches for the time before (none ran, PostgreSQL was away, or its clock was put right).", "Wait: this takes seconds while a worker runs and Chorus Pro answers. If it lasts, the worker's log says what Chorus Pro answers."},
-		words{"Les dépôts attendent depuis le %s que Chorus Pro liste ce qu'il détient : le compte était en pause, ou aucun worker ne répond du temps d'avant (aucun ne tournait, PostgreSQL était absent, ou son horloge a été remise à l'heure).", "Attendre : quelques secondes tant qu'un worker tourne et que Chorus Pro répond. Si cela dure, le journal du worker donne la réponse de Chorus Pro."},
+		words{"Deposits wait since %s for Chorus Pro to list what it holds: the account was paused, its portal was away, or no worker vouches for the time before (none ran, PostgreSQL was away, or its clock was put right).", "Wait: this takes seconds while a worker runs and Chorus Pro answers. If it lasts, the worker's log says what Chorus Pro answers."},
+		words{"Les dépôts attendent depuis le %s que Chorus Pro liste ce qu'il détient : le compte était en pause, son portail absent, ou aucun worker ne répond du temps d'avant (aucun ne tournait, PostgreSQL était absent, ou son horloge a été remise à l'heure).", "Attendre : quelques secondes tant qu'un worker tourne et que Chorus Pro répond. Si cela dure, le journal du worker donne la réponse de Chorus Pro."},
 	},
 	"STRUCTURES_NONE": {
 		layerStructures,
