@@ -100,7 +100,7 @@ func (e *UsageError) Error() string { return e.Field + " " + e.Reason }
 func (c *Config) check() error {
 	for name, d := range map[string]time.Duration{
 		"hidden": c.Hidden, "integration": c.Integration, "visibility": c.Visibility, "lag-from": c.LagFrom, "lag": c.Lag, "late": c.Late,
-		"late-after-d": c.LateAfterD, "token-life": c.TokenLife, "hang-for": c.HangFor, "step": c.Step,
+		"late-after-d": c.LateAfterD, "token-life": c.TokenLife, "hang-for": c.HangFor,
 	} {
 		if d < 0 {
 			return &UsageError{name, fmt.Sprintf("is %v: below nothing", d)}

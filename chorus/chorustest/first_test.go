@@ -260,7 +260,7 @@ func TestLogLines(t *testing.T) {
 // TestUsage: a setting that makes no sense is named.
 func TestUsage(t *testing.T) {
 	for want, cfg := range map[string]chorustest.Config{
-		"profile": {Profile: "sunny"}, "empty": {Empty: "5"}, "max-page": {MaxPage: -1}, "late": {Late: -time.Second}, "step": {Step: -time.Second},
+		"profile": {Profile: "sunny"}, "empty": {Empty: "5"}, "max-page": {MaxPage: -1}, "late": {Late: -time.Second},
 	} {
 		s, err := chorustest.Start(cfg)
 		if err == nil {
