@@ -62,7 +62,7 @@ CREATE TABLE chorus.accounts (
     structures_at       timestamptz, -- when its structures were listed last
     next_at             timestamptz NOT NULL DEFAULT '-infinity', -- when they are due to be listed again
     behind              text[] NOT NULL DEFAULT '{}', -- the breakers that it is behind, as the workers' settings say
-    -- No worker vouches for the time since then, or the account was paused: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
+    -- No worker vouches for the time since then, or the account was paused, or its portal away: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
     compare_since       timestamptz,
     compare_asked_at    timestamptz,
     compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
@@ -282,27 +282,42 @@ CREATE TABLE chorus.annuaire (
 );
 INSERT INTO chorus.annuaire DEFAULT VALUES;
 
--- Whether an account that is resumed was paused for so long that somebody may have typed its invoices in at the portal meanwhile: then it is compared before anything is sent. Where it may
--- not search, there is nothing to compare with.
-CREATE FUNCTION chorus.typing_time(a chorus.accounts) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN a.paused_at < clock_timestamp() - interval '1 minute' AND a.can_search IS NOT false AND a.pause_reason NOT LIKE 'NOT\_VOUCHED: %';
+-- Who waits for a paused account types in at the portal what is urgent. So one that was paused for more than a minute is compared with the portal, since its pause began, before anything
+-- is sent, whoever resumes it. Where it may not search, there is nothing to compare with.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.accounts_resumed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.compare_since IS NULL OR NEW.compare_resumed_at = NEW.compare_asked_at THEN -- nothing else asks for it
+        NEW.compare_resumed_at := at;
+    END IF;
+    NEW.compare_since := least(NEW.compare_since, OLD.paused_at);
+    NEW.compare_asked_at := at;
+    NEW.compare_next_at := '-infinity';
+    NEW.compare_page := NULL;
+    NEW.compare_pages := NULL;
+    NEW.compare_fault := NULL;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (OLD.paused_at IS NOT NULL AND NEW.paused_at IS NULL)
+    EXECUTE FUNCTION chorus.accounts_resumed();
 
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.pause(p_account text, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     IF btrim(p_reason) = '' THEN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
     END IF;
     p_reason := left(p_reason, 1000);
-    UPDATE chorus.accounts a
+    UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
-        compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN at ELSE compare_asked_at END,
-        compare_resumed_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
@@ -341,15 +356,9 @@ END $$;
 -- Lets an account go on that was stopped because a password was refused, for a process that has another one. An operator's pause stays.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.other_password(p_account text, p_hash bytea) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    UPDATE chorus.accounts a
-    SET paused_at = NULL, pause_reason = NULL,
-        compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN at ELSE compare_asked_at END,
-        compare_resumed_at = CASE WHEN chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
-        compare_next_at = '-infinity'
+    UPDATE chorus.accounts
+    SET paused_at = NULL, pause_reason = NULL
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN
         RETURN false;

@@ -232,7 +232,7 @@ END $$;
 CREATE TRIGGER breakers_history AFTER UPDATE ON chorus.breakers FOR EACH ROW WHEN (OLD.announced <> NEW.announced)
     EXECUTE FUNCTION chorus.breakers_history();
 
--- As after a pause (chorus.typing_time): while an outage of the API lasted, the portal itself may have been there, and whoever was in a hurry typed something in.
+-- As after a pause (chorus.accounts_resumed): while an outage of the API lasted, the portal itself may have been there, and whoever was in a hurry typed something in.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.breakers_over() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

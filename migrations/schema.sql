@@ -27,6 +27,7 @@ CREATE TABLE chorus.accounts (
     CONSTRAINT accounts_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
     CONSTRAINT accounts_pkey PRIMARY KEY (name)
 );
+CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (((old.paused_at IS NOT NULL) AND (new.paused_at IS NULL))) EXECUTE FUNCTION chorus.accounts_resumed();
 ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
@@ -1959,6 +1960,31 @@ BEGIN
         RAISE EXCEPTION 'finding % is % already', p_id, f.state USING ERRCODE = 'CH041';
     END IF;
     UPDATE chorus.findings SET state = 'accepted', resolved_at = clock_timestamp(), resolved_by = chorus.actor(), resolution = p_reason WHERE id = p_id;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.accounts_resumed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.compare_since IS NULL OR NEW.compare_resumed_at = NEW.compare_asked_at THEN -- nothing else asks for it
+        NEW.compare_resumed_at := at;
+    END IF;
+    NEW.compare_since := least(NEW.compare_since, OLD.paused_at);
+    NEW.compare_asked_at := at;
+    NEW.compare_next_at := '-infinity';
+    NEW.compare_page := NULL;
+    NEW.compare_pages := NULL;
+    NEW.compare_fault := NULL;
+    RETURN NEW;
 END $function$
 ;
 
@@ -3932,15 +3958,9 @@ CREATE OR REPLACE FUNCTION chorus.other_password(p_account text, p_hash bytea)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-DECLARE
-    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    UPDATE chorus.accounts a
-    SET paused_at = NULL, pause_reason = NULL,
-        compare_since = CASE WHEN chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN chorus.typing_time(a) THEN at ELSE compare_asked_at END,
-        compare_resumed_at = CASE WHEN chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
-        compare_next_at = '-infinity'
+    UPDATE chorus.accounts
+    SET paused_at = NULL, pause_reason = NULL
     WHERE name = p_account AND pause_reason = 'ACCOUNT_REFUSED' AND p_hash <> ALL (refused);
     IF NOT FOUND THEN
         RETURN false;
@@ -3957,19 +3977,14 @@ CREATE OR REPLACE FUNCTION chorus.pause(p_account text, p_reason text)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-DECLARE
-    at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     IF btrim(p_reason) = '' THEN
         RAISE EXCEPTION 'pausing an account needs a reason' USING ERRCODE = 'CH021';
     END IF;
     p_reason := left(p_reason, 1000);
-    UPDATE chorus.accounts a
+    UPDATE chorus.accounts
     SET paused_at = CASE WHEN p_reason IS NULL THEN NULL ELSE coalesce(paused_at, clock_timestamp()) END, pause_reason = p_reason,
         refused = CASE WHEN p_reason IS NULL THEN '{}' ELSE refused END,
-        compare_since = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN least(compare_since, paused_at) ELSE compare_since END,
-        compare_asked_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) THEN at ELSE compare_asked_at END,
-        compare_resumed_at = CASE WHEN p_reason IS NULL AND chorus.typing_time(a) AND compare_since IS NULL THEN at ELSE compare_resumed_at END,
         compare_next_at = CASE WHEN p_reason IS NULL THEN '-infinity' ELSE compare_next_at END,
         compare_vouched_at = CASE WHEN p_reason IS NULL AND pause_reason LIKE 'NOT\_VOUCHED: %' THEN clock_timestamp() ELSE compare_vouched_at END
     WHERE name = p_account AND chorus.sees(name);
@@ -5106,14 +5121,6 @@ BEGIN
     RETURNING id INTO event;
     RETURN event;
 END $function$
-;
-
-CREATE OR REPLACE FUNCTION chorus.typing_time(a chorus.accounts)
- RETURNS boolean
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-RETURN (((a).paused_at < (clock_timestamp() - '00:01:00'::interval)) AND ((a).can_search IS NOT FALSE) AND ((a).pause_reason !~~ 'NOT\_VOUCHED: %'::text))
 ;
 
 CREATE OR REPLACE FUNCTION chorus.undismiss(p_id bigint, p_reason text, p_seen timestamp with time zone DEFAULT NULL::timestamp with time zone)

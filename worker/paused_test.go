@@ -57,3 +57,20 @@ func TestAShortPause(t *testing.T) {
 		t.Error("it is compared")
 	}
 }
+
+// Who pauses again before the comparison has ended makes no doubt about the database of it.
+func TestPausedAgainBeforeItWasCompared(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for range 2 {
+		for _, paused := range []bool{true, false} {
+			if err := store.New(h.db.Pool).SetPaused(t.Context(), "default", paused, "holidays"); err != nil {
+				t.Fatal(err)
+			}
+			h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes', compare_page = 3`)
+		}
+		if n := h.count(`SELECT count(*) FROM chorus.accounts WHERE compare_since < clock_timestamp() - interval '2 minutes' AND compare_resumed_at = compare_asked_at`); n != 1 {
+			t.Error("it is not compared as after a pause")
+		}
+	}
+}
