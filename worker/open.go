@@ -42,9 +42,6 @@ func (w *Worker) open(ctx context.Context) error {
 		if err := w.store.AskBeat(ctx); err != nil {
 			return err
 		}
-		if file := w.jobs.Memory.File(); file != nil {
-			o.rivals = &fleet.Rivals{File: file, Life: w.life, Beats: w.store.Beats}
-		}
 		o.began, o.last = time.Now(), last
 	}
 	for ; ctx.Err() == nil; sleep(ctx, openEvery) {

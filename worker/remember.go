@@ -87,6 +87,9 @@ func (w *Worker) remember(ctx context.Context) error {
 		case err != nil:
 			w.cfg.Log.Warn("what workers have kept outside the database cannot be read: create the directory, or correct CHORISTE_STATE_DIR; until then the other witnesses must do", "directory", w.cfg.StateDir, "error", err)
 		}
+		if file := memory.File(); file != nil {
+			w.opening.rivals = &fleet.Rivals{File: file, Life: w.life, Beats: w.store.Beats}
+		}
 	}
 	now, err := w.store.Remember(ctx)
 	var f *store.Forgot
@@ -132,6 +135,9 @@ func (w *Worker) remember(ctx context.Context) error {
 	if f == nil {
 		memory.Start(now, kept, vouched, waiting)
 		return nil
+	}
+	if err := w.alone(ctx); err != nil {
+		return err
 	}
 	memory.Set(now)
 	if most, rows, err := w.store.QuarantineTakes(ctx); err == nil && rows > manyRows {

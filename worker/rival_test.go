@@ -106,6 +106,7 @@ func TestTwoHistoriesThatShareADirectory(t *testing.T) {
 	if why := other.refused(state); !strings.Contains(why, "another copy of this database is being worked on") {
 		t.Fatalf("the copy's worker says %q", why)
 	}
+	other.quarantined() // nor is the original's worker told of one
 	second := s.run(state)
 	s.touching(2) // of the same database: no rivals
 	s.pause(false)
@@ -114,6 +115,7 @@ func TestTwoHistoriesThatShareADirectory(t *testing.T) {
 	}
 	second()
 	stop()
+	s.quarantined()
 
 	stop = other.run(state)
 	s.touching(1)
@@ -126,6 +128,7 @@ func TestTwoHistoriesThatShareADirectory(t *testing.T) {
 	}
 	other.quarantined(store.WitnessState)
 	stop()
+	s.quarantined()
 	s.once(numbers...)
 }
 
