@@ -454,8 +454,8 @@ CREATE TRIGGER invoices_sent_before BEFORE UPDATE OF state ON chorus.invoices FO
 -- ---------------------------------------------------------------------------------------------------------------------------------
 -- After a row was written
 
--- The wake-up. A NOTIFY makes every commit of the cluster queue behind one lock, so only one transaction at a time sends one; a wake-up that is
--- lost this way costs one poll of the dispatcher at most.
+-- The wake-up. A NOTIFY makes every commit of the cluster queue behind one lock, so only one transaction at a time sends one. The dispatcher looks
+-- again a little after a wake-up, and polls: what commits later than that waits for a poll at most.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.invoices_wake() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

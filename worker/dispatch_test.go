@@ -3,11 +3,13 @@ package worker_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/choriste/choriste/invoice/invoicetest"
 	"github.com/choriste/choriste/store"
+	"github.com/choriste/choriste/worker"
 )
 
 // A job may be fetched at once and is due by the database's clock: one that waits for River's scheduler waits up to five seconds, and one that is due by the
@@ -45,4 +47,25 @@ func TestOneJobReadsAndSends(t *testing.T) {
 	if n := h.count(`SELECT count(*) FROM river.river_job j JOIN chorus.invoices i ON i.numero_facture = 'ONE' AND (j.args -> 'ids' @> to_jsonb(i.id) OR j.args -> 'id' = to_jsonb(i.id)) WHERE j.kind IN ('validate', 'submit')`); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
+}
+
+// Of inserts at the same time one announces itself. Another that commits after the dispatcher has looked is found without a poll.
+func TestAnInsertThatCouldNotAnnounceItself(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start(func(c *worker.Config) { c.Poll = time.Hour })
+	h.await(h.insert(invoicetest.Invoice{Numero: "TOLD"}.UBL()), store.Ready, store.Sending, store.Deposited) // somebody listens
+	ctx := t.Context()
+	first, err := h.db.Pool.Begin(ctx)
+	h.must(err)
+	second, err := h.app().Begin(ctx)
+	h.must(err)
+	_, err = first.Exec(ctx, `SELECT pg_try_advisory_xact_lock(820001, 1), pg_notify('chorus_wake', '')`) // as chorus.invoices_wake does
+	h.must(err)
+	var id int64
+	h.must(second.QueryRow(ctx, `INSERT INTO chorus.invoices (document) VALUES ($1) RETURNING id`, invoicetest.Invoice{Numero: "UNTOLD"}.UBL()).Scan(&id))
+	h.must(first.Commit(ctx))
+	time.Sleep(50 * time.Millisecond) // the dispatcher looks, and finds nothing
+	h.must(second.Commit(ctx))
+	h.await(id, store.Ready, store.Sending, store.Deposited)
 }

@@ -11,8 +11,23 @@ import (
 
 // listener wakes the dispatcher at every insert that announces itself, over a connection of its own. A lost one costs the polls' delay until it is back.
 type listener struct {
-	w    *Worker
-	conn *pgx.Conn // nil when there is none
+	w      *Worker
+	conn   *pgx.Conn // nil when there is none
+	echoes []*time.Timer
+}
+
+// echoAfter is how long after an announced insert the dispatcher looks again. Of inserts at the same time only one announces itself (chorus.invoices_wake), and the
+// others may commit a little later.
+var echoAfter = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond}
+
+func (l *listener) echo() {
+	for k, after := range echoAfter {
+		if len(l.echoes) == k {
+			l.echoes = append(l.echoes, time.AfterFunc(after, l.w.wake))
+		} else {
+			l.echoes[k].Reset(after)
+		}
+	}
 }
 
 // round waits for one notification. Where none comes, the server is asked whether it is still there: a connection on which nothing is asked may be dead for
@@ -46,6 +61,7 @@ func (l *listener) round(ctx context.Context) (err error) {
 		l.w.asked()
 	case err == nil:
 		l.w.wake()
+		l.echo()
 	case wait.Err() != nil && ctx.Err() == nil:
 		err = l.conn.Ping(ctx)
 	}

@@ -84,13 +84,6 @@ func (s *site) exec(url string, statements ...string) {
 	}
 }
 
-func (s *site) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // rewind is a way in which a database goes back: what is done while the invoices wait, and what is done when they have been sent.
 type rewind struct {
 	name     string

@@ -146,6 +146,13 @@ func (h *house) insert(doc []byte) int64 {
 	return id
 }
 
+func (h *house) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // await returns the row once it is in one of the states.
 func (h *house) await(id int64, states ...store.State) store.Status {
 	h.t.Helper()
