@@ -36,10 +36,10 @@ func (w *Worker) Handler(g prometheus.Gatherer) http.Handler {
 
 // unready says in one line why work does not go on, or "". It asks nothing of the database: an answer must come even when that hangs.
 func (w *Worker) unready() string {
-	if !w.ready.Load() {
-		return "starting or draining"
+	why := "starting or draining"
+	if w.ready.Load() {
+		why = w.loops.unready()
 	}
-	why := w.loops.unready()
 	if why == "" {
 		return w.heldTooLong()
 	}

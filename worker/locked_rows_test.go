@@ -62,3 +62,33 @@ func TestALockedRowIsNotForgotten(t *testing.T) {
 	s.exec(s.db.URL, `ROLLBACK PREPARED 'held by an ERP'`)
 	s.await(ids[1], store.Settled)
 }
+
+// A start waits for an open transaction of somebody else, and names the session.
+func TestAStartNamesWhoHoldsALock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	stop := h.run()
+	h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	stop()
+	id := h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL())
+	tx, err := h.db.Pool.Begin(t.Context())
+	h.must(err)
+	for _, q := range []string{`SET LOCAL application_name = 'psql of Jean'`, `UPDATE chorus.accounts SET paused_at = NULL`} {
+		_, err = tx.Exec(t.Context(), q)
+		h.must(err)
+	}
+	w := h.start()
+	readyz := func() string {
+		r := httptest.NewRecorder()
+		w.Handler(prometheus.NewRegistry()).ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz", nil))
+		return r.Body.String()
+	}
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(readyz(), `application "psql of Jean"`); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz says %q", readyz())
+		}
+	}
+	time.Sleep(8 * time.Second) // longer than statements wait for a lock
+	h.must(tx.Rollback(t.Context()))
+	h.await(id, store.Settled)
+}

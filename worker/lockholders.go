@@ -63,6 +63,22 @@ func (w *Worker) lookForLocks(ctx context.Context) error {
 	return nil
 }
 
+// nameLockHolders has the log and /readyz say who is in the way of a start, until ctx ends.
+func (w *Worker) nameLockHolders(ctx context.Context) {
+	ticker := time.NewTicker(lockIsNews)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := w.lookForLocks(ctx); err != nil && ctx.Err() == nil {
+				w.cfg.Log.Debug("who holds locks is not known", "error", store.Message(err))
+			}
+		}
+	}
+}
+
 // lookForLockedRows has the log and /readyz name what is due and passed over, because somebody has locked it: everything else flows, and no one waits for it.
 func (w *Worker) lookForLockedRows(ctx context.Context) error {
 	found, err := w.store.LockedRows(ctx)

@@ -336,15 +336,19 @@ func (w *Worker) mark(ctx context.Context) error {
 
 // insist repeats a step of the start while the database is away or others are in its way; any other failure is final. It returns nil when ctx ends first.
 func (w *Worker) insist(ctx context.Context, step func(context.Context) error) error {
+	looking, end := context.WithCancel(ctx)
+	defer end()
+	go w.nameLockHolders(looking)
 	for said, wait := false, 20*time.Millisecond; ; {
 		err := step(ctx)
+		locked := store.SQLState(err) == "55P03"
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil, !store.Away(err) && !store.Collided(err):
+		case err == nil, !locked && !store.Away(err) && !store.Collided(err):
 			return err
 		}
-		if !said {
+		if !said && !locked { // of locks nameLockHolders tells
 			w.cfg.Log.Warn("waiting for PostgreSQL", "error", store.Message(err))
 			said = true
 		}
