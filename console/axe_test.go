@@ -20,9 +20,9 @@ const judged = `axe.run(document, {resultTypes: ['violations'], iframes: false})
 func (b *browser) axe() []string {
 	b.Helper()
 	if !ask[bool](b, `typeof axe !== 'undefined'`) {
-		b.do(chromedp.Evaluate[chromedp.Void](axeCore))
+		b.Do(chromedp.Evaluate[chromedp.Void](axeCore))
 	}
-	list, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](judged, chromedp.EvalAwaitPromise))
+	list, err := chromedp.Run(b.Ctx, chromedp.Evaluate[[]string](judged, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,165 +1,62 @@
 package console_test
 
 import (
-	"context"
 	"flag"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/choriste/choriste/internal/lab/chromium"
 )
 
 var screenshots = flag.Bool("screenshots", false, "write docs/screenshots anew")
 
-// browser is a real Chromium with one tab, and what it complained of.
+// browser is a real Chromium with one tab.
 type browser struct {
 	testing.TB
-	ctx  context.Context
+	*chromium.Browser
 	base string
-
-	mu    sync.Mutex
-	wrong []string
-}
-
-// chromium is where the browser is, or "": .ci/run installs it, and says by CHORISTE_TEST_BROWSER=required that it must be there.
-func chromium(t testing.TB) string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CHORISTE_TEST_BROWSER") == "required" {
-		t.Fatal("Chromium is not installed")
-	}
-	t.Log("Chromium is not installed: the pages are not looked at in a browser")
-	return ""
 }
 
 func newBrowser(t testing.TB, d *desk) *browser {
-	path := chromium(t)
-	if path == "" {
-		return nil
-	}
 	server := httptest.NewServer(d)
 	t.Cleanup(server.Close)
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
-		chromedp.WSURLReadTimeout(time.Minute), chromedp.Flag("disable-dev-shm-usage", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
+	b := chromium.Open(t, server.URL)
+	if b == nil {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	b := &browser{TB: t, base: server.URL}
-	b.ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(b.heard))
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(b.ctx) // waits for the browser's end
-		cancel()
-	})
-	b.do(command(log.Enable, cdp.Empty{}), command(network.Enable, network.EnableParams{}), command(runtime.Enable, cdp.Empty{}))
-	return b
-}
-
-// command is an action that sends a command of the browser's protocol.
-func command[P, R any](c cdp.Command[P, R], p P) step {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, p)
-		return err
-	})
-}
-
-type step = chromedp.Action[chromedp.Void]
-
-// heard collects everything that should not happen: errors and warnings, policies that are violated, dialogs, failed and foreign requests.
-func (b *browser) heard(event any) {
-	said := ""
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		said = "the console says " + string(e.Type)
-	case *runtime.EventExceptionThrown:
-		said = "an exception: " + e.ExceptionDetails.Text
-	case *log.EventEntryAdded:
-		said = string(e.Entry.Source) + ": " + e.Entry.Text
-	case *page.EventJavascriptDialogOpening:
-		said = "a dialog: " + e.Message
-	case *network.EventLoadingFailed:
-		if !e.Canceled {
-			said = "a request failed: " + e.ErrorText
-		}
-	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, b.base+"/") && !strings.HasPrefix(e.Request.URL, "data:image/svg+xml") { // the browser's own symbol of a field of a date
-			said = "a request to " + e.Request.URL
-		}
-	case *network.EventResponseReceived:
-		if e.Response.Status >= 400 {
-			said = e.Response.StatusText + " for " + e.Response.URL
-		}
-	}
-	if said != "" {
-		b.mu.Lock()
-		b.wrong = append(b.wrong, said)
-		b.mu.Unlock()
-	}
-}
-
-func (b *browser) do(steps ...step) {
-	b.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.Fatal(err)
-	}
+	return &browser{t, b, server.URL}
 }
 
 // ask returns what an expression is in the page.
 func ask[T any](b *browser, expression string) T {
 	b.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return v
-}
-
-// complaints returns what was heard since the last time.
-func (b *browser) complaints() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	list := b.wrong
-	b.wrong = nil
-	return list
+	return chromium.Ask[T](b.Browser, expression)
 }
 
 // speak has the browser ask for a language.
 func (b *browser) speak(lang string) {
 	b.Helper()
-	b.do(command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}))
+	b.Do(chromium.Command("Network.setExtraHTTPHeaders", map[string]any{"headers": map[string]string{"Accept-Language": lang}}))
 }
 
 // scripts has pages run theirs, or none.
 func (b *browser) scripts(run bool) {
 	b.Helper()
-	b.do(command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run}))
+	b.Do(chromium.Command("Emulation.setScriptExecutionDisabled", map[string]any{"value": !run}))
 }
 
 // look changes the window and the colours.
-func look(width, height int64, scheme string) step {
+func look(width, height int64, scheme string) chromium.Step {
 	return chromedp.Steps(
-		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600}),
-		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}),
+		chromium.Command("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
+		chromium.Command("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}),
 	)
 }
 
@@ -228,13 +125,13 @@ func TestInABrowser(t *testing.T) {
 // walk looks at one page: wide and light, then narrow and dark.
 func (b *browser) walk(lang, path string) {
 	b.Helper()
-	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+path))
+	b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+path))
 	if shown := ask[string](b, `document.documentElement.lang`); shown != lang {
 		b.Errorf("%s is in %q, not %s", path, shown, lang)
 	}
 	wide := append(ask[[]string](b, `for (const e of document.querySelectorAll('details')) e.open = true;`+examine), b.axe()...)
-	b.do(look(360, 740, "dark"))
-	for _, w := range slices.Concat(b.complaints(), wide, ask[[]string](b, examine), b.axe()) {
+	b.Do(look(360, 740, "dark"))
+	for _, w := range slices.Concat(b.Complaints(), wide, ask[[]string](b, examine), b.axe()) {
 		b.Errorf("%s (%s): %s", path, lang, w)
 	}
 }
@@ -242,23 +139,23 @@ func (b *browser) walk(lang, path string) {
 // keyboard goes where people go: to the content, into the search, and to the other language.
 func (b *browser) keyboard() {
 	b.Helper()
-	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/"), chromedp.KeyEvent(kb.Tab))
+	b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/"), chromedp.KeyEvent(kb.Tab))
 	if focus := ask[string](b, `document.activeElement.className`); focus != "skip" {
 		b.Errorf("the first stop is %q, not the way to the content", focus)
 	}
-	b.do(chromedp.KeyEvent(kb.Enter))
+	b.Do(chromedp.KeyEvent(kb.Enter))
 	if focus := ask[string](b, `document.activeElement.id`); focus != "main" {
 		b.Errorf("the way to the content leads to %q", focus)
 	}
-	b.do(chromedp.SendKeys(chromedp.CSS("#find"), "F-4"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(".timeline")))
+	b.Do(chromedp.SendKeys(chromedp.CSS("#find"), "F-4"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(".timeline")))
 	if at := ask[string](b, `location.pathname`); at != "/invoices/4" {
 		b.Errorf("the search leads to %s", at)
 	}
-	b.do(chromedp.Click(chromedp.CSS(".lang")), chromedp.WaitVisible(chromedp.CSS(`html[lang="fr"]`)), chromedp.Navigate(b.base+"/accounts"))
+	b.Do(chromedp.Click(chromedp.CSS(".lang")), chromedp.WaitVisible(chromedp.CSS(`html[lang="fr"]`)), chromedp.Navigate(b.base+"/accounts"))
 	if lang := ask[string](b, `document.documentElement.lang`); lang != "fr" {
 		b.Errorf("the choice of a language does not stay: %s", lang)
 	}
-	for _, c := range b.complaints() {
+	for _, c := range b.Complaints() {
 		b.Error(c)
 	}
 }
@@ -279,7 +176,7 @@ func (b *browser) shoot() {
 		{"differences", "en", "/findings", "dark", 1280, 600},
 	} {
 		b.speak(s.lang)
-		b.do(look(s.width, s.height, s.scheme), chromedp.Navigate(b.base+s.path))
+		b.Do(look(s.width, s.height, s.scheme), chromedp.Navigate(b.base+s.path))
 		b.picture(s.name)
 	}
 }
@@ -287,7 +184,7 @@ func (b *browser) shoot() {
 // picture makes one of what the window shows.
 func (b *browser) picture(name string) {
 	b.Helper()
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	picture, err := chromedp.Run(b.Ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.Fatal(err)
 	}

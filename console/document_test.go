@@ -142,15 +142,15 @@ func TestADocumentInABrowser(t *testing.T) {
 	}
 	for _, lang := range []string{"fr", "en"} {
 		b.speak(lang)
-		b.do(look(1280, 900, "light"), chromedp.Navigate(fmt.Sprintf("%s/invoices/%d", b.base, id)),
+		b.Do(look(1280, 900, "light"), chromedp.Navigate(fmt.Sprintf("%s/invoices/%d", b.base, id)),
 			chromedp.Click(chromedp.CSS(fmt.Sprintf(`form[action="/invoices/%d/document"] button`, id))), chromedp.WaitVisible(chromedp.CSS(`#totals`)))
 		wide := ask[[]string](b, examine)
 		if *screenshots && lang == "fr" {
-			b.do(look(1280, 900, "light"))
+			b.Do(look(1280, 900, "light"))
 			b.picture("document-fr")
 		}
-		b.do(look(360, 740, "dark"))
-		for _, w := range slices.Concat(b.complaints(), wide, ask[[]string](b, examine)) {
+		b.Do(look(360, 740, "dark"))
+		for _, w := range slices.Concat(b.Complaints(), wide, ask[[]string](b, examine)) {
 			b.Errorf("the document (%s): %s", lang, w)
 		}
 	}

@@ -91,12 +91,12 @@ func TestKeptCurrent(t *testing.T) {
 		return
 	}
 	b.speak("en")
-	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/signin"), chromedp.SendKeys(chromedp.CSS(`[name=name]`), "claire"),
+	b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/signin"), chromedp.SendKeys(chromedp.CSS(`[name=name]`), "claire"),
 		chromedp.SendKeys(chromedp.CSS(`[name=password]`), "a long password"), chromedp.Click(chromedp.CSS(`main button`)), chromedp.WaitVisible(chromedp.CSS(`#states`)))
 
 	// The overview.
 	ask[bool](b, `window.same = true`)
-	b.do(chromedp.Focus(chromedp.CSS(`tr[id="t-parked-3"] a`)))
+	b.Do(chromedp.Focus(chromedp.CSS(`tr[id="t-parked-3"] a`)))
 	id := d.invoice("F-77", "parked", `reason_code = 'SEVERAL'`)
 	b.waitFor("a new line", fmt.Sprintf(`document.getElementById('t-parked-%d') !== null`, id))
 	if !ask[bool](b, `window.same === true && document.activeElement.closest('tr')?.id === 't-parked-3'`) {
@@ -104,7 +104,7 @@ func TestKeptCurrent(t *testing.T) {
 	}
 
 	// One invoice, while somebody writes why.
-	b.do(chromedp.Navigate(b.base+"/invoices/3"), chromedp.Click(chromedp.CSS(`#doing details summary`)), chromedp.SendKeys(chromedp.CSS(`#doing details[open] textarea`), "half a rea"))
+	b.Do(chromedp.Navigate(b.base+"/invoices/3"), chromedp.Click(chromedp.CSS(`#doing details summary`)), chromedp.SendKeys(chromedp.CSS(`#doing details[open] textarea`), "half a rea"))
 	d.sql(`UPDATE chorus.invoices SET reason = 'what changed', updated_at = clock_timestamp() WHERE id = 3`)
 	b.waitFor("the change", `document.querySelector('.lead').textContent.includes('what changed')`)
 	if !ask[bool](b, `document.activeElement.value === 'half a rea' && document.querySelector('#doing details').open && !document.getElementById('stale').hidden`) {
@@ -114,14 +114,14 @@ func TestKeptCurrent(t *testing.T) {
 	b.waitFor("the acts follow, when nobody writes", `document.getElementById('stale').hidden && document.getElementById('doing').dataset.at === document.getElementById('stale').dataset.at`)
 
 	// The list, with one ticked.
-	b.do(chromedp.Navigate(b.base+"/invoices?q=state:rejected,invalid"), chromedp.Click(chromedp.CSS(`.tick input[value="4"]`)))
+	b.Do(chromedp.Navigate(b.base+"/invoices?q=state:rejected,invalid"), chromedp.Click(chromedp.CSS(`.tick input[value="4"]`)))
 	d.sql(`UPDATE chorus.invoices SET statut_courant = 'REJETEE', updated_at = clock_timestamp() WHERE id = 4`)
 	n := looks.Load()
 	b.waitFor("another look", `document.getElementById('list').hasAttribute('data-held')`)
 	if !ask[bool](b, `document.querySelector('.tick input[value="4"]').checked`) {
 		t.Error("what was ticked is not")
 	}
-	b.do(chromedp.Click(chromedp.CSS(`.tick input[value="4"]`)))
+	b.Do(chromedp.Click(chromedp.CSS(`.tick input[value="4"]`)))
 	ask[bool](b, `document.activeElement.blur(), true`)
 	b.waitFor("the row", `document.getElementById('i4').textContent.includes('REJETEE')`)
 	if looks.Load() == n {
@@ -139,15 +139,15 @@ func TestKeptCurrent(t *testing.T) {
 	if more := looks.Load() - n; more != 0 {
 		t.Errorf("a hidden page asked %d times", more)
 	}
-	b.do(chromedp.Click(chromedp.CSS(`#pause`)))
+	b.Do(chromedp.Click(chromedp.CSS(`#pause`)))
 	hide(false)
 	time.Sleep(3 * time.Second)
 	if more := looks.Load() - n; more != 0 {
 		t.Errorf("a page that is held still asked %d times", more)
 	}
-	b.do(chromedp.Click(chromedp.CSS(`#pause`)))
+	b.Do(chromedp.Click(chromedp.CSS(`#pause`)))
 	b.waitFor("it goes on", `!document.getElementById('list').hasAttribute('data-held')`)
-	for _, c := range b.complaints() {
+	for _, c := range b.Complaints() {
 		t.Error(c)
 	}
 

@@ -28,23 +28,23 @@ func TestStopByTheKeyboard(t *testing.T) {
 	b.walk("en", at)
 	b.scripts(false)
 	const waits = `document.querySelector('meta[http-equiv=refresh]')?.content`
-	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+at))
+	b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+at))
 	if seconds := ask[string](b, waits); seconds != "10" {
 		b.Errorf("it reloads after %s s", seconds)
 	}
-	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`a[autofocus]:not([href*="still"])`)))
+	b.Do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`a[autofocus]:not([href*="still"])`)))
 	if seconds := ask[bool](b, waits+` === undefined`); !seconds {
 		b.Error("it is not held still")
 	}
-	b.do(chromedp.KeyEvent(kb.Tab))
+	b.Do(chromedp.KeyEvent(kb.Tab))
 	if focus := ask[string](b, `document.activeElement.textContent`); focus != "Stop" {
 		b.Errorf("the next stop is %q", focus)
 	}
-	b.do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`)))
+	b.Do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`)))
 	if page := v.ended(at); !strings.Contains(page, "It was stopped.") {
 		b.Errorf("stopped:\n%s", page)
 	}
-	for _, c := range b.complaints() {
+	for _, c := range b.Complaints() {
 		b.Error(c)
 	}
 }
@@ -63,14 +63,14 @@ func TestActsOnSeveralInABrowser(t *testing.T) {
 	}
 	b.speak("en")
 	b.walk("en", "/invoices?q=number:F-*")
-	b.do(look(1280, 900, "light"), chromedp.Focus(chromedp.CSS(`.tick input[value="2"]`)), chromedp.KeyEvent(" "), chromedp.Click(chromedp.CSS(`.tick input[value="3"]`)))
+	b.Do(look(1280, 900, "light"), chromedp.Focus(chromedp.CSS(`.tick input[value="2"]`)), chromedp.KeyEvent(" "), chromedp.Click(chromedp.CSS(`.tick input[value="3"]`)))
 	if label := ask[string](b, `document.querySelector('.tick input[value="2"]').labels[0].textContent`); label != "Tick F-1" {
 		b.Errorf("the label of a box is %q", label)
 	}
 	if n := ask[int](b, `document.querySelectorAll('.tick input:checked').length`); n != 2 {
 		b.Errorf("%d are ticked", n)
 	}
-	b.do(chromedp.Focus(chromedp.CSS(`button[name="chosen"][value="dismiss"]`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
+	b.Do(chromedp.Focus(chromedp.CSS(`button[name="chosen"][value="dismiss"]`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
 	b.confirmed("en", "Take off the list: 2 invoices", "2 of 2 done")
 	want := []string{"F-1 because /console", "F-2 because /console"}
 	if got := d.told("DISMISSED"); !slices.Equal(got, want) {
@@ -79,7 +79,7 @@ func TestActsOnSeveralInABrowser(t *testing.T) {
 
 	b.speak("fr")
 	b.walk("fr", "/invoices?q=number:F-*")
-	b.do(look(1280, 900, "light"), chromedp.Click(chromedp.CSS(`button[name="all"][value="dismiss"]`)), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
+	b.Do(look(1280, 900, "light"), chromedp.Click(chromedp.CSS(`button[name="all"][value="dismiss"]`)), chromedp.WaitVisible(chromedp.CSS(`textarea[name="reason"]`)))
 	b.confirmed("fr", "Retirer de la liste : 2 factures", "2 sur 2 faites")
 	if got := d.told("DISMISSED"); len(got) != 4 {
 		b.Errorf("done: %v", got)
@@ -93,16 +93,16 @@ func (b *browser) confirmed(lang, title, end string) {
 	if h1 := ask[string](b, `document.querySelector('h1').textContent`); h1 != title {
 		b.Errorf("the confirmation is of %q", h1)
 	}
-	for _, w := range slices.Concat(b.complaints(), ask[[]string](b, examine)) {
+	for _, w := range slices.Concat(b.Complaints(), ask[[]string](b, examine)) {
 		b.Errorf("the confirmation (%s): %s", lang, w)
 	}
 	ask[string](b, `document.querySelector('[name=per_minute]').value = '60'`) // so that the first page of the progress is not its last
-	b.do(chromedp.SendKeys(chromedp.CSS(`textarea[name="reason"]`), "because"), chromedp.Click(chromedp.CSS(`form[action="/acts/start"] button`)),
+	b.Do(chromedp.SendKeys(chromedp.CSS(`textarea[name="reason"]`), "because"), chromedp.Click(chromedp.CSS(`form[action="/acts/start"] button`)),
 		chromedp.WaitVisible(chromedp.CSS(`main a[href^="/acts?"]`))) // it is reached by the page alone
 	if said := ask[string](b, `document.querySelector('main [role=status]').textContent`); said != end {
 		b.Errorf("the end: %q", said)
 	}
-	for _, w := range slices.Concat(b.complaints(), ask[[]string](b, examine)) {
+	for _, w := range slices.Concat(b.Complaints(), ask[[]string](b, examine)) {
 		b.Errorf("the result (%s): %s", lang, w)
 	}
 }

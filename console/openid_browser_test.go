@@ -24,10 +24,10 @@ func TestSigningInAtAProviderInABrowser(t *testing.T) {
 	b.speak("en")
 	click := func(selector, want string) {
 		t.Helper()
-		b.do(chromedp.Click(selector))
-		b.do(chromedp.WaitVisible(want))
+		b.Do(chromedp.Click(selector))
+		b.Do(chromedp.WaitVisible(want))
 	}
-	b.do(chromedp.Navigate(b.base + "/money"))
+	b.Do(chromedp.Navigate(b.base + "/money"))
 	click(`a[href^="/signin/openid"]`, `#yes`)
 	if at := ask[string](b, `location.href`); !strings.HasPrefix(at, l.provider.Issuer+"/auth?") {
 		t.Fatalf("at %s", at)
@@ -43,7 +43,7 @@ func TestSigningInAtAProviderInABrowser(t *testing.T) {
 	if at := ask[string](b, `location.pathname`); at != "/signin" {
 		t.Errorf("after signing out: at %s", at)
 	}
-	for _, said := range b.complaints() {
+	for _, said := range b.Complaints() {
 		if !strings.HasPrefix(said, "a request to "+l.provider.Issuer+"/auth?") {
 			t.Error(said)
 		}

@@ -159,7 +159,7 @@ func TestSecondPersonInABrowser(t *testing.T) {
 		return
 	}
 	b.speak("en")
-	b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/signin"), chromedp.SendKeys(chromedp.CSS(`input[name="name"]`), "bob"),
+	b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/signin"), chromedp.SendKeys(chromedp.CSS(`input[name="name"]`), "bob"),
 		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), "a long password"+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#todo")))
 	for k, c := range []struct{ lang, answer, becomes string }{{"en", "agree", "in_doubt"}, {"fr", "refuse", "parked"}} {
 		id := d.invoice(fmt.Sprintf("F-%d", k), "parked", "attempt_no = 1")
@@ -173,14 +173,14 @@ func TestSecondPersonInABrowser(t *testing.T) {
 			b.Errorf("the label: %q", label)
 		}
 		b.scripts(false)
-		b.do(look(1280, 900, "light"), chromedp.Navigate(fmt.Sprintf("%s/invoices/%d", b.base, id)), chromedp.SendKeys(chromedp.CSS(`form[action^="/requests/"] textarea`), "I looked, too"),
+		b.Do(look(1280, 900, "light"), chromedp.Navigate(fmt.Sprintf("%s/invoices/%d", b.base, id)), chromedp.SendKeys(chromedp.CSS(`form[action^="/requests/"] textarea`), "I looked, too"),
 			chromedp.Focus(chromedp.CSS(`form[action^="/requests/"] button[value="`+c.answer+`"]`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(chromedp.CSS(`form[action^="/requests/"]`)))
 		b.scripts(true)
 		if s := d.state(id); s != c.becomes {
 			b.Errorf("%s: it is %s", c.answer, s)
 		}
 	}
-	for _, c := range b.complaints() {
+	for _, c := range b.Complaints() {
 		b.Error(c)
 	}
 }

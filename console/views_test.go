@@ -122,9 +122,9 @@ func TestSavedViewsInABrowser(t *testing.T) {
 		b.walk(lang, "/")
 		b.walk(lang, "/invoices?q=state:parked")
 		b.scripts(false)
-		b.do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/invoices?q=state:rejected"))
+		b.Do(look(1280, 900, "light"), chromedp.Navigate(b.base+"/invoices?q=state:rejected"))
 		ask[bool](b, `[...document.querySelectorAll('details')].forEach(e => e.open = true), true`)
-		b.do(chromedp.SendKeys(chromedp.CSS(`form[action="/views"] input[name="name"]`), "Saved ("+lang+")"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.filter a[aria-current="page"]`)))
+		b.Do(chromedp.SendKeys(chromedp.CSS(`form[action="/views"] input[name="name"]`), "Saved ("+lang+")"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`.filter a[aria-current="page"]`)))
 		if name := ask[string](b, `document.querySelector('.filter a[aria-current="page"]').textContent`); name != "Saved ("+lang+")" {
 			b.Errorf("the view is called %q", name)
 		}
@@ -132,12 +132,12 @@ func TestSavedViewsInABrowser(t *testing.T) {
 		if name := ask[string](b, `document.querySelector('form[action="/views/delete"]:has(input[value^="Saved"]) button').textContent`); !strings.HasSuffix(name, " Saved ("+lang+")") {
 			b.Errorf("the button says %q", name)
 		}
-		b.do(chromedp.Focus(chromedp.CSS(`form[action="/views/delete"]:has(input[value^="Saved"]) button`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(chromedp.CSS(`input[value^="Saved"]`)))
+		b.Do(chromedp.Focus(chromedp.CSS(`form[action="/views/delete"]:has(input[value^="Saved"]) button`)), chromedp.KeyEvent(kb.Enter), chromedp.WaitNotPresent(chromedp.CSS(`input[value^="Saved"]`)))
 		if got := d.saved(); !slices.Equal(got, []string{"Old debts = is:unpaid older:30d", "À trancher = state:parked"}) {
 			b.Errorf("left: %v", got)
 		}
 	}
-	for _, c := range b.complaints() {
+	for _, c := range b.Complaints() {
 		b.Error(c)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // StateFile is what workers know to have been committed to one installation's database, kept outside of it (docs/protocol.md §3.5). Workers that share the
@@ -25,14 +25,14 @@ type StateFile struct {
 
 // State is what the file says.
 type State struct {
-	Installation uuid.UUID   `json:"installation"`
-	Epoch        string      `json:"epoch"`
-	Quarantines  int         `json:"quarantines"`
-	Marks        []Mark      `json:"marks"`    // events that were read, oldest first
-	Attempts     []uuid.UUID `json:"attempts"` // the latest, oldest first
-	Beat         time.Time   `json:"beat"`     // of the last heartbeat that the database has got, by its clock: until then nothing is missing here
-	Portals      []string    `json:"portals"`  // names of the accounts at the portal, for comparison only
-	SavedAt      time.Time   `json:"saved_at"`
+	Installation pgtype.UUID   `json:"installation"`
+	Epoch        string        `json:"epoch"`
+	Quarantines  int           `json:"quarantines"`
+	Marks        []Mark        `json:"marks"`    // events that were read, oldest first
+	Attempts     []pgtype.UUID `json:"attempts"` // the latest, oldest first
+	Beat         time.Time     `json:"beat"`     // of the last heartbeat that the database has got, by its clock: until then nothing is missing here
+	Portals      []string      `json:"portals"`  // names of the accounts at the portal, for comparison only
+	SavedAt      time.Time     `json:"saved_at"`
 }
 
 // Mark is an event that was read, and when it happened.
@@ -71,7 +71,7 @@ func isDir(dir string) error {
 }
 
 // OpenState is the file of an installation in a directory, which must be there. That it takes no files is said when it is written: an old one still tells something.
-func OpenState(dir string, installation uuid.UUID) (*StateFile, error) {
+func OpenState(dir string, installation pgtype.UUID) (*StateFile, error) {
 	if err := isDir(dir); err != nil {
 		return nil, fmt.Errorf("CHORISTE_STATE_DIR: %w", err)
 	}
@@ -192,7 +192,7 @@ func merge(a, b State) State {
 			b.Attempts = append(b.Attempts, id)
 		}
 	}
-	slices.SortFunc(b.Attempts, func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }) // by time, as version 7 does
+	slices.SortFunc(b.Attempts, func(x, y pgtype.UUID) int { return bytes.Compare(x.Bytes[:], y.Bytes[:]) }) // by time, as version 7 does
 	b.Attempts = b.Attempts[max(0, len(b.Attempts)-mostAttempts):]
 	if a.Beat.After(b.Beat) {
 		b.Beat = a.Beat

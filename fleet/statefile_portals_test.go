@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/fleet"
 )
@@ -12,7 +12,7 @@ import (
 // A worker of very many accounts keeps a file that it can read again.
 func TestStateOfManyAccounts(t *testing.T) {
 	t.Parallel()
-	id := uuid.New()
+	id := pgtype.UUID{Bytes: [16]byte{1}, Valid: true}
 	f, err := fleet.OpenState(t.TempDir(), id)
 	if err != nil {
 		t.Fatal(err)

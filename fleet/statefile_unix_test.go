@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // What is no file of ours is said, and waited for by nobody.
 func TestAStateFileThatIsNone(t *testing.T) {
 	t.Parallel()
-	dir, id := t.TempDir(), uuid.New()
+	dir, id := t.TempDir(), pgtype.UUID{Bytes: [16]byte{1}, Valid: true}
 	if err := syscall.Mkfifo(filepath.Join(dir, "choriste-"+id.String()+".json"), 0o600); err != nil {
 		t.Fatal(err)
 	}

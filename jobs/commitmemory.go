@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/fleet"
 	"github.com/choriste/choriste/store"
@@ -24,7 +24,7 @@ type CommitMemory struct {
 
 	mu     sync.Mutex
 	m      store.Memory
-	recent []uuid.UUID   // attempts for the file, which other workers read: more of them than m holds
+	recent []pgtype.UUID // attempts for the file, which other workers read: more of them than m holds
 	forgot *store.Forgot // what a T1 has noticed
 
 	quarantined time.Time // when this process began the last one
@@ -32,7 +32,7 @@ type CommitMemory struct {
 
 	file    *fleet.StateFile
 	store   *store.Store // that the file is about
-	id      uuid.UUID
+	id      pgtype.UUID
 	portals []string      // what this worker's accounts are at the portal, as the file tells them
 	others  []fleet.State // of other installations, in the same directory
 	beat    time.Time     // the database has got a heartbeat of then
@@ -66,7 +66,7 @@ func (k *CommitMemory) Get() store.Memory {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m := k.m
-	m.Attempts = append([]uuid.UUID{}, m.Attempts...)
+	m.Attempts = append([]pgtype.UUID{}, m.Attempts...)
 	m.Marks, m.Begun = slices.Clone(m.Marks), slices.Clone(m.Begun)
 	return m
 }
@@ -78,7 +78,7 @@ const keepWithin = 250 * time.Millisecond
 const mostRecent = 32
 
 // Add remembers an attempt whose commit was confirmed; the two latest are enough for T1.
-func (k *CommitMemory) Add(attempt uuid.UUID) {
+func (k *CommitMemory) Add(attempt pgtype.UUID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.m.Attempts = append(k.m.Attempts[max(0, len(k.m.Attempts)-1):], attempt)
@@ -171,7 +171,7 @@ func (k *CommitMemory) update(now store.Memory) {
 	defer k.mu.Unlock()
 	news := k.m.Latest() != now.Latest() || k.m.Quarantines != now.Quarantines
 	if now.Quarantines > k.m.Quarantines {
-		k.m.Attempts, k.recent = []uuid.UUID{}, nil
+		k.m.Attempts, k.recent = []pgtype.UUID{}, nil
 		k.unsure, k.ahead = false, 0
 	}
 	if now.Beat.IsZero() || now.Quarantines > k.m.Quarantines {
@@ -190,7 +190,7 @@ func (k *CommitMemory) update(now store.Memory) {
 const openWithin = 5 * time.Second
 
 // load reads the file, and those of other installations beside it, if its disk answers in time; a disk that hangs holds no start up, and is not asked again.
-func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, []fleet.State, error) {
+func load(dir string, installation pgtype.UUID) (*fleet.StateFile, fleet.State, []fleet.State, error) {
 	type answer struct {
 		file   *fleet.StateFile
 		state  fleet.State
@@ -215,7 +215,7 @@ func load(dir string, installation uuid.UUID) (*fleet.StateFile, fleet.State, []
 }
 
 // Open takes the file of this installation, which s is about, in dir and returns what it holds of before, if it holds anything. portals are what the accounts are at the portal.
-func (k *CommitMemory) Open(s *store.Store, dir string, installation uuid.UUID, portals []string) (m store.Memory, known bool, err error) {
+func (k *CommitMemory) Open(s *store.Store, dir string, installation pgtype.UUID, portals []string) (m store.Memory, known bool, err error) {
 	file, state, others, err := load(dir, installation)
 	if file != nil {
 		k.mu.Lock()

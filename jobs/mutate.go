@@ -6,7 +6,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/crash"
@@ -28,7 +28,7 @@ func mutate(a answer) store.Outcome {
 }
 
 // withoutIntent deposits first and writes it down afterwards.
-func (j *Jobs) withoutIntent(ctx context.Context, inv store.Invoice, deposit *chorus.Deposit, attempt uuid.UUID, name string) error {
+func (j *Jobs) withoutIntent(ctx context.Context, inv store.Invoice, deposit *chorus.Deposit, attempt pgtype.UUID, name string) error {
 	receipt, err := deposit.Send(ctx, time.Time{})
 	ans := answer{outcome: store.Outcome(chorus.OutcomeOf(err)), fault: chorus.FaultOf(err), flux: receipt.NumeroFluxDepot, wait: -1}
 	a, err := j.Store.Begin(ctx, inv, store.Intent{Attempt: attempt, Worker: j.Worker, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin})

@@ -5,7 +5,7 @@ package jobs
 import (
 	"context"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
@@ -15,6 +15,6 @@ import (
 
 func mutate(a answer) store.Outcome { return a.outcome }
 
-func (j *Jobs) withoutIntent(context.Context, store.Invoice, *chorus.Deposit, uuid.UUID, string) error {
+func (j *Jobs) withoutIntent(context.Context, store.Invoice, *chorus.Deposit, pgtype.UUID, string) error {
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/crash"
@@ -56,10 +56,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	if err != nil {
 		return err
 	}
-	attempt, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
+	attempt := store.NewID()
 	name := nomFichier(inv, attempt)
 	if err := crash.Point(crash.BeforeToken); err != nil {
 		return err
@@ -266,7 +263,7 @@ func retryIn(fault chorus.Fault) time.Duration {
 }
 
 // nomFichier names one attempt for ever: the invoice's number, for people who look at the portal, and the attempt. At most 50 characters.
-func nomFichier(inv store.Invoice, attempt uuid.UUID) string {
+func nomFichier(inv store.Invoice, attempt pgtype.UUID) string {
 	number := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
@@ -279,7 +276,7 @@ func nomFichier(inv store.Invoice, attempt uuid.UUID) string {
 	if strings.Contains(inv.Syntaxe, "FACTURX") || strings.Contains(inv.Syntaxe, "PDF") {
 		ext = ".pdf"
 	}
-	return number[:min(len(number), 20)] + "_" + base64.RawURLEncoding.EncodeToString(attempt[:]) + ext
+	return number[:min(len(number), 20)] + "_" + base64.RawURLEncoding.EncodeToString(attempt.Bytes[:]) + ext
 }
 
 // evidence is what is kept of an exchange: codes, numbers and cleaned texts.

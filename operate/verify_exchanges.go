@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -16,7 +17,7 @@ const forgotten = `FROM chorus.events WHERE reason_code = 'EXCHANGES_FORGOTTEN' 
 // (EXCHANGES_FORGOTTEN). So is what went with its invoice's document (PURGED).
 func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(string)) error {
 	var old int64 // that are missing
-	for after := uuid.Nil; ; {
+	for after := (pgtype.UUID{Valid: true}); ; {
 		rows, err := db.Query(ctx, `
 			SELECT a.id, a.invoice_id, a.n, a.evidence ->> 'exchange_sha256', x.exchange,
 			       a.finished_at > coalesce((SELECT max((detail ->> 'until')::timestamptz) `+forgotten+`), '-infinity'),
@@ -68,7 +69,7 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 
 // strangeExchanges names what is kept of deposits that no attempt tells of.
 func strangeExchanges(ctx context.Context, db *pgxpool.Pool, bad func(string)) error {
-	for after := uuid.Nil; ; {
+	for after := (pgtype.UUID{Valid: true}); ; {
 		rows, err := db.Query(ctx, `
 			SELECT x.attempt_id, x.invoice_id, coalesce(a.invoice_id = x.invoice_id AND a.evidence ? 'exchange_sha256', false)
 			FROM chorus.exchanges x

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -87,7 +88,7 @@ const (
 // DepositFailed tells the breaker that a deposit failed because of what it stands for. A closed one opens, unless a deposit that was committed to later
 // has been answered, or a probe: that proves more. A trial that failed makes the next one rarer. Either way a probe is due at once; what follows a probe that is
 // answered depends on whether a deposit was, since the one before that failed. It answers whether it opened.
-func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt uuid.UUID, unit time.Duration) (opened bool, err error) {
+func (s *Store) DepositFailed(ctx context.Context, key, fault string, attempt pgtype.UUID, unit time.Duration) (opened bool, err error) {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'open', since = coalesce(since, clock_timestamp()), fault = $2, next_at = clock_timestamp(), ramp = NULL,
@@ -120,7 +121,7 @@ func (s *Store) PrepareFailed(ctx context.Context, key, fault string) (opened bo
 
 // DepositAnswered tells the breakers that the portal answered a deposit as it should. They close if it was the trial, or was committed to later than the
 // deposit that opened them; one that is recovering lets two more through at once. It answers whether one closed.
-func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid.UUID) (closed bool, err error) {
+func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt pgtype.UUID) (closed bool, err error) {
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.breakers b
 		SET state = 'closed', since = NULL, announced = false, next_at = NULL, probe_spacing = '0', trial = NULL, trial_at = NULL, trial_spacing = '0',
@@ -141,7 +142,7 @@ func (s *Store) DepositAnswered(ctx context.Context, keys []string, attempt uuid
 }
 
 // DepositSilent tells the breakers that the deposit has shown nothing about what they stand for; if it was the trial, another may be tried.
-func (s *Store) DepositSilent(ctx context.Context, keys []string, attempt uuid.UUID) error {
+func (s *Store) DepositSilent(ctx context.Context, keys []string, attempt pgtype.UUID) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.breakers SET trial = NULL, trial_at = clock_timestamp() WHERE key = ANY ($1) AND trial = $2`, keys, attempt)
 	return err

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/choriste/choriste/store"
 )
 
@@ -374,7 +372,7 @@ func TestOtherFailures(t *testing.T) {
 	if _, err := b.begin(t); !errors.Is(err, store.ErrHeld) {
 		t.Errorf("T1 says %v", err)
 	}
-	if opened, err := b.worker.DepositFailed(t.Context(), portal, "portal", uuid.New(), unit); err != nil || opened {
+	if opened, err := b.worker.DepositFailed(t.Context(), portal, "portal", store.NewID(), unit); err != nil || opened {
 		t.Errorf("an attempt that never was opened it: %v", err)
 	}
 }

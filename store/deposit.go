@@ -6,7 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -15,7 +16,7 @@ import (
 
 // Intent is what is written down before a deposit leaves.
 type Intent struct {
-	Attempt    uuid.UUID
+	Attempt    pgtype.UUID
 	Worker     string
 	Life       string // whose heartbeats are the worker's; "": nobody's
 	NomFichier string

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/choriste/choriste/store"
 )
 
@@ -124,7 +122,7 @@ func TestWhatTheComparisonTakesForForgotten(t *testing.T) {
 			attempt := func(id int64, outcome store.Outcome, flux *string) {
 				unruled(t, b.owner, `
 					INSERT INTO chorus.attempts (id, invoice_id, n, worker, nom_fichier, sha256, db_epoch, claimed_at, send_deadline, outcome, numero_flux_depot)
-					VALUES ($2, $1, 1, 'w', 'f' || $1::bigint, 'x', 'e', now() - interval '1 hour', now(), $3, $4)`, id, uuid.New(), outcome, flux)
+					VALUES ($2, $1, 1, 'w', 'f' || $1::bigint, 'x', 'e', now() - interval '1 hour', now(), $3, $4)`, id, store.NewID(), outcome, flux)
 				force(t, b.owner, id, `attempt_no = 1`)
 			}
 			if c.outcome == store.Accepted {

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -19,18 +20,18 @@ import (
 
 // Memory is what one worker knows to have been committed.
 type Memory struct {
-	Epoch       string      // which database it was (chorus.identity)
-	Quarantines int         // how many have been begun
-	Marks       []Mark      // events that were read, oldest first; the last is the latest
-	Attempts    []uuid.UUID // the latest of this worker's own: the database must know them
-	Begun       []uuid.UUID // the latest that the database had, whoever began them: a worker may have sent nothing for long
-	Beat        time.Time   // of what a file holds, or a worker that beats: until then, by the database's clock, it holds what was committed
+	Epoch       string        // which database it was (chorus.identity)
+	Quarantines int           // how many have been begun
+	Marks       []Mark        // events that were read, oldest first; the last is the latest
+	Attempts    []pgtype.UUID // the latest of this worker's own: the database must know them
+	Begun       []pgtype.UUID // the latest that the database had, whoever began them: a worker may have sent nothing for long
+	Beat        time.Time     // of what a file holds, or a worker that beats: until then, by the database's clock, it holds what was committed
 }
 
 // attempts are those that the database must know, each once.
-func (m Memory) attempts() []uuid.UUID {
+func (m Memory) attempts() []pgtype.UUID {
 	all := slices.Concat(m.Attempts, m.Begun)
-	slices.SortFunc(all, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, func(a, b pgtype.UUID) int { return bytes.Compare(a.Bytes[:], b.Bytes[:]) })
 	return slices.Compact(all)
 }
 
@@ -67,7 +68,7 @@ type Forgot struct {
 	Since    time.Time // what was forgotten happened later; zero: not known
 	Tables   bool      // only some of the tables may have been taken back
 	Detail   string    // what the witness saw, for people
-	Attempts []uuid.UUID
+	Attempts []pgtype.UUID
 }
 
 func (f *Forgot) Error() string { return "the database is living another history: " + f.Detail }
@@ -90,7 +91,7 @@ const memoryColumns = `
 	ARRAY (SELECT id FROM chorus.attempts ORDER BY claimed_at DESC LIMIT 2)`
 
 // Installation is the number that goes with every copy of this database. Workers name by it what they keep of it outside.
-func (s *Store) Installation(ctx context.Context) (id uuid.UUID, err error) {
+func (s *Store) Installation(ctx context.Context) (id pgtype.UUID, err error) {
 	err = s.pool.QueryRow(ctx, `
 		WITH first AS (
 		    UPDATE chorus.installation
@@ -410,6 +411,6 @@ func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string, forgotten 
 		FROM row, (
 		    SELECT CASE WHEN $4 THEN coalesce(quarantined_at, clock_timestamp()) ELSE clock_timestamp() END AS since, forgotten_since, suspect_before
 		    FROM chorus.installation
-		) s`, id, uuid.New(), reason, forgotten)
+		) s`, id, NewID(), reason, forgotten)
 	return err
 }

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 )
@@ -61,7 +62,7 @@ func (i Invoice) Siren() string {
 
 // Attempt is one request that may have left.
 type Attempt struct {
-	ID         uuid.UUID
+	ID         pgtype.UUID
 	InvoiceID  int64
 	N          int
 	NomFichier string

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/store"
 )
@@ -76,7 +76,7 @@ func TestAFailoverThatAnotherWorkerKnowsMoreOf(t *testing.T) {
 	m, err := b.worker.Remember(t.Context())
 	must(t, err)
 	lost := m
-	lost.Attempts = []uuid.UUID{uuid.New()}
+	lost.Attempts = []pgtype.UUID{store.NewID()}
 	_, _, err = b.worker.Quarantine(t.Context(), m, &store.Forgot{Witness: store.WitnessIdentity, Kind: store.KindFailover}, time.Hour, 10)
 	must(t, err)
 	if _, err := b.worker.Knows(t.Context(), m, ""); err != nil {

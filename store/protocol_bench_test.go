@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
@@ -73,7 +72,7 @@ func (b *bench) claim(t rapid.TB, step store.Step, account string) map[int64]int
 
 // intent is one T1; late ones have missed their send deadline from the beginning.
 func (b *bench) intent(late bool) store.Intent {
-	in := store.Intent{Attempt: uuid.New(), Worker: "test", Memory: b.memory, SendWithin: time.Hour}
+	in := store.Intent{Attempt: store.NewID(), Worker: "test", Memory: b.memory, SendWithin: time.Hour}
 	in.NomFichier = in.Attempt.String() + ".xml"
 	if late {
 		in.SendWithin = -time.Second

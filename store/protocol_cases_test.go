@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/choriste/choriste/store"
 	"github.com/choriste/choriste/store/storetest"
 )
@@ -188,7 +186,7 @@ func TestAnAcceptanceAfterTheTableWentBack(t *testing.T) {
 func TestT2WithoutT1(t *testing.T) {
 	b := newBench(t)
 	id := b.ready(t, "default")
-	must(t, b.worker.Finish(t.Context(), store.Attempt{ID: uuid.New(), InvoiceID: id}, store.Ending{Outcome: store.NotSent, To: store.Ready}))
+	must(t, b.worker.Finish(t.Context(), store.Attempt{ID: store.NewID(), InvoiceID: id}, store.Ending{Outcome: store.NotSent, To: store.Ready}))
 	row, attempts, err := b.worker.Show(t.Context(), id)
 	must(t, err)
 	if row.State != store.Ready || len(attempts) != 0 {

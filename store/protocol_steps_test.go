@@ -7,7 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"pgregory.net/rapid"
 
 	"github.com/choriste/choriste/jobs/model"
@@ -129,7 +130,7 @@ func (r *run) begin(t *rapid.T, inv store.Invoice) {
 	case 0:
 		intents[0].Memory.Epoch = "another history"
 	case 1:
-		intents[0].Memory.Attempts = []uuid.UUID{uuid.New()}
+		intents[0].Memory.Attempts = []pgtype.UUID{store.NewID()}
 	case 2:
 		intents = append(intents, r.intent(late))
 	}

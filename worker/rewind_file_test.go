@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/choriste/choriste/fleet"
 	"github.com/choriste/choriste/invoice/invoicetest"
@@ -31,7 +31,7 @@ func TestAFileKnowsBetterThanARunningWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(mark fleet.Mark, attempt uuid.UUID) {
+	write := func(mark fleet.Mark, attempt pgtype.UUID) {
 		t.Helper()
 		held, err := file.Load()
 		if err != nil {
@@ -43,7 +43,7 @@ func TestAFileKnowsBetterThanARunningWorker(t *testing.T) {
 		}
 	}
 	var mark fleet.Mark
-	var attempt uuid.UUID
+	var attempt pgtype.UUID
 	scan := `SELECT (SELECT id FROM chorus.events ORDER BY id LIMIT 1), (SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT id FROM chorus.attempts LIMIT 1)`
 	if err := s.db.Pool.QueryRow(context.WithoutCancel(t.Context()), scan).Scan(&mark.Event, &mark.At, &attempt); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestAFileKnowsBetterThanARunningWorker(t *testing.T) {
 	storetest.Forge(t, s.db.URL, `SELECT chorus.pause('default', 'to hold them')`)
 	waits := s.insert(invoicetest.Invoice{Numero: "WAITS"}.UBL())
 	s.await(waits, store.Ready)
-	write(fleet.Mark{Event: mark.Event + 1000, At: time.Now()}, uuid.Must(uuid.NewV7()))
+	write(fleet.Mark{Event: mark.Event + 1000, At: time.Now()}, store.NewID())
 	storetest.Forge(t, s.db.URL, `SELECT chorus.pause('default', NULL)`)
 	s.await(waits, store.InDoubt)
 	(&site{house: s}).quarantined(store.WitnessState)

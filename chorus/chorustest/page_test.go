@@ -5,21 +5,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/choriste/choriste/chorus/chorustest"
+	"github.com/choriste/choriste/internal/lab/chromium"
 )
 
 // browserOf asks for the page as a browser does.
@@ -159,64 +154,14 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// chromium is where the browser is, or "": .ci/run installs it, and says by CHORISTE_TEST_BROWSER=required that it must be there.
-func chromium(t testing.TB) string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CHORISTE_TEST_BROWSER") == "required" {
-		t.Fatal("Chromium is not installed")
-	}
-	t.Log("Chromium is not installed: the page is not looked at in a browser")
-	return ""
-}
-
 // TestPageInABrowser: a newcomer sees an invoice arrive, moves it to its payment, adds a fault, moves the clock, changes the language and resets, by mouse and keyboard alone.
 func TestPageInABrowser(t *testing.T) {
-	path := chromium(t)
-	if path == "" {
+	s, c := start(t, &chorustest.Config{TolerateViolations: true})
+	b := chromium.Open(t, s.ManageURL())
+	if b == nil {
 		return
 	}
-	s, c := start(t, &chorustest.Config{TolerateViolations: true})
-	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	options = append(options, chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(2*time.Minute), chromedp.Flag("disable-dev-shm-usage", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	defer cancel()
-	var mu sync.Mutex
-	var wrong []string
-	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(func(event any) {
-		said := ""
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			said = "an exception: " + e.ExceptionDetails.Text
-		case *log.EventEntryAdded:
-			said = e.Entry.Text
-		case *network.EventRequestWillBeSent:
-			if !strings.HasPrefix(e.Request.URL, s.ManageURL()) && !strings.HasPrefix(e.Request.URL, "data:") {
-				said = "a request to " + e.Request.URL
-			}
-		}
-		if said != "" {
-			mu.Lock()
-			defer mu.Unlock()
-			wrong = append(wrong, said)
-		}
-	}))
-	defer cancel()
-	do := func(steps ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, steps...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	do(enabled(log.Enable, cdp.Empty{}), enabled(network.Enable, network.EnableParams{}), enabled(runtime.Enable, cdp.Empty{}))
+	do := b.Do
 	do(chromedp.Navigate(s.ManageURL() + "/"))
 	c.integrated(c.accepted(facture("F-1"))) // it appears without a reload
 	do(chromedp.WaitVisible(chromedp.CSS(`#invoices form[action="/do/statut"]`)))
@@ -237,19 +182,9 @@ func TestPageInABrowser(t *testing.T) {
 	if len(s.Deposits("F-1")) != 0 {
 		t.Error("nothing was reset")
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	for _, w := range wrong {
+	for _, w := range b.Complaints() {
 		t.Error(w)
 	}
-}
-
-// enabled is an action that sends a command of the browser's protocol.
-func enabled[P, R any](c cdp.Command[P, R], p P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, p)
-		return err
-	})
 }
 
 // click clicks, and again when what was to be clicked has just been replaced.

@@ -43,6 +43,7 @@ var arrows = map[string]string{
 	"chorus/chorustest":      "invoice",
 	"invoice/invoicetest":    "",
 	"store/storetest":        "migrations",
+	"internal/lab/chromium":  "",
 	"internal/lab/tcpproxy":  "",
 	"internal/lab/httpproxy": "",
 	"internal/lab/naive":     "migrations",
@@ -52,7 +53,7 @@ var arrows = map[string]string{
 }
 
 // forTests are the rooms that only tests and these programs import.
-var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "openid/openidtest", "internal/chaos", "internal/lab/httpproxy", "internal/lab/naive", "internal/lab/tcpproxy"}
+var forTests = []string{"chorus/chorustest", "chorus/record", "invoice/invoicetest", "store/storetest", "openid/openidtest", "internal/chaos", "internal/lab/chromium", "internal/lab/httpproxy", "internal/lab/naive", "internal/lab/tcpproxy"}
 
 var testPrograms = []string{"cmd/chorus-sim", "cmd/demo", "cmd/bench", "cmd/chaos"}
 
