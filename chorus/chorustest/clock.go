@@ -101,6 +101,31 @@ func (s *Sim) catchUp() {
 	}
 }
 
+// forgetPast drops what is planned and has happened: lines of the ledger that were read again told of it. Without that, the plans of a million invoices would stand in memory at the
+// end of a replay. Things happen in the order of their moments, so it is enough to look at the next one.
+func (s *Sim) forgetPast() {
+	for len(s.agenda) > 0 {
+		d := s.agenda[0]
+		switch d.what {
+		case dueLanding:
+			if s.landings[d.n] != nil {
+				return
+			}
+		case dueFlux:
+			if !s.fluxes.at(uint32(d.n)).done {
+				return
+			}
+		case dueStep:
+			if s.documents.at(uint32(d.n)).passage == d.passage {
+				return
+			}
+		case dueHappening:
+			return
+		}
+		heap.Pop(&s.agenda)
+	}
+}
+
 // housekeeping writes into the ledger what becomes due while nobody asks: a late landing has to be there
 // for whoever reads the file from outside.
 func (s *Sim) housekeeping() {

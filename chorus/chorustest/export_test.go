@@ -29,6 +29,13 @@ func (s *Sim) AcceptMany(from, n int) {
 	s.Advance(time.Second)
 }
 
+// MostPlanned is no less than how much was planned at once.
+func (s *Sim) MostPlanned() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cap(s.agenda)
+}
+
 // SetMachineBack does what setting the machine's clock back does: the virtual time is less by so much.
 func (s *Sim) SetMachineBack(d time.Duration) {
 	s.mu.Lock()

@@ -123,6 +123,7 @@ func (s *Sim) replay(e Entry, at int64) (err error) {
 		return fmt.Errorf("seq %d after %d", e.Seq, s.seq)
 	}
 	s.apply(&e, at)
+	s.forgetPast()
 	if e.At.After(s.lastAt) {
 		s.lastAt = e.At
 	}

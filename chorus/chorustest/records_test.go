@@ -89,6 +89,31 @@ func TestMemoryOfAnInvoice(t *testing.T) {
 	}
 }
 
+// A start with a ledger does not hold what every invoice in it once had before it.
+func TestReplayHoldsNoPlans(t *testing.T) {
+	for _, step := range []time.Duration{0, time.Hour} {
+		cfg := chorustest.Config{Ledger: filepath.Join(t.TempDir(), "ledger"), NoSync: true, Step: step}
+		s, err := chorustest.Start(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 20 {
+			s.AcceptMany(100*n, 100)
+			s.Advance(9 * time.Hour) // to the payment, if they move
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := chorustest.New(t, &cfg)
+		if n := again.MostPlanned(); n > 300 {
+			t.Errorf("with steps of %s, %d plans at once for 100 invoices under way", step, n)
+		}
+		if n := again.Stats().Integrated; n != 2000 {
+			t.Errorf("%d integrated", n)
+		}
+	}
+}
+
 func inUse() int64 {
 	var m runtime.MemStats
 	runtime.GC()
