@@ -17,7 +17,7 @@ func TestMeasure(t *testing.T) {
 		warmUp: 2, samples: 8, large: 200 << 10, every: 20 * time.Millisecond, invoices: 50, counted: 300,
 		workers: 2, fleet: 2, crowd: 200, waiting: 40, outage: 2 * time.Second, settling: time.Second, backlog: 2 * time.Second, permits: 300 * time.Millisecond, rest: time.Second,
 		begin: 2 * time.Minute, window: 8 * time.Minute, changes: 2, only: "500 a day, shown after 0-90 s", few: 100, many: 200, history: 2000, settle: time.Minute, watch: 2 * time.Minute,
-		accepted: 200, mix: 200 * time.Millisecond,
+		accepted: 200, held: 300, mix: 200 * time.Millisecond,
 	}
 	figures, err := measure(t.Context(), names, tiny, &progress)
 	if err != nil {
@@ -40,7 +40,7 @@ func TestMeasure(t *testing.T) {
 // The simulator is measured without a database.
 func TestMeasureSimulator(t *testing.T) {
 	var progress bytes.Buffer
-	figures, err := measure(t.Context(), []string{"simulator"}, size{accepted: 100, mix: 200 * time.Millisecond}, &progress)
+	figures, err := measure(t.Context(), []string{"simulator"}, size{accepted: 100, held: 300, mix: 200 * time.Millisecond}, &progress)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
@@ -49,7 +49,8 @@ func TestMeasureSimulator(t *testing.T) {
 		found[f.Name] = f.Value
 	}
 	for _, name := range []string{
-		"deposits a second", "requests a second, in four a deposit, a report, a search and a history", "peak memory at 100 accepted", "peak memory at 1,000,000 accepted, extrapolated",
+		"deposits a second", "requests a second, in four a deposit, a report, a search and a history", "peak memory at 100 accepted",
+		"requests a second of the mix, with 300 accepted", "peak memory at 300 accepted, from a start with their ledger on",
 	} {
 		if found[name] <= 0 && (runtime.GOOS == "linux" || !strings.Contains(name, "memory")) {
 			t.Errorf("%s: %v", name, found)

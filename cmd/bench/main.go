@@ -41,7 +41,7 @@ const help = `bench measures choriste on this machine, against a simulator of Ch
   freshness    from a change at the portal to its row, at portals that show changes at once or late
   open         what watching open invoices costs, few and many
   console      what people and Prometheus ask for, over a million invoices (-history)
-  simulator    requests a second that chorus-sim serves, and its memory (-accepted, -seconds); by itself it needs no PostgreSQL
+  simulator    requests a second that chorus-sim serves, and its memory (-accepted, -held, -seconds); by itself it needs no PostgreSQL
 
 Without a name, all of them. It exits 0 only if every bar stated for the named measurements holds. docs/benchmarks.md explains the figures.
 
@@ -127,6 +127,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&s.only, "only", "", "of freshness: measure the volumes and lags with this `text` in their names only, as \"500 a day, shown after 0-90 s\"")
 	f.IntVar(&s.history, "history", s.history, "of console: so many invoices")
 	f.IntVar(&s.accepted, "accepted", s.accepted, "of simulator: deposit so many invoices")
+	f.IntVar(&s.held, "held", s.held, "of simulator: start it with a ledger of so many")
 	seconds := f.Float64("seconds", s.mix.Seconds(), "of simulator: serve the mix of requests for so long")
 	f.Usage = func() {
 		fmt.Fprint(stderr, help)

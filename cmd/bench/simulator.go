@@ -25,7 +25,7 @@ import (
 )
 
 // simulated measures the simulator itself, as a process of its own with its ledger in a file that waits for the disk: it takes invoices, and then serves a
-// mix of requests. The client is this process and shares the machine, so it does as little as possible, and the CPU time of both is told apart: that of the
+// mix of requests, and once more with a million invoices. The client is this process and shares the machine, so it does as little as possible, and the CPU time of both is told apart: that of the
 // simulator for a request is the steadier figure.
 func simulated(ctx context.Context, w *workshop) (_ []figure, err error) {
 	n := max(2, w.size.accepted)
@@ -43,11 +43,7 @@ func simulated(ctx context.Context, w *workshop) (_ []figure, err error) {
 		return nil, err
 	}
 	pid := p.sim.Process.Pid
-	half, err := v.deposit(ctx, pid, n/2)
-	if err != nil {
-		return nil, err
-	}
-	whole, err := v.deposit(ctx, pid, n-n/2)
+	whole, err := v.deposit(ctx, pid, n)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +51,12 @@ func simulated(ctx context.Context, w *workshop) (_ []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	slope := float64(whole.memory-half.memory) / float64(n-n/2)
-	const million, mb = 1_000_000, 1e6
+	w.say("simulator: a start with %d accepted, then the mix for %s …", w.size.held, w.size.mix)
+	many, err := held(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	const mb = 1e6
 	return []figure{
 		fact("simulator", "deposits a second", whole.rate(), "/s"),
 		fact("simulator", "CPU time of a deposit", micros(whole.cpu, whole.requests), "µs"),
@@ -64,8 +64,8 @@ func simulated(ctx context.Context, w *workshop) (_ []figure, err error) {
 		fact("simulator", "CPU time of a request of these", micros(mixed.cpu, mixed.requests), "µs"),
 		fact("simulator", "beside it, of this client for one", micros(mixed.client, mixed.requests), "µs"),
 		fact("simulator", fmt.Sprintf("peak memory at %d accepted", n), float64(whole.memory)/mb, "MB"),
-		fact("simulator", fmt.Sprintf("bytes an invoice, from %d to %d", n/2, n), slope, "B"),
-		bar("simulator", "peak memory at 1,000,000 accepted, extrapolated", (float64(whole.memory)+slope*float64(max(0, million-n)))/mb, "MB", 200),
+		fact("simulator", fmt.Sprintf("requests a second of the mix, with %d accepted", w.size.held), many.rate(), "/s"),
+		bar("simulator", fmt.Sprintf("peak memory at %d accepted, from a start with their ledger on", w.size.held), float64(many.memory)/mb, "MB", 200),
 	}, nil
 }
 

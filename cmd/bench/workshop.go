@@ -48,7 +48,8 @@ type size struct {
 	history       int           // invoices of console
 	settle, watch time.Duration // of virtual time, until calls are counted, and while they are
 
-	accepted int           // invoices of simulator
+	accepted int           // invoices of simulator, deposited
+	held     int           // and in the ledger with which it starts
 	mix      time.Duration // how long it serves all kinds of requests
 }
 
@@ -58,7 +59,7 @@ var full = size{
 	workers: 8, fleet: 20, crowd: 100_000, waiting: 5000, outage: outageHours * time.Hour / outageScale,
 	settling: 5 * time.Second, backlog: time.Minute, permits: 5 * time.Second, rest: 20 * time.Second,
 	begin: time.Hour, window: 4 * time.Hour, changes: 40, few: 1_000, many: 100_000, history: 1_000_000, settle: 10 * time.Minute, watch: time.Hour,
-	accepted: 10_000, mix: 5 * time.Second,
+	accepted: 10_000, held: 1_000_000, mix: 5 * time.Second,
 }
 
 // workshop is what all measurements share: the programs, built as a release is, and, where it is needed, one PostgreSQL server that waits for its disk.
