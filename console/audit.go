@@ -139,6 +139,9 @@ func (c *console) audit(ctx context.Context, v view) (content, error) {
 // did is the name of an act.
 func (v view) did(name string) string { return operate.ActText(name, v.lang) }
 
+// why is the reason of an act.
+func (v view) why(a operate.Act) string { return cutAt(shown(a.Why(v.lang)), 300) }
+
 // personIn is what an actor says of the person: what stands after the login and its program.
 func personIn(actor string) string {
 	_, said, named := strings.Cut(actor, "/")

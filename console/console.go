@@ -36,6 +36,8 @@ type console struct {
 	header   *Header   // nil: no proxy signs people in
 	secure   bool
 	sessions *sessions
+	trail    *trail
+	log      *slog.Logger
 	hashing  chan struct{}
 	reading  chan struct{} // one document at a time
 	runs     runs
@@ -58,7 +60,7 @@ type Config struct {
 	OpenID *openid.Provider
 	// Header is how a proxy signs people in, or nil. Only with Users, which may be none.
 	Header *Header
-	// Log is told of sign-ins that the provider failed; nil: nobody is.
+	// Log is told of sign-ins, and of those that were refused; nil: nobody is.
 	Log *slog.Logger
 	// Settings lists those that the process runs with, without secrets; nil: none are shown.
 	Settings func() []Setting
@@ -101,9 +103,12 @@ var errNotFound = errors.New("there is no such page")
 
 // Handler serves the pages.
 func Handler(cfg Config) http.Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
-		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
+		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), trail: newTrail(), log: cfg.Log, hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
 		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}}, counts: counts{list: map[string]*count{}}, shown: cfg.Settings,
 	}
 	mux := http.NewServeMux()

@@ -28,6 +28,7 @@ type desk struct {
 	http.Handler
 	operatorURL string
 	users       atomic.Pointer[[]console.User] // who may sign in
+	log         *logged
 }
 
 func newDesk(t testing.TB) *desk {
@@ -40,7 +41,7 @@ func newDesk(t testing.TB) *desk {
 		t.Cleanup(pool.Close)
 		return pool
 	}
-	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL)), operatorURL: db.OperatorURL}
+	d := &desk{TB: t, owner: connect(db.URL), store: store.New(connect(db.WorkerURL)), operatorURL: db.OperatorURL, log: newLogged()}
 	d.Handler = console.Handler(console.Config{Store: d.store, Settings: someSettings})
 	return d
 }

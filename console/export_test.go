@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/choriste/choriste/operate"
 )
 
 // Routes are the patterns of everything that is served.
@@ -40,4 +42,13 @@ func ActNames() (one, several []string) {
 		several = append(several, a.Name)
 	}
 	return one, several
+}
+
+// CountSignIns counts them as one process does, and tells which are written.
+func CountSignIns() func(operate.SignIn, time.Time) bool {
+	l := newTrail()
+	return func(s operate.SignIn, now time.Time) bool {
+		_, written := l.count(s, now)
+		return written
+	}
 }

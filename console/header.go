@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -155,6 +156,7 @@ func (c *console) fromProxy(w http.ResponseWriter, r *http.Request) (p person, n
 	v := view{r, languageOf(r)}
 	switch {
 	case err != nil:
+		c.refusedToSignIn(r, byProxy, "", "HEADER")
 		render(w, v, http.StatusForbidden, content{page: "error", title: v.t("This is not allowed", "Ce n'est pas permis"), at: "/", data: v.word(word(*err))})
 		return person{}, false, true
 	case !said:
@@ -162,9 +164,13 @@ func (c *console) fromProxy(w http.ResponseWriter, r *http.Request) (p person, n
 	}
 	rights := c.rightsOf(i)
 	if !rights.may(Reader) {
+		c.refusedToSignIn(r, i.by, i.actor(), "NO_ROLE")
 		page := v.noRole(i, c.header.Groups)
 		render(w, v, page.status, page)
 		return person{}, false, true
+	}
+	if c.trail.arrives(i.actor(), time.Now()) {
+		c.signedInAs(r, i)
 	}
 	return person{Name: i.name, rights: rights, Actor: i.actor(), Stays: true, who: i, form: c.formFor(i)}, true, false
 }

@@ -27,7 +27,7 @@ func proxied(d *desk, h *console.Header, users ...console.User) (say func(method
 	}
 	d.Cleanup(acting.Close)
 	d.Handler = console.Handler(console.Config{
-		Store: d.store, Operator: store.New(acting), Header: h, Users: func() []console.User { return users },
+		Store: d.store, Operator: store.New(acting), Header: h, Log: d.logger(), Users: func() []console.User { return users },
 		Groups: func() []console.Group {
 			return []console.Group{{Name: "ops", Role: console.Operator}, {Name: "all", Role: console.Reader}}
 		},

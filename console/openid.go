@@ -54,9 +54,6 @@ func newSignInAt(p *openid.Provider, log *slog.Logger) *signInAt {
 	if err != nil {
 		panic(err) // likewise
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	return &signInAt{Provider: p, log: log, seal: seal, used: map[string]time.Time{}}
 }
 
@@ -150,12 +147,14 @@ func (c *console) fromProvider(w http.ResponseWriter, r *http.Request) {
 	issuer := q.Get("iss")
 	switch {
 	case !ok, !same(q.Get("state"), b.State), len(q["state"]) != 1, len(q["code"]) > 1, issuer != "" && issuer != c.openID.Issuer(), !c.openID.useOnce(b.State, time.Now()):
+		c.refusedToSignIn(r, byOpenID, "", "PROVIDER")
 		c.failedSignIn(w, v, http.StatusForbidden, "/", v.t("This sign-in was not begun in this browser, took too long, or has ended already: begin again.",
 			"Cette connexion n'a pas commencé dans ce navigateur, a duré trop longtemps ou est déjà terminée : recommencez."))
 		return
 	case q.Get("code") == "":
 		code := openid.Code(q.Get("error"))
 		c.openID.log.Warn("the OpenID provider refused a sign-in", "error", code)
+		c.refusedToSignIn(r, byOpenID, "", "PROVIDER")
 		c.failedSignIn(w, v, http.StatusForbidden, b.To, v.t("The provider did not sign you in. ", "Le fournisseur ne vous a pas connecté. ")+code)
 		return
 	}
@@ -168,11 +167,13 @@ func (c *console) fromProvider(w http.ResponseWriter, r *http.Request) {
 	c.endSession(r) // whoever it was of
 	if !c.rightsOf(i).may(Reader) {
 		http.SetCookie(w, c.sessionCookie("", -1))
+		c.refusedToSignIn(r, i.by, i.actor(), "NO_ROLE")
 		page := v.noRole(i, c.openID.Claim())
 		render(w, v, page.status, page)
 		return
 	}
 	http.SetCookie(w, c.sessionCookie(c.sessions.begin(i, who.Ends, time.Now()), 0))
+	c.signedInAs(r, i)
 	// The cookie is Strict: the browser does not send it on a redirect that the provider's site has begun. So this page leads on, not a redirect.
 	w.Header().Set("Refresh", "0; url="+b.To)
 	render(w, v, http.StatusOK, content{page: "signedin", title: v.t("Signed in", "Connecté"), at: "/", data: signedIn{i.name, b.To}})
@@ -191,6 +192,9 @@ func (c *console) notSignedIn(w http.ResponseWriter, v view, to string, err erro
 	var failed *openid.Error
 	if errors.As(err, &failed) {
 		kind = failed.Kind
+	}
+	if signInFailures[kind].status == http.StatusForbidden { // else nobody was refused: the provider is away
+		c.refusedToSignIn(v.Request, byOpenID, "", "PROVIDER")
 	}
 	c.failedSignIn(w, v, signInFailures[kind].status, to, v.word(signInFailures[kind].text))
 }

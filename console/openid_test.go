@@ -1,10 +1,8 @@
 package console_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -28,7 +26,6 @@ type lobby struct {
 	url      string
 	provider *openidtest.Provider
 	groups   atomic.Pointer[[]console.Group]
-	log      bytes.Buffer
 }
 
 func newLobby(t testing.TB, plain bool, server func(http.Handler) string, users ...console.User) *lobby {
@@ -50,7 +47,7 @@ func newLobby(t testing.TB, plain bool, server func(http.Handler) string, users 
 	}
 	t.Cleanup(acting.Close)
 	d.Handler = console.Handler(console.Config{
-		Store: d.store, Operator: store.New(acting), OpenID: provider, Log: slog.New(slog.NewTextHandler(&l.log, nil)),
+		Store: d.store, Operator: store.New(acting), OpenID: provider, Log: d.logger(),
 		Users: func() []console.User { return users }, Groups: func() []console.Group { return *l.groups.Load() },
 	})
 	return l
@@ -325,7 +322,7 @@ func TestAttacksOnTheWayBack(t *testing.T) {
 		}
 	}
 	if !strings.Contains(l.log.String(), "invalid_grant") {
-		t.Errorf("the log does not say why:\n%s", &l.log)
+		t.Errorf("the log does not say why:\n%s", l.log)
 	}
 }
 
@@ -400,7 +397,7 @@ func TestTheProviderIsAway(t *testing.T) {
 		t.Errorf("a password: %d", a.StatusCode)
 	}
 	if !strings.Contains(l.log.String(), "502") || strings.Contains(l.log.String(), "canary") {
-		t.Errorf("the log:\n%s", &l.log)
+		t.Errorf("the log:\n%s", l.log)
 	}
 	// A name of the provider's is not one of the file's.
 	l.provider.Answer(nil)

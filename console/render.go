@@ -40,7 +40,7 @@ func functions(lang string) template.FuncMap {
 		"clock": clock, "minute": minute, "day": day, "span": v.span, "since": func(at time.Time) string { return v.span(time.Since(at)) },
 		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word, "request": v.request,
-		"did": v.did, "source": v.source, "personIn": personIn,
+		"did": v.did, "why": v.why, "source": v.source, "personIn": personIn,
 		"english": func(s any) bool { _, is := s.(english); return is },
 		"style":   func() string { return style.at }, "scripts": func() []string { return []string{htmx.at, live.at} },
 		"nav": func(now, page, href, text string) map[string]any {

@@ -157,14 +157,23 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	if len(name) > 100 || len(password) > MostPassword {
 		name, password = "", ""
 	}
+	u, known := c.user(name)
+	if known = known && u.Hash != ""; !known { // who has none comes by the proxy alone
+		u.Hash = nobody
+	}
+	// A name that is not in the file may be a password that was written into the wrong field: it is not kept.
+	refused := func(why string) {
+		if known {
+			c.refusedToSignIn(r, byPassword, u.Name, why)
+		} else {
+			c.refusedToSignIn(r, byPassword, "", why)
+		}
+	}
 	if !c.sessions.may(name, time.Now()) {
+		refused("TOO_MANY")
 		w.Header().Set("Retry-After", "60")
 		refuse(http.StatusTooManyRequests, "Too many tries: wait a minute.", "Trop d'essais : attendez une minute.")
 		return
-	}
-	u, known := c.user(name)
-	if !known || u.Hash == "" { // the latter comes by the proxy alone
-		known, u.Hash = false, nobody
 	}
 	select { // one at a time: each takes memory
 	case c.hashing <- struct{}{}:
@@ -175,11 +184,18 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	right := err == nil && hash.matches(password) && known
 	<-c.hashing
 	if !right {
+		if known {
+			refused("WRONG_PASSWORD")
+		} else {
+			refused("UNKNOWN_NAME")
+		}
 		refuse(http.StatusUnauthorized, "The name or the password is wrong.", "Le nom ou le mot de passe est faux.")
 		return
 	}
 	c.endSession(r)
-	http.SetCookie(w, c.sessionCookie(c.sessions.begin(identity{by: byPassword, name: u.Name, hash: u.Hash}, time.Time{}, time.Now()), 0))
+	who := identity{by: byPassword, name: u.Name, hash: u.Hash}
+	c.signedInAs(r, who)
+	http.SetCookie(w, c.sessionCookie(c.sessions.begin(who, time.Time{}, time.Now()), 0))
 	http.Redirect(w, r, s.To, http.StatusSeeOther)
 }
 

@@ -296,7 +296,7 @@ CREATE TABLE chorus.events (
     attempt integer,
     reason_code text,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text])))) STORED,
+    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text])))) STORED,
     hash bytea,
     attempt_sha256 bytea,
     attempt_looks integer,
@@ -3844,6 +3844,19 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.note_sign_in(p_person text, p_by text, p_from text, p_via text, p_name text, p_why text, p_times integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (session_user || '/console' || coalesce(':' || left(p_person, 92), ''), CASE WHEN p_why IS NULL THEN 'SIGNED_IN' ELSE 'SIGN_IN_REFUSED' END,
+            jsonb_strip_nulls(jsonb_build_object('by', left(p_by, 20), 'from', left(p_from, 60), 'via', left(p_via, 60), 'name', left(p_name, 100), 'why', left(p_why, 40), 'times', p_times)));
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.number_events(p_most integer, OUT numbered integer, OUT highest bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -5520,6 +5533,7 @@ GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.note_sign_in(text,text,text,text,text,text,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.number_events(integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.oldest_row() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_app;

@@ -24,7 +24,7 @@ type Act struct {
 	Numero  *string   `json:"numero_facture"`
 	Account *string   `json:"account"`
 	Object  *string   `json:"object"` // what else it was done to: a webhook, a login, a flux
-	Reason  *string   `json:"reason"`
+	Reason  *string   `json:"reason"` // for people: Why
 }
 
 // ActFilter says which acts are listed: the newest first.
@@ -100,10 +100,11 @@ func (f ActFilter) sql(actors []string) (string, []any) {
 	}
 	return fmt.Sprintf(`
 		SELECT e.id, e.at, e.actor, e.act, e.invoice_id, i.numero_facture, coalesce(i.account, e.detail ->> 'account'),
-		       left(coalesce(e.detail ->> 'webhook' || coalesce(' ' || (e.detail ->> 'seq'), ' ' || (e.detail ->> 'from') || '-' || (e.detail ->> 'to'), ''),
+		       left(coalesce(CASE WHEN e.act LIKE 'sign-in%%' THEN concat_ws(' ', e.detail ->> 'name', e.detail ->> 'from', 'via ' || (e.detail ->> 'via'), e.detail ->> 'by', CASE WHEN (e.detail ->> 'times')::integer > 1 THEN '×' || (e.detail ->> 'times') END) END,
+		           e.detail ->> 'webhook' || coalesce(' ' || (e.detail ->> 'seq'), ' ' || (e.detail ->> 'from') || '-' || (e.detail ->> 'to'), ''),
 		           e.detail ->> 'view' || coalesce(' = ' || (e.detail ->> 'query'), ' (' || (e.detail ->> 'was') || ')'), e.detail ->> 'login', e.detail ->> 'code', e.detail ->> 'kind', e.detail ->> 'keep',
 		           nullif(concat_ws(' ', e.detail ->> 'siret', e.detail ->> 'since' || '/' || (e.detail ->> 'until')), ''), e.detail ->> 'numero_flux_depot'), 200),
-		       left(coalesce(e.detail ->> 'reason', e.detail ->> 'resolution', e.detail ->> 'comment'), 1000)
+		       left(coalesce(e.detail ->> 'reason', e.detail ->> 'resolution', e.detail ->> 'comment', e.detail ->> 'why'), 1000)
 		FROM (
 		    SELECT e.id, e.at, e.actor, e.invoice_id, e.detail, %s AS act
 		    FROM chorus.events e

@@ -26,7 +26,7 @@ func (c *ActsCSV) Write(list []Act) error {
 		}
 		_ = c.w.Write([]string{
 			a.At.Local().Format("2006-01-02 15:04:05 -07:00"), CSVCell(a.Actor), a.Act, ActText(a.Act, c.lang), invoice,
-			csvText(a.Numero), csvText(a.Account), csvText(a.Object), csvText(a.Reason), strconv.FormatInt(a.Event, 10),
+			csvText(a.Numero), csvText(a.Account), csvText(a.Object), CSVCell(a.Why(c.lang)), strconv.FormatInt(a.Event, 10),
 		})
 	}
 	c.w.Flush()

@@ -48,6 +48,8 @@ var actKinds = []ActKind{
 	{"webhook-test", "webhook tested", "webhook essayé", `e.reason_code = 'WEBHOOK_TEST'`},
 	{"webhook-forget", "webhook forgotten", "webhook oublié", `e.reason_code = 'WEBHOOK_FORGOTTEN'`},
 	{"view", "view saved or deleted", "vue enregistrée ou supprimée", `e.reason_code IN ('VIEW_SAVED', 'VIEW_DELETED')`},
+	{"sign-in", "signed in to the console", "connexion à la console", `e.reason_code = 'SIGNED_IN'`},
+	{"sign-in-refused", "sign-in to the console refused", "connexion à la console refusée", `e.reason_code = 'SIGN_IN_REFUSED'`},
 	{"login", "login mapped or unmapped", "login rattaché ou détaché", `e.reason_code IN ('LOGIN_MAPPED', 'LOGIN_UNMAPPED')`},
 }
 

@@ -93,7 +93,7 @@ func (a *app) acts(list []operate.Act, limit int) error {
 			invoice = strings.TrimSpace(fmt.Sprintf("%d %s", *act.Invoice, or(act.Numero, "")))
 		}
 		object := strings.TrimSpace(or(act.Account, "") + " " + or(act.Object, ""))
-		w.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", store.Stamp(act.At), cell(act.Actor), operate.ActText(act.Act, a.lang), cell(invoice), cell(object), cutText(or(act.Reason, ""), mostReason))
+		w.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", store.Stamp(act.At), cell(act.Actor), operate.ActText(act.Act, a.lang), cell(invoice), cell(object), cutText(act.Why(a.lang), mostReason))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/store"
 )
 
 // choriste audit says what commands did, in both languages, as CSV and JSON, page by page; whoever may only read sees it.
@@ -31,6 +34,24 @@ func TestAuditCommand(t *testing.T) {
 	if out := said(t, db.ReaderURL, 0, "", "audit", "--until", "2026-01-01"); strings.Contains(out, "pause") {
 		t.Errorf("long ago:\n%s", out)
 	}
+	// Sign-ins, as the worker that serves the console writes them.
+	pool, err := store.Connect(t.Context(), db.WorkerURL, "work", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for _, s := range []operate.SignIn{{Person: "claire", By: "password", From: "203.0.113.9"}, {Name: "claire", By: "password", From: "203.0.113.9", Via: "10.0.0.5", Why: "WRONG_PASSWORD", Times: 10}} {
+		if err := operate.NoteSignIn(t.Context(), store.New(pool), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out = said(t, db.ReaderURL, 0, "/console:claire", "audit", "--lang", "fr", "--kind", "sign-in,sign-in-refused")
+	for _, want := range []string{"connexion à la console refusée", "claire 203.0.113.9 via 10.0.0.5 password ×10", "mot de passe faux"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	said(t, db.ReaderURL, 0, `"object":"claire 203.0.113.9 via 10.0.0.5 password ×10","reason":"WRONG_PASSWORD"`, "audit", "--kind", "sign-in-refused", "-o", "json")
 	said(t, db.ReaderURL, 2, "there is no kind of act pauses: there are retry,", "audit", "--kind", "pauses")
 	said(t, db.ReaderURL, 2, `--since: "yesterday" is not a day`, "audit", "--since", "yesterday")
 	said(t, db.AppURL, 1, "chorus_reader", "audit")
