@@ -344,6 +344,19 @@ func TestActsOnSeveralThatAsk(t *testing.T) {
 	if page := v.ended(to); !strings.Contains(page, "<b>1</b> of 3 done · asked of a second person, not done yet: 2</p>") {
 		t.Errorf("the end:\n%s", page)
 	}
+	// What is left are those that nobody was asked about; what somebody refused is left again.
+	_, selection, _ := strings.Cut(to, "?")
+	left := func() string {
+		page := v.send(http.MethodGet, "/acts?"+selection, nil).Body.String()
+		return regexp.MustCompile(`<p class="lead"><b>(.*?)</b>`).FindStringSubmatch(page)[1]
+	}
+	if n := left(); n != "0 invoices" {
+		t.Errorf("left are %s", n)
+	}
+	d.sql(`UPDATE chorus.requests SET until = now() - interval '1 second' WHERE id = (SELECT min(id) FROM chorus.requests)`)
+	if n := left(); n != "1 invoice" {
+		t.Errorf("when one has lapsed, left are %s", n)
+	}
 	if page := v.send(http.MethodGet, "/acts", nil, "Accept-Language", "fr").Body.String(); !strings.Contains(page, "1 sur 3</a> · demandées : 2") {
 		t.Errorf("the list:\n%s", page)
 	}

@@ -93,8 +93,8 @@ var queryKeys = []*queryKey{
 		[]string{isDismissed, isListed, isRetriable, isUnpaid, isUnusual},
 		false, "is:unpaid",
 		[2]string{
-			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; listed: needs a person (todo); retriable: can be read or sent again; dismissed: taken off the list",
-			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; listed : attend une personne (todo) ; retriable : peut être relue ou renvoyée ; dismissed : retirée de la liste",
+			"unpaid: at Chorus Pro and not paid; unusual: its status was unknown or went back; listed: needs a person (todo); retriable: can be read or sent again, and does not wait for a second person; dismissed: taken off the list",
+			"unpaid : à Chorus Pro et pas payée ; unusual : son statut était inconnu ou a reculé ; listed : attend une personne (todo) ; retriable : peut être relue ou renvoyée, et n'attend pas de deuxième personne ; dismissed : retirée de la liste",
 		},
 	},
 }

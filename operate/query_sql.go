@@ -30,6 +30,10 @@ func (q Query) Where(args []any) (string, []any) {
 	return strings.Join(clauses, " AND "), c.args
 }
 
+// waiting are the rejected fluxes whose retry waits for a second person: asked for once more, it is refused.
+const waiting = "SELECT r.invoice_id FROM chorus.requests r JOIN chorus.invoice_status i ON i.id = r.invoice_id WHERE r.decision IS NULL AND r.until > " + now +
+	" AND r.seen = i.updated_at AND i.state = 'rejected' AND (SELECT second_person IS NOT NULL FROM chorus.installation)"
+
 // now is the database's clock, read once: with a clock that is read for each row, no index is of use.
 const now = "(SELECT clock_timestamp())"
 
@@ -54,7 +58,8 @@ func (c *condition) of(k *queryKey, v value) string {
 			isDismissed: "id IN (SELECT invoice_id FROM chorus.dismissals)",
 			// What was taken off the list, or corrected under its number, is not sent in the place of that.
 			isRetriable: "((state = 'invalid' OR state = 'rejected' AND identifiant_facture_cpp IS NULL) AND purged_at IS NULL" +
-				" AND id IN (SELECT invoice FROM chorus.todo WHERE kind IN ('invalid', 'rejected')))",
+				" AND id IN (SELECT invoice FROM chorus.todo WHERE kind IN ('invalid', 'rejected'))" +
+				" AND id NOT IN (" + waiting + "))",
 		}[v.text()]
 	}
 	if k.name == "ref" && !v.pattern() { // in the view, whose accounts the index begins with
