@@ -177,6 +177,22 @@ func attempts(ids map[string]int64, run string) map[string][]attempt {
 		"POST /requests/{id}":   {both("POST", "/requests/1", "/requests/999999")},
 		"POST /acts/{run}/stop": {both("POST", "/acts/"+run+"/stop", "/acts/nothing/stop")},
 	}
+	for path, acts := range console.DeedNames() {
+		theirs := map[string][2]string{"/accounts": {"nantes", "nowhere"}, "/webhooks": {"SECRET-hook", "NOSUCH-hook"}, "/findings": {"2", "999999"}}[path]
+		for _, act := range acts {
+			if act == "compare" || path == "/resubmission" { // of nobody's name
+				all["POST "+path+"/{act}"] = append(all["POST "+path+"/{act}"], both("POST", path+"/nothing", path+"/nothing"))
+				continue
+			}
+			all["POST "+path+"/{act}"] = append(all["POST "+path+"/{act}"], attempt{
+				method: "POST", path: path + "/" + act, form: url.Values{"name": {theirs[0]}, "from": {"1"}, "reason": {"x"}}, insteadForm: url.Values{"name": {theirs[1]}, "from": {"1"}, "reason": {"x"}},
+			})
+		}
+	}
+	all["POST /webhooks/{act}"] = append(all["POST /webhooks/{act}"], attempt{
+		method: "POST", path: "/webhooks/pause", form: url.Values{"name": {"SECRET-all"}, "reason": {"x"}}, insteadForm: url.Values{"name": {"NOSUCH-all"}, "reason": {"x"}},
+	})
+	all["POST /resubmission/{act}"] = append(all["POST /resubmission/{act}"], attempt{method: "POST", path: "/resubmission/allow", form: url.Values{"reason": {"x"}}})
 	for state := range ids {
 		all["GET /invoices/{id}"] = append(all["GET /invoices/{id}"], invoice("GET", state, "", nil), both("GET", fmt.Sprintf("/invoices/%d", ids[state]), "/invoices/999999", "HX-Request", "true"))
 		for _, what := range []string{"evidence", "document", "file"} {

@@ -138,6 +138,10 @@ func (c *console) routes() map[string]http.HandlerFunc {
 		"POST /acts/{run}/stop":        c.acting(Operator, c.stop),
 		"POST /views":                  c.acting(Operator, c.saveView),
 		"POST /views/delete":           c.acting(Operator, c.deleteView),
+		"POST /accounts/{act}":         c.acting(Administrator, c.doing(accountDeeds, "/accounts")),
+		"POST /webhooks/{act}":         c.acting(Administrator, c.doing(webhookDeeds, "/webhooks")),
+		"POST /resubmission/{act}":     c.acting(Administrator, c.doing(resubmissionDeeds, "/accounts")),
+		"POST /findings/{act}":         c.acting(Operator, c.doing(findingDeeds, "/findings")),
 		"POST /signout":                c.signOut,
 	}
 	for path, build := range map[string]maker{

@@ -52,3 +52,14 @@ func CountSignIns() func(operate.SignIn, time.Time) bool {
 		return written
 	}
 }
+
+// DeedNames are the deeds, by the path that they are under.
+func DeedNames() map[string][]string {
+	names := map[string][]string{}
+	for path, list := range map[string][]deed{"/accounts": accountDeeds, "/webhooks": webhookDeeds, "/findings": findingDeeds, "/resubmission": resubmissionDeeds} {
+		for _, d := range list {
+			names[path] = append(names[path], d.Name)
+		}
+	}
+	return names
+}

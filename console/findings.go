@@ -21,6 +21,8 @@ type findingList struct {
 	State    string
 	List     []difference
 	Next     string
+	Going    int         // comparisons that go on
+	Deeds    []shownDeed // a comparison
 }
 
 func (c *console) findings(ctx context.Context, v view) (content, error) {
@@ -57,7 +59,19 @@ func (c *console) findings(ctx context.Context, v view) (content, error) {
 		l.Next = "/findings?" + next.Encode()
 	}
 	for _, f := range list {
-		l.List = append(l.List, difference{f, sides(f)})
+		l.List = append(l.List, difference{f, sides(f), c.findingDeeds(v, f)})
+	}
+	runs, err := c.reads(ctx).LatestRuns(ctx, "", "", mostDifferences)
+	if err != nil {
+		return content{}, err
+	}
+	for _, r := range runs {
+		if !r.Ended() {
+			l.Going++
+		}
+	}
+	if c.may(v.Request, Operator) {
+		l.Deeds = c.offered(v, "/findings", findingDeeds, "", "compare")
 	}
 	return content{page: "findings", title: v.t("What differs from Chorus Pro", "Ce qui diffère de Chorus Pro"), data: l}, nil
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/choriste/choriste/chorus/answers"
@@ -42,6 +43,15 @@ type invoice struct {
 type difference struct {
 	store.FindingView
 	Lines []sideLine
+	Deeds []shownDeed
+}
+
+// findingDeeds are what may be done about a difference by who asks.
+func (c *console) findingDeeds(v view, f store.FindingView) []shownDeed {
+	if !c.mayOn(v.Request, Operator, f.Account) {
+		return nil
+	}
+	return c.offered(v, "/findings", findingDeeds, strconv.FormatInt(f.ID, 10), map[string]string{"open": "accept", "accepted": "reopen"}[f.State])
 }
 
 type sideLine struct {
@@ -67,6 +77,10 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 	}
 	if p.MayAct = c.mayOn(v.Request, Operator, i.Account); p.MayAct {
 		p.Acts, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
+	}
+	p.Differences = slices.Clone(p.Differences) // of a reading that others are shown, too
+	for k, d := range p.Differences {
+		p.Differences[k].Deeds = c.findingDeeds(v, d.FindingView)
 	}
 	p.Timeline, p.Earlier = v.timeline(read.events, read.attempts)
 	title := v.t("Invoice ", "Facture ") + strconv.FormatInt(id, 10)
@@ -114,7 +128,7 @@ func (c *console) said(ctx context.Context, p *invoice) (err error) {
 		return err
 	}
 	for _, f := range found {
-		p.Differences = append(p.Differences, difference{f, sides(f)})
+		p.Differences = append(p.Differences, difference{FindingView: f, Lines: sides(f)})
 	}
 	if p.Remedies, p.Replaces, p.ReplacedBy, err = c.reads(ctx).Remedies(ctx, p.ID); err != nil {
 		return err

@@ -120,6 +120,8 @@ func todoLink(t operate.Todo) string {
 		return "/findings"
 	case t.Invoice != nil:
 		return fmt.Sprintf("/invoices/%d", *t.Invoice)
+	case t.Kind == "resubmission", t.Kind == "request":
+		return "/accounts#resubmission"
 	case t.Kind == "webhook":
 		return "/webhooks"
 	case t.Account != nil:

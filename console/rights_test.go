@@ -30,6 +30,7 @@ var (
 	ledOn      = answers{303, 303, 303, 303, 303, 303}
 	ledToOne   = answers{303, 303, 303, 303, 200, 200}
 	allButSome = answers{303, 200, 200, 200, 403, 403}
+	ruling     = answers{403, 403, 403, 303, 403, 403} // an administrator alone
 )
 
 // try is a request that each of them makes, and what they are answered. {STATE} in the path stands for an invoice of the account default in that state, a new one for each; before makes
@@ -95,6 +96,27 @@ func rightsTable() map[string][]try {
 	} {
 		t["POST /invoices/{id}/{act}"] = append(t["POST /invoices/{id}/{act}"], try{path: "/invoices/{" + c.state + "}/" + c.act, form: url.Values{"flux": {""}}, want: acting})
 	}
+	for path, acts := range console.DeedNames() {
+		for _, act := range acts {
+			try := try{path: path + "/" + act, form: url.Values{"name": {"default"}}, want: ruling, before: (*desk).things}
+			switch path {
+			case "/webhooks":
+				try.form = url.Values{"name": {"erp"}, "from": {"3"}}
+			case "/findings":
+				try.form, try.want = url.Values{"name": {"999"}}, acting
+				if act == "compare" {
+					try.want = answers{403, 403, 303, 303, 400, 403} // of an account that has deposited nothing
+				} else if act == "reopen" {
+					try.before = func(d *desk) {
+						d.things()
+						d.sql(`UPDATE chorus.findings SET state = 'accepted' WHERE id = 999`)
+					}
+				}
+			}
+			t["POST "+path+"/{act}"] = append(t["POST "+path+"/{act}"], try)
+		}
+		t["POST "+path+"/{act}"] = append(t["POST "+path+"/{act}"], try{path: path + "/nothing", want: answers{403, 403, map[bool]int{true: 404, false: 403}[path == "/findings"], 404, map[bool]int{true: 404, false: 403}[path == "/findings"], 403}})
+	}
 	_, several := console.ActNames()
 	for _, act := range several {
 		t["POST /acts"] = append(t["POST /acts"], try{path: "/acts", form: url.Values{"chosen": {act}, "id": {"1"}}, want: answers{403, 403, 303, 303, 303, 403}}) // to the confirmation
@@ -106,6 +128,24 @@ func rightsTable() map[string][]try {
 		t["POST /acts/start"] = append(t["POST /acts/start"], try{path: "/acts/start?" + act + "={" + state + "}", want: answers{403, 403, 303, 303, 409, 403}})
 	}
 	return t
+}
+
+// things are an account, a webhook, a difference and a doubt about resubmission to which every deed can be done.
+func (d *desk) things() {
+	d.sql(
+		`DELETE FROM chorus.webhooks`, `INSERT INTO chorus.webhooks (name, cursor, stuck, failing_since) VALUES ('erp', 5, 6, now())`,
+		`UPDATE chorus.accounts SET paused_at = NULL, pause_reason = NULL`,
+		`UPDATE chorus.installation SET assumption_broken_at = now()`,
+		`INSERT INTO chorus.structures (account, id_structure_cpp, identifiant) VALUES ('default', 1, '99999999800012') ON CONFLICT DO NOTHING`,
+		`INSERT INTO chorus.reconciliations (id, account, id_structure_cpp, siret, period, requested_by, state, finished_at) OVERRIDING SYSTEM VALUE
+		 VALUES (999, 'default', 1, '99999999800012', '[2020-11-01,2020-11-08)', 'nightly', 'done', now()) ON CONFLICT DO NOTHING`,
+		`DELETE FROM chorus.findings`,
+		`INSERT INTO chorus.findings (id, reconciliation_id, last_reconciliation_id, code, account, id_structure_cpp, subject, deposit_day, text) OVERRIDING SYSTEM VALUE
+		 VALUES (999, 999, 999, 'AMOUNT', 'default', 1, 'x', '2020-11-02', 'the amounts differ')`,
+	)
+	if d.count(`SELECT count(*) FROM chorus.invoices WHERE numero_facture = 'F-sent'`) == 0 {
+		d.invoice("F-sent", "integrated", "deposited_at = now()")
+	}
 }
 
 func (d *desk) noView() { d.sql(`DELETE FROM chorus.saved_views`) }

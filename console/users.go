@@ -19,7 +19,7 @@ type Role string
 const (
 	Reader        Role = "reader"        // sees the pages
 	Operator      Role = "operator"      // acts on invoices, and on what differs from the portal
-	Administrator Role = "administrator" // may do what an operator may, and nothing more: no page acts on accounts, webhooks or the installation
+	Administrator Role = "administrator" // also pauses and resumes accounts, acts on webhooks, and lets resubmission go on
 )
 
 // Roles lists them, the least first.

@@ -28,14 +28,7 @@ func viewLinks(list []operate.View, query string, counted map[string]*operate.Co
 
 // mayChangeViews tells whether who asks may save and delete views: what is everybody's is for who sees all accounts, as the database has it.
 func (c *console) mayChangeViews(v view) bool {
-	if !c.may(v.Request, Operator) {
-		return false
-	}
-	if c.users == nil {
-		return true
-	}
-	_, all := personOf(v.Request).rights.accounts(Operator)
-	return all
+	return c.mayOnAll(v.Request, Operator)
 }
 
 // changingViews serves a change of them.

@@ -124,6 +124,7 @@ CREATE FUNCTION chorus.findings_history() RETURNS trigger LANGUAGE plpgsql SECUR
 DECLARE
     what text := CASE WHEN TG_OP = 'INSERT' THEN 'FINDING'
                       WHEN NEW.state = OLD.state THEN NULL
+                      WHEN NEW.state = 'open' AND NEW.last_reconciliation_id = OLD.last_reconciliation_id THEN 'FINDING_REOPENED' -- by a person
                       WHEN NEW.state = 'open' THEN 'FINDING' -- it was accepted, and has become another
                       WHEN NEW.state = 'closed' THEN 'FINDING_CLOSED'
                       WHEN NEW.state = 'accepted' THEN 'FINDING_ACCEPTED' END;
@@ -219,5 +220,26 @@ BEGIN
         RAISE EXCEPTION 'finding % is % already', p_id, f.state USING ERRCODE = 'CH041';
     END IF;
     UPDATE chorus.findings SET state = 'accepted', resolved_at = clock_timestamp(), resolved_by = chorus.actor(), resolution = p_reason WHERE id = p_id;
+END $$;
+-- +goose StatementEnd
+
+-- What was accepted by mistake is open again.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.reopen_finding(p_id bigint, p_reason text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    f chorus.findings%ROWTYPE;
+BEGIN
+    p_reason := left(p_reason, 1000);
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'reopening a finding needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    SELECT * INTO f FROM chorus.findings WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no finding %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF f.state <> 'accepted' THEN
+        RAISE EXCEPTION 'finding % is %: only an accepted one is opened again', p_id, f.state USING ERRCODE = 'CH041';
+    END IF;
+    UPDATE chorus.findings SET state = 'open', resolved_at = NULL, resolved_by = NULL, resolution = p_reason WHERE id = p_id;
 END $$;
 -- +goose StatementEnd

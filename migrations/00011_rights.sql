@@ -60,6 +60,7 @@ GRANT EXECUTE ON FUNCTION
     chorus.allow_resubmit(text),
     chorus.reconcile(text, text, date, date),
     chorus.accept_finding(bigint, text),
+    chorus.reopen_finding(bigint, text),
     chorus.pause_webhook(text, text),
     chorus.replay_webhook(text, bigint),
     chorus.skip_webhook(text, text),

@@ -296,7 +296,7 @@ CREATE TABLE chorus.events (
     attempt integer,
     reason_code text,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text])))) STORED,
+    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'FINDING_REOPENED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text])))) STORED,
     hash bytea,
     attempt_sha256 bytea,
     attempt_looks integer,
@@ -2916,6 +2916,7 @@ AS $function$
 DECLARE
     what text := CASE WHEN TG_OP = 'INSERT' THEN 'FINDING'
                       WHEN NEW.state = OLD.state THEN NULL
+                      WHEN NEW.state = 'open' AND NEW.last_reconciliation_id = OLD.last_reconciliation_id THEN 'FINDING_REOPENED' -- by a person
                       WHEN NEW.state = 'open' THEN 'FINDING' -- it was accepted, and has become another
                       WHEN NEW.state = 'closed' THEN 'FINDING_CLOSED'
                       WHEN NEW.state = 'accepted' THEN 'FINDING_ACCEPTED' END;
@@ -4580,6 +4581,30 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.reopen_finding(p_id bigint, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    f chorus.findings%ROWTYPE;
+BEGIN
+    p_reason := left(p_reason, 1000);
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION 'reopening a finding needs a reason' USING ERRCODE = 'CH021';
+    END IF;
+    SELECT * INTO f FROM chorus.findings WHERE id = p_id AND chorus.sees(account) FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no finding %', p_id USING ERRCODE = 'CH020';
+    END IF;
+    IF f.state <> 'accepted' THEN
+        RAISE EXCEPTION 'finding % is %: only an accepted one is opened again', p_id, f.state USING ERRCODE = 'CH041';
+    END IF;
+    UPDATE chorus.findings SET state = 'open', resolved_at = NULL, resolved_by = NULL, resolution = p_reason WHERE id = p_id;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.replay_webhook(p_name text, p_from bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -5563,6 +5588,7 @@ GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_a
 GRANT EXECUTE ON FUNCTION chorus.recycle(bigint,text,text,text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.refuse_password(text,bytea,boolean) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.remind(text[],bytea[]) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.reopen_finding(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.replay_webhook(text,bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.reserve(text,integer,integer) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.resolutions(bigint) TO chorus_operator;

@@ -34,6 +34,7 @@ var actKinds = []ActKind{
 	{"restore", "put back on the list", "remise sur la liste", `e.reason_code = 'UNDISMISSED'`},
 	{"remedy", "completed or recycled", "complétée ou recyclée", `e.reason_code = 'REMEDY_REQUESTED'`},
 	{"finding", "difference accepted", "écart accepté", `e.reason_code = 'FINDING_ACCEPTED'`},
+	{"finding-reopen", "difference opened again", "écart rouvert", `e.reason_code = 'FINDING_REOPENED'`},
 	{"reconcile", "comparison asked for", "comparaison demandée", `e.reason_code = 'RECONCILE_ASKED'`},
 	{"read", "document or evidence read", "document ou preuve lu", `e.reason_code = 'EVIDENCE_READ'`},
 	{"pause", "account paused", "compte mis en pause", `e.reason_code = 'PAUSED'`},

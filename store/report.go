@@ -129,6 +129,12 @@ func (s *Store) AcceptFinding(ctx context.Context, id int64, reason string) erro
 	return err
 }
 
+// ReopenFinding opens one that was accepted by mistake.
+func (s *Store) ReopenFinding(ctx context.Context, id int64, reason string) error {
+	_, err := s.pool.Exec(ctx, `SELECT chorus.reopen_finding($1, $2)`, id, reason)
+	return err
+}
+
 // OpenFindings counts open findings by code. Every code has an entry.
 func (s *Store) OpenFindings(ctx context.Context) (map[string]int, error) {
 	rows, err := s.pool.Query(ctx, `

@@ -31,6 +31,31 @@ type Resolution struct {
 // Asked is what is returned in the place of a new state by what waits for a second person (chorus.ask): nothing is done yet.
 const Asked State = "asked"
 
+// AllowResubmit lets resubmission go on after a deposit that was judged absent was accepted after all.
+func (s *Store) AllowResubmit(ctx context.Context, reason string) error {
+	_, err := s.pool.Exec(ctx, `SELECT chorus.allow_resubmit($1)`, reason)
+	return err
+}
+
+// Resubmission says since when nothing is sent again by itself (nil: it is), and what waits for a second person who lets it go on (nil: nothing).
+func (s *Store) Resubmission(ctx context.Context) (off *time.Time, asked *Request, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT assumption_broken_at FROM chorus.installation`).Scan(&off); err != nil || off == nil {
+		return off, nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, action, override, reason, actor, asked_at, until
+		FROM chorus.requests
+		WHERE invoice_id IS NULL AND decision IS NULL AND until > clock_timestamp()`)
+	if err != nil {
+		return off, nil, err
+	}
+	asked, err = pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[Request])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return off, nil, nil
+	}
+	return off, asked, err
+}
+
 // Agree does what another person asked for, and returns the new state of the invoice.
 func (s *Store) Agree(ctx context.Context, request int64, reason string) (State, error) {
 	var state State

@@ -104,6 +104,7 @@ func TestEveryCommandInFrench(t *testing.T) {
 		{"reconcile run", "reconcile --list", 0},
 		{"reconcile run", "reconcile --open", 3},
 		{"reconcile accept", "reconcile accept 1 --reason x", 0},
+		{"reconcile reopen", "reconcile reopen 1 --reason x", 0},
 		{"webhooks list", "webhooks", 0},
 		{"webhooks pause", "webhooks pause hook --reason x", 0},
 		{"webhooks list", "webhooks list", 0},

@@ -19,7 +19,7 @@ import (
 
 // unprinted are the commands that the test below does not run: those that print nothing, and those that only print once a worker, the portal or another person has answered. All print through the same output.
 var unprinted = []string{
-	"work", "init", "password", "agree", "refuse", "probe", "complete", "recycle", "replace", "resolve", "reconcile accept", "webhooks test", "webhooks skip", "webhooks forget",
+	"work", "init", "password", "agree", "refuse", "probe", "complete", "recycle", "replace", "resolve", "reconcile accept", "reconcile reopen", "webhooks test", "webhooks skip", "webhooks forget",
 }
 
 // Whatever is printed and cannot be written ends the command at once, with words about the output, and not about the database; a reader that has seen enough ends it without a word.

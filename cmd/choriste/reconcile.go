@@ -20,6 +20,7 @@ import (
 type reconcileCmd struct {
 	Run    reconcileRunCmd    `cmd:"" default:"withargs" help:"Compare, and report what differs."`
 	Accept reconcileAcceptCmd `cmd:"" help:"Take note of a finding that is as it should be."`
+	Reopen reconcileReopenCmd `cmd:"" help:"Open a finding again that was accepted by mistake."`
 }
 
 type reconcileRunCmd struct {
@@ -427,5 +428,25 @@ func (c reconcileAcceptCmd) Run(a *app) error {
 		return a.print(map[string]any{"finding": c.ID, "state": "accepted"})
 	}
 	a.printf(a.either("finding %d is accepted\n", "l'écart %d est accepté\n"), c.ID)
+	return nil
+}
+
+type reconcileReopenCmd struct {
+	ID     int64  `arg:"" name:"finding" help:"The finding."`
+	Reason string `required:"" help:"Why; kept in the history." placeholder:"TEXT"`
+}
+
+func (c reconcileReopenCmd) Run(a *app) error {
+	st, err := a.store()
+	if err != nil {
+		return err
+	}
+	if err := st.ReopenFinding(a.ctx, c.ID, c.Reason); err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]any{"finding": c.ID, "state": "open"})
+	}
+	a.printf(a.either("finding %d is open again\n", "l'écart %d est de nouveau ouvert\n"), c.ID)
 	return nil
 }
