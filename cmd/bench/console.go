@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,14 +18,14 @@ import (
 )
 
 // history fills a database with invoices as years leave them: of a hundred, 89 are settled, ten open at Chorus Pro, and one needs somebody or was never sent. Each has two events that move it,
-// numbered and folded, but for the last thousand.
+// numbered and folded, but for the last thousand. A tenth are of a second account.
 var history = []string{
 	`SET session_replication_role = replica`,
 	`SET synchronous_commit = off`,
-	`INSERT INTO chorus.accounts (name) VALUES ('default') ON CONFLICT DO NOTHING`,
-	`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state, reason_code, numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
+	`INSERT INTO chorus.accounts (name) VALUES ('default'), ('second') ON CONFLICT DO NOTHING`,
+	`INSERT INTO chorus.invoices (account, external_ref, document, document_sha256, document_bytes, state, reason_code, numero_facture, date_facture, fournisseur_siret, destinataire_siret, montant_ttc, devise,
 		attempt_no, numero_flux_depot, date_depot, deposited_at, identifiant_facture_cpp, statut_courant, statut_courant_date, available_on, in_doubt_since, created_at, updated_at)
-	 SELECT 'R' || n, 'x', '\x00', 1, s.state, CASE s.state WHEN 'rejected' THEN 'FLUX_REJECTED' WHEN 'invalid' THEN 'BR-CO-10' WHEN 'parked' THEN 'SEVERAL' WHEN 'in_doubt' THEN 'AMBIGUOUS' END,
+	 SELECT CASE WHEN n % 20 IN (3, 10) THEN 'second' ELSE 'default' END, 'R' || n, 'x', '\x00', 1, s.state, CASE s.state WHEN 'rejected' THEN 'FLUX_REJECTED' WHEN 'invalid' THEN 'BR-CO-10' WHEN 'parked' THEN 'SEVERAL' WHEN 'in_doubt' THEN 'AMBIGUOUS' END,
 	        'F-' || n, t.at::date, '99999999800012', lpad((n % 500)::text, 14, '2'), 100 + n % 900, 'EUR',
 	        1, CASE WHEN s.there THEN 'CPP' || n END, CASE WHEN s.there THEN t.at END, CASE WHEN s.there THEN t.at END, CASE WHEN s.there THEN n END,
 	        CASE WHEN s.state = 'settled' THEN 'MISE_EN_PAIEMENT' WHEN n % 1000 = 7 THEN 'SUSPENDUE' WHEN s.state = 'integrated' THEN 'MISE_A_DISPOSITION' END,
@@ -66,17 +67,31 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 	}
 	defer pool.Close()
 	st := store.New(pool)
-	pages := console.Handler(console.Config{Store: st})
-	page := func(path string) func(context.Context) error {
+	acting, err := store.ConnectActing(ctx, urls["operator"], "console", 4)
+	if err != nil {
+		return nil, err
+	}
+	defer acting.Close()
+	// People come by a proxy that names them: who sees everything, and who is confined to the second account, or to the first, which has nine tenths.
+	const proxied = "X-Remote-User"
+	pages := console.Handler(console.Config{
+		Store: st, Operator: store.New(acting), Header: &console.Header{Name: proxied, From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, // httptest's
+		Users: func() []console.User {
+			return []console.User{{Name: "all", Role: console.Operator}, {Name: "second", Role: console.Operator, Accounts: []string{"second"}}, {Name: "default", Role: console.Operator, Accounts: []string{"default"}}}
+		},
+	})
+	as := func(who, path string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			rec := httptest.NewRecorder()
-			pages.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+			rec, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+			r.Header.Set(proxied, who)
+			pages.ServeHTTP(rec, r)
 			if rec.Code != http.StatusOK {
 				return fmt.Errorf("%s: %d", path, rec.Code)
 			}
 			return nil
 		}
 	}
+	page := func(path string) func(context.Context) error { return as("all", path) }
 	var figures []figure
 	for _, f := range []struct {
 		name string
@@ -102,6 +117,24 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 		{"list, the largest amounts", 150, page("/invoices?sort=-amount")},
 		{"list, the last changes", 150, page("/invoices?sort=-changed")},
 		{"one invoice", 60, page(fmt.Sprintf("/invoices/%d", w.size.history/2))},
+		{"causes", 150, page("/causes")},
+		{"audit trail", 150, page("/audit")},
+		{"differences", 150, page("/findings")},
+		{"recipients", 150, page("/recipients")},
+		{"accounts", 150, page("/accounts")},
+		{"of a tenth: overview", 100, as("second", "/")},
+		{"of a tenth: causes", 150, as("second", "/causes")},
+		{"of a tenth: money", 150, as("second", "/money")},
+		{"of a tenth: list", 150, as("second", "/invoices")},
+		{"of a tenth: list, rejected", 150, as("second", "/invoices?q=state:rejected")},
+		{"of a tenth: audit trail", 150, as("second", "/audit")},
+		{"of a tenth: recipients", 150, as("second", "/recipients")},
+		{"of a tenth: one invoice", 60, as("second", fmt.Sprintf("/invoices/%d", w.size.history/40*20+3))},
+		{"of nine tenths: overview", 100, as("default", "/")},
+		{"of nine tenths: causes", 150, as("default", "/causes")},
+		{"of nine tenths: money", 150, as("default", "/money")},
+		{"of nine tenths: list", 150, as("default", "/invoices")},
+		{"of nine tenths: audit trail", 150, as("default", "/audit")},
 	} {
 		var took []float64
 		for k := range lookedAt + 5 {

@@ -126,7 +126,7 @@ func (w *workshop) database(ctx context.Context) (map[string]string, error) {
 	if err := migrations.Up(ctx, urls[""], nil); err != nil {
 		return nil, err
 	}
-	for _, role := range []string{"worker", "app"} {
+	for _, role := range []string{"worker", "app", "operator"} {
 		login := name + "_" + role
 		if _, err := admin.Exec(ctx, `CREATE ROLE `+login+` LOGIN PASSWORD '`+login+`' IN ROLE chorus_`+role); err != nil {
 			return nil, err
