@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -24,7 +23,7 @@ type auditCmd struct {
 // Validate is called by kong.
 func (c auditCmd) Validate() error {
 	if c.After < 0 {
-		return errors.New("--after must be the number of an event")
+		return inBoth("--after must be the number of an event", "--after doit être le numéro d'un événement")
 	}
 	return within(c.Limit)
 }
@@ -38,7 +37,7 @@ var auditHeads = map[string]string{
 func (c auditCmd) Run(a *app) error {
 	switch {
 	case c.CSV && c.Output != "table", (c.CSV || c.Output == "csv") && a.json:
-		return usageError{errors.New("choose one of --csv, --json and -o")}
+		return usageError{inBoth("choose one of --csv, --json and -o", "choisissez --csv, --json ou -o")}
 	case c.CSV:
 		c.Output = "csv"
 	case c.Output == "json":

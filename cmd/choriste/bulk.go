@@ -23,7 +23,7 @@ type bulk struct {
 // Validate is called by kong.
 func (c bulk) Validate() error {
 	if c.PerMinute < 0 || c.PerMinute > operate.MostPerMinute {
-		return fmt.Errorf("--per-minute must be from 0 to %d", operate.MostPerMinute)
+		return inBoth("--per-minute must be from 0 to %d", "--per-minute doit être de 0 à %d", operate.MostPerMinute)
 	}
 	return within(c.Limit)
 }
@@ -38,13 +38,13 @@ type deed struct {
 
 func (c bulk) run(a *app, d deed) error {
 	if len(c.Invoices) == 0 && c.nothing() {
-		return usageError{fmt.Errorf("%s what? give ids or a filter, as %s", d.verb, d.filter)}
+		return usageError{inBoth("%s what? give ids or a filter, as %s", "%s quoi ? donnez des ids ou un filtre, comme %s", d.verb, d.filter)}
 	}
 	if len(c.Invoices) > 0 && !c.nothing() {
-		return usageError{fmt.Errorf("%s what? give ids or a filter, not both", d.verb)}
+		return usageError{inBoth("%s what? give ids or a filter, not both", "%s quoi ? donnez des ids ou un filtre, pas les deux", d.verb)}
 	}
 	if !c.DryRun && c.Reason == "" {
-		return usageError{fmt.Errorf("to %s needs --reason (or --dry-run to see what it would be done to)", d.verb)}
+		return usageError{inBoth("to %s needs --reason (or --dry-run to see what it would be done to)", "%s demande --reason (ou --dry-run pour voir ce qui serait visé)", d.verb)}
 	}
 	st, err := a.store()
 	if err != nil {
@@ -73,7 +73,7 @@ func (c bulk) run(a *app, d deed) error {
 	case c.DryRun:
 		return c.dry(a, st, list, more, d)
 	case c.Expect >= 0 && c.Expect != len(list):
-		return fmt.Errorf("%d invoices are selected, and not %d: nothing was done", len(list), c.Expect)
+		return inBoth("%d invoices are selected, and not %d: nothing was done", "%d factures sont sélectionnées, et non %d : rien n'a été fait", len(list), c.Expect)
 	}
 	return c.each(a, st, list, failed, d)
 }
@@ -121,7 +121,7 @@ func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d d
 	})
 	switch {
 	case errors.Is(err, operate.ErrInterrupted):
-		return fmt.Errorf("interrupted after %d of %d: the same command goes on with the rest", k, all)
+		return inBoth("interrupted after %d of %d: the same command goes on with the rest", "interrompu après %d sur %d : la même commande continue avec le reste", k, all)
 	case err != nil:
 		return err
 	}

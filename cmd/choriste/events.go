@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"time"
 
 	"github.com/choriste/choriste/chorus/answers"
@@ -18,7 +17,7 @@ type eventsCmd struct {
 // Validate is called by kong.
 func (c eventsCmd) Validate() error {
 	if c.Invoice == "" && !c.Follow {
-		return errors.New("the events of which invoice? give one, or --follow for all from now on")
+		return inBoth("the events of which invoice? give one, or --follow for all from now on", "les événements de quelle facture ? donnez-en une, ou --follow pour toutes à partir de maintenant")
 	}
 	return nil
 }

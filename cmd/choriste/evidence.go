@@ -31,7 +31,7 @@ func (c evidenceCmd) Run(a *app) error {
 	}
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return errors.New(visible.Short(c.Out) + " is there already: it is left alone")
+		return inBoth("%s is there already: it is left alone", "%s existe déjà : il est laissé tel quel", visible.Short(c.Out))
 	}
 	if err != nil {
 		return fileError(c.Out, err)
@@ -71,9 +71,9 @@ func (c evidenceCmd) invoices(a *app, st *store.Store) ([]int64, error) {
 	case err != nil:
 		return nil, err
 	case len(list) == 0:
-		return nil, errors.New("no invoice is selected")
+		return nil, inBoth("no invoice is selected", "aucune facture n'est sélectionnée")
 	case len(list) > operate.MostEvidence:
-		return nil, fmt.Errorf("more than %d invoices are selected: ask for fewer at a time", operate.MostEvidence)
+		return nil, inBoth("more than %d invoices are selected: ask for fewer at a time", "plus de %d factures sont sélectionnées : demandez-en moins à la fois", operate.MostEvidence)
 	}
 	var ids []int64
 	for _, i := range list {
@@ -95,11 +95,11 @@ func (c verifyCmd) Run(a *app) error {
 	case err != nil:
 		return err
 	case c.File == "" && !c.Database && !c.Restored:
-		return usageError{errors.New("say what is to be verified: FILE, --database or --restored")}
+		return usageError{inBoth("say what is to be verified: FILE, --database or --restored", "dites ce qui est à vérifier : FILE, --database ou --restored")}
 	case c.Restored && (c.File != "" || c.Database):
-		return usageError{errors.New("--restored goes without FILE and without --database")}
+		return usageError{inBoth("--restored goes without FILE and without --database", "--restored va sans FILE et sans --database")}
 	case c.Head != "" && (!c.Database && !c.Restored || c.File != ""):
-		return usageError{errors.New("--head goes with --database or --restored, without FILE")}
+		return usageError{inBoth("--head goes with --database or --restored, without FILE", "--head va avec --database ou --restored, sans FILE")}
 	case c.Restored:
 		return c.restored(a, anchor)
 	case c.File != "":
@@ -197,7 +197,7 @@ func differs(wrong int) error {
 	if wrong == 0 {
 		return nil
 	}
-	return fmt.Errorf("not all is as it was: %d differences", wrong)
+	return inBoth("not all is as it was: %d differences", "tout n'est pas comme c'était : %d différences", wrong)
 }
 
 // headOf reads SEQ:SHA256.
@@ -207,7 +207,7 @@ func headOf(text string) (h operate.EvidenceHead, err error) {
 	}
 	seq, sum, _ := strings.Cut(text, ":")
 	if h.Seq, err = strconv.ParseInt(seq, 10, 64); err != nil || h.Seq < 1 || len(sum) != 64 {
-		return h, usageError{fmt.Errorf("--head: %q is not a head as 4711:SHA256", text)}
+		return h, usageError{inBoth("--head: %q is not a head as 4711:SHA256", "--head : %q n'est pas une tête comme 4711:SHA256", text)}
 	}
 	h.SHA256 = strings.ToLower(sum)
 	return h, nil

@@ -23,7 +23,7 @@ func (c explainCmd) Run(a *app) error {
 	what := strings.TrimSpace(strings.Join(c.What, " "))
 	switch {
 	case c.Unclassified != (what == ""):
-		return usageError{errors.New("explain what? give a code or a text, or --unclassified alone")}
+		return usageError{inBoth("explain what? give a code or a text, or --unclassified alone", "expliquer quoi ? donnez un code ou un texte, ou --unclassified seul")}
 	case c.Unclassified:
 		return unclassified(a)
 	}

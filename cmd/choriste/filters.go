@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -43,7 +41,7 @@ func (s selection) read(a *app, st *store.Store) (operate.Query, error) {
 		return q, usageError{err}
 	}
 	if s.Unpaid && len(s.State) > 0 {
-		return q, usageError{errors.New("--unpaid stands for states: give it without --state")}
+		return q, usageError{inBoth("--unpaid stands for states: give it without --state", "--unpaid vaut pour des états : donnez-le sans --state")}
 	}
 	if _, err := dayOf("--since", s.Since); err != nil {
 		return q, err
@@ -94,12 +92,12 @@ const mostListed = 100
 // among says which values there are, for one that is none of them.
 func among(what, value string, known []string) error {
 	if len(known) == 0 {
-		return fmt.Errorf("there is no %s %s, and no other", what, value)
+		return inBoth("there is no %s %s, and no other", "il n'y a pas de %s %s, ni d'autre", what, value)
 	}
 	if len(known) > mostListed {
-		return fmt.Errorf("there is no %s %s: the nearest is %s (docs/states.md and docs/rules.md have all)", what, value, operate.Nearest(cutText(value, 40), known))
+		return inBoth("there is no %s %s: the nearest is %s (docs/states.md and docs/rules.md have all)", "il n'y a pas de %s %s : le plus proche est %s (docs/states.md et docs/rules.md les ont tous)", what, value, operate.Nearest(cutText(value, 40), known))
 	}
-	return fmt.Errorf("there is no %s %s: there are %s", what, value, strings.Join(known, ", "))
+	return inBoth("there is no %s %s: there are %s", "il n'y a pas de %s %s : il y a %s", what, value, strings.Join(known, ", "))
 }
 
 // mostRows is as much as one command lists or acts on.
@@ -108,7 +106,7 @@ const mostRows = operate.MostListed
 // within refuses a --limit that is none.
 func within(limit int) error {
 	if limit < 1 || limit > mostRows {
-		return fmt.Errorf("--limit must be from 1 to %d", mostRows)
+		return inBoth("--limit must be from 1 to %d", "--limit doit être de 1 à %d", mostRows)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,7 +16,8 @@ func (a *app) find(st *store.Store, text string) (int64, error) {
 	case err != nil:
 		return 0, err
 	case len(list) == 0:
-		return 0, fmt.Errorf("there is no invoice %s: give its id, its number (BT-1), its external_ref, its flux or its identifiantFactureCPP", visible.Short(text))
+		return 0, inBoth("there is no invoice %s: give its id, its number (BT-1), its external_ref, its flux or its identifiantFactureCPP",
+			"il n'y a pas de facture %s : donnez son id, son numéro (BT-1), son external_ref, son flux ou son identifiantFactureCPP", visible.Short(text))
 	case len(list) == 1:
 		return list[0].ID, nil
 	}
@@ -28,5 +28,5 @@ func (a *app) find(st *store.Store, text string) (int64, error) {
 	if len(list) > operate.MostFound {
 		said = append(said, "and more")
 	}
-	return 0, errors.New(visible.Short(text) + " is several invoices: say which by its id: " + strings.Join(said, ", "))
+	return 0, inBoth("%s is several invoices: say which by its id: %s", "%s désigne plusieurs factures : dites laquelle par son id : %s", visible.Short(text), strings.Join(said, ", "))
 }

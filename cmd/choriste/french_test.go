@@ -146,3 +146,25 @@ func TestEveryCommandInFrench(t *testing.T) {
 		}
 	}
 }
+
+// Errors of commands are said in the language, too, whatever stands around them.
+func TestErrorsInFrench(t *testing.T) {
+	db := aFew(t)
+	for args, want := range map[string]string{
+		"show F-0":                       "il n'y a pas de facture F-0",
+		"retry --reason x":               "retry quoi ? donnez des ids ou un filtre",
+		"retry --state invalid":          "retry demande --reason",
+		"list --limit 0":                 "--limit doit être de 1 à",
+		"audit --since yesterday":        `--since : "yesterday" n'est pas un jour`,
+		"pause nothing --reason x":       "il n'y a pas",
+		"webhooks replay no --from 1":    "il n'y a pas de webhook no",
+		"evidence state:ready -o /tmp/x": "aucune facture n'est sélectionnée",
+		"watch --every 1ms":              "--every doit être de 1s à 1h",
+		"verify":                         "dites ce qui est à vérifier",
+	} {
+		status, _, errOut := command(t, map[string]string{"DATABASE_URL": db.OperatorURL, "LANG": "fr_FR.UTF-8"}, strings.Fields(args)...)
+		if status == 0 || !strings.Contains(errOut, want) {
+			t.Errorf("%s: status %d, no %q in %s", args, status, want, errOut)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 
@@ -32,15 +31,15 @@ const mostReason = 60
 func (c listCmd) Run(a *app) error {
 	if c.CSV {
 		if c.Output != "table" {
-			return usageError{errors.New("choose one of --csv and -o")}
+			return usageError{inBoth("choose one of --csv and -o", "choisissez --csv ou -o")}
 		}
 		c.Output = "csv"
 	}
 	if c.Sum && (c.Output == "csv" || len(c.Columns) > 0) || c.Output == "csv" && a.json {
-		return usageError{errors.New("choose one of --sum, --csv and --json; --sum goes with --json")}
+		return usageError{inBoth("choose one of --sum, --csv and --json; --sum goes with --json", "choisissez --sum, --csv ou --json ; --sum va avec --json")}
 	}
 	if c.Total && (c.Sum || a.json || c.Output == "json" || c.Output == "csv") {
-		return usageError{errors.New("--total goes with a table")}
+		return usageError{inBoth("--total goes with a table", "--total va avec un tableau")}
 	}
 	if c.Output == "json" {
 		a.asJSON()

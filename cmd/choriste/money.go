@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +24,7 @@ type moneyCmd struct {
 func (c moneyCmd) filter(a *app, st *store.Store) (f operate.MoneyFilter, err error) {
 	f.Account, f.Recipient = c.Account, c.Recipient
 	if f.Recipient != "" && !digits.MatchString(f.Recipient) {
-		return f, usageError{fmt.Errorf("--recipient: %q is neither a SIRET (14 digits) nor a SIREN (9)", f.Recipient)}
+		return f, usageError{inBoth("--recipient: %q is neither a SIRET (14 digits) nor a SIREN (9)", "--recipient : %q n'est ni un SIRET (14 chiffres) ni un SIREN (9)", f.Recipient)}
 	}
 	if f.Since, err = dayOf("--since", c.Since); err != nil {
 		return f, err
@@ -36,7 +35,7 @@ func (c moneyCmd) filter(a *app, st *store.Store) (f operate.MoneyFilter, err er
 	if c.ECBRate != "" {
 		f.ECBRate.Decimal, err = decimal.NewFromString(c.ECBRate)
 		if f.ECBRate.Valid = true; err != nil || len(c.ECBRate) > 8 || f.ECBRate.Decimal.Abs().GreaterThan(decimal.NewFromInt(50)) {
-			return f, usageError{fmt.Errorf("--ecb-rate: %q is not a rate in percent as 2.15", c.ECBRate)}
+			return f, usageError{inBoth("--ecb-rate: %q is not a rate in percent as 2.15", "--ecb-rate : %q n'est pas un taux en pour cent comme 2.15", c.ECBRate)}
 		}
 	}
 	if c.Account != "" {
@@ -51,7 +50,7 @@ func (c moneyCmd) filter(a *app, st *store.Store) (f operate.MoneyFilter, err er
 
 func (c moneyCmd) Run(a *app) error {
 	if c.CSV && a.json {
-		return usageError{errors.New("choose one of --csv and --json")}
+		return usageError{inBoth("choose one of --csv and --json", "choisissez --csv ou --json")}
 	}
 	limit := map[bool]int{false: 20, true: mostRows}[c.CSV]
 	if c.Limit != 0 {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/choriste/choriste/store"
@@ -56,7 +54,7 @@ const (
 
 func (c resumeCmd) Run(a *app) error {
 	if c.Wait < 0 || c.Wait > time.Hour {
-		return usageError{errors.New("--wait is a duration from 0s to 1h")}
+		return usageError{inBoth("--wait is a duration from 0s to 1h", "--wait est une durée de 0s à 1h")}
 	}
 	st, err := a.store()
 	if err != nil {
@@ -83,13 +81,16 @@ func (c resumeCmd) Run(a *app) error {
 	}
 	switch outcome {
 	case trialRefused:
-		return fmt.Errorf("%s is paused again: Chorus Pro refuses its password still. Put the right one where the worker reads it (CHORUS_PASSWORD_FILE, or password_file); "+
-			"the worker then goes on by itself. Each trial with a wrong one brings the account nearer to being locked", c.Account)
+		return inBoth("%s is paused again: Chorus Pro refuses its password still. Put the right one where the worker reads it (CHORUS_PASSWORD_FILE, or password_file); "+
+			"the worker then goes on by itself. Each trial with a wrong one brings the account nearer to being locked",
+			"%s est de nouveau en pause : Chorus Pro refuse toujours son mot de passe. Mettez le bon là où le worker le lit (CHORUS_PASSWORD_FILE, ou password_file) ; "+
+				"le worker reprend alors de lui-même. Chaque essai avec un mot de passe faux rapproche le compte de son verrouillage", c.Account)
 	case trialPending:
 		if reason != "" {
-			return fmt.Errorf("%s is paused again: %s", c.Account, oneLine(reason))
+			return inBoth("%s is paused again: %s", "%s est de nouveau en pause : %s", c.Account, oneLine(reason))
 		}
-		return fmt.Errorf("%s is resumed, and no trial of its password has ended within %s: the portal may be away; the worker goes on trying, and choriste stats says what comes of it", c.Account, c.Wait)
+		return inBoth("%s is resumed, and no trial of its password has ended within %s: the portal may be away; the worker goes on trying, and choriste stats says what comes of it",
+			"%s est repris, et aucun essai de son mot de passe n'a abouti en %s : le portail est peut-être absent ; le worker continue d'essayer, et choriste stats dit ce qu'il en est", c.Account, c.Wait)
 	case trialNoWorker:
 		a.say(a.either("%s goes on as soon as a worker runs that is configured with it: none does now\n", "%s reprend dès qu'un worker configuré pour lui tourne : aucun pour l'instant\n"), c.Account)
 	default:
@@ -121,7 +122,7 @@ func (c resumeCmd) trial(a *app, st *store.Store, since time.Time) (outcome, rea
 		}
 		select {
 		case <-a.ctx.Done():
-			return "", "", errors.New("interrupted: the account is resumed; choriste stats says what comes of it")
+			return "", "", inBoth("interrupted: the account is resumed; choriste stats says what comes of it", "interrompu : le compte est repris ; choriste stats dit ce qu'il en est")
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,7 +66,7 @@ func (c reconcileRunCmd) Run(a *app) error {
 		return err
 	}
 	if c.Open && c.List || c.CSV && (c.List || a.json) {
-		return usageError{errors.New("choose one of --open and --list, and one of --csv and --json; --list is no CSV")}
+		return usageError{inBoth("choose one of --open and --list, and one of --csv and --json; --list is no CSV", "choisissez --open ou --list, et --csv ou --json ; --list ne donne pas de CSV")}
 	}
 	st, err := a.store()
 	if err != nil {
@@ -97,7 +96,7 @@ func (c reconcileRunCmd) Run(a *app) error {
 		return err
 	}
 	if len(ids) == 0 {
-		return errors.New("no supplier structure has deposited invoices: nothing to compare (--siret names one all the same)")
+		return inBoth("no supplier structure has deposited invoices: nothing to compare (--siret names one all the same)", "aucune structure fournisseur n'a déposé de facture : rien à comparer (--siret en nomme une malgré tout)")
 	}
 	runs, err := st.Runs(a.ctx, ids)
 	if err != nil {
@@ -156,7 +155,7 @@ func dayOf(flag, text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return t, usageError{fmt.Errorf("%s: %q is not a day as 2026-11-01", flag, text)}
+		return t, usageError{inBoth("%s: %q is not a day as 2026-11-01", "%s : %q n'est pas un jour comme 2026-11-01", flag, text)}
 	}
 	return t, nil
 }
@@ -197,7 +196,7 @@ func (a *app) await(st *store.Store, ids []int64) ([]store.Run, error) {
 		}
 		select {
 		case <-a.ctx.Done():
-			return nil, errors.New("interrupted: the runs go on; choriste reconcile --list shows them")
+			return nil, inBoth("interrupted: the runs go on; choriste reconcile --list shows them", "interrompu : les passes continuent ; choriste reconcile --list les montre")
 		case <-time.After(look):
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"mime"
 	"path/filepath"
@@ -19,7 +18,7 @@ type completeCmd struct {
 
 func (c completeCmd) Run(a *app) error {
 	if c.Comment == "" && len(c.Files) == 0 {
-		return usageError{errors.New("complete it with what? give --comment, --file, or both")}
+		return usageError{inBoth("complete it with what? give --comment, --file, or both", "la compléter avec quoi ? donnez --comment, --file, ou les deux")}
 	}
 	files, err := attachments(c.Files)
 	if err != nil {
@@ -66,7 +65,7 @@ func (recycleCmd) Help() string {
 
 func (c recycleCmd) Run(a *app) error {
 	if c.To+c.Service+c.Engagement == "" {
-		return usageError{errors.New("recycle it to where? give --to, --service or --engagement")}
+		return usageError{inBoth("recycle it to where? give --to, --service or --engagement", "la recycler vers où ? donnez --to, --service ou --engagement")}
 	}
 	st, err := a.store()
 	if err != nil {

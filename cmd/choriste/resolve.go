@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/choriste/choriste/internal/visible"
 	"github.com/choriste/choriste/operate"
@@ -25,7 +24,7 @@ func (c resolveCmd) Run(a *app) error {
 		return c.show(a)
 	}
 	if c.Reason == "" {
-		return usageError{errors.New("resolving an invoice needs --reason (or --dry-run to see what is known of it)")}
+		return usageError{inBoth("resolving an invoice needs --reason (or --dry-run to see what is known of it)", "trancher une facture demande --reason (ou --dry-run pour voir ce qu'on en sait)")}
 	}
 	st, err := a.store()
 	if err != nil {

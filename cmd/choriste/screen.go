@@ -112,8 +112,22 @@ func codeOf(err error) string {
 	return ""
 }
 
+// errorInBoth is an error in both languages.
+type errorInBoth struct{ en, fr string }
+
+func (e errorInBoth) Error() string { return e.en }
+
+// inBoth is an error for people, in English and French.
+func inBoth(en, fr string, args ...any) error {
+	return errorInBoth{fmt.Sprintf(en, args...), fmt.Sprintf(fr, args...)}
+}
+
 // inWords is an error in the language, where it has words in it.
 func (a *app) inWords(err error) string {
+	var both errorInBoth
+	if errors.As(err, &both) && a.lang == "fr" {
+		return strings.Replace(err.Error(), both.en, both.fr, 1) // with what stands around it
+	}
 	var query *operate.QueryError
 	if errors.As(err, &query) {
 		return query.Text(a.lang)

@@ -32,7 +32,7 @@ func (c todoShowCmd) Validate() error {
 		return among("kind", c.Kind, operate.Kinds)
 	}
 	if _, ok := operate.ParseAge(c.OlderThan); c.OlderThan != "" && !ok {
-		return fmt.Errorf("--older-than: %q is not an age of at most 36500d, as 30d or 12h", c.OlderThan)
+		return inBoth("--older-than: %q is not an age of at most 36500d, as 30d or 12h", "--older-than : %q n'est pas un âge d'au plus 36500d, comme 30d ou 12h", c.OlderThan)
 	}
 	return within(c.Limit)
 }

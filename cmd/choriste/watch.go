@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +23,7 @@ const roundWithin = 10 * time.Second
 // Validate is called by kong.
 func (c watchCmd) Validate() error {
 	if c.Every < time.Second || c.Every > time.Hour {
-		return errors.New("--every must be from 1s to 1h")
+		return inBoth("--every must be from 1s to 1h", "--every doit être de 1s à 1h")
 	}
 	return within(c.Limit)
 }

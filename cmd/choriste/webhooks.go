@@ -108,16 +108,17 @@ func (c webhooksTestCmd) Run(a *app) error {
 				a.printf(a.either("delivered as event %d\n", "livré comme événement %d\n"), seq)
 				return nil
 			case h.PausedAt != nil:
-				return fmt.Errorf("webhook %s is paused (%s): the test is delivered once it is resumed", c.Name, or(h.PauseReason, ""))
+				return inBoth("webhook %s is paused (%s): the test is delivered once it is resumed", "le webhook %s est en pause (%s) : l'essai sera livré à sa reprise", c.Name, or(h.PauseReason, ""))
 			case h.Failures > 0 || time.Now().After(end) && h.Behind > 0:
-				return fmt.Errorf("webhook %s has not taken the test yet: %s", c.Name, a.health(h))
+				return inBoth("webhook %s has not taken the test yet: %s", "le webhook %s n'a pas encore pris l'essai : %s", c.Name, a.health(h))
 			}
 		}
 		switch {
 		case time.Now().After(end) && seq == 0:
-			return errors.New("the test has no number yet: does a worker run?")
+			return inBoth("the test has no number yet: does a worker run?", "l'essai n'a pas encore de numéro : un worker tourne-t-il ?")
 		case time.Now().After(end):
-			return errors.New("the test is on its way: does a worker with CHORISTE_WEBHOOKS_FILE run? choriste webhooks shows what becomes of it")
+			return inBoth("the test is on its way: does a worker with CHORISTE_WEBHOOKS_FILE run? choriste webhooks shows what becomes of it",
+				"l'essai est en route : un worker avec CHORISTE_WEBHOOKS_FILE tourne-t-il ? choriste webhooks montre ce qu'il devient")
 		}
 		select {
 		case <-a.ctx.Done():
@@ -134,7 +135,7 @@ type webhooksPauseCmd struct {
 
 func (c webhooksPauseCmd) Run(a *app) error {
 	if strings.TrimSpace(c.Reason) == "" {
-		return usageError{errors.New("a pause needs a --reason")}
+		return usageError{inBoth("a pause needs a --reason", "une pause demande un motif (--reason)")}
 	}
 	return a.webhook(c.Name, "paused", func(st *store.Store) error { return st.PauseWebhook(a.ctx, c.Name, c.Reason) })
 }
@@ -181,12 +182,12 @@ func (c webhooksReplayCmd) Run(a *app) error {
 			return err
 		}
 		if from == 0 {
-			return errors.New("there is no event since then")
+			return inBoth("there is no event since then", "il n'y a aucun événement depuis ce moment")
 		}
 	}
 	n, err := st.CountWebhook(a.ctx, c.Name, from)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no webhook %s", c.Name)
+		return inBoth("there is no webhook %s", "il n'y a pas de webhook %s", c.Name)
 	}
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ func (a *app) words(err error) string {
 		return known.Text(a.lang)
 	case !errors.As(err, &server):
 		if !ofFile(err) && (store.Away(err) || errors.Is(err, context.DeadlineExceeded)) {
-			return "the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again"
+			return a.either("the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again",
+				"la connexion à PostgreSQL est perdue : ce qui a été demandé est fait ou ne l'est pas ; regardez (choriste show, choriste list) avant de redemander")
 		}
 		return a.inWords(err)
 	}
@@ -31,17 +33,19 @@ func (a *app) words(err error) string {
 		if f := a.role(); f != nil {
 			return f.Text(a.lang)
 		}
-		return "the login of DATABASE_URL may not do this: " + server.Message
+		return a.either("the login of DATABASE_URL may not do this: ", "le login de DATABASE_URL ne peut pas faire cela : ") + server.Message
 	case code == "25006":
 		return store.NewFault("DATABASE_READONLY", "-").Text(a.lang)
 	case code == "57014", code == "55P03":
-		return "PostgreSQL gave up waiting (SQLSTATE " + code + "): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays"
+		return fmt.Sprintf(a.either("PostgreSQL gave up waiting (SQLSTATE %s): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays",
+			"PostgreSQL a cessé d'attendre (SQLSTATE %s) : une autre session détient ce qu'il faut, ou le serveur est occupé ; réessayez, et voyez pg_stat_activity si cela dure"), code)
 	case store.Away(err):
-		return "PostgreSQL ended the connection (SQLSTATE " + code + "): what was asked may have been done or not; look (choriste show, choriste list) before asking again"
+		return fmt.Sprintf(a.either("PostgreSQL ended the connection (SQLSTATE %s): what was asked may have been done or not; look (choriste show, choriste list) before asking again",
+			"PostgreSQL a mis fin à la connexion (SQLSTATE %s) : ce qui a été demandé est fait ou ne l'est pas ; regardez (choriste show, choriste list) avant de redemander"), code)
 	case store.Collided(err):
-		return "others changed the same rows at this moment (SQLSTATE " + code + "): ask again"
+		return fmt.Sprintf(a.either("others changed the same rows at this moment (SQLSTATE %s): ask again", "d'autres ont changé les mêmes lignes au même moment (SQLSTATE %s) : redemandez"), code)
 	case code[:2] == "42", code == "3F000":
-		return "the schema of this database is not the one that this program knows (SQLSTATE " + code + "): choriste doctor says more"
+		return fmt.Sprintf(a.either("the schema of this database is not the one that this program knows (SQLSTATE %s): choriste doctor says more", "le schéma de cette base n'est pas celui que ce programme connaît (SQLSTATE %s) : choriste doctor en dit plus"), code)
 	default:
 		return store.Message(err)
 	}
