@@ -70,6 +70,8 @@ CREATE TABLE chorus.accounts (
     compare_pages       int,  -- of how many
     compare_fault       text, -- what it answered (chorus.Fault); null: it listed
     compare_resumed_at  timestamptz, -- compare_asked_at, where nothing but a pause or an outage that is over asks for it
+    -- When a worker could last send for it: one was configured with it, and nothing kept all of its deposits back. Known to some seconds (store.Able).
+    able_at             timestamptz,
     compare_vouched_at  timestamptz, -- when a person let an account go on that cannot be compared, because it may not search
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.
@@ -301,6 +303,7 @@ BEGIN
     NEW.compare_page := NULL;
     NEW.compare_pages := NULL;
     NEW.compare_fault := NULL;
+    NEW.able_at := CASE WHEN NEW.able_at IS NOT NULL THEN at END; -- what was before is compared
     RETURN NEW;
 END $$;
 -- +goose StatementEnd

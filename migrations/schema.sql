@@ -15,6 +15,7 @@ CREATE TABLE chorus.accounts (
     compare_pages integer,
     compare_fault text,
     compare_resumed_at timestamp with time zone,
+    able_at timestamp with time zone,
     compare_vouched_at timestamp with time zone,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
@@ -1984,6 +1985,7 @@ BEGIN
     NEW.compare_page := NULL;
     NEW.compare_pages := NULL;
     NEW.compare_fault := NULL;
+    NEW.able_at := CASE WHEN NEW.able_at IS NOT NULL THEN at END; -- what was before is compared
     RETURN NEW;
 END $function$
 ;
@@ -2378,7 +2380,8 @@ DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     UPDATE chorus.accounts
-    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL
+    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL,
+        able_at = CASE WHEN able_at IS NOT NULL THEN at END
     WHERE OLD.key = ANY (behind) AND compare_since IS NULL AND can_search IS NOT FALSE;
     RETURN NULL;
 END $function$

@@ -246,7 +246,28 @@ func (w *Worker) share(ctx context.Context) (err error) {
 		return err
 	}
 	w.recall()
-	return nil
+	return w.able(ctx)
+}
+
+// able tells the fleet which accounts this worker can send for.
+func (w *Worker) able(ctx context.Context) error {
+	if !w.opened.Load() {
+		return nil
+	}
+	var names []string
+	for name, a := range w.jobs.Accounts() {
+		if a.Gate.Open() {
+			names = append(names, name)
+		}
+	}
+	asked, err := w.store.Able(ctx, names)
+	for _, name := range asked {
+		w.cfg.Log.Info("nobody could send for this account for a while: its deposits wait until Chorus Pro has listed what it has got since", "account", name)
+	}
+	if len(asked) > 0 {
+		w.wake()
+	}
+	return err
 }
 
 // configured is what this process is configured with.
@@ -298,6 +319,9 @@ func (w *Worker) say(ctx context.Context) error {
 		return err
 	}
 	if err := w.store.Heed(ctx); err != nil {
+		return err
+	}
+	if err := w.able(ctx); err != nil {
 		return err
 	}
 	return w.store.ForgetGone(ctx)

@@ -64,7 +64,7 @@ func (w *Worker) open(ctx context.Context) error {
 			w.opened.Store(true)
 			w.jobs.Memory.Doubt(nil) // beat at once: others may wait for it
 			w.wake()
-			return nil
+			return w.able(ctx)
 		}
 	}
 	return ctx.Err()

@@ -109,3 +109,56 @@ func TestTypedInBeforeItsDay(t *testing.T) {
 		t.Errorf("what was typed in was deposited %d times", n)
 	}
 }
+
+// Nothing is sent while the portal is closed, or while no worker is configured with the account: then people type in, too.
+func TestTypedInWhileNobodyCouldSend(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		stop, goOn string
+		gone       bool
+	}{
+		"closed":  {stop: `INSERT INTO chorus.maintenance VALUES (clock_timestamp(), clock_timestamp() + interval '1 day')`, goOn: `DELETE FROM chorus.maintenance`},
+		"no more": {gone: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+			var accounts []worker.Account
+			w := h.start(h.told(func(_, _ []byte) []byte { time.Sleep(300 * time.Millisecond); return nil }), func(c *worker.Config) { accounts = c.Accounts })
+			set := func(a ...worker.Account) {
+				if err := w.SetAccounts(a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+			h.until("the worker has said that it can send", `SELECT count(*) > 0 FROM chorus.accounts WHERE able_at IS NOT NULL`)
+			if of.gone {
+				other := accounts[0]
+				other.Name = "other"
+				set(other)
+			} else {
+				h.exec(of.stop)
+			}
+			typed, fresh := h.insert(invoicetest.Invoice{Numero: "TYPED"}.UBL()), h.insert(invoicetest.Invoice{Numero: "FRESH"}.UBL())
+			facts := h.sim.Deposits("SEEN")[0].Facts
+			facts.Numero = "TYPED"
+			if _, err := h.sim.TypeIn(facts); err != nil {
+				t.Fatal(err)
+			}
+			h.exec(`UPDATE chorus.accounts SET able_at = clock_timestamp() - interval '2 minutes' WHERE name = 'default'`)
+			if of.gone {
+				set(accounts...)
+			} else {
+				h.exec(of.goOn)
+			}
+			h.await(typed, store.Integrated, store.Settled)
+			h.await(fresh, store.Integrated, store.Settled)
+			if n := len(h.sim.Deposits("TYPED")); n != 0 {
+				t.Errorf("what was typed in was deposited %d times", n)
+			}
+			if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 0 {
+				t.Errorf("%d quarantines", n)
+			}
+		})
+	}
+}
