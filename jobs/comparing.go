@@ -36,8 +36,34 @@ func (r *comparing) goesOn(err error) bool {
 
 // comparisons are those that have begun, by account. It is safe for concurrent use.
 type comparisons struct {
-	mu sync.Mutex
-	of map[string]*comparing
+	mu    sync.Mutex
+	of    map[string]*comparing
+	tries map[string]tries
+}
+
+// tries are how often the listing that was asked for at a moment has not added up.
+type tries struct {
+	asked time.Time
+	n     int
+}
+
+// mostFailed is how often it may: a page that came at a bad moment is read again.
+const mostFailed = 5
+
+// failed counts one more.
+func (k *comparisons) failed(account string, asked time.Time) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.tries[account]
+	if !t.asked.Equal(asked) {
+		t = tries{asked: asked}
+	}
+	t.n++
+	if k.tries == nil {
+		k.tries = map[string]tries{}
+	}
+	k.tries[account] = t
+	return t.n
 }
 
 type mayCompare int

@@ -266,6 +266,15 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
 	}
 	fault := chorus.FaultOf(err)
+	switch {
+	case fault != chorus.FaultIncomplete:
+	case c.Vouched:
+		j.Log.Warn("what the portal lists does not add up: that nothing that waits here is there already rests on the word of who resumed the account", "account", acct.Name, "error", err)
+		return j.Store.Compared(ctx, acct.Name, c)
+	case j.comparingOf.failed(acct.Name, c.Asked) >= mostFailed && c.Waiting > j.Settings.blindWithin():
+		j.Log.Error("what the portal lists does not add up, and nobody can tell whether it holds already what waits here", "account", acct.Name, "error", err)
+		return j.Store.SetPaused(ctx, acct.Name, true, doesNotAddUp)
+	}
 	j.blame(ctx, acct, err)
 	if fault != chorus.FaultRights {
 		j.Log.Warn("deposits wait until the portal has told what it holds: the account was paused, or the portal away, or no worker vouches for the database, which may have been taken back",
@@ -305,6 +314,10 @@ const toComeAsks = ": PostgreSQL's clock is behind, or Chorus Pro's is ahead. Co
 // notShown asks a person about an account whose portal does not show all that it has shown before. chorus.todo has it in French.
 const notShown = store.NotVouched + "no worker vouches for the database, and Chorus Pro shows less than it has shown before: its search is down or lacks something, or it was emptied (a sandbox). " +
 	"Nothing is sent until it shows all of that again. Otherwise a person must say whether the database was restored from a backup: resume the account if it was not"
+
+// doesNotAddUp asks a person about an account of which the portal's list never adds up. chorus.todo has it in French.
+const doesNotAddUp = store.NotVouched + "what Chorus Pro lists of this account does not add up: it leaves rows out, repeats them, or does not say which invoices they are (the log says what). " +
+	"What it listed was compared. A person must say that the rest of what waits here was not typed in at Chorus Pro, and that the database was not restored from a backup: look at the portal, cancel what it holds already, and resume the account"
 
 const notVouched = store.NotVouched + "no worker vouches for the %s before %s, and Chorus Pro does not let the account search: a person must say whether the database was restored from a backup. " +
 	"Give the account the space Factures émises of its structures at Chorus Pro and resume it: it is compared before anything is sent. Without that right, resume it if " +

@@ -291,6 +291,9 @@ CREATE FUNCTION chorus.accounts_resumed() RETURNS trigger LANGUAGE plpgsql SECUR
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
+    IF OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.able_at IS NOT NULL THEN
+        NEW.able_at := at; -- the comparison that asked for a person is not over
+    END IF;
     IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
         RETURN NEW;
     END IF;

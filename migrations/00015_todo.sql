@@ -281,6 +281,9 @@ SELECT 'account', NULL, NULL, a.name, a.paused_at, NULL, NULL,
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: no worker vouches for the database, and Chorus Pro shows%' THEN 'NOT_VOUCHED : aucun worker ne répond de la base, et Chorus Pro montre moins qu''il n''a déjà '
                'montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base '
                'a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'
+           WHEN a.pause_reason LIKE 'NOT\_VOUCHED: what Chorus Pro lists of this account does not add up%' THEN 'NOT_VOUCHED : la liste que Chorus Pro donne pour ce compte est incohérente : il y manque des '
+               'lignes, il en répète, ou il ne dit pas quelles factures ce sont (voir le journal). Ce qu''il a listé a été comparé. Une personne doit dire que rien d''autre de ce qui attend ici n''a été saisi '
+               'sur Chorus Pro, et que la base n''a pas été restaurée d''une sauvegarde : regarder sur le portail, annuler ce qu''il détient déjà, puis reprendre le compte'
            WHEN a.pause_reason LIKE 'NOT\_VOUCHED: Chorus Pro has got a deposit of %' THEN 'NOT_VOUCHED : Chorus Pro a un dépôt du ' || substring(a.pause_reason FROM 'deposit of ([-0-9]{10})')
                || ', jour à venir pour l''horloge de PostgreSQL : elle retarde, ou celle de Chorus Pro avance. Comparer les deux à l''heure réelle (choriste doctor) ; corriger celle de PostgreSQL '
                'si elle est fausse ; puis reprendre le compte : il est comparé à ce que détient Chorus Pro avant tout dépôt, au cas où la base aurait été restaurée'

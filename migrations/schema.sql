@@ -1643,6 +1643,7 @@ UNION ALL
     ('le compte est en pause : '::text ||
         CASE
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: no worker vouches for the database, and Chorus Pro shows%'::text) THEN 'NOT_VOUCHED : aucun worker ne répond de la base, et Chorus Pro montre moins qu''il n''a déjà montré : sa recherche est en panne ou incomplète, ou il a été vidé (qualification). Rien n''est envoyé tant qu''il ne le montre pas de nouveau. Sinon, une personne doit dire si la base a été restaurée d''une sauvegarde : reprendre le compte si elle ne l''a pas été'::text
+            WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: what Chorus Pro lists of this account does not add up%'::text) THEN 'NOT_VOUCHED : la liste que Chorus Pro donne pour ce compte est incohérente : il y manque des lignes, il en répète, ou il ne dit pas quelles factures ce sont (voir le journal). Ce qu''il a listé a été comparé. Une personne doit dire que rien d''autre de ce qui attend ici n''a été saisi sur Chorus Pro, et que la base n''a pas été restaurée d''une sauvegarde : regarder sur le portail, annuler ce qu''il détient déjà, puis reprendre le compte'::text
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: Chorus Pro has got a deposit of %'::text) THEN (('NOT_VOUCHED : Chorus Pro a un dépôt du '::text || "substring"(a.pause_reason, 'deposit of ([-0-9]{10})'::text)) || ', jour à venir pour l''horloge de PostgreSQL : elle retarde, ou celle de Chorus Pro avance. Comparer les deux à l''heure réelle (choriste doctor) ; corriger celle de PostgreSQL si elle est fausse ; puis reprendre le compte : il est comparé à ce que détient Chorus Pro avant tout dépôt, au cas où la base aurait été restaurée'::text)
             WHEN (a.pause_reason ~~ 'NOT\_VOUCHED: %'::text) THEN (('NOT_VOUCHED : aucun worker ne répond de la base'::text || COALESCE((((' pour les '::text || "substring"(a.pause_reason, 'vouches for the ([0-9hms.]{1,20}) before'::text)) || ' avant le '::text) || "substring"(a.pause_reason, ' before ([^,]{1,40}), and'::text)), ''::text)) || ', et Chorus Pro ne laisse pas le compte rechercher : une personne doit dire si la base a été restaurée d''une sauvegarde. Donner au compte l''espace Factures émises de ses structures sur Chorus Pro puis le reprendre : il est comparé avant tout dépôt. Sans ce droit, le reprendre si rien n''a été restauré ; sinon regarder d''abord sur le portail, et annuler ce qu''il détient déjà'::text)
             ELSE "left"(a.pause_reason, 500)
@@ -1973,6 +1974,9 @@ AS $function$
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
+    IF OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.able_at IS NOT NULL THEN
+        NEW.able_at := at; -- the comparison that asked for a person is not over
+    END IF;
     IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
         RETURN NEW;
     END IF;

@@ -345,7 +345,7 @@ func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, er
 	}
 	rows, err := s.pool.Query(ctx, `
 		WITH able AS (
-		    SELECT name, able_at, `+unable+` AND can_search IS NOT FALSE AS ask
+		    SELECT name, able_at, `+unable+` AND can_search IS NOT FALSE AND (compare_since IS NULL OR compare_vouched_at > compare_asked_at IS NOT TRUE) AS ask
 		    FROM chorus.accounts a
 		    WHERE name = ANY ($1) AND (able_at < clock_timestamp() - $2::interval OR able_at IS NULL) AND paused_at IS NULL AND chorus.reachable(name)
 		      AND NOT EXISTS (

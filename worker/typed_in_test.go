@@ -162,3 +162,24 @@ func TestTypedInWhileNobodyCouldSend(t *testing.T) {
 		})
 	}
 }
+
+// One row that Chorus Pro does not name would have all deposits wait for ever. A person is asked instead, and his word counts.
+func TestAListThatNeverAddsUp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start(func(c *worker.Config) { c.Settings.ResolveAfter = 50 * time.Millisecond })
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	h.exec(`SELECT chorus.pause('default', 'for hours')`)
+	h.sim.Faults(chorustest.Fault{Kind: "short_page", Op: "rechercher/fournisseur", Times: -1})
+	h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes', able_at = able_at - interval '2 minutes'`)
+	h.exec(`SELECT chorus.pause('default', NULL)`)
+	id := h.insert(invoicetest.Invoice{Numero: "NEXT"}.UBL())
+	h.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: what Chorus Pro lists%' FROM chorus.accounts`)
+	if n := h.count(`SELECT count(*) FROM chorus.todo WHERE kind = 'account' AND cause_fr LIKE '%incohérente%'`); n != 1 {
+		t.Error("nobody is asked in French")
+	}
+	h.await(id, store.Ready)
+	h.exec(`UPDATE chorus.accounts SET able_at = able_at - interval '2 minutes'`)
+	h.exec(`SELECT chorus.pause('default', NULL)`)
+	h.await(id, store.Deposited)
+}
