@@ -205,7 +205,7 @@ stuck AS (
       AND greatest(i.created_at, i.not_before) < now - interval '15 minutes'
       AND NOT EXISTS (
           SELECT FROM chorus.attempts t JOIN chorus.invoices o ON o.id = t.invoice_id WHERE t.claimed_at > now - interval '15 minutes' AND o.account = a.name)
-      AND NOT EXISTS (SELECT FROM chorus.breakers WHERE state <> 'closed')
+      AND NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (a.behind) AND b.state <> 'closed')
       AND NOT EXISTS (SELECT FROM chorus.maintenance WHERE state = 'running')
     UNION ALL
     SELECT 'read', i.account, i.created_at

@@ -1501,8 +1501,8 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
                    FROM (chorus.attempts t
                      JOIN chorus.invoices o ON ((o.id = t.invoice_id)))
                   WHERE ((t.claimed_at > (clock.now - '00:15:00'::interval)) AND (o.account = a.name))))) AND (NOT (EXISTS ( SELECT
-                   FROM chorus.breakers
-                  WHERE (breakers.state <> 'closed'::text)))) AND (NOT (EXISTS ( SELECT
+                   FROM chorus.breakers b
+                  WHERE ((b.key = ANY (a.behind)) AND (b.state <> 'closed'::text))))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.maintenance
                   WHERE (maintenance.state = 'running'::text)))))
         UNION ALL

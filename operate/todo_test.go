@@ -320,6 +320,10 @@ func TestAnAccountThatStandsStillBesideAnother(t *testing.T) {
 	d.expect("stalled - operator choriste doctor")
 	d.sql(`UPDATE chorus.invoices SET due_at = clock_timestamp() + interval '1 minute' WHERE state = 'ready'`) // as a job does that gives it back
 	d.expect("stalled - operator choriste doctor")
+	d.sql(`INSERT INTO chorus.breakers (key, scope, name, state, since, fault) VALUES ('norths', 'portal', 'api.example', 'open', now(), 'network')`, `UPDATE chorus.accounts SET behind = '{norths}' WHERE name = 'north'`)
+	d.expect("stalled - operator choriste doctor") // the other's outage is not its own
+	d.sql(`UPDATE chorus.accounts SET behind = '{norths}'`)
+	d.expect()
 }
 
 // TestTheListIsOnesOwn has a reader who is mapped to one account see no other's.
