@@ -27,7 +27,7 @@ DECLARE
     was text;
 BEGIN
     PERFORM chorus.may_change_views();
-    p_name := btrim(p_name);
+    p_name := btrim(regexp_replace(p_name, '\s+', ' ', 'g')); -- as programs write it, who else would not find it
     LOCK TABLE chorus.saved_views IN SHARE ROW EXCLUSIVE MODE; -- two are not the fiftieth at once
     SELECT query INTO was FROM chorus.saved_views WHERE name = p_name;
     IF was = p_query THEN

@@ -66,6 +66,12 @@ func TestViews(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+	if _, err := st.Pool().Exec(t.Context(), `SELECT chorus.save_view('By  SQL', 'is:unpaid')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := operate.DeleteView(t.Context(), st, "By  SQL", ""); err != nil {
+		t.Errorf("a view that was saved by SQL: %v", err)
+	}
 	var q *operate.QueryError
 	if err := operate.DeleteView(t.Context(), st, "Mine", ""); !errors.As(err, &q) || q.En != "there is no view Mine: there are Aged, Paris" {
 		t.Errorf("%v", err)
