@@ -167,15 +167,15 @@ func toCome(page []chorus.Facture, now time.Time) string {
 	return ""
 }
 
-// unsent compares a page. What came by a flux is ours and forgotten; what a person typed in is looked up like anything else that may be there.
+// unsent compares a page. What came by a flux is ours and forgotten, unless it was shown before; what a person typed in is looked up like anything else that may be there.
 func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, page []chorus.Facture) (*store.Forgot, error) {
-	found, err := j.Store.Unsent(ctx, account, c.Asked, seenAll(page))
+	found, known, err := j.Store.Unsent(ctx, account, c.Since, c.Asked, seenAll(page))
 	if err != nil {
 		return nil, err
 	}
 	for k, id := range found {
 		f := page[k]
-		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) && !c.Resumed {
+		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) && !known[k] && !c.Resumed {
 			return &store.Forgot{
 				Witness: store.WitnessPortal, Kind: store.KindRestore, Since: c.Since,
 				Detail: fmt.Sprintf("Chorus Pro has got invoice %d by flux %s, and no deposit that is known here explains that", id, f.NumeroFluxDepot),

@@ -274,11 +274,11 @@ func (s *Store) WaitingStructures(ctx context.Context, account string) ([]Waitin
 }
 
 // Unsent lists which of the portal's invoices came to it by a deposit that this database knows nothing of, though a row of the account has their number: by their
-// place in the list, the row's number. Such a row waits to be sent; or it is parked, in doubt or refused, and what its attempts and those of other rows of
+// place in the list, the row's number. known are those that the portal had shown before the moment of the comparison: whoever deposited them, that was not forgotten. Such a row waits to be sent; or it is parked, in doubt or refused, and what its attempts and those of other rows of
 // its number became is known, so that none explains the invoice. An attempt that stands for a forgotten one explains nothing when it was written only since
 // the comparison was asked for: the change feed, which is read beside it, may have been first. What is looked up first already is no news. A number that is written otherwise is the row's where
 // amount and date are, too.
-func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, seen []Seen) (map[int]int64, error) {
+func (s *Store) Unsent(ctx context.Context, account string, since, asked time.Time, seen []Seen) (found map[int]int64, known map[int]bool, err error) {
 	numbers, sirens, years, fluxes := make([]string, len(seen)), make([]string, len(seen)), make([]int, len(seen)), make([]string, len(seen))
 	cpps, sums, days := make([]int64, len(seen)), make([]string, len(seen)), make([]string, len(seen))
 	for k, f := range seen {
@@ -292,7 +292,7 @@ func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, see
 	}
 	rows, err := s.pool.Query(ctx, `
 		WITH portal AS (
-		    SELECT x.k, x.flux, i.*
+		    SELECT x.k, x.flux, x.cpp, i.*
 		    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[], $7::bigint[], $8::text[], $9::text[]) WITH ORDINALITY AS x (numero, siren, year, flux, cpp, ttc, day, k)
 		    CROSS JOIN LATERAL (
 		        SELECT id, state, attempt_no, lookup_first, identifiant_facture_cpp, numero_facture, left(fournisseur_siret, 9) AS siren, extract(year FROM date_facture) AS year
@@ -304,7 +304,7 @@ func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, see
 		               OR r.montant_ttc = nullif(x.ttc, '')::numeric AND r.date_facture = nullif(x.day, '')::date AND NOT `+otherRows("r", "x.flux", "x.cpp", "x.numero")+`)
 		    ) i
 		)
-		SELECT k::int - 1, id
+		SELECT k::int - 1, id, EXISTS (SELECT FROM chorus.strangers WHERE identifiant_facture_cpp = p.cpp AND first_seen_at < $10)
 		FROM portal p
 		WHERE state = 'ready'
 		   OR NOT lookup_first
@@ -319,18 +319,19 @@ func (s *Store) Unsent(ctx context.Context, account string, asked time.Time, see
 		            AND (a.numero_flux_depot = p.flux
 		                 OR a.claimed_at < (SELECT quarantined_at FROM chorus.installation)
 		                 OR coalesce(a.outcome, 'AMBIGUOUS') IN ('AMBIGUOUS', 'OWNER_LOST', 'DUPLICATE') AND NOT (a.worker = 'quarantine' AND a.claimed_at >= $6)))`,
-		account, numbers, sirens, years, fluxes, asked, cpps, sums, days)
+		account, numbers, sirens, years, fluxes, asked, cpps, sums, days, since)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found := map[int]int64{}
+	found, known = map[int]int64{}, map[int]bool{}
 	var k int
 	var id int64
-	_, err = pgx.ForEachRow(rows, []any{&k, &id}, func() error {
-		found[k] = id
+	var before bool
+	_, err = pgx.ForEachRow(rows, []any{&k, &id, &before}, func() error {
+		found[k], known[k] = id, before
 		return nil
 	})
-	return found, err
+	return found, known, err
 }
 
 // unable tells of an account that no worker could send for lately: until one says that it can (Able), nothing is sent.

@@ -139,7 +139,7 @@ func TestWhatTheComparisonTakesForForgotten(t *testing.T) {
 			if c.look {
 				must(t, b.worker.LookNow(t.Context(), id))
 			}
-			found, err := b.worker.Unsent(t.Context(), "default", asked, []store.Seen{{NumeroFacture: "OTHER"}, {
+			found, _, err := b.worker.Unsent(t.Context(), "default", asked, asked, []store.Seen{{NumeroFacture: "OTHER"}, {
 				NumeroFacture: number, FournisseurSIRET: protocolFacts("").FournisseurSIRET, DateFacture: protocolFacts("").DateFacture, NumeroFlux: flux,
 			}})
 			must(t, err)

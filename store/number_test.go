@@ -67,7 +67,7 @@ func TestANumberInAnotherWritingIsCompared(t *testing.T) {
 		return f
 	}
 	unsent := func(f store.Seen) (id int64) {
-		found, err := b.worker.Unsent(b.ctx, "default", time.Now(), []store.Seen{f})
+		found, _, err := b.worker.Unsent(b.ctx, "default", time.Now(), time.Now(), []store.Seen{f})
 		must(t, err)
 		return found[0]
 	}

@@ -183,3 +183,24 @@ func TestAListThatNeverAddsUp(t *testing.T) {
 	h.exec(`SELECT chorus.pause('default', NULL)`)
 	h.await(id, store.Deposited)
 }
+
+// Chorus Pro refuses a flux, and somebody deposits the invoice by another program. The feed has told of that: at the next start it is no rewind.
+func TestAnotherProgramDepositsWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+	stop := h.run()
+	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+	h.sim.Faults(chorustest.Fault{Kind: "commit_then_reject", Numero: "REFUSED"})
+	h.await(h.insert(invoicetest.Invoice{Numero: "REFUSED"}.UBL()), store.Rejected)
+	other := &house{t: t, db: storetest.New(t), sim: h.sim}
+	end := other.run()
+	other.await(other.insert(invoicetest.Invoice{Numero: "REFUSED"}.UBL()), store.Integrated, store.Settled)
+	end()
+	h.until("a worker has beaten since it was shown", `SELECT (SELECT max(beat_at) FROM chorus.heartbeats) > (SELECT max(first_seen_at) FROM chorus.strangers)`)
+	stop()
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "NEXT"}.UBL()), store.Deposited, store.Integrated, store.Settled)
+	if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 0 {
+		t.Errorf("%d quarantines", n)
+	}
+}
