@@ -70,8 +70,6 @@ CREATE TABLE chorus.accounts (
     compare_pages       int,  -- of how many
     compare_fault       text, -- what it answered (chorus.Fault); null: it listed
     compare_resumed_at  timestamptz, -- compare_asked_at, where nothing but a pause or an outage that is over asks for it
-    -- When a worker could last send for it: one was configured with it, and nothing kept all of its deposits back. Known to some seconds (store.Able).
-    able_at             timestamptz,
     compare_vouched_at  timestamptz, -- when a person let an account go on that cannot be compared, because it may not search
     -- The passwords that Chorus Pro refused, each as an HMAC whose key comes from the client secret, which is never in the database. Resuming the
     -- account forgets them.
@@ -291,9 +289,6 @@ CREATE FUNCTION chorus.accounts_resumed() RETURNS trigger LANGUAGE plpgsql SECUR
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    IF OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.able_at IS NOT NULL THEN
-        NEW.able_at := at; -- the comparison that asked for a person is not over
-    END IF;
     IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
         RETURN NEW;
     END IF;
@@ -306,12 +301,30 @@ BEGIN
     NEW.compare_page := NULL;
     NEW.compare_pages := NULL;
     NEW.compare_fault := NULL;
-    NEW.able_at := CASE WHEN NEW.able_at IS NOT NULL THEN at END; -- what was before is compared
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (OLD.paused_at IS NOT NULL AND NEW.paused_at IS NULL)
     EXECUTE FUNCTION chorus.accounts_resumed();
+
+-- When a worker could last send for an account: one was configured with it, and nothing kept all of its deposits back. Known to some seconds (store.Able). It is no column of the account:
+-- who has that row locked for a while must not stop its deposits.
+CREATE TABLE chorus.able (
+    account text PRIMARY KEY REFERENCES chorus.accounts ON DELETE CASCADE,
+    said_at timestamptz NOT NULL
+);
+
+-- Whoever asks for a comparison has what was before compared; and a comparison that asked for a person is not over.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.accounts_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE chorus.able SET said_at = clock_timestamp() WHERE account = NEW.name;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER accounts_asked AFTER UPDATE ON chorus.accounts FOR EACH ROW
+    WHEN (NEW.compare_asked_at IS DISTINCT FROM OLD.compare_asked_at OR NEW.paused_at IS NULL AND OLD.pause_reason LIKE 'NOT\_VOUCHED: %')
+    EXECUTE FUNCTION chorus.accounts_asked();
 
 -- Stops an account, or lets it go on (no reason), and then whatever was refused before is tried again.
 -- +goose StatementBegin

@@ -239,8 +239,7 @@ DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     UPDATE chorus.accounts
-    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL,
-        able_at = CASE WHEN able_at IS NOT NULL THEN at END
+    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL
     WHERE OLD.key = ANY (behind) AND compare_since IS NULL AND can_search IS NOT FALSE;
     RETURN NULL;
 END $$;

@@ -87,7 +87,7 @@ GRANT SELECT ON chorus.recipients, chorus.recipient_services TO chorus_worker;
 GRANT INSERT, UPDATE ON chorus.attempts, chorus.accounts, chorus.structures, chorus.recipients, chorus.budgets, chorus.tokens, chorus.breakers,
     chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured TO chorus_worker;
 GRANT INSERT ON chorus.secrets, chorus.invoice_findings TO chorus_worker;
-GRANT SELECT, INSERT, UPDATE ON chorus.locks TO chorus_worker;
+GRANT SELECT, INSERT, UPDATE ON chorus.locks, chorus.able TO chorus_worker;
 GRANT INSERT, UPDATE, DELETE ON chorus.heartbeats, chorus.slots, chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciled, chorus.suspects,
     chorus.recipient_services TO chorus_worker;
 GRANT UPDATE ON chorus.installation TO chorus_worker;

@@ -1,5 +1,12 @@
 -- The schema chorus as the migrations make it, to read. Generated: go test ./migrations -run TestSchemaFile -update
 
+CREATE TABLE chorus.able (
+    account text NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    CONSTRAINT able_account_fkey FOREIGN KEY (account) REFERENCES chorus.accounts(name) ON DELETE CASCADE,
+    CONSTRAINT able_pkey PRIMARY KEY (account)
+);
+
 CREATE TABLE chorus.accounts (
     name text NOT NULL,
     paused_at timestamp with time zone,
@@ -15,7 +22,6 @@ CREATE TABLE chorus.accounts (
     compare_pages integer,
     compare_fault text,
     compare_resumed_at timestamp with time zone,
-    able_at timestamp with time zone,
     compare_vouched_at timestamp with time zone,
     refused bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     accepted bytea,
@@ -28,6 +34,7 @@ CREATE TABLE chorus.accounts (
     CONSTRAINT accounts_name_check CHECK ((name ~ '^[A-Za-z0-9_.-]{1,64}$'::text)),
     CONSTRAINT accounts_pkey PRIMARY KEY (name)
 );
+CREATE TRIGGER accounts_asked AFTER UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) OR ((new.paused_at IS NULL) AND (old.pause_reason ~~ 'NOT\_VOUCHED: %'::text)))) EXECUTE FUNCTION chorus.accounts_asked();
 CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (((old.paused_at IS NOT NULL) AND (new.paused_at IS NULL))) EXECUTE FUNCTION chorus.accounts_resumed();
 ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
@@ -1965,6 +1972,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.accounts_asked()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE chorus.able SET said_at = clock_timestamp() WHERE account = NEW.name;
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.accounts_resumed()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1974,9 +1993,6 @@ AS $function$
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    IF OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.able_at IS NOT NULL THEN
-        NEW.able_at := at; -- the comparison that asked for a person is not over
-    END IF;
     IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
         RETURN NEW;
     END IF;
@@ -1989,7 +2005,6 @@ BEGIN
     NEW.compare_page := NULL;
     NEW.compare_pages := NULL;
     NEW.compare_fault := NULL;
-    NEW.able_at := CASE WHEN NEW.able_at IS NOT NULL THEN at END; -- what was before is compared
     RETURN NEW;
 END $function$
 ;
@@ -2384,8 +2399,7 @@ DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
     UPDATE chorus.accounts
-    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL,
-        able_at = CASE WHEN able_at IS NOT NULL THEN at END
+    SET compare_since = OLD.since, compare_asked_at = at, compare_resumed_at = at, compare_next_at = '-infinity', compare_page = NULL, compare_pages = NULL, compare_fault = NULL
     WHERE OLD.key = ANY (behind) AND compare_since IS NULL AND can_search IS NOT FALSE;
     RETURN NULL;
 END $function$
@@ -5334,6 +5348,7 @@ GRANT USAGE ON SCHEMA chorus TO chorus_operator;
 GRANT USAGE ON SCHEMA chorus TO chorus_reader;
 GRANT USAGE ON SCHEMA chorus TO chorus_worker;
 GRANT USAGE ON SCHEMA river TO chorus_worker;
+GRANT INSERT, SELECT, UPDATE ON chorus.able TO chorus_worker;
 GRANT SELECT ON chorus.accounts TO chorus_operator;
 GRANT SELECT ON chorus.accounts TO chorus_reader;
 GRANT INSERT, SELECT, UPDATE ON chorus.accounts TO chorus_worker;
@@ -5479,8 +5494,8 @@ GRANT SELECT (id, account, created_at, done_at, ok, findings) ON chorus.checks T
 GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_app;
 GRANT SELECT (id, external_ref, account, replaces, state) ON chorus.invoices TO chorus_app;
 GRANT UPDATE (cancel_requested_at) ON chorus.invoices TO chorus_app;
-GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_operator;
+GRANT INSERT (external_ref, account, document, syntaxe_flux, fields, not_before, priority, metadata, replaces) ON chorus.invoices TO chorus_operator;
 GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, priority, metadata, replaces, cancel_requested_at, state, reason_code, reason, document_sha256, document_bytes, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, available_on, suspended_on, completed_on, deposited_at, visible_at, in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_reader;
 GRANT UPDATE (state, reason_code, reason, syntaxe, numero_facture, date_facture, type_facture, fournisseur_siret, fournisseur_nom, destinataire_siret, destinataire_nom, montant_ht, montant_tva, montant_ttc, montant_a_payer, devise, cadre_facturation, code_service, numero_engagement, findings, attempt_no, resubmits, refusals, panics, deaths, lookup_first, numero_flux_depot, date_depot, etat_flux, etat_flux_date, identifiant_facture_cpp, mode_depot, statut_courant, statut_courant_date, statut_commentaire, visible_at, due_at, reason_due_at, looks, claim, claimed_until) ON chorus.invoices TO chorus_worker;
 GRANT SELECT (siret, id_structure_cpp, name, active, never_reports_payment, service_required, engagement_required, either_required, services_listed, checked_at, listed_at) ON chorus.recipients TO chorus_app;

@@ -38,7 +38,7 @@ func TestAble(t *testing.T) {
 	begins(nil)
 	for _, closed := range []string{`paused_until = clock_timestamp() + interval '1 hour'`, `daily = 10, today = 10, day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date`} {
 		exec(`UPDATE chorus.budgets SET ` + closed)
-		exec(`UPDATE chorus.accounts SET able_at = able_at - interval '2 minutes'`)
+		exec(`UPDATE chorus.able SET said_at = said_at - interval '2 minutes'`)
 		able(0)
 		begins(store.ErrHeld)
 		exec(`UPDATE chorus.budgets SET paused_until = '-infinity', daily = 0`)
@@ -51,7 +51,8 @@ func TestAble(t *testing.T) {
 		exec(`UPDATE chorus.accounts SET compare_since = NULL`)
 		begins(nil)
 	}
-	exec(`UPDATE chorus.accounts SET able_at = able_at - interval '2 minutes', can_search = false`) // nobody can look
+	exec(`UPDATE chorus.able SET said_at = said_at - interval '2 minutes'`)
+	exec(`UPDATE chorus.accounts SET can_search = false`) // nobody can look
 	able(0)
 	begins(nil)
 }

@@ -48,7 +48,7 @@ const (
 	    ))`
 
 	// As many deposits as the account's breakers let through; T1 asks them again.
-	weather = `CASE WHEN acc.paused_at IS NULL AND acc.compare_since IS NULL AND NOT coalesce(acc.` + unable + `, false) AND chorus.reachable(acc.name) THEN (
+	weather = `CASE WHEN acc.paused_at IS NULL AND acc.compare_since IS NULL AND NOT EXISTS (SELECT FROM chorus.able WHERE account = acc.name AND ` + unable + `) AND chorus.reachable(acc.name) THEN (
 	               SELECT coalesce(min(CASE
 	                   WHEN b.state = 'trial' THEN (b.trial_at <= clock_timestamp())::int
 	                   WHEN b.ramp IS NOT NULL THEN greatest(0, b.ramp - (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL))

@@ -70,7 +70,7 @@ func (s *Store) Stopped(ctx context.Context, worker string) error {
 const askComparison = `
 		UPDATE chorus.accounts a
 		SET compare_since = least(a.compare_since, s.since), compare_asked_at = clock_timestamp(), compare_next_at = '-infinity',
-		    compare_page = NULL, compare_pages = NULL, compare_fault = NULL, able_at = CASE WHEN able_at IS NOT NULL THEN clock_timestamp() END
+		    compare_page = NULL, compare_pages = NULL, compare_fault = NULL
 		FROM (SELECT chorus.vouched_until(clock_timestamp()) AS since) s`
 
 // AskComparison has every account compared with the portal before anything is sent for it: with what the portal has got since the last heartbeat. One that is
@@ -334,42 +334,41 @@ func (s *Store) Unsent(ctx context.Context, account string, since, asked time.Ti
 	return found, known, err
 }
 
-// unable tells of an account that no worker could send for lately: until one says that it can (Able), nothing is sent.
-const unable = `able_at < clock_timestamp() - interval '1 minute'`
+// unable tells of an account, by its row of chorus.able, that no worker could send for lately: until one says that it can (Able), nothing is sent.
+const unable = `said_at < clock_timestamp() - interval '1 minute'`
 
 // Able says that this process can send for these accounts, as far as it knows; those are left out that are paused, whose portal is not to be asked, or whose application may
 // not ask before some time or day. Where nobody could for more than a minute, whoever was in a hurry has typed something in at the portal: as after a pause
-// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts. One that somebody has locked is left for the next time.
+// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts, and waits for one that somebody has locked.
 func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, err error) {
 	if s.steps == nil { // the clock is a test's
 		return nil, nil
 	}
 	rows, err := s.pool.Query(ctx, `
-		WITH able AS (
-		    SELECT name, able_at, `+unable+` AND can_search IS NOT FALSE AND (compare_since IS NULL OR compare_vouched_at > compare_asked_at IS NOT TRUE) AS ask
+		WITH can AS (
+		    SELECT name, said_at, compare_asked_at AS asked_before,
+		           coalesce(`+unable+`, false) AND can_search IS NOT FALSE AND (compare_since IS NULL OR compare_vouched_at > compare_asked_at IS NOT TRUE) AS ask
 		    FROM chorus.accounts a
-		    WHERE name = ANY ($1) AND (able_at < clock_timestamp() - $2::interval OR able_at IS NULL) AND paused_at IS NULL AND chorus.reachable(name)
+		    LEFT JOIN chorus.able e ON e.account = a.name
+		    WHERE name = ANY ($1) AND (said_at BETWEEN clock_timestamp() - $2::interval AND clock_timestamp()) IS NOT TRUE AND paused_at IS NULL AND chorus.reachable(name)
 		      AND NOT EXISTS (
 		          SELECT
 		          FROM chorus.budgets b
 		          WHERE 'application/' || b.key = ANY (a.behind)
 		            AND (b.paused_until > clock_timestamp() + interval '5 seconds' OR b.daily > 0 AND b.today >= b.daily AND b.day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date))
-		    FOR NO KEY UPDATE SKIP LOCKED
-		), moved AS (
+		), asked AS (
 		    UPDATE chorus.accounts a
-		    SET able_at = clock_timestamp(),
-		        compare_resumed_at = CASE WHEN ask AND (compare_since IS NULL OR compare_resumed_at = compare_asked_at) THEN now() ELSE compare_resumed_at END,
-		        compare_asked_at = CASE WHEN ask THEN now() ELSE compare_asked_at END,
-		        compare_since = CASE WHEN ask THEN least(compare_since, able.able_at) ELSE compare_since END,
-		        compare_next_at = CASE WHEN ask THEN '-infinity' ELSE compare_next_at END,
-		        compare_page = CASE WHEN NOT coalesce(ask, false) THEN compare_page END,
-		        compare_pages = CASE WHEN NOT coalesce(ask, false) THEN compare_pages END,
-		        compare_fault = CASE WHEN NOT coalesce(ask, false) THEN compare_fault END
-		    FROM able
-		    WHERE a.name = able.name
-		    RETURNING a.name, ask
+		    SET compare_resumed_at = CASE WHEN compare_since IS NULL OR compare_resumed_at = compare_asked_at THEN now() ELSE compare_resumed_at END,
+		        compare_asked_at = now(), compare_since = least(compare_since, said_at), compare_next_at = '-infinity',
+		        compare_page = NULL, compare_pages = NULL, compare_fault = NULL
+		    FROM can
+		    WHERE a.name = can.name AND ask AND compare_asked_at IS NOT DISTINCT FROM asked_before -- nobody else has meanwhile
+		    RETURNING a.name
+		), said AS (
+		    INSERT INTO chorus.able (account, said_at) SELECT name, clock_timestamp() FROM can
+		    ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at
 		)
-		SELECT name FROM moved WHERE ask ORDER BY name`, accounts, SayEvery/2)
+		SELECT name FROM asked ORDER BY name`, accounts, SayEvery/2)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,8 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		    SELECT (SELECT count(*) FROM behind WHERE state <> 'closed') > (SELECT count(*) FROM tried)
 		        OR coalesce((SELECT min(ramp) FROM behind) <= (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL), false)
 		        OR EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
-		        OR EXISTS (SELECT FROM chorus.accounts WHERE name = $11 AND (compare_since IS NOT NULL OR `+unable+`)) AS held
+		        OR EXISTS (SELECT FROM chorus.accounts WHERE name = $11 AND compare_since IS NOT NULL)
+		        OR EXISTS (SELECT FROM chorus.able WHERE account = $11 AND `+unable+`) AS held
 		), slot AS (
 		    SELECT n
 		    FROM chorus.slots

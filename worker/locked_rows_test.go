@@ -92,3 +92,20 @@ func TestAStartNamesWhoHoldsALock(t *testing.T) {
 	h.must(tx.Rollback(t.Context()))
 	h.await(id, store.Settled)
 }
+
+// Who has the row of an account open for long does not stop its deposits: that a worker can send for it is written down elsewhere.
+func TestALockedAccountGoesOn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.start()
+	h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	h.until("a worker can send for it", `SELECT count(*) > 0 FROM chorus.able`)
+	tx, err := h.db.Pool.Begin(t.Context())
+	h.must(err)
+	_, err = tx.Exec(t.Context(), `UPDATE chorus.accounts SET paused_at = NULL`)
+	h.must(err)
+	h.exec(`UPDATE chorus.able SET said_at = said_at - interval '50 seconds'`)
+	h.until("it says so again", `SELECT said_at > clock_timestamp() - interval '30 seconds' FROM chorus.able`)
+	h.await(h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Settled)
+	h.must(tx.Rollback(t.Context()))
+}

@@ -131,7 +131,7 @@ func TestTypedInWhileNobodyCouldSend(t *testing.T) {
 				}
 			}
 			h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
-			h.until("the worker has said that it can send", `SELECT count(*) > 0 FROM chorus.accounts WHERE able_at IS NOT NULL`)
+			h.until("the worker has said that it can send", `SELECT count(*) > 0 FROM chorus.able`)
 			if of.gone {
 				other := accounts[0]
 				other.Name = "other"
@@ -145,7 +145,7 @@ func TestTypedInWhileNobodyCouldSend(t *testing.T) {
 			if _, err := h.sim.TypeIn(facts); err != nil {
 				t.Fatal(err)
 			}
-			h.exec(`UPDATE chorus.accounts SET able_at = clock_timestamp() - interval '2 minutes' WHERE name = 'default'`)
+			h.exec(`UPDATE chorus.able SET said_at = clock_timestamp() - interval '2 minutes' WHERE account = 'default'`)
 			if of.gone {
 				set(accounts...)
 			} else {
@@ -171,7 +171,8 @@ func TestAListThatNeverAddsUp(t *testing.T) {
 	h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
 	h.exec(`SELECT chorus.pause('default', 'for hours')`)
 	h.sim.Faults(chorustest.Fault{Kind: "short_page", Op: "rechercher/fournisseur", Times: -1})
-	h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes', able_at = able_at - interval '2 minutes'`)
+	h.exec(`UPDATE chorus.accounts SET paused_at = paused_at - interval '2 minutes'`)
+	h.exec(`UPDATE chorus.able SET said_at = said_at - interval '2 minutes'`)
 	h.exec(`SELECT chorus.pause('default', NULL)`)
 	id := h.insert(invoicetest.Invoice{Numero: "NEXT"}.UBL())
 	h.until("a person is asked", `SELECT pause_reason LIKE 'NOT_VOUCHED: what Chorus Pro lists%' FROM chorus.accounts`)
@@ -179,7 +180,7 @@ func TestAListThatNeverAddsUp(t *testing.T) {
 		t.Error("nobody is asked in French")
 	}
 	h.await(id, store.Ready)
-	h.exec(`UPDATE chorus.accounts SET able_at = able_at - interval '2 minutes'`)
+	h.exec(`UPDATE chorus.able SET said_at = said_at - interval '2 minutes'`)
 	h.exec(`SELECT chorus.pause('default', NULL)`)
 	h.await(id, store.Deposited)
 }
