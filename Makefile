@@ -60,7 +60,8 @@ build: ## static binaries in bin/
 # Of the last commit, so that a package of it is always the same; a tag v1.2.3 is the version 1.2.3.
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null | sed s/^v// | grep . || git log -1 --date=format:%Y%m%d%H%M%S --format=0.0.0~%cd.%h)
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-RELEASE := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags="-s -w -buildid="
+# A release says which commit it is of, whatever GOFLAGS says; where git cannot tell, there is none.
+RELEASE := CGO_ENABLED=0 GOOS=linux $(GO) build -buildvcs=true -trimpath -ldflags="-s -w -buildid="
 
 .PHONY: licences
 licences: ## the licence of each module in the binary; fails on one that is not allowed; their texts in dist/
@@ -70,6 +71,7 @@ licences: ## the licence of each module in the binary; fails on one that is not 
 .PHONY: package
 package: licences ## Debian packages for amd64 and arm64, and their sums, in dist/
 	@$(GO) run ./cmd/choriste man dist/man
+	@rm -f dist/choriste_* # of other commits: they would be summed, and tried, in the place of these
 	@for arch in amd64 arm64; do \
 		GOARCH=$$arch $(RELEASE) -o dist/choriste_linux_$$arch ./cmd/choriste && \
 		ARCH=$$arch VERSION='$(VERSION)' BINARY=dist/choriste_linux_$$arch $(GO) run $(NFPM) package --config deploy/package/nfpm.yaml --packager deb --target dist/ || exit 1; \

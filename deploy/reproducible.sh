@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 for copy in one a/longer/second; do
     git clone --quiet --no-hardlinks . "$work/$copy"
     for arch in amd64 arm64; do
-        (cd "$work/$copy" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS= go build -trimpath -ldflags="-s -w -buildid=" -o "choriste_$arch" ./cmd/choriste)
+        (cd "$work/$copy" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -buildvcs=true -trimpath -ldflags="-s -w -buildid=" -o "choriste_$arch" ./cmd/choriste)
     done
 done
 for arch in amd64 arm64; do

@@ -29,6 +29,7 @@ if command -v systemd-analyze >/dev/null; then
         systemd-analyze security --offline=true --threshold=20 --no-pager "$root/usr/lib/systemd/system/$unit.service" | tail -1
     done
 fi
+chroot "$root" /usr/bin/choriste version --json | grep -q '"commit":"[0-9a-f]\{40\}"' || { echo "the program does not say of which commit it is" >&2; exit 1; }
 test "$(stat -c %a "$root/etc/choriste")" = 750
 test -s "$root/usr/share/man/man1/choriste.1"
 test -s "$root/usr/share/man/man1/choriste-webhooks.1"
