@@ -318,7 +318,8 @@ func failure(err error) (string, Fault) {
 		return "connection refused", FaultNetwork
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection reset", FaultNetwork
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(err.Error(), "server closed idle connection"): // the last has no name in net/http
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), // net/http has noticed the end while it was writing
+		strings.HasSuffix(err.Error(), "server closed idle connection"): // this has no name in net/http
 		return "connection closed before the end of the answer", FaultNetwork
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return "answer badly compressed", FaultPortal
