@@ -346,7 +346,7 @@ func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, er
 	}
 	rows, err := s.pool.Query(ctx, `
 		WITH can AS (
-		    SELECT name, said_at, compare_asked_at AS asked_before,
+		    SELECT name, said_at, compare_asked_at AS asked_before, clock_timestamp() AS moment,
 		           coalesce(`+unable+`, false) AND can_search IS NOT FALSE AND (compare_since IS NULL OR compare_vouched_at > compare_asked_at IS NOT TRUE) AS ask
 		    FROM chorus.accounts a
 		    LEFT JOIN chorus.able e ON e.account = a.name
@@ -358,8 +358,8 @@ func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, er
 		            AND (b.paused_until > clock_timestamp() + interval '5 seconds' OR b.daily > 0 AND b.today >= b.daily AND b.day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date))
 		), asked AS (
 		    UPDATE chorus.accounts a
-		    SET compare_resumed_at = CASE WHEN compare_since IS NULL OR compare_resumed_at = compare_asked_at THEN now() ELSE compare_resumed_at END,
-		        compare_asked_at = now(), compare_since = least(compare_since, said_at), compare_next_at = '-infinity',
+		    SET compare_resumed_at = CASE WHEN compare_since IS NULL OR compare_resumed_at = compare_asked_at THEN moment ELSE compare_resumed_at END,
+		        compare_asked_at = moment, compare_since = least(compare_since, said_at), compare_next_at = '-infinity',
 		        compare_page = NULL, compare_pages = NULL, compare_fault = NULL
 		    FROM can
 		    WHERE a.name = can.name AND ask AND compare_asked_at IS NOT DISTINCT FROM asked_before -- nobody else has meanwhile
