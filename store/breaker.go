@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // A breaker keeps deposits from a portal, or from a PISTE application, that fails: every deposit into an outage is one more invoice in doubt. It is a row,

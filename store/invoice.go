@@ -6,9 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/shopspring/decimal"
 )
 
