@@ -24,6 +24,7 @@ const (
 	month       = 30 * 24 * time.Hour // as far back as changes are counted
 	atFirst     = 24 * time.Hour      // as far back as a feed is read that has never been read
 	most        = 1000                // rows asked for on a page; the portal may grant fewer (docs/chorus-pro.md §5.1)
+	atOnce      = 25                  // rows of a page that one transaction stores: a database that is slow gets on all the same
 	blurred     = time.Minute         // some dates come without seconds (docs/chorus-pro.md §4.1)
 	mostOutside = 100                 // pages that may show lines from outside the period
 )
@@ -331,7 +332,18 @@ func beyond(at, from, to time.Time, tolerance time.Duration) bool {
 	return !at.IsZero() && (!from.IsZero() && at.Before(from.Add(-tolerance)) || !to.IsZero() && at.After(to.Add(tolerance)))
 }
 
+// follow stores a page, so many rows at a time: a statement about all of them could take longer than a statement may, and would then never end however often it is tried.
 func (f *feed) follow(ctx context.Context, page []store.Seen, last bool) error {
+	for len(page) > atOnce {
+		if err := f.followSome(ctx, page[:atOnce], false); err != nil {
+			return err
+		}
+		page = page[atOnce:]
+	}
+	return f.followSome(ctx, page, last)
+}
+
+func (f *feed) followSome(ctx context.Context, page []store.Seen, last bool) error {
 	f.mark.Last, f.mark.Before, f.mark.PageRows = last, f.sum, max(f.granted, 0)
 	if last && f.slowly {
 		f.mark.Next = max(f.mark.Next, time.Duration(f.pages)*f.Settings.SyncEvery)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -102,6 +103,15 @@ func (s *Store) Follow(ctx context.Context, page []Seen, mark FeedMark) (Followe
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		did = Followed{}
 		if len(page) > 0 {
+			// Until the end nobody else takes the feed: a page that takes longer to store than the claim holds would be stored by nobody.
+			err := tx.QueryRow(ctx, `SELECT true FROM chorus.structures WHERE account = $1 AND id_structure_cpp = $2 AND claim = $3 FOR NO KEY UPDATE`,
+				mark.Account, mark.ID, mark.Claim).Scan(new(bool))
+			if errors.Is(err, pgx.ErrNoRows) {
+				return ErrGone
+			}
+			if err != nil {
+				return err
+			}
 			if err := followPage(ctx, tx, mark, page, &did); err != nil {
 				return err
 			}
