@@ -74,14 +74,8 @@ func TestSettingsPageHasNoSecret(t *testing.T) {
 			t.Errorf("a secret is listed: %s", text)
 		}
 
-		db := storetest.New(t)
-		pool, err := store.Connect(t.Context(), db.WorkerURL, "test", 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pool.Close()
 		var log bytes.Buffer
-		w := newWeb(s, store.New(pool), nil, http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, nil)))
+		w := newWeb(s, workersStore(t), nil, http.NotFoundHandler(), slog.New(slog.NewTextHandler(&log, nil)))
 		for _, lang := range []string{"en", "fr"} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/settings", nil)
 			r.Header.Set("Accept-Language", lang)
@@ -94,4 +88,15 @@ func TestSettingsPageHasNoSecret(t *testing.T) {
 			}
 		}
 	}
+}
+
+// workersStore is the store of a worker on a new database.
+func workersStore(t *testing.T) *store.Store {
+	t.Helper()
+	pool, err := store.Connect(t.Context(), storetest.New(t).WorkerURL, "test", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return store.New(pool)
 }

@@ -126,7 +126,8 @@ func TestAWorkerWithoutItsProvider(t *testing.T) {
 	p.Redirect("https://console.example" + openid.CallbackPath)
 	p.Answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true })
 	probes := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ready") })
-	start := func() *web { return newWeb(right(t, env), nil, nil, probes, slog.New(slog.DiscardHandler)) }
+	st := workersStore(t)
+	start := func() *web { return newWeb(right(t, env), st, nil, probes, slog.New(slog.DiscardHandler)) }
 	ask := func(w *web, path string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodGet, "https://console.example"+path, nil)
 		for _, c := range cookies {

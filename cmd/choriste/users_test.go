@@ -95,7 +95,8 @@ func TestAPublicConsoleIsRefused(t *testing.T) {
 	wrong(t, map[string]string{"CHORISTE_TLS_CERT": users, "CHORISTE_TLS_KEY_FILE": key}, "no certificate in PEM")
 
 	s := right(t, map[string]string{"CHORISTE_LISTEN": "0.0.0.0:0", "CHORISTE_USERS_FILE": users, "CHORISTE_TLS_CERT": cert, "CHORISTE_TLS_KEY_FILE": key, "CHORISTE_HOSTS": "localhost"})
-	w := newWeb(s, nil, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	st := workersStore(t)
+	w := newWeb(s, st, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestAPublicConsoleIsRefused(t *testing.T) {
 		t.Error("users or certificate were not taken over as they should")
 	}
 	rec := httptest.NewRecorder()
-	newWeb(none, nil, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)).server.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/invoices", nil))
+	newWeb(none, st, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)).server.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/invoices", nil))
 	if rec.Code != http.StatusSeeOther || !strings.HasPrefix(rec.Header().Get("Location"), "/signin") {
 		t.Errorf("a console that nobody may sign in to: %d %v", rec.Code, rec.Header())
 	}
