@@ -20,10 +20,18 @@ func latency(ctx context.Context, w *workshop) ([]figure, error) {
 	}
 	n := w.size.warmUp + w.size.samples
 	w.say("latency: %d invoices, about %.0f s …", n, (time.Duration(n) * w.size.every).Seconds())
-	inserted, err := insertAtRandom(ctx, p, n, w.size.every)
+	// The first ones also wait until the worker knows that it is alone.
 	var arrived map[string]time.Time
+	_, err = insertAtRandom(ctx, p, 0, w.size.warmUp, w.size.every)
 	if err == nil {
-		arrived, err = awaitArrivals(ctx, p, len(inserted))
+		_, err = awaitArrivals(ctx, p, w.size.warmUp)
+	}
+	var inserted []time.Time
+	if err == nil {
+		inserted, err = insertAtRandom(ctx, p, w.size.warmUp, w.size.samples, w.size.every)
+	}
+	if err == nil {
+		arrived, err = awaitArrivals(ctx, p, n)
 	}
 	if _, stopped := p.stop(); err == nil {
 		err = stopped
@@ -32,8 +40,8 @@ func latency(ctx context.Context, w *workshop) ([]figure, error) {
 		return nil, err
 	}
 	var took []float64
-	for k := w.size.warmUp; k < len(inserted); k++ {
-		took = append(took, float64(arrived[numero(k)].Sub(inserted[k]).Microseconds())/1000)
+	for k, at := range inserted {
+		took = append(took, float64(arrived[numero(w.size.warmUp+k)].Sub(at).Microseconds())/1000)
 	}
 	slices.Sort(took)
 	return []figure{
@@ -51,16 +59,16 @@ func document(k int) []byte {
 	return invoicetest.Invoice{Numero: numero(k), Date: time.Now()}.UBL()
 }
 
-// insertAtRandom inserts n invoices, on average one every so often, and returns the moment just before each INSERT.
-func insertAtRandom(ctx context.Context, p *plant, n int, every time.Duration) ([]time.Time, error) {
-	random := rand.New(rand.NewPCG(1, 2)) // the same moments each time
+// insertAtRandom inserts n invoices, numbered from first on, on average one every so often, and returns the moment just before each INSERT.
+func insertAtRandom(ctx context.Context, p *plant, first, n int, every time.Duration) ([]time.Time, error) {
+	random := rand.New(rand.NewPCG(1, uint64(first))) // the same moments each time
 	inserted := make([]time.Time, n)
 	failures := make(chan error, len(inserted))
 	var inserts sync.WaitGroup
 	defer inserts.Wait()
 	next := time.Now()
 	for k := range inserted {
-		doc := document(k)
+		doc := document(first + k)
 		next = next.Add(time.Duration(random.ExpFloat64() * float64(every)))
 		select {
 		case <-time.After(time.Until(next)):
@@ -71,7 +79,7 @@ func insertAtRandom(ctx context.Context, p *plant, n int, every time.Duration) (
 		}
 		inserts.Go(func() { // the next one does not wait for this one
 			inserted[k] = time.Now()
-			if _, err := p.app.Exec(ctx, `INSERT INTO chorus.invoices (external_ref, document) VALUES ($1, $2)`, numero(k), doc); err != nil {
+			if _, err := p.app.Exec(ctx, `INSERT INTO chorus.invoices (external_ref, document) VALUES ($1, $2)`, numero(first+k), doc); err != nil {
 				failures <- err
 			}
 		})
