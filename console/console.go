@@ -282,7 +282,7 @@ func failed(v view, err error) (int, content) {
 	return http.StatusServiceUnavailable, body
 }
 
-// english is what the database says, in no other language: a page marks it.
+// english is what the database says: a page puts it into French, or marks it (view.said).
 type english string
 
 func (e english) Error() string { return string(e) }

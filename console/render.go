@@ -41,6 +41,7 @@ func functions(lang string) template.FuncMap {
 		"money": v.money, "number": v.number, "unit": unit, "sum": v.sum, "stage": v.stage, "settledHow": v.settledHow, "count": v.count,
 		"state": v.state, "kind": v.kind, "who": v.who, "retry": v.retry, "outcome": v.outcome, "yesno": v.yesno, "breaker": v.breaker, "word": v.word, "request": v.request,
 		"did": v.did, "why": v.why, "source": v.source, "personIn": personIn,
+		"said":    v.said,
 		"english": func(s any) bool { _, is := s.(english); return is },
 		"style":   func() string { return style.at }, "scripts": func() []string { return []string{htmx.at, live.at} },
 		"nav": func(now, page, href, text string) map[string]any {
@@ -129,6 +130,19 @@ func shown(s any) string {
 		return visible.Text(string(s))
 	}
 	return ""
+}
+
+// said is what the database says, in French where it is known; elsewhere it is marked as English.
+func (v view) said(s any) template.HTML {
+	text := shown(s)
+	if v.lang == "fr" {
+		french, known := store.InFrench(text)
+		if !known {
+			return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`) //nolint:gosec // escaped
+		}
+		text = french
+	}
+	return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // escaped
 }
 
 // cutAt leaves n characters of a text.

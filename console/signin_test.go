@@ -210,7 +210,7 @@ func TestTheSessionEndsWhileAReasonIsWritten(t *testing.T) {
 			t.Errorf("%s from elsewhere leads to\n%s", path, rec.Body)
 		}
 	}
-	// An error that answers a form: the other language is of the page before, and the database's words are marked as English.
+	// An error that answers a form: the other language is of the page before, and the database's words are in it, too.
 	if code := v.signIn("claire", "a long password"); code != http.StatusSeeOther {
 		t.Fatal(code)
 	}
@@ -219,7 +219,7 @@ func TestTheSessionEndsWhileAReasonIsWritten(t *testing.T) {
 	form.Set("reason", "x")
 	d.sql(fmt.Sprintf(`UPDATE chorus.invoices SET purged_at = now() WHERE id = %d`, id))
 	rec := v.send(http.MethodPost, fmt.Sprintf("/invoices/%d/retry", id), form, "Referer", fmt.Sprintf("https://console.example/invoices/%d", id), "Accept-Language", "fr")
-	if body := rec.Body.String(); rec.Code != http.StatusBadRequest || !strings.Contains(body, `<p lang="en">`) || !strings.Contains(body, fmt.Sprintf(`href="/invoices/%d?lang=en"`, id)) {
+	if body := rec.Body.String(); rec.Code != http.StatusBadRequest || !strings.Contains(body, "son document a été purgé le") || !strings.Contains(body, fmt.Sprintf(`href="/invoices/%d?lang=en"`, id)) {
 		t.Errorf("%d\n%s", rec.Code, body)
 	}
 }

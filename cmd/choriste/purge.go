@@ -141,7 +141,7 @@ func (c purgeCmd) show(a *app, list []store.Retention, waits string) error {
 		return err
 	}
 	if waits != "" {
-		a.printf(a.either("nothing is purged now: %s\n", "rien n'est supprimé pour l'instant : %s\n"), waits)
+		a.printf(a.either("nothing is purged now: %s\n", "rien n'est supprimé pour l'instant : %s\n"), a.said(waits))
 	}
 	return nil
 }

@@ -95,10 +95,11 @@ func (c resolveCmd) show(a *app) error {
 		w.Printf(a.either("known flux", "flux connu")+"\t%s (%s)\n", f.Flux, operate.FluxSource(f.Source, a.lang))
 	}
 	for _, p := range actions {
-		if p.Refusal == "" {
-			p.Refusal = "possible" // in both languages
+		said := "possible" // in both languages
+		if p.Refusal != "" {
+			said = a.said(p.Refusal)
 		}
-		w.Printf("%s\t%s\n", p.Action, p.Refusal)
+		w.Printf("%s\t%s\n", p.Action, said)
 	}
 	return w.Flush()
 }

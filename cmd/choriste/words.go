@@ -28,7 +28,7 @@ func (a *app) words(err error) string {
 	}
 	switch code := server.Code; {
 	case strings.HasPrefix(code, "CH"):
-		return server.Message
+		return a.said(server.Message)
 	case code == "42501":
 		if f := a.role(); f != nil {
 			return f.Text(a.lang)
@@ -49,6 +49,14 @@ func (a *app) words(err error) string {
 	default:
 		return store.Message(err)
 	}
+}
+
+// said is what the database's rules say, in the language where that is known.
+func (a *app) said(text string) string {
+	if a.lang == "fr" {
+		text, _ = store.InFrench(text)
+	}
+	return text
 }
 
 // role finds out which role the login lacks for the command.
