@@ -289,7 +289,7 @@ CREATE FUNCTION chorus.accounts_resumed() RETURNS trigger LANGUAGE plpgsql SECUR
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
+    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.compare_since IS NOT NULL THEN
         RETURN NEW;
     END IF;
     IF NEW.compare_since IS NULL OR NEW.compare_resumed_at = NEW.compare_asked_at THEN -- nothing else asks for it
@@ -314,7 +314,19 @@ CREATE TABLE chorus.able (
     said_at timestamptz NOT NULL
 );
 
--- Whoever asks for a comparison has what was before compared; and a comparison that asked for a person is not over.
+-- Whoever asks for a comparison, a start in the middle of a closure, say, has all of the time compared in which nobody could send; that begins anew then. And a comparison that
+-- asked for a person is not over. (The name comes after accounts_resumed: PostgreSQL goes by it.)
+-- +goose StatementBegin
+CREATE FUNCTION chorus.accounts_unable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.compare_since := least(NEW.compare_since, (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < clock_timestamp() - interval '1 minute'));
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER accounts_unable BEFORE UPDATE ON chorus.accounts FOR EACH ROW
+    WHEN (NEW.compare_asked_at IS DISTINCT FROM OLD.compare_asked_at AND NEW.compare_since IS NOT NULL AND NEW.can_search IS NOT FALSE)
+    EXECUTE FUNCTION chorus.accounts_unable();
+
 -- +goose StatementBegin
 CREATE FUNCTION chorus.accounts_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

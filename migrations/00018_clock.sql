@@ -48,6 +48,7 @@ BEGIN
         departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
     DELETE FROM chorus.feed_lateness WHERE hour > at;
     UPDATE chorus.accounts SET compare_since = compare_since + step WHERE compare_since > at; -- what it stands for was as much earlier
+    UPDATE chorus.able SET said_at = said_at + step WHERE said_at > at; -- so is that
     -- Whatever the workers have noted of their own work. What stands in history is not touched, nor what the portal has told, and of invoices only what the machinery needs.
     FOR c IN
         SELECT t.relname, a.attname

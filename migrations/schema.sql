@@ -36,6 +36,7 @@ CREATE TABLE chorus.accounts (
 );
 CREATE TRIGGER accounts_asked AFTER UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) OR ((new.paused_at IS NULL) AND (old.pause_reason ~~ 'NOT\_VOUCHED: %'::text)))) EXECUTE FUNCTION chorus.accounts_asked();
 CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (((old.paused_at IS NOT NULL) AND (new.paused_at IS NULL))) EXECUTE FUNCTION chorus.accounts_resumed();
+CREATE TRIGGER accounts_unable BEFORE UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) AND (new.compare_since IS NOT NULL) AND (new.can_search IS NOT FALSE))) EXECUTE FUNCTION chorus.accounts_unable();
 ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
@@ -1993,7 +1994,7 @@ AS $function$
 DECLARE
     at CONSTANT timestamptz := clock_timestamp();
 BEGIN
-    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' THEN
+    IF OLD.paused_at >= at - interval '1 minute' OR NEW.can_search IS FALSE OR OLD.pause_reason LIKE 'NOT\_VOUCHED: %' AND NEW.compare_since IS NOT NULL THEN
         RETURN NEW;
     END IF;
     IF NEW.compare_since IS NULL OR NEW.compare_resumed_at = NEW.compare_asked_at THEN -- nothing else asks for it
@@ -2005,6 +2006,18 @@ BEGIN
     NEW.compare_page := NULL;
     NEW.compare_pages := NULL;
     NEW.compare_fault := NULL;
+    RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.accounts_unable()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    NEW.compare_since := least(NEW.compare_since, (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < clock_timestamp() - interval '1 minute'));
     RETURN NEW;
 END $function$
 ;
@@ -2586,6 +2599,7 @@ BEGIN
         departures = ARRAY (SELECT least(l, greatest(at, l + step)) FROM unnest(departures) WITH ORDINALITY x (l, k) ORDER BY k);
     DELETE FROM chorus.feed_lateness WHERE hour > at;
     UPDATE chorus.accounts SET compare_since = compare_since + step WHERE compare_since > at; -- what it stands for was as much earlier
+    UPDATE chorus.able SET said_at = said_at + step WHERE said_at > at; -- so is that
     -- Whatever the workers have noted of their own work. What stands in history is not touched, nor what the portal has told, and of invoices only what the machinery needs.
     FOR c IN
         SELECT t.relname, a.attname

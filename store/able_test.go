@@ -56,3 +56,63 @@ func TestAble(t *testing.T) {
 	able(0)
 	begins(nil)
 }
+
+// Who asks for a comparison while nobody could send has all of that time compared: a start in the middle of a closure asked for what came since the last heartbeat alone.
+func TestAskedWhileUnable(t *testing.T) {
+	for name, of := range map[string]struct{ before, ask string }{
+		"start":        {ask: ``},
+		"clock":        {ask: `SELECT chorus.clock_stepped(60)`},
+		"resumed":      {before: `UPDATE chorus.accounts SET paused_at = clock_timestamp() - interval '2 hours', pause_reason = 'x'`, ask: `SELECT chorus.pause('default', NULL)`},
+		"resumed anew": {before: `UPDATE chorus.accounts SET paused_at = clock_timestamp() - interval '2 hours', pause_reason = 'NOT_VOUCHED: x'`, ask: `SELECT chorus.pause('default', NULL)`},
+		"outage": {
+			before: `UPDATE chorus.breakers SET state = 'open', announced = true, since = clock_timestamp() - interval '2 hours', fault = 'unavailable' WHERE key = '` + portal + `'`,
+			ask:    `UPDATE chorus.breakers SET state = 'trial', announced = false WHERE key = '` + portal + `'`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newWeather(t)
+			must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+			exec := func(sql string) {
+				t.Helper()
+				_, err := b.owner.Exec(t.Context(), sql)
+				must(t, err)
+			}
+			exec(`INSERT INTO chorus.able VALUES ('default', clock_timestamp() - interval '3 days')`)
+			if of.before != "" {
+				exec(of.before)
+			}
+			if of.ask == "" {
+				must(t, b.worker.AskComparison(t.Context(), time.Time{}))
+			} else {
+				exec(of.ask)
+			}
+			var since, able time.Duration
+			must(t, b.owner.QueryRow(t.Context(), `
+				SELECT coalesce(clock_timestamp() - compare_since, '0'), clock_timestamp() - said_at FROM chorus.accounts JOIN chorus.able ON account = name`).Scan(&since, &able))
+			if since < 71*time.Hour || able > time.Minute {
+				t.Errorf("it is compared from %s ago on, and able since %s ago", since, able)
+			}
+		})
+	}
+}
+
+// The database's clock is put back: since when nobody could send is as much earlier.
+func TestUnableWhileTheClockIsPutBack(t *testing.T) {
+	b := newWeather(t)
+	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+	exec := func(sql string) {
+		t.Helper()
+		_, err := b.owner.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	exec(`INSERT INTO chorus.able VALUES ('default', clock_timestamp() + interval '20 hours')`) // by the clock that was a day ahead
+	exec(`SELECT chorus.clock_stepped(-86400)`)
+	if asked, err := b.worker.Able(t.Context(), []string{"default"}); err != nil || len(asked) != 1 {
+		t.Errorf("asked for %v (%v)", asked, err)
+	}
+	var since time.Duration
+	must(t, b.owner.QueryRow(t.Context(), `SELECT clock_timestamp() - compare_since FROM chorus.accounts`).Scan(&since))
+	if since < 3*time.Hour {
+		t.Errorf("it is compared from %s ago on", since)
+	}
+}
