@@ -178,6 +178,43 @@ func TestAForeignPortalDiffers(t *testing.T) {
 	}
 }
 
+// TestARecordingLeadsNowhereElse: a file that others have made cannot send the simulator's requests, with its token, to another host.
+func TestARecordingLeadsNowhereElse(t *testing.T) {
+	asked := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer elsewhere.Close()
+	host := strings.TrimPrefix(elsewhere.URL, "http://")
+	for _, path := range []string{"@" + host + "/x", elsewhere.URL + "/x", "//" + host + "/x", "x", ""} {
+		b, err := json.Marshal(Exchange{N: 1, Method: "POST", Path: path, Asked: Message{Headers: map[string]string{"Authorization": "Bearer token-1", "Host": host}}, Said: &Message{Status: 200}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, found := compared(t, []byte("{\"chorus_sim_recording\":1}\n"+string(b)+"\n")); asked != 0 || len(found) == 0 {
+			t.Errorf("%s: asked %d times; %v", path, asked, found)
+		}
+	}
+}
+
+// TestWhatWasThereBefore: of a flux, an invoice or a file that was deposited before the recording began the simulator knows nothing, and says so.
+func TestWhatWasThereBefore(t *testing.T) {
+	sim := chorustest.New(t, &chorustest.Config{Quota: -1})
+	early := started(t, http.NotFoundHandler(), func(c *Config) { c.To = sim.APIURL() })
+	s := newSession(t, early, "sim", "sim-secret", "TECH_SIM@cpro.fr:sim-password")
+	flux := s.post("factures/v1/deposer/flux", map[string]any{
+		"fichierFlux": base64.StdEncoding.EncodeToString(invoicetest.Invoice{Numero: "F-1", Date: time.Now()}.UBL()), "nomFichier": "f.xml", "syntaxeFlux": "IN_DP_E1_UBL_INVOICE", "avecSignature": false,
+	})["numeroFluxDepot"]
+	sim.Advance(time.Minute)
+	r := started(t, http.NotFoundHandler(), func(c *Config) { c.To = sim.APIURL() })
+	s = newSession(t, r, "sim", "sim-secret", "TECH_SIM@cpro.fr:sim-password")
+	s.post("transverses/v1/consulterCRDetaille", map[string]any{"numeroFluxDepot": flux})
+	s.post("factures/v1/rechercher/fournisseur", map[string]any{"numeroFluxDepot": flux})
+	s.post("transverses/v1/consulterCRDetaille", map[string]any{"numeroFluxDepot": "CPP0011100000000000000001"}) // nobody's: that is compared
+	totals, found := compared(t, closed(t, r))
+	if totals.Differ != 0 || totals.Same != 2 || totals.Skipped != 2 {
+		t.Errorf("%+v %v", totals, found)
+	}
+}
+
 // TestItGoesNowhereElse: other hosts, other names of its own, pages of a browser, production, a certificate that nobody trusts.
 func TestItGoesNowhereElse(t *testing.T) {
 	for _, x := range []struct{ to, token, want string }{

@@ -55,15 +55,18 @@ func (t *tee) free() {
 func (r *Recorder) keep(x Exchange, in *http.Request, asked *tee, answer *http.Response, said *tee, started time.Time) {
 	x.TookMS = time.Since(started).Milliseconds()
 	s := r.scrub
-	form, _ := url.ParseQuery(asked.body.String())
-	if in.URL.Path != tokenPath {
-		form = nil
+	form, _ := url.ParseQuery(in.URL.RawQuery)
+	if in.URL.Path == tokenPath {
+		sent, _ := url.ParseQuery(asked.body.String())
+		for name, values := range sent {
+			form[name] = append(form[name], values...)
+		}
 	}
 	var body []byte
 	if said != nil {
 		body = said.body.Bytes()
 	}
-	s.learnFrom(in.Header, form, body)
+	s.learnFrom(in.Header, form, asked.body.Bytes(), body)
 	x.Path = s.path(in.URL.Path)
 	if in.URL.RawQuery != "" {
 		values := url.Values{}

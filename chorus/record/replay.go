@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,17 @@ func (p *player) play(x Exchange) (here *Message, skipped string, err error) {
 	if x.Asked.LeftOut != "" {
 		return nil, "the request's body is not in the recording", nil
 	}
+	if p.namesEarlier(x) {
+		return nil, "it speaks of what was deposited before the recording began", nil
+	}
+	target, err := url.Parse(p.sim.APIURL())
+	if err != nil {
+		return nil, "", err
+	}
+	if !strings.HasPrefix(x.Path, "/") { // else the file could name another host
+		return nil, "it cannot be sent again", nil
+	}
+	target.Path, target.RawQuery = x.Path, x.Query
 	body, media := p.body(x)
 	switch {
 	case x.Said == nil, x.Why != "":
@@ -85,11 +97,7 @@ func (p *player) play(x Exchange) (here *Message, skipped string, err error) {
 		p.sim.Faults(chorustest.Fault{Kind: fate, Op: "deposer/flux"})
 		defer p.sim.ClearFaults()
 	}
-	target := p.sim.APIURL() + x.Path
-	if x.Query != "" {
-		target += "?" + x.Query
-	}
-	req, err := http.NewRequest(x.Method, target, bytes.NewReader(body))
+	req, err := http.NewRequest(x.Method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, "it cannot be sent again", nil
 	}
@@ -118,6 +126,36 @@ func (p *player) play(x Exchange) (here *Message, skipped string, err error) {
 		here.JSON = nil
 	}
 	return here, skipped, nil
+}
+
+// namesEarlier tells that a request names a flux, an invoice or a file which the recording has not seen made, and that the portal knew it: the simulator cannot.
+func (p *player) namesEarlier(x Exchange) bool {
+	if x.Said == nil {
+		return false
+	}
+	said, _ := x.Said.JSON.(map[string]any)
+	rows, lists := said["listeFactures"].([]any)
+	return text(said["codeRetour"]) == "0" && (!lists || len(rows) > 0) && p.unknownID(x.Asked.JSON)
+}
+
+func (p *player) unknownID(asked any) bool {
+	switch v := asked.(type) {
+	case []any:
+		return slices.ContainsFunc(v, p.unknownID)
+	case map[string]any:
+		for name, value := range v {
+			switch name {
+			case "numeroFluxDepot", "idFacture", "identifiantFactureCPP", "pieceJointeId":
+				if _, known := p.ids[text(value)]; !known && text(value) != "" {
+					return true
+				}
+			}
+			if p.unknownID(value) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fate is what the simulator is told about a deposit whose document the recording does not hold.

@@ -48,6 +48,8 @@ const (
 	mostText   = 1000 // of one value
 	mostPage   = 500  // of a page of HTML
 	labelPlain = "secret"
+
+	mostCredentials = 64 << 10 // of a body that is looked through for secrets: what carries them is short
 )
 
 // learn remembers a secret, so that nothing shows it later.
@@ -72,8 +74,8 @@ func (s *scrubber) shows(text string) bool {
 	return guard.Shows(text)
 }
 
-// learnFrom takes the secrets out of a request, and out of the answer to one for a token, before anything is written.
-func (s *scrubber) learnFrom(h http.Header, form url.Values, answer []byte) {
+// learnFrom takes the secrets out of a request, whether it carries them in its headers, its query, a form or JSON, and out of its answer, before anything is written.
+func (s *scrubber) learnFrom(h http.Header, form url.Values, asked, answer []byte) {
 	if _, token, found := strings.Cut(h.Get("Authorization"), " "); found {
 		s.learn(token)
 	}
@@ -89,15 +91,28 @@ func (s *scrubber) learnFrom(h http.Header, form url.Values, answer []byte) {
 	for _, name := range h.Values("Cookie") {
 		s.learn(name)
 	}
-	s.learn(form.Get("client_id"), form.Get("client_secret"))
-	var granted map[string]any
-	if json.Unmarshal(answer, &granted) == nil {
-		for name, value := range granted {
-			if text, is := value.(string); is && strings.HasSuffix(name, "_token") {
+	for name, values := range form {
+		if secretKinds[strings.ToLower(name)] != "" {
+			s.learn(values...)
+		}
+	}
+	for _, body := range [][]byte{asked, answer} {
+		var o map[string]any
+		if len(body) > mostCredentials || json.Unmarshal(body, &o) != nil {
+			continue
+		}
+		for name, value := range o {
+			if text, is := value.(string); is && secretKinds[strings.ToLower(name)] != "" {
 				s.learn(text)
 			}
 		}
 	}
+}
+
+// secretKinds are the fields, in whatever form a client sends them, whose values are labelled: not even their length is kept.
+var secretKinds = map[string]string{
+	"client_id": "client", "client_secret": labelPlain, "password": "password", "motdepasse": "password", "username": "login", "login": "login",
+	"access_token": "token", "refresh_token": "token", "id_token": "token",
 }
 
 // headers keeps those that say something, and the names of others.
@@ -200,15 +215,34 @@ func (s *scrubber) isRoutePart(part string) bool {
 	return false
 }
 
+// gatewayTexts are PISTE's whole texts. They stay even when a secret has a word of theirs within it, as passwords have "password".
+var gatewayTexts = regexp.MustCompile(`login or password incorrects|The access token expired|Unable to find the access token in persistent storage|Unable to find token in the message`)
+
 // message masks all words of a text but the portal's own.
 func (s *scrubber) message(text string) string {
+	var out strings.Builder
+	for {
+		at := gatewayTexts.FindStringIndex(text)
+		if at == nil {
+			out.WriteString(s.ownWords(text))
+			return out.String()
+		}
+		out.WriteString(s.ownWords(text[:at[0]]))
+		out.WriteString(text[at[0]:at[1]])
+		text = text[at[1]:]
+	}
+}
+
+func (s *scrubber) ownWords(text string) string {
 	var out strings.Builder
 	begins := true
 	eachWord(text, func(part string, isWord bool) {
 		switch {
 		case !isWord:
 			begins = begins && strings.TrimSpace(part) == "" || strings.ContainsAny(part, ".!?:|-\"'’(")
-		case s.keeps(part, begins) && !s.shows(part):
+		case s.shows(part):
+			part, begins = s.label(labelPlain, part), false
+		case s.keeps(part, begins):
 			begins = false
 		default:
 			part, begins = s.word(part), codeForm.MatchString(part)
@@ -258,10 +292,13 @@ func (s *scrubber) form(body []byte) map[string]string {
 	for name, all := range values {
 		value := all[0]
 		switch {
-		case name == "client_id":
-			value = s.label("client", value)
-		case name == "client_secret":
+		case secretKinds[strings.ToLower(name)] != "":
+			value = s.label(secretKinds[strings.ToLower(name)], value)
+		case s.shows(value):
 			value = s.label(labelPlain, value)
+			if !s.knowsKey(name) {
+				name = s.text(name)
+			}
 		case name == "grant_type" || name == "scope":
 			value = s.message(value)
 		case !s.knowsKey(name):
@@ -281,7 +318,7 @@ func (s *scrubber) value(key string, v any) any {
 		masked := map[string]any{}
 		for name, inner := range v {
 			shown := name
-			if !s.knowsKey(name) || s.shows(name) {
+			if secretKinds[strings.ToLower(name)] == "" && !oauthKeys[name] && !s.knowsKey(name) || s.shows(name) {
 				shown = "unknown_" + s.text(name)
 			}
 			masked[shown] = s.value(name, inner)
@@ -325,18 +362,21 @@ var dateForm = regexp.MustCompile(`^(19|20)\d\d-[01]\d-[0-3]\d([T ][0-2]\d:[0-5]
 // string masks a text under a key.
 func (s *scrubber) string(key, text string) any {
 	switch {
+	case secretKinds[strings.ToLower(key)] != "":
+		return s.label(secretKinds[strings.ToLower(key)], text)
 	case strings.HasSuffix(key, "_token"):
 		return s.label("token", text)
 	case slices.Contains(s.Files, key):
 		return s.file(text)
 	case len(text) > mostText:
 		return map[string]any{"left_out": "text", "bytes": len(text)}
-	case text == "", dateForm.MatchString(text), s.Values[text]:
-		if s.shows(text) {
-			break
-		}
+	case (text == "" || dateForm.MatchString(text) || s.Values[text]) && !s.shows(text):
 		return text
 	case messageKeys[key]:
+		return s.message(text)
+	case s.shows(text):
+		return s.label(labelPlain, text)
+	case oauthKeys[key]:
 		return s.message(text)
 	}
 	return s.text(text)
@@ -356,6 +396,9 @@ func (s *scrubber) file(text string) any {
 	}
 	return f
 }
+
+// oauthKeys are the fields of a request for a token that are no secrets.
+var oauthKeys = setOf(`grant_type scope`)
 
 var (
 	cadreForm    = regexp.MustCompile(`^[ABMS][0-9]{1,2}$`)
