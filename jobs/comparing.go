@@ -12,15 +12,17 @@ import (
 // comparing is how far the comparison of an account has come in this process. Jobs of other workers read on their own.
 type comparing struct {
 	progress
-	asked  time.Time
-	since  time.Time
-	until  time.Time
-	l      shownIn
-	shown  map[string]bool // suppliers
-	usual  map[string]bool // suppliers for which others deposit; nil: not known yet
-	forgot *store.Forgot
-	said   time.Time // when the log was told how far it is
-	leave  func()    // the place; nil: no job reads
+	asked time.Time
+	since time.Time
+	until time.Time
+	l     shownIn
+	shown map[string]bool // suppliers
+	usual map[string]bool // suppliers for which others deposit; nil: not known yet
+
+	uploads map[string]bool // ways of deposit that are a person's at the portal; nil: not known yet
+	forgot  *store.Forgot
+	said    time.Time // when the log was told how far it is
+	leave   func()    // the place; nil: no job reads
 }
 
 // goesOn tells that the next job goes on with what has been read: it was not all, or some page could not be had.

@@ -95,10 +95,10 @@ func (j *Jobs) comparePages(ctx context.Context, acct *Account, c store.Comparis
 			run.shown[f.CodeFournisseur] = true
 		}
 		if run.forgot == nil {
-			run.forgot, err = j.unsent(ctx, acct.Name, c, p.Factures)
+			run.forgot, err = j.unsent(ctx, acct.Name, c, run, p.Factures)
 		}
 		if run.forgot == nil && err == nil {
-			run.forgot, err = j.unexplained(ctx, acct.Name, c, &run.usual, p.Factures)
+			run.forgot, err = j.unexplained(ctx, acct.Name, c, run, p.Factures)
 		}
 		if err == nil {
 			err = j.Store.KeepShown(ctx, acct.Name, seenAll(p.Factures))
@@ -168,14 +168,20 @@ func toCome(page []chorus.Facture, now time.Time) string {
 }
 
 // unsent compares a page. What came by a flux is ours and forgotten, unless it was shown before; what a person typed in is looked up like anything else that may be there.
-func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, page []chorus.Facture) (*store.Forgot, error) {
+func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, run *comparing, page []chorus.Facture) (*store.Forgot, error) {
 	found, known, err := j.Store.Unsent(ctx, account, c.Since, c.Asked, seenAll(page))
 	if err != nil {
 		return nil, err
 	}
 	for k, id := range found {
 		f := page[k]
-		if f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) && !known[k] && !c.Resumed {
+		flux := f.NumeroFluxDepot != "" && !typedIn(f.ModeDepot) && !known[k] && !c.Resumed
+		if flux {
+			if err := j.learnUploads(ctx, run); err != nil {
+				return nil, err
+			}
+		}
+		if flux && !run.uploads[f.ModeDepot] {
 			return &store.Forgot{
 				Witness: store.WitnessPortal, Kind: store.KindRestore, Since: c.Since,
 				Detail: fmt.Sprintf("Chorus Pro has got invoice %d by flux %s, and no deposit that is known here explains that", id, f.NumeroFluxDepot),
@@ -191,7 +197,7 @@ func (j *Jobs) unsent(ctx context.Context, account string, c store.Comparison, p
 // unexplained compares a page with what no row stands for: a flux of which nothing is known here is a deposit that was forgotten with its row. Where somebody else deposits
 // by flux for the supplier, or for the account if nothing was ever sent for the supplier, another one is nothing new. A first start has nothing to forget; a
 // pause forgets nothing.
-func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparison, usual *map[string]bool, page []chorus.Facture) (*store.Forgot, error) {
+func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparison, run *comparing, page []chorus.Facture) (*store.Forgot, error) {
 	if c.First || c.Resumed {
 		return nil, nil //nolint:nilnil // nothing was forgotten
 	}
@@ -204,12 +210,18 @@ func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparis
 		if typedIn(f.ModeDepot) {
 			continue
 		}
-		if *usual == nil {
-			if *usual, err = j.Store.Usual(ctx, account, c.Since); err != nil {
+		if err := j.learnUploads(ctx, run); err != nil {
+			return nil, err
+		}
+		if run.uploads[f.ModeDepot] {
+			continue
+		}
+		if run.usual == nil {
+			if run.usual, err = j.Store.Usual(ctx, account, c.Since, run.uploads); err != nil {
 				return nil, err
 			}
 		}
-		if (*usual)[f.CodeFournisseur] || !served[k] && len(*usual) > 0 {
+		if run.usual[f.CodeFournisseur] || !served[k] && len(run.usual) > 0 {
 			continue
 		}
 		return &store.Forgot{
@@ -218,6 +230,14 @@ func (j *Jobs) unexplained(ctx context.Context, account string, c store.Comparis
 		}, nil
 	}
 	return nil, nil //nolint:nilnil // nothing was forgotten
+}
+
+// learnUploads finds out which ways of deposit are files that a person uploaded at the portal: those make a flux, too, and it was never ours.
+func (j *Jobs) learnUploads(ctx context.Context, run *comparing) (err error) {
+	if run.uploads == nil {
+		run.uploads, err = j.Store.Uploads(ctx)
+	}
+	return err
 }
 
 func seenAll(page []chorus.Facture) []store.Seen {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,14 +56,46 @@ func (s *Store) Unexplained(ctx context.Context, since time.Time, seen []Seen) (
 	return all, served, err
 }
 
+// uploads are the ways of deposit of a file that a person uploads at the portal, by their names in the Swagger: it makes a flux as a program's does.
+var uploads = []string{"UPLOAD_PORTAIL", "DEPOT_PDF_PORTAIL", "DEPOT_PDF_SIGNE_PORTAIL"}
+
+// Uploads are those of them that none of our deposits bears. How Chorus Pro names ours is learned from the latest that it has shown, of any account; until it has shown
+// one, any of these may be ours.
+func (s *Store) Uploads(ctx context.Context) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, `
+		WITH ours AS MATERIALIZED (
+		    SELECT DISTINCT mode_depot
+		    FROM (
+		        SELECT i.mode_depot
+		        FROM chorus.attempts a
+		        JOIN chorus.invoices i ON i.id = a.invoice_id AND i.numero_flux_depot = a.numero_flux_depot
+		        WHERE a.outcome = 'ACCEPTED' AND i.identifiant_facture_cpp IS NOT NULL AND i.mode_depot IS NOT NULL
+		        ORDER BY a.claimed_at DESC
+		        LIMIT 1000
+		    ) latest
+		)
+		SELECT mode FROM unnest($1::text[]) AS x (mode) WHERE EXISTS (SELECT FROM ours) AND NOT EXISTS (SELECT FROM ours WHERE mode_depot = mode)`, uploads)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	var mode string
+	_, err = pgx.ForEachRow(rows, []any{&mode}, func() error {
+		all[mode] = true
+		return nil
+	})
+	return all, err
+}
+
 // Usual lists the suppliers of an account for which somebody else deposits by flux, as the portal had shown before the moment of a comparison. What came with a
-// quarantine or before it may be ours, and forgotten, as long as its suspicion lasts: what nobody has inserted again by then is somebody else's.
-func (s *Store) Usual(ctx context.Context, account string, since time.Time) (map[string]bool, error) {
+// quarantine or before it may be ours, and forgotten, as long as its suspicion lasts: what nobody has inserted again by then is somebody else's. What people upload (Uploads)
+// tells of no program that deposits.
+func (s *Store) Usual(ctx context.Context, account string, since time.Time, uploads map[string]bool) (map[string]bool, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT coalesce(fournisseur_siret, '')
 		FROM chorus.strangers, chorus.installation
-		WHERE account = $1 AND first_seen_at < $2 AND numero_flux_depot IS NOT NULL AND coalesce(mode_depot, '') !~ '^(SAISIE|PORTAIL)'
-		  AND date_depot > $2 - $3::interval AND (quarantined_at IS NULL OR date_depot > quarantined_at OR suspect_until < $2)`, account, since, usualFor)
+		WHERE account = $1 AND first_seen_at < $2 AND numero_flux_depot IS NOT NULL AND coalesce(mode_depot, '') !~ '^(SAISIE|PORTAIL)' AND NOT coalesce(mode_depot = ANY ($4), false)
+		  AND date_depot > $2 - $3::interval AND (quarantined_at IS NULL OR date_depot > quarantined_at OR suspect_until < $2)`, account, since, usualFor, slices.Collect(maps.Keys(uploads)))
 	if err != nil {
 		return nil, err
 	}

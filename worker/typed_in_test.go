@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -203,5 +204,41 @@ func TestAnotherProgramDepositsWhatWasRefused(t *testing.T) {
 	h.await(h.insert(invoicetest.Invoice{Numero: "NEXT"}.UBL()), store.Deposited, store.Integrated, store.Settled)
 	if n := h.count(`SELECT quarantines FROM chorus.installation`); n != 0 {
 		t.Errorf("%d quarantines", n)
+	}
+}
+
+// A file that a person uploads at the portal makes a flux, too. While no worker ran that is no rewind, and what waits here under its number is looked up; but
+// where Chorus Pro names our own deposits so, or has shown none yet, it may be ours.
+func TestUploadedWhileNoWorkerRan(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		ours        string
+		quarantines int
+	}{"by hand": {"UPLOAD_API", 0}, "as ours": {"UPLOAD_PORTAIL", 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, &chorustest.Config{AcceptDuplicates: true})
+			stop := h.run()
+			h.await(h.insert(invoicetest.Invoice{Numero: "SEEN"}.UBL()), store.Integrated, store.Settled)
+			stop()
+			h.drift(`UPDATE chorus.invoices SET mode_depot = '` + of.ours + `' WHERE mode_depot = 'UPLOAD_API'`)
+			waits := h.insert(invoicetest.Invoice{Numero: "WAITS"}.UBL())
+			facts := h.sim.Deposits("SEEN")[0].Facts
+			for k, numero := range []string{"WAITS", "ALONE"} {
+				facts.Numero = numero
+				if _, err := h.sim.TypeIn(facts); err != nil {
+					t.Fatal(err)
+				}
+				h.edit(numero, fmt.Sprintf(`{"numeroFluxDepot":"CPP001110600000000000000%d","modeDepot":"UPLOAD_PORTAIL"}`, k))
+			}
+			h.start()
+			h.await(waits, store.Integrated, store.Settled)
+			if n := len(h.sim.Deposits("WAITS")); n != 0 {
+				t.Errorf("what was uploaded was deposited %d times", n)
+			}
+			if n := h.count(`SELECT quarantines FROM chorus.installation`); n != of.quarantines {
+				t.Errorf("%d quarantines, want %d", n, of.quarantines)
+			}
+		})
 	}
 }
