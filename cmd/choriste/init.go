@@ -29,7 +29,7 @@ type initCmd struct {
 	ClientSecret  string `name:"client-secret-file" help:"A file with its secret." type:"existingfile" placeholder:"FILE"`
 	Login         string `help:"The technical account, as TECH_…@cpro.fr."`
 	Password      string `name:"password-file" help:"A file with its password." type:"existingfile" placeholder:"FILE"`
-	Database      string `help:"The database to be, as postgres://host:5432/choriste." default:"postgres://127.0.0.1:5432/choriste" placeholder:"URL"`
+	Database      string `help:"The database to be, as postgres://host:5432/choriste; by default postgres://127.0.0.1:5432/choriste." placeholder:"URL"`
 	Admin         string `name:"admin-url-file" help:"A file with the address of PostgreSQL for somebody who may make logins and databases, for once. Without it, the statements are written to a file." type:"existingfile" placeholder:"FILE"`
 	Proxy         string `help:"The HTTP proxy on the way out, as http://proxy.example.net:3128." placeholder:"URL"`
 	ProxyLogin    string `help:"The login there."`
@@ -54,6 +54,7 @@ type setup struct {
 	owner      *user.User        // of what is written
 	given      map[string]string // settings as they will be: those of the file, else what was asked or told
 	secrets    map[string]string // by file name; not written yet
+	database   *url.URL          // without login
 	statements []statement
 	admin      *pgx.Conn // nil = nobody who may make logins is known
 }
@@ -107,6 +108,9 @@ func (s *setup) place() (err error) {
 	if err != nil {
 		return fmt.Errorf("who runs choriste is not known here: %w", err)
 	}
+	if !sameEverywhere(s.Dir) {
+		return usageError{errors.New("--dir has a quotation mark, a backslash, a dollar, a backtick or a line break, which cannot be written to a file of settings")}
+	}
 	if info, err := os.Stat(s.Dir); err == nil {
 		if !info.IsDir() {
 			return fmt.Errorf("%s is not a directory", s.Dir)
@@ -118,7 +122,7 @@ func (s *setup) place() (err error) {
 		if err := os.MkdirAll(s.Dir, 0o750); err != nil {
 			return fmt.Errorf("%s cannot be made: %w", s.Dir, err)
 		}
-		if err := s.own(s.Dir); err != nil {
+		if err := s.lend(s.Dir); err != nil {
 			return err
 		}
 		s.said("made", s.Dir, s.either("directory", "répertoire"))
@@ -131,11 +135,19 @@ func (s *setup) place() (err error) {
 	return nil
 }
 
+// own gives a file to who runs choriste.
 func (s *setup) own(name string) error {
+	uid, _ := strconv.Atoi(s.owner.Uid)
+	return s.give(name, uid)
+}
+
+// lend lets who runs choriste into a directory that stays root's: a worker writes nothing there, and must not put another file in the place of the owner's address.
+func (s *setup) lend(name string) error { return s.give(name, os.Geteuid()) }
+
+func (s *setup) give(name string, uid int) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	uid, _ := strconv.Atoi(s.owner.Uid)
 	gid, _ := strconv.Atoi(s.owner.Gid)
 	if err := os.Lchown(name, uid, gid); err != nil {
 		return fmt.Errorf("%s cannot be given to %s: %w", name, s.owner.Username, err)
@@ -152,12 +164,13 @@ func (s *setup) migrate() (bool, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
 	if err := reachable(ctx, ownerURL); err != nil {
+		err = inPlaceOf(s.path("owner_url"), err)
 		if !exists(s.path(fileSQL)) {
 			return false, err
 		}
 		s.said("waiting", s.path(fileSQL), s.either("statements for PostgreSQL's administrator", "instructions pour l'administrateur de PostgreSQL"))
-		s.next(fmt.Sprintf("%s: %v", s.either("The database cannot be used yet", "La base n'est pas encore utilisable"), err),
-			s.either("As PostgreSQL's administrator, on this machine:", "En administrateur de PostgreSQL, sur cette machine :"), "  sudo -u postgres psql < "+s.path(fileSQL),
+		s.next(fmt.Sprintf("%s: %s", s.either("The database cannot be used yet", "La base n'est pas encore utilisable"), s.words(err)),
+			s.either("As PostgreSQL's administrator:", "En administrateur de PostgreSQL :"), "  "+s.psql()+" < "+s.path(fileSQL),
 			s.either("Then run choriste init again.", "Puis relancer choriste init."))
 		return false, brokenError{1, s.either("the database is not there yet", "la base n'existe pas encore")}
 	}
@@ -212,11 +225,29 @@ func (s *setup) next(lines ...string) {
 	}
 }
 
+// psql is the command of PostgreSQL's administrator, for the server that the addresses lead to.
+func (s *setup) psql() string {
+	first, _, _ := strings.Cut(s.database.Host, ",")
+	u := url.URL{Host: first}
+	host, port := u.Hostname(), cmp.Or(u.Port(), "5432")
+	local := host == "" || host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1"
+	switch {
+	case !local:
+		return "psql -h " + host + " -p " + port + " -U postgres"
+	case port != "5432":
+		return "sudo -u postgres psql -p " + port
+	}
+	return "sudo -u postgres psql"
+}
+
 // readDatabase reads the address of the database to be.
 func readDatabase(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.User != nil || !databaseName.MatchString(strings.TrimPrefix(u.Path, "/")) {
 		return nil, usageError{errors.New("--database must look like postgres://host:5432/choriste, without user and password, its name of small letters, digits and _")}
 	}
-	return u, databaseURL(address)
+	if err := databaseURL(address); err != nil {
+		return nil, usageError{fmt.Errorf("--database %w", err)}
+	}
+	return u, nil
 }

@@ -78,36 +78,48 @@ func (s *setup) ask() error {
 			return err
 		case v == "" && q.needed:
 			missing = append(missing, q.flag)
-		case v == "":
-		case q.file != "":
-			s.secrets[q.file] = v
-			s.given[q.setting+"_FILE"] = s.path(q.file)
 		default:
-			s.given[q.setting] = v
+			s.take(q, v)
 		}
 	}
 	if len(missing) > 0 {
 		return usageError{fmt.Errorf("nobody can be asked here, and these are missing: %s", strings.Join(missing, ", "))}
 	}
-	if known {
-		return nil
+	others, err := s.others()
+	if err != nil {
+		return err
 	}
-	for name, v := range map[string]string{"CHORUS_API_URL": s.APIURL, "CHORUS_TOKEN_URL": s.TokenURL, "CHORISTE_LISTEN": s.Listen} {
-		if v != "" {
+	for _, name := range sortedNames(others) {
+		switch v := others[name]; {
+		case v == "" || v == s.given[name]:
+		case known:
+			s.stays(name, s.path(fileSettings))
+		default:
 			s.given[name] = v
 		}
 	}
+	return nil
+}
+
+// others are the settings that are told by a flag alone, and asked of nobody.
+func (s *setup) others() (map[string]string, error) {
+	list := map[string]string{"CHORUS_API_URL": s.APIURL, "CHORUS_TOKEN_URL": s.TokenURL, "CHORISTE_LISTEN": s.Listen}
 	if s.CAFile != "" {
 		file, err := filepath.Abs(s.CAFile)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.given["CHORISTE_CA_FILE"] = file
+		list["CHORISTE_CA_FILE"] = file
 	}
 	if s.Foreign {
-		s.given["CHORISTE_FOREIGN_HOSTS"] = "allow"
+		list["CHORISTE_FOREIGN_HOSTS"] = "allow"
 	}
-	return nil
+	return list, nil
+}
+
+// stays says that a flag changes nothing, because what it says is there already.
+func (s *setup) stays(what, file string) {
+	s.warnf(s.either("%s stays as it is in %s: nothing is overwritten; change it there\n", "%s reste comme dans %s : rien n'est écrasé ; le changer là\n"), what, file)
 }
 
 // keep says that something is there already, and that a flag that differs changes nothing.
@@ -117,10 +129,17 @@ func (s *setup) keep(q question) {
 			s.given[q.setting+"_FILE"] = cmp.Or(s.given[q.setting+"_FILE"], s.path(q.file))
 			s.said("kept", s.path(q.file), q.setting)
 		}
+		if q.told != "" {
+			told, errTold := readSecret(q.told, 0o777)
+			kept, errKept := readSecret(s.given[q.setting+"_FILE"], 0o777)
+			if errTold != nil || errKept != nil || told != kept {
+				s.stays(q.setting, cmp.Or(s.given[q.setting+"_FILE"], s.path(fileSettings)))
+			}
+		}
 		return
 	}
 	if q.told != "" && q.told != s.given[q.setting] {
-		s.warnf(s.either("%s stays as it is in %s: nothing is overwritten; change it there\n", "%s reste comme dans %s : rien n'est écrasé ; le changer là\n"), q.setting, s.path(fileSettings))
+		s.stays(q.setting, s.path(fileSettings))
 	}
 }
 
@@ -159,10 +178,41 @@ func (s *setup) answer(q question, fd int, in *bufio.Reader, terminal bool) (str
 		if err != nil {
 			return "", err
 		}
-		if v := cmp.Or(line, q.def); v != "" || !q.needed {
-			return v, nil
+		v := cmp.Or(line, q.def)
+		if v == "" && q.needed {
+			continue
+		}
+		if err := s.wrong(q, v); err != nil {
+			s.warnf("%v\n", err)
+			continue
+		}
+		return v, nil
+	}
+}
+
+func (s *setup) take(q question, v string) {
+	switch {
+	case v == "":
+	case q.file != "":
+		s.secrets[q.file] = v
+		s.given[q.setting+"_FILE"] = s.path(q.file)
+	default:
+		s.given[q.setting] = v
+	}
+}
+
+// wrong is what a worker would say of an answer by itself, so that it is asked for again at once. What it says of several settings together comes later.
+func (s *setup) wrong(q question, v string) error {
+	trial := *s
+	trial.given, trial.secrets = maps.Clone(s.given), maps.Clone(s.secrets)
+	trial.take(q, v)
+	_, problems := readSettings(trial.future())
+	for _, p := range problems {
+		if about, ok := strings.CutPrefix(p.Error(), q.setting+" "); ok && about != "is not set" && !strings.HasPrefix(about, "and ") {
+			return p
 		}
 	}
+	return nil
 }
 
 // typed waits for what read gives, or for a signal. The signal leaves the terminal as it was: a password that is being read has turned its echo off.

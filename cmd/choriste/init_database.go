@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -33,9 +34,13 @@ type statement struct {
 // planDatabase chooses passwords for the logins that have no file yet. A login whose file is there is made with the password of the file: an earlier run was stopped
 // in between.
 func (s *setup) planDatabase() error {
-	u, err := readDatabase(s.Database)
+	there, err := s.addresses()
 	if err != nil {
 		return err
+	}
+	u, owner := s.database, logins[0].login
+	if a := there["owner_url"]; a != nil {
+		owner = a.User.Username()
 	}
 	for _, role := range []string{"chorus_app", "chorus_worker", "chorus_operator", "chorus_reader"} {
 		s.statements = append(s.statements, statement{there: roleThere(role), create: "CREATE ROLE " + role + " NOLOGIN", about: role})
@@ -45,13 +50,16 @@ func (s *setup) planDatabase() error {
 			s.given["DATABASE_URL_FILE"] = s.path(l.file)
 		}
 		password, isNew := newPassword(), true
-		if exists(s.path(l.file)) {
+		if a := there[l.file]; a != nil {
 			isNew = false
-			s.said("kept", s.path(l.file), l.login)
-			if password = s.passwordOf(l.file, l.login); password == "" {
+			s.said("kept", s.path(l.file), a.User.Username())
+			if password, _ = a.User.Password(); password == "" || a.User.Username() != l.login {
 				continue // of another login, which is somebody else's affair
 			}
 		} else {
+			if exists(s.path(fileSQL)) && s.Admin == "" {
+				return fmt.Errorf("%s is of other passwords than those that would be made now, as %s is not there: remove it, and run choriste init again", s.path(fileSQL), s.path(l.file))
+			}
 			address := *u
 			address.User = url.UserPassword(l.login, password)
 			s.secrets[l.file] = address.String()
@@ -71,23 +79,48 @@ func (s *setup) planDatabase() error {
 	name := strings.TrimPrefix(u.Path, "/")
 	s.statements = append(s.statements, statement{
 		there:  "SELECT FROM pg_database WHERE datname = '" + name + "'",
-		create: "CREATE DATABASE " + name + " OWNER choriste_owner ENCODING 'UTF8' TEMPLATE template0", about: name,
+		create: "CREATE DATABASE " + name + " OWNER " + pgx.Identifier{owner}.Sanitize() + " ENCODING 'UTF8' TEMPLATE template0", about: name,
 	})
 	return nil
 }
 
-// passwordOf is the password in a file's address, "" when that is not of this login.
-func (s *setup) passwordOf(file, login string) string {
-	text, err := readSecret(s.path(file), 0o700)
-	if err != nil {
-		return ""
+// addresses reads the files of addresses that are there, and finds the database that they lead to: all are of one, and --database counts where there is none yet.
+func (s *setup) addresses() (map[string]*url.URL, error) {
+	there := map[string]*url.URL{}
+	for _, l := range logins {
+		if !exists(s.path(l.file)) {
+			continue
+		}
+		text, err := readSecret(s.path(l.file), 0o700)
+		if err == nil {
+			err = databaseURL(text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.path(l.file), err)
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.User.Username() == "" {
+			return nil, fmt.Errorf("%s: must look like %s", s.path(l.file), databaseForm)
+		}
+		there[l.file] = u
+		if s.database == nil {
+			of := *u
+			of.User = nil
+			s.database = &of
+		}
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.User.Username() != login {
-		return ""
+	if s.database == nil {
+		var err error
+		s.database, err = readDatabase(cmp.Or(s.Database, "postgres://127.0.0.1:5432/choriste"))
+		return there, err
 	}
-	password, _ := u.User.Password()
-	return password
+	if !databaseName.MatchString(strings.TrimPrefix(s.database.Path, "/")) {
+		return nil, fmt.Errorf("the addresses in %s must end in the database's name, of small letters, digits and _", s.Dir)
+	}
+	if s.Database != "" && s.Database != s.database.String() {
+		s.stays("--database", s.path("*_url"))
+	}
+	return there, nil
 }
 
 func roleThere(name string) string { return "SELECT FROM pg_roles WHERE rolname = '" + name + "'" }
@@ -108,7 +141,7 @@ func (s *setup) askServer() error {
 	defer cancel()
 	if s.admin, err = pgx.Connect(ctx, address); err != nil {
 		s.admin = nil
-		return fmt.Errorf("--admin-url-file: %w", store.Unreachable(err, 1))
+		return inPlaceOf("--admin-url-file", store.Unreachable(err, 1))
 	}
 	for _, st := range s.statements {
 		there, err := s.isThere(st)
@@ -148,6 +181,12 @@ func (s *setup) makeLogins() error {
 		ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 		_, err = s.admin.Exec(ctx, st.create)
 		cancel()
+		if err != nil && !st.unknown { // an interrupted run, whose statement went on, or another one was quicker
+			if there, _ := s.isThere(st); there {
+				s.said("kept", st.about, "PostgreSQL")
+				continue
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("%s could not be made in PostgreSQL: %s", st.about, store.Message(err))
 		}
@@ -165,7 +204,7 @@ func (s *setup) writeSQL() error {
 	var b strings.Builder
 	b.WriteString("-- For psql, as an administrator of PostgreSQL. It may be run again. Of passwords it holds what PostgreSQL keeps of them (SCRAM), not the passwords.\n\\set ON_ERROR_STOP on\n")
 	for _, st := range s.statements {
-		fmt.Fprintf(&b, "SELECT $q$%s$q$ WHERE NOT EXISTS (%s) \\gexec\n", st.create, st.there)
+		fmt.Fprintf(&b, "SELECT '%s' WHERE NOT EXISTS (%s) \\gexec\n", strings.ReplaceAll(st.create, "'", "''"), st.there)
 	}
 	return s.put(fileSQL, b.String(), 0o600)
 }

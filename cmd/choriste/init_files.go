@@ -9,30 +9,32 @@ import (
 
 // check reads the settings to be as a worker would, before anything is written.
 func (s *setup) check() error {
-	getenv := s.environment()
-	if given := s.secrets; len(given) > 0 { // not in their files yet
-		inFiles := getenv
-		getenv = func(name string) string {
-			for file, v := range given {
-				if variable := secretFiles[file]; variable != "" {
-					switch name {
-					case variable:
-						return v
-					case variable + "_FILE":
-						return ""
-					}
-				}
-			}
-			return inFiles(name)
+	if _, err := load(s.future()); err != nil {
+		return err
+	}
+	for _, name := range settingsOrder {
+		if !sameEverywhere(s.given[name]) {
+			return fmt.Errorf("%s holds a quotation mark, a backslash, a dollar, a backtick or a line break, which cannot be written to a file of settings", name)
 		}
 	}
-	_, err := load(getenv)
-	return err
+	return nil
 }
 
-// environment is what a worker of this set-up sees: the file's settings, and nothing of the caller's.
-func (s *setup) environment() func(string) string {
-	return func(name string) string { return s.given[name] }
+// future is what a worker of this set-up will see: the file's settings, and nothing of the caller's. Secrets are not in their files yet.
+func (s *setup) future() func(string) string {
+	return func(name string) string {
+		for file, v := range s.secrets {
+			if variable := secretFiles[file]; variable != "" {
+				switch name {
+				case variable:
+					return v
+				case variable + "_FILE":
+					return ""
+				}
+			}
+		}
+		return s.given[name]
+	}
 }
 
 // secretFiles are the secrets' files, and the settings that name them.
@@ -64,9 +66,6 @@ func (s *setup) write() error {
 	b.WriteString("# Settings of choriste: choriste help env. Secrets stand in files of their own.\n")
 	for _, name := range settingsOrder {
 		if v := s.given[name]; v != "" {
-			if !sameEverywhere(v) {
-				return fmt.Errorf("%s holds a quotation mark, a backslash, a dollar or a backtick, which cannot be written to a file of settings", name)
-			}
 			b.WriteString(name + "=" + v + "\n")
 		}
 	}

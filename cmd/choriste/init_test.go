@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,7 +167,7 @@ func TestInit(t *testing.T) {
 
 	// Without an administrator: the statements are written, and that is said.
 	exit, out := initOnce(args)
-	if exit != 1 || !strings.Contains(out, "sudo -u postgres psql < "+filepath.Join(dir, fileSQL)) {
+	if exit != 1 || !strings.Contains(out, "  sudo -u postgres psql -p "+target.Port()+" < "+filepath.Join(dir, fileSQL)) {
 		t.Fatalf("without an administrator: %d, %s", exit, out)
 	}
 	before := contents()
@@ -182,7 +183,11 @@ func TestInit(t *testing.T) {
 	var passwords []string
 	for _, l := range logins {
 		s := setup{initCmd: initCmd{Dir: dir}}
-		p := s.passwordOf(l.file, l.login)
+		there, err := s.addresses()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := there[l.file].User.Password()
 		if len(p) < 40 || strings.Contains(before[fileSQL], p) {
 			t.Errorf("%s: a password of %d characters, or it stands in %s", l.login, len(p), fileSQL)
 		}
@@ -194,9 +199,27 @@ func TestInit(t *testing.T) {
 	if exit != 0 || !strings.Contains(out, "ok    search [default]") || !strings.Contains(out, "choriste_worker") || !strings.Contains(out, "work") {
 		t.Fatalf("with an administrator: %d, %s", exit, out)
 	}
-	exit, out = initOnce(append(slices.Clone(withAdmin), "--client-id", "another"))
-	if exit != 0 || !strings.Contains(out, "PISTE_CLIENT_ID stays as it is") {
-		t.Errorf("again: %d, %s", exit, out)
+	others := slices.Clone(withAdmin)
+	for i, arg := range others {
+		switch arg {
+		case "app":
+			others[i] = "another"
+		case filepath.Join(home, "cs"):
+			others[i] = file("cs2", "another")
+		case target.String():
+			others[i] = "postgres://127.0.0.1:1/choriste_init2"
+		}
+	}
+	exit, out = initOnce(append(others, "--listen", "127.0.0.1:1"))
+	for _, name := range []string{"PISTE_CLIENT_ID", "PISTE_CLIENT_SECRET", "--database", "CHORISTE_LISTEN"} {
+		if exit != 0 || !strings.Contains(out, name+" stays as it is") || strings.Contains(out, "choriste_init2") || strings.Contains(out, "CHORUS_API_URL stays") {
+			t.Errorf("again, %s: %d, %s", name, exit, out)
+		}
+	}
+	// What is there says which database is meant.
+	exit, out = initOnce([]string{"init", "--dir", dir, "--admin-url-file", file("admin", admin.String())})
+	if exit != 0 || !regexp.MustCompile(`kept +choriste_init `).MatchString(out) {
+		t.Errorf("again without flags: %d, %s", exit, out)
 	}
 	if after := contents(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("something was overwritten")
@@ -219,6 +242,29 @@ func TestInit(t *testing.T) {
 		}
 	}
 
+	// What is there and cannot be used is said before anything is written or made.
+	ownerURL, appURL := filepath.Join(dir, "owner_url"), filepath.Join(dir, "app_url")
+	for _, c := range []struct {
+		change, back func() error
+		args         []string
+		want         string
+	}{
+		{func() error { return os.Chmod(ownerURL, 0o644) }, func() error { return os.Chmod(ownerURL, 0o600) }, withAdmin, ownerURL + ": others may read the file"},
+		{func() error { return os.Rename(appURL, appURL+"2") }, func() error { return os.Rename(appURL+"2", appURL) }, args, fileSQL + " is of other passwords"},
+		{func() error { return nil }, func() error { return nil }, append(slices.Clone(args), "--admin-url-file", file("away", "postgres://postgres:Pass@127.0.0.1:1/postgres")), "choriste: --admin-url-file: PostgreSQL cannot be reached (127.0.0.1:1: connection refused). Check host and port in --admin-url-file,"},
+		{func() error { return nil }, func() error { return nil }, append(slices.Clone(args), "--dir", dir+"\nCHORISTE_LISTEN=0.0.0.0:1"), "--dir has a quotation mark, "},
+	} {
+		if err := c.change(); err != nil {
+			t.Fatal(err)
+		}
+		if exit, out := initOnce(c.args); exit == 0 || !strings.Contains(out, c.want) || strings.Contains(out, "made   ") {
+			t.Errorf("%s: %d, %s", c.want, exit, out)
+		}
+		if err := c.back(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	// A login of somebody else's is not taken over, and nothing is written.
 	elsewhere := slices.Clone(withAdmin)
 	elsewhere[2] = filepath.Join(home, "elsewhere")
@@ -228,6 +274,41 @@ func TestInit(t *testing.T) {
 	for _, secret := range append(passwords, clientSecret, accountPassword) {
 		if strings.Contains(all.String(), secret) {
 			t.Errorf("a secret is printed: %s", all.String())
+		}
+	}
+}
+
+// TestInitAsksAgain has what is wrong by itself asked for again at once, and not the whole of it at the end.
+func TestInitAsksAgain(t *testing.T) {
+	s := setup{app: &app{}, given: map[string]string{}, secrets: map[string]string{}}
+	s.database = &url.URL{Host: "127.0.0.1:5432"}
+	bad := map[string]string{
+		"CHORUS_ENV": "prod", "PISTE_CLIENT_ID": "a b", "PISTE_CLIENT_SECRET": " x", "CHORUS_LOGIN": "a b", "CHORUS_PASSWORD": "x\u00a0", "CHORISTE_PROXY": "proxy:3128",
+		"CHORISTE_PROXY_PASSWORD": " x",
+	}
+	good := map[string]string{
+		"CHORUS_ENV": "production", "PISTE_CLIENT_ID": "app", "PISTE_CLIENT_SECRET": "x", "CHORUS_LOGIN": "TECH_1@cpro.fr", "CHORUS_PASSWORD": "x", "CHORISTE_PROXY": "http://proxy.example.net:3128",
+		"CHORISTE_PROXY_LOGIN": "choriste", "CHORISTE_PROXY_PASSWORD": "x",
+	}
+	for _, q := range s.questions() {
+		if v := bad[q.setting]; v != "" && s.wrong(q, v) == nil {
+			t.Errorf("%s=%q is taken", q.setting, v)
+		}
+		if err := s.wrong(q, good[q.setting]); err != nil {
+			t.Errorf("%s=%q: %v", q.setting, good[q.setting], err)
+		}
+		s.take(q, good[q.setting])
+	}
+}
+
+// TestInitNamesTheServer: the statements go to the server that the addresses lead to.
+func TestInitNamesTheServer(t *testing.T) {
+	for host, want := range map[string]string{
+		"127.0.0.1:5432": "sudo -u postgres psql", "localhost": "sudo -u postgres psql", "[::1]:5433": "sudo -u postgres psql -p 5433",
+		"db.example.net:5432": "psql -h db.example.net -p 5432 -U postgres", "one:5433,two:5432": "psql -h one -p 5433 -U postgres",
+	} {
+		if got := (&setup{database: &url.URL{Host: host}}).psql(); got != want {
+			t.Errorf("%s: %s", host, got)
 		}
 	}
 }

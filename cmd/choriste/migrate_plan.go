@@ -40,7 +40,7 @@ func (c migrateCmd) plan(a *app, databaseURL string) error {
 		fr = 1
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("%s\n", a.either("STEP\tSTATEMENT\tLOCKS\tROWS\tMB\tHOLDS UP", "ÉTAPE\tINSTRUCTION\tVERROUILLE\tLIGNES\tMO\tRETIENT"))
+	w.Printf(a.either("STEP\tSTATEMENT\tLOCKS\tROWS\tMB\tHOLDS UP\n", "ÉTAPE\tINSTRUCTION\tVERROUILLE\tLIGNES\tMO\tRETIENT\n"))
 	free := 0
 	for _, p := range list {
 		if p.Lock == "" {

@@ -126,7 +126,7 @@ func (c purgeCmd) show(a *app, list []store.Retention, waits string) error {
 		return nil
 	}
 	w := visible.NewTable(a.out)
-	w.Printf("%s\n", a.either("ACCOUNT\tKEEPS\tDUE\tMB\tEXCHANGES\tFILES\tHELD\tNOT FINAL", "COMPTE\tGARDE\tÀ SUPPRIMER\tMO\tÉCHANGES\tFICHIERS\tRETENUES\tEN COURS"))
+	w.Printf(a.either("ACCOUNT\tKEEPS\tDUE\tMB\tEXCHANGES\tFILES\tHELD\tNOT FINAL\n", "COMPTE\tGARDE\tÀ SUPPRIMER\tMO\tÉCHANGES\tFICHIERS\tRETENUES\tEN COURS\n"))
 	for _, r := range list {
 		keep := a.either("for ever", "sans limite")
 		switch {

@@ -17,6 +17,7 @@ func TestPurge(t *testing.T) {
 		SET LOCAL session_replication_role = replica;
 		UPDATE chorus.invoices SET state = CASE WHEN id <= 120 THEN 'settled' ELSE 'integrated' END, updated_at = clock_timestamp() - interval '40 days';
 		SET LOCAL session_replication_role = origin;`)
+	said(t, db.OperatorURL, 0, "ACCOUNT  KEEPS", "purge") // the columns of the head stand above theirs
 	said(t, db.OperatorURL, 0, "for ever", "purge")
 	said(t, db.OperatorURL, 0, "sans limite", "--lang", "fr", "purge")
 	said(t, db.OperatorURL, 2, "--keep and --erase need --account and --reason", "purge", "--keep", "30d")
@@ -57,4 +58,12 @@ func TestPurge(t *testing.T) {
 	if got := fmt.Sprint(query(t, db.URL, `SELECT reason_code FROM chorus.events WHERE detail ->> 'account' = 'default' ORDER BY id`)); got != "[RETENTION_SET ERASURE_ASKED RETENTION_SET]" {
 		t.Errorf("history says %s", got)
 	}
+}
+
+// The columns of a plan's head stand above theirs.
+func TestPlanIsATable(t *testing.T) {
+	db := storetest.New(t)
+	script(t, db, `DELETE FROM chorus.goose_db_version WHERE version_id > 11`)
+	said(t, db.URL, 0, "STEP  STATEMENT", "migrate", "plan")
+	said(t, db.URL, 0, "ÉTAPE  INSTRUCTION", "--lang", "fr", "migrate", "plan")
 }

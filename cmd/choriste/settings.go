@@ -99,6 +99,19 @@ type setting struct {
 
 // load reads the settings and reports everything that is wrong with them at once. With names given, only those are read.
 func load(getenv func(string) string, names ...string) (settings, error) {
+	s, problems := readSettings(getenv, names...)
+	if len(problems) == 0 {
+		return s, nil
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Error()
+	}
+	return s, errors.New("the settings cannot be used: " + strings.Join(texts, "; ") + " (see choriste help env)")
+}
+
+// readSettings is load, with each problem by itself.
+func readSettings(getenv func(string) string, names ...string) (settings, []error) {
 	s := settings{getenv: getenv}
 	var problems []error
 	for _, t := range table {
@@ -136,14 +149,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 		problems = append(problems, s.configureWebhooks(getenv)...)
 		problems = append(problems, s.configureConsole(getenv)...)
 	}
-	if len(problems) > 0 {
-		texts := make([]string, len(problems))
-		for i, p := range problems {
-			texts[i] = p.Error()
-		}
-		return s, errors.New("the settings cannot be used: " + strings.Join(texts, "; ") + " (see choriste help env)")
-	}
-	return s, nil
+	return s, problems
 }
 
 // systemStateDir is the directory that systemd gives, which may name several.

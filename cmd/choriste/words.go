@@ -18,7 +18,15 @@ func (a *app) words(err error) string {
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &known):
-		return known.Text(a.lang)
+		var at misplaced
+		if errors.As(err, &at) {
+			return at.text(known, a.lang)
+		}
+		before, _, ok := strings.Cut(err.Error(), known.Error()) // where, or what was done till then
+		if !ok {
+			before = ""
+		}
+		return before + known.Text(a.lang)
 	case !errors.As(err, &server):
 		if !ofFile(err) && (store.Away(err) || errors.Is(err, context.DeadlineExceeded)) {
 			return a.either("the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again",
@@ -58,6 +66,25 @@ func (a *app) said(text string) string {
 	}
 	return text
 }
+
+// misplaced is a fault of another address than that of DATABASE_URL, which the texts name.
+type misplaced struct {
+	place string
+	error
+}
+
+func (m misplaced) Unwrap() error { return m.error }
+
+func (m misplaced) Error() string {
+	return m.place + ": " + strings.ReplaceAll(m.error.Error(), "DATABASE_URL", m.place)
+}
+
+func (m misplaced) text(f *store.Fault, lang string) string {
+	return m.place + ": " + strings.ReplaceAll(f.Text(lang), "DATABASE_URL", m.place)
+}
+
+// inPlaceOf says which flag, file or setting an address stands in.
+func inPlaceOf(place string, err error) error { return misplaced{place, err} }
 
 // role finds out which role the login lacks for the command.
 func (a *app) role() *store.Fault {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -98,7 +97,7 @@ func (workCmd) Run(a *app) error {
 	if s.ConsoleURL != "" {
 		acting, err := store.ConnectActing(a.ctx, s.ConsoleURL, "console", mostActing)
 		if err != nil {
-			return fmt.Errorf("CHORISTE_CONSOLE_DATABASE_URL: %w", err)
+			return inPlaceOf("CHORISTE_CONSOLE_DATABASE_URL", err)
 		}
 		defer store.ClosePool(acting, 3*time.Second)
 		operator = store.New(acting)
@@ -135,7 +134,7 @@ func secondPerson(ctx context.Context, s settings, st, operator *store.Store) er
 	if operator != nil {
 		var err error
 		if login, err = operator.Login(ctx); err != nil {
-			return fmt.Errorf("CHORISTE_CONSOLE_DATABASE_URL: %w", err)
+			return inPlaceOf("CHORISTE_CONSOLE_DATABASE_URL", err)
 		}
 	}
 	return st.SetSecondPerson(ctx, s.SecondWithin, login)
