@@ -18,14 +18,38 @@ demo: ## the whole product on this machine, against the simulator
 	@$(GO) run ./cmd/demo
 
 .PHONY: test
-test: ## every test, against a real PostgreSQL
+test: ## the tests, against a real PostgreSQL
 	$(GO) test -timeout 20m -parallel 6 ./...
+
+.PHONY: test-long
+test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every measurement in small
+	$(GO) test -tags long -timeout 40m -run 'TestAYear|TestTraffic|TestMeasureLong' -v ./worker ./cmd/bench
+
+.PHONY: proofs
+proofs: test-long ## what a change of the protocol must pass, an hour: the long tests, races, fuzzing for 5 s each, every crash point, a fault run
+	$(GO) test -race -timeout 20m -parallel 6 -skip=TestStatementsAgainstTheModel ./chorus ./console ./jobs ./store
+	$(GO) test -race -timeout 20m -parallel 6 -run '$(CONCURRENT)' ./worker
+	@$(call fuzz,5s)
+	$(GO) test -tags chaos -run TestCrashPoints -parallel 4 ./cmd/choriste
+	$(GO) run ./cmd/chaos -seed 2 -invoices 600 -untimed
+
+# The rest of ./worker takes minutes under the race detector, most of them waiting: make nightly has all of it.
+CONCURRENT := TestOneInvoice|TestLoops|TestWorkThat|TestComplaints|TestOutages|RotatedUnderLoad|TestAccountsComeAndGo|TestTheFleet|TestTwoWorkers|TestProbes|TestAdvisoryLocks
+
+# fuzz runs each fuzz target for so long.
+define fuzz
+for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
+	for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -d' ' -f2); do \
+		(cd $$package && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(1) .) || exit 1; \
+	done; \
+done
+endef
 
 .PHONY: lint
 lint: ## format, vet and static analysis
 	@unformatted=$$($(GO) run $(GOFUMPT) -l .) && \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./... && $(GO) vet -tags chaos ./...
+	$(GO) vet ./... && $(GO) vet -tags chaos,long ./...
 	$(GO) run $(GOLANGCI) run
 
 .PHONY: bench
@@ -38,18 +62,14 @@ chaos: ## the fault harness
 
 .PHONY: traffic
 traffic: ## an hour of simulated traffic with planted faults of every kind
-	$(GO) test ./worker -v -timeout 90m -run TestTraffic -args -traffic 60m
+	$(GO) test -tags long ./worker -v -timeout 90m -run TestTraffic -args -traffic 60m
 
 .PHONY: nightly
 nightly: ## what takes an hour or more: races, fuzzing, every crash point, the faults at length, the harness's own proof
-	$(GO) test -race -timeout 60m -parallel 6 ./...
-	@for package in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
-		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -d' ' -f2); do \
-			(cd $$package && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 5m .) || exit 1; \
-		done; \
-	done
+	$(GO) test -race -tags long -timeout 60m -parallel 6 ./...
+	@$(call fuzz,5m)
 	$(GO) test -tags chaos -run 'TestCrashPoints|TestPoison|TestLarge|TestRollingUpgrade' -parallel 8 ./cmd/choriste
-	$(GO) test ./worker -run TestTraffic -args -traffic 10m
+	$(GO) test -tags long ./worker -run TestTraffic -args -traffic 10m
 	for seed in 1 2 3 4 5 6; do $(GO) run ./cmd/chaos -seed $$seed -invoices 10000 || exit 1; done
 	$(GO) run ./cmd/chaos -teeth
 
