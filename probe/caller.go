@@ -63,6 +63,7 @@ type answer struct {
 	body   map[string]any // nil when it is no JSON object
 	header http.Header
 	at     time.Time // it was complete
+	why    string    // none came
 }
 
 func (a answer) text(name string) string {
@@ -70,6 +71,29 @@ func (a answer) text(name string) string {
 		return ""
 	}
 	return fmt.Sprint(a.body[name])
+}
+
+// speaks tells that Chorus Pro or its gateway answered, and not whatever else may stand at an address: a page to sign in at, a proxy, another service.
+func (a answer) speaks() bool {
+	return a.text("codeRetour") != "" || a.text("statusCodeValue") != "" || a.header.Get("X-Correlationid") != "" || strings.HasPrefix(a.header.Get("Www-Authenticate"), "Bearer ")
+}
+
+// carriedOut tells that Chorus Pro itself answered. What any other answer does not hold proves nothing.
+func (a answer) carriedOut() bool { return a.Status == http.StatusOK && a.text("codeRetour") != "" }
+
+// behind puts an answer behind a text: why none came, or its status and the beginning of its body.
+func (a answer) behind(en, fr string) Words {
+	what := strings.TrimSpace(a.code() + " " + a.Body)
+	none := Words{what, what}
+	if a.Status == 0 {
+		none = Words{strings.TrimSuffix("no answer: "+a.why, ": "), strings.TrimSuffix("pas de réponse : "+a.why, " : ")}
+	}
+	return Words{en + ": " + none.EN, fr + " : " + none.FR}
+}
+
+// accountRefused tells that the technical account is what was refused: PISTE says so in these words.
+func (a answer) accountRefused() bool {
+	return a.Status == http.StatusUnauthorized && strings.Contains(a.header.Get("Www-Authenticate"), "login or password")
 }
 
 func (a answer) ok() bool { return a.Status == http.StatusOK && a.text("codeRetour") == "0" }
@@ -184,12 +208,17 @@ func (c *caller) do(req *http.Request, what string) (answer, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		a.TookMS, a.at = time.Since(began).Milliseconds(), time.Now()
+		var without *url.Error // its address may hold a secret
+		if errors.As(err, &without) {
+			a.why = c.shown(without.Err.Error())
+		}
 		return a, req.Context().Err()
 	}
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	a.TookMS, a.at = time.Since(began).Milliseconds(), time.Now()
 	if err != nil {
+		a.why = c.shown(err.Error())
 		return a, req.Context().Err()
 	}
 	a.Status, a.header = res.StatusCode, res.Header

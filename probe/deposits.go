@@ -46,6 +46,11 @@ func (r *run) deposit(ctx context.Context) error {
 		return err
 	}
 	r.flux = a.text("numeroFluxDepot")
+	if !a.speaks() {
+		r.unmeasured(7, "deposit", questionDeposit, a)
+		r.flux = ""
+		return nil
+	}
 	if !a.ok() || r.flux == "" {
 		r.report(Result{
 			Step: 7, Name: "deposit", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen}, Question: questionDeposit,
@@ -129,11 +134,14 @@ func (r *run) follow(ctx context.Context, flux string, since time.Time) (states 
 // visible waits until a search shows the invoice of step 7.
 func (r *run) visible(ctx context.Context, since time.Time) error {
 	question := Words{"How soon does a search show what was deposited?", "En combien de temps une recherche montre-t-elle le dépôt ?"}
-	row, after, err := r.find(ctx, r.number, since)
-	if err != nil {
+	row, after, last, err := r.find(ctx, r.number, since)
+	switch {
+	case err != nil:
 		return err
-	}
-	if row == nil {
+	case row == nil && !last.carriedOut():
+		r.unmeasured(7, "visibility", question, last)
+		return nil
+	case row == nil:
 		r.report(Result{
 			Step: 7, Name: "visibility", Weight: Measured, Samples: 1, Question: question, Setting: "CHORISTE_VISIBILITY_DELAY=" + span(max(4*time.Hour, 8*r.For)),
 			Answer: both("not within %s: ask again later for numeroFacture %s", "pas en %s : redemander plus tard numeroFacture %s", r.For, r.number),
@@ -154,23 +162,23 @@ func (r *run) visible(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// find searches by number until there is a row; nil when there is none in time.
-func (r *run) find(ctx context.Context, number string, since time.Time) (map[string]any, time.Duration, error) {
+// find searches by number until there is a row; nil when there is none in time. last is the last answer.
+func (r *run) find(ctx context.Context, number string, since time.Time) (row map[string]any, after time.Duration, last answer, err error) {
 	for wait := time.Second; ; wait = min(wait*5/4, 30*time.Second) {
-		a, err := r.portal.post(ctx, search, r.query(map[string]any{"numeroFacture": number}, 10))
+		last, err = r.portal.post(ctx, search, r.query(map[string]any{"numeroFacture": number}, 10))
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, last, err
 		}
-		for _, row := range list(a.body["listeFactures"]) {
+		for _, row := range list(last.body["listeFactures"]) {
 			if row["numeroFacture"] == number {
-				return row, a.at.Sub(since), nil
+				return row, last.at.Sub(since), last, nil
 			}
 		}
 		if time.Since(since) > r.For {
-			return nil, 0, nil
+			return nil, 0, last, nil
 		}
 		if err := sleep(ctx, min(wait, r.For/20)); err != nil {
-			return nil, 0, err
+			return nil, 0, last, err
 		}
 	}
 }
@@ -223,6 +231,10 @@ func (r *run) prefix(ctx context.Context) error {
 		a, err := r.portal.post(ctx, search, r.query(map[string]any{"numeroFacture": part}, 100))
 		if err != nil {
 			return err
+		}
+		if !a.carriedOut() {
+			r.unmeasured(9, "number-match", question, a)
+			return nil
 		}
 		for _, row := range list(a.body["listeFactures"]) {
 			if row["numeroFacture"] == number {
@@ -344,9 +356,13 @@ func (r *run) cut(ctx context.Context) error {
 		r.report(Result{Step: 12, Name: "landing", Weight: Unknown, Question: question, Answer: both("not measured: %v", "non mesuré : %v", err)})
 		return ctx.Err()
 	}
-	row, after, err := r.find(ctx, number, since)
-	if err != nil {
+	row, after, last, err := r.find(ctx, number, since)
+	switch {
+	case err != nil:
 		return err
+	case row == nil && !last.carriedOut():
+		r.unmeasured(12, "landing", question, last)
+		return nil
 	}
 	answer := both("it landed, and was found %s later", "il est arrivé, et a été trouvé %s plus tard", after.Round(time.Millisecond))
 	delay := max(15*time.Minute, 2*after)

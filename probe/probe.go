@@ -137,7 +137,7 @@ type measured struct {
 	deposits, reported, searchable []time.Duration
 }
 
-// Run carries out the plan and calls report for each result. An error means that it could not go on; what was reported stands.
+// Run carries out the plan and calls report for each result. Where nothing answers as Chorus Pro does it goes no further than the tokens. An error means that it could not go on; what was reported stands.
 func Run(ctx context.Context, cfg Config, report func(Result)) error {
 	if err := cfg.defaults(); err != nil {
 		return err
@@ -166,11 +166,28 @@ func Run(ctx context.Context, cfg Config, report func(Result)) error {
 		{Words{"the quota", "le quota"}, r.quota}, // last: whatever it spends is missed by nobody
 	} {
 		cfg.Progress(step.about)
-		if err := step.run(ctx); err != nil {
+		var said *Error
+		switch err := step.run(ctx); {
+		case errors.As(err, &said):
+			return err
+		case err != nil:
 			return fmt.Errorf("%s: %w", step.about.EN, err)
 		}
 	}
 	return nil
+}
+
+// Error is why nothing could be measured, or no more.
+type Error struct{ Words }
+
+func (e *Error) Error() string { return e.EN }
+
+// unmeasured reports a question whose requests Chorus Pro did not carry out: what such an answer does not hold proves nothing.
+func (r *run) unmeasured(step int, name string, question Words, a answer) {
+	r.report(Result{
+		Step: step, Name: name, Question: question, Weight: Unknown, Samples: 1, Seen: []Seen{a.Seen},
+		Answer: a.behind("not measured", "non mesuré"),
+	})
 }
 
 // skipped reports a question that was not asked.

@@ -1,8 +1,11 @@
 package probe_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -102,6 +105,97 @@ func TestAForeignPortalIsMeasured(t *testing.T) {
 		if strings.Contains(string(all), secret) {
 			t.Errorf("the results show %s", secret)
 		}
+	}
+}
+
+// TestWhatIsNoPortal: where nothing answers as Chorus Pro does, nothing is reported as measured, and nothing is deposited.
+func TestWhatIsNoPortal(t *testing.T) {
+	const token = `{"access_token":"abcdefghijklmnop","expires_in":3600}`
+	deposits := 0
+	answers := func(contentType, body string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/deposer/flux") {
+				deposits++
+			}
+			w.Header().Set("Content-Type", contentType)
+			w.Header().Set("Www-Authenticate", `Basic realm="router"`)
+			_, _ = io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	dead := httptest.NewServer(http.NotFoundHandler())
+	dead.Close()
+	tokens, page, other := answers("application/json", token), answers("text/html", "<html>Sign in to the hotel's network</html>"), answers("application/json", `{"status":"UP","codeRetour":null}`)
+	for name, x := range map[string]struct{ api, token, want string }{
+		"nobody":             {dead.URL, tokens, dead.URL + " answers as Chorus Pro does"},
+		"a page":             {page, tokens, "Sign in to the hotel"},
+		"another service":    {other, tokens, "UP"},
+		"tokens everywhere":  {tokens, tokens, "answers as Chorus Pro does"},
+		"no token: nobody":   {page, dead.URL, dead.URL + " gives no token: no answer: dial tcp"},
+		"no token: a page":   {page, page, "gives no token: HTTP 200 <html>"},
+		"no token: a number": {page, answers("application/json", `{"access_token":null}`), "gives no token"},
+	} {
+		err := probe.Run(t.Context(), probe.Config{APIURL: x.api, TokenURL: x.token, ClientID: "i", ClientSecret: "secret", Login: "l", Password: "password", Document: document, Pace: time.Microsecond, For: time.Second}, func(r probe.Result) {
+			t.Errorf("%s: %+v", name, r)
+		})
+		var said *probe.Error
+		if !errors.As(err, &said) || !strings.Contains(said.EN, x.want) || said.FR == "" || said.FR == said.EN || deposits != 0 {
+			t.Errorf("%s: %v, %d deposits", name, err, deposits)
+		}
+	}
+}
+
+// TestARefusedAccountIsTriedOnce: more might lock it.
+func TestARefusedAccountIsTriedOnce(t *testing.T) {
+	sim := chorustest.New(t, &chorustest.Config{Quota: -1, TolerateViolations: true})
+	cfg := simulated(sim)
+	cfg.Password, cfg.Pace = "mistyped", time.Microsecond
+	var said *probe.Error
+	if err := probe.Run(t.Context(), cfg, func(probe.Result) {}); !errors.As(err, &said) || !strings.Contains(said.EN, "CHORUS_PASSWORD") {
+		t.Errorf("%v", err)
+	}
+	refused := 0
+	for _, e := range sim.Ledger() {
+		if e.Type == "answer" && e.Op != "token" {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("it was tried %d times", refused)
+	}
+}
+
+// TestFailuresAreNoMeasurements: what an answer that fails does not show proves nothing.
+func TestFailuresAreNoMeasurements(t *testing.T) {
+	ledger, err := os.Create(filepath.Join(t.TempDir(), "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ledger.Close() }()
+	portal := chaos.Foreign(ledger, "foreign-id", "foreign-secret", "TECH_F@cpro.fr", "foreign-password")
+	broken := false // from the empty search on
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		broken = broken || strings.Contains(string(body), "1999-01-01")
+		if broken && (strings.HasSuffix(r.URL.Path, "/rechercher/fournisseur") || strings.HasSuffix(r.URL.Path, "/health-check")) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		portal.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	found := measure(t, probe.Config{
+		APIURL: server.URL, TokenURL: server.URL + "/login/token", ClientID: "foreign-id", ClientSecret: "foreign-secret", Login: "TECH_F@cpro.fr", Password: "foreign-password", Document: document, For: 5 * time.Second,
+	})
+	for _, name := range []string{"empty-search", "change-period", "number-match", "landing", "quota"} {
+		if r := found[name]; r.Weight != probe.Unknown || !strings.Contains(r.Answer.EN, "HTTP 503") || r.Setting != "" {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if r := found["deposit"]; r.Weight != probe.Measured {
+		t.Errorf("%+v", r)
 	}
 }
 

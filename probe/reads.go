@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,7 +29,7 @@ func (r *run) tokens(ctx context.Context) error {
 	}
 	token := first.text("access_token")
 	if token == "" {
-		return fmt.Errorf("the portal gives no token: %s %s", first.code(), first.Body)
+		return &Error{first.behind(r.TokenURL+" gives no token", r.TokenURL+" ne donne pas de jeton")}
 	}
 	second, err := r.portal.fetch(ctx)
 	if err != nil {
@@ -39,19 +40,38 @@ func (r *run) tokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var seen []Seen
-	if a.Status != http.StatusOK {
-		seen = []Seen{a.Seen}
+	if a.accountRefused() { // once: repeating it might lock the account
+		return &Error{a.behind("the technical account is refused, so nothing more is asked (CHORUS_LOGIN, CHORUS_PASSWORD)", "le compte technique est refusé : rien de plus n'est demandé (CHORUS_LOGIN, CHORUS_PASSWORD)")}
 	}
-	answer := both("yes: the first token answers HTTP %d after a second one was given", "oui : le premier jeton obtient HTTP %d après l'octroi d'un second", a.Status)
 	if a.Status == http.StatusUnauthorized {
-		answer = Words{"no: the first token is refused once a second one was given", "non : le premier jeton est refusé dès qu'un second est octroyé"}
 		r.portal.knows(second.text("access_token"))
 	}
-	r.report(Result{
-		Step: 1, Name: "tokens", Weight: Measured, Samples: 1, Seen: seen, Answer: answer,
+	st, err := r.portal.post(ctx, structures, map[string]any{})
+	if err != nil {
+		return err
+	}
+	if !a.speaks() && !st.speaks() {
+		return &Error{a.behind("nothing at "+r.APIURL+" answers as Chorus Pro does, so nothing is measured (is CHORUS_API_URL right?): "+a.What, "rien sur "+r.APIURL+" ne répond comme Chorus Pro : rien n'est mesuré (CHORUS_API_URL est-il juste ?) : "+a.What)}
+	}
+	if st.Status == http.StatusUnauthorized {
+		return &Error{st.behind("token or technical account are refused, so nothing more is asked", "le jeton ou le compte technique est refusé : rien de plus n'est demandé")}
+	}
+	result := Result{
+		Step: 1, Name: "tokens", Weight: Measured, Samples: 1,
 		Question: Words{"Do two tokens of one application live side by side?", "Deux jetons d'une même application vivent-ils côte à côte ?"},
-	})
+	}
+	switch {
+	case a.Status == http.StatusUnauthorized && st.carriedOut():
+		result.Answer = Words{"no: the first token is refused once a second one was given", "non : le premier jeton est refusé dès qu'un second est octroyé"}
+	case a.Status == http.StatusOK && a.speaks(), a.Status != http.StatusUnauthorized && st.carriedOut():
+		result.Answer = Words{"yes: the first token is taken after a second one was given", "oui : le premier jeton est accepté après l'octroi d'un second"}
+	default:
+		result.Weight, result.Answer = Unknown, a.behind("not measured", "non mesuré")
+	}
+	if a.Status != http.StatusOK {
+		result.Seen = []Seen{a.Seen}
+	}
+	r.report(result)
 	life := 0
 	if n, is := first.body["expires_in"].(json.Number); is {
 		seconds, _ := n.Int64()
@@ -64,12 +84,8 @@ func (r *run) tokens(ctx context.Context) error {
 	r.report(Result{
 		Step: 1, Name: "token-life", Weight: Measured, Samples: 1, Setting: "CHORISTE_TOKEN_MARGIN=" + span(margin),
 		Question: Words{"How long does a token live?", "Combien de temps un jeton vit-il ?"},
-		Answer:   both("expires_in %d, answered in %d ms", "expires_in %d, répondu en %d ms", life, first.TookMS),
+		Answer:   both("expires_in %s, answered in %d ms", "expires_in %s, répondu en %d ms", cmp.Or(first.text("expires_in"), "-"), first.TookMS),
 	})
-	st, err := r.portal.post(ctx, structures, map[string]any{})
-	if err != nil {
-		return err
-	}
 	if rows := list(st.body["listeStructures"]); len(rows) > 0 {
 		if n, is := rows[0]["idStructureCPP"].(json.Number); is {
 			r.supplier, _ = n.Int64()
@@ -150,7 +166,10 @@ func (r *run) quota(ctx context.Context) error {
 		Answer:   both("%d of %d passed, %d were answered 429, in %d ms", "%d sur %d sont passées, %d ont reçu 429, en %d ms", passed, r.Burst, len(refused), took.Milliseconds()),
 	}
 	switch {
-	case len(refused) > 0 && took < 2*time.Second && passed > 0:
+	case passed == 0:
+		result.Weight, result.Seen = Unknown, []Seen{answers[0].Seen}
+		result.Answer = answers[0].behind("not measured, none passed", "non mesuré, aucune n'est passée")
+	case len(refused) > 0 && took < 2*time.Second:
 		result.Setting = fmt.Sprintf("CHORISTE_QUOTA=%d", passed)
 	default: // no bound was met: what PISTE documents stays
 		result.Setting = "CHORISTE_QUOTA=20"
@@ -219,6 +238,11 @@ func (r *run) empty(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	question := Words{"How is an empty search answered?", "Comment une recherche vide est-elle répondue ?"}
+	if a.text("codeRetour") == "" {
+		r.unmeasured(5, "empty-search", question, a)
+		return nil
+	}
 	rows := "without a list"
 	if value, is := a.body["listeFactures"]; is {
 		rows = fmt.Sprintf("listeFactures of %d", len(list(value)))
@@ -228,7 +252,7 @@ func (r *run) empty(ctx context.Context) error {
 	}
 	r.report(Result{
 		Step: 5, Name: "empty-search", Weight: Measured, Samples: 1, Seen: []Seen{a.Seen},
-		Question: Words{"How is an empty search answered?", "Comment une recherche vide est-elle répondue ?"}, Answer: both("%s, %s", "%s, %s", a.code(), rows),
+		Question: question, Answer: both("%s, %s", "%s, %s", a.code(), rows),
 	})
 	return nil
 }
@@ -248,10 +272,14 @@ func (r *run) period(ctx context.Context) error {
 		r.report(Result{Step: 6, Name: "change-period", Weight: Unknown, Question: question, Answer: both("not measured: dateHeureEtatCourant is %q", "non mesuré : dateHeureEtatCourant vaut %q", fmt.Sprint(r.found["dateHeureEtatCourant"]))})
 		return nil
 	}
+	var refused *answer
 	asked := func(from, to time.Duration) (bool, error) {
 		const form = "2006-01-02T15:04:05.000Z07:00"
 		q := r.query(map[string]any{"numeroFacture": r.found["numeroFacture"], "periodeDateHeureEtatCourantDu": at.Add(from).Format(form), "periodeDateHeureEtatCourantAu": at.Add(to).Format(form)}, 10)
 		a, err := r.portal.post(ctx, search, q)
+		if !a.carriedOut() {
+			refused = &a
+		}
 		return len(list(a.body["listeFactures"])) > 0, err
 	}
 	var hit [5]bool
@@ -259,6 +287,10 @@ func (r *run) period(ctx context.Context) error {
 		if hit[i], err = asked(span[0], span[1]); err != nil {
 			return err
 		}
+	}
+	if refused != nil {
+		r.unmeasured(6, "change-period", question, *refused)
+		return nil
 	}
 	answer := Words{"it honours minutes", "elle tient compte des minutes"}
 	switch {

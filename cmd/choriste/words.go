@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/choriste/choriste/probe"
 	"github.com/choriste/choriste/store"
 )
 
@@ -16,7 +17,10 @@ import (
 func (a *app) words(err error) string {
 	var known *store.Fault
 	var server *pgconn.PgError
+	var measuring *probe.Error
 	switch {
+	case errors.As(err, &measuring):
+		return measuring.In(a.lang)
 	case errors.As(err, &known):
 		var at misplaced
 		if errors.As(err, &at) {
