@@ -1,6 +1,7 @@
 package chorustest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -163,7 +164,14 @@ const maxManage = 8 << 20 // a script of a year, or a structure with a thousand 
 func decode(r *http.Request, into any) error { return strictly(r.Body, into) }
 
 func strictly(r io.Reader, into any) error {
-	d := json.NewDecoder(r)
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if string(bytes.TrimSpace(raw)) == "null" {
+		return errors.New("the body is null: JSON is wanted")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	var other *json.UnmarshalTypeError
 	switch err := d.Decode(into); {
@@ -177,7 +185,7 @@ func strictly(r io.Reader, into any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON")
 	}
-	return nil
+	return namesOnce(raw)
 }
 
 // kindOf says which JSON a type is.

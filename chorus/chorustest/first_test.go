@@ -34,13 +34,18 @@ func TestDoorsSayWhatTheyServe(t *testing.T) {
 		{"POST", "/clock", "", 400, "body is empty"},
 		{"POST", "/clock", `{"advance":"1h"}{}`, 400, "something follows"},
 		{"POST", "/clock", `{"advance":"200000h"}`, 400, "ten years"},
+		{"POST", "/clock", `{"advance":"1h","advance":"2h"}`, 400, "advance: stands there twice"},
+		{"POST", "/faults", `[{"kind":"500","Kind":"503"}]`, 400, "Kind: stands there twice"},
+		{"POST", "/faults", `{"kind":"500"}`, 200, `"kind":"500","op":"deposer/flux"`},
+		{"POST", "/revoke", `null`, 400, "the body is null"},
+		{"POST", "/invoices/F-1/script", strings.Repeat("[", 50) + strings.Repeat("]", 50), 400, "is"},
 		{"POST", "/invoices/F-1/script", `[{"statut":"PAYEE"}]`, 400, "MISE_EN_PAIEMENT"},
 	} {
 		if status, answer := manage(t, s, x.method, x.path, x.body); status != x.status || !strings.Contains(answer, x.want) {
 			t.Errorf("%s %s: %d %s", x.method, x.path, status, answer)
 		}
 	}
-	for path, want := range map[string]string{"/": `"POST /cpro/factures/v1/deposer/flux"`, "/openapi.json": `"x-chorus-sim":"simulated"`} {
+	for path, want := range map[string]string{"/": `"POST /cpro/factures/v1/deposer/flux"`, "/openapi.json": `"security":[],"summary":"client_credentials","x-chorus-sim":"simulated"`} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.APIURL()+path, nil)
 		if err != nil {
 			t.Fatal(err)

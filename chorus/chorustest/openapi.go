@@ -15,7 +15,7 @@ const simMark = "x-chorus-sim"
 // apiOpenAPI describes the API door: what is simulated, and what the portal has beside it.
 func (s *Sim) apiOpenAPI() object {
 	paths := object{tokenPath: object{"post": object{
-		"summary": "client_credentials", simMark: "simulated", "responses": object{"200": object{"description": "access_token"}},
+		"summary": "client_credentials", simMark: "simulated", "security": []object{}, "responses": object{"200": object{"description": "access_token"}},
 		"requestBody": object{"required": true, "content": object{"application/x-www-form-urlencoded": object{"schema": object{
 			"type": "object", "required": []string{"grant_type", "client_id", "client_secret"}, "properties": object{
 				"grant_type": object{"type": "string", "enum": []string{"client_credentials"}}, "client_id": object{"type": "string"},

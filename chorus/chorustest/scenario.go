@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -114,11 +115,11 @@ func ReadScenario(name string) (*Scenario, error) {
 	raw, err := []byte(nil), error(nil)
 	if slices.Contains(Scenarios(), name) {
 		raw, err = scenarioFiles.ReadFile("scenarios/" + name + ".json")
-	} else if raw, err = os.ReadFile(name); errors.Is(err, fs.ErrNotExist) {
+	} else if raw, err = readBounded(name, maxScenario); errors.Is(err, fs.ErrNotExist) {
 		return nil, &UsageError{"scenario", fmt.Sprintf("%q is neither a file nor one of %s", name, strings.Join(Scenarios(), ", "))}
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("scenario %w", err)
 	}
 	sc, err := parseScenario(raw)
 	if err != nil {
@@ -126,6 +127,20 @@ func ReadScenario(name string) (*Scenario, error) {
 	}
 	sc.Name = strings.TrimSuffix(path.Base(name), ".json")
 	return sc, nil
+}
+
+// readBounded reads a file that may be so large at most.
+func readBounded(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(raw)) > most {
+		err = &UsageError{name, fmt.Sprintf("is larger than %d bytes", most)}
+	}
+	return raw, err
 }
 
 // nextMoment is the next 12-31T23:50 of Paris.

@@ -42,6 +42,9 @@ func parseScenario(raw []byte) (*Scenario, error) {
 		return nil, fmt.Errorf("line %d: the file ends within its JSON object", lineOf(raw, int64(len(raw))))
 	}
 	sc := &Scenario{}
+	if err == nil && string(bytes.TrimSpace(raw)) == "null" {
+		err = &keyError{"", errors.New("is no object")}
+	}
 	if err == nil {
 		err = fits("", raw, reflect.TypeFor[Scenario]())
 	}
@@ -66,18 +69,36 @@ func lineOf(raw []byte, offset int64) int {
 	return 1 + bytes.Count(raw[:min(max(0, offset), int64(len(raw)))], []byte("\n"))
 }
 
+// Bounds of a scenario's file.
+const (
+	maxScenario = 1 << 20
+	maxKey      = 200 // characters; an invoice number is the longest
+)
+
+// maxLevels bounds how deep the JSON of scenarios and of the management door may be nested.
+const maxLevels = 32
+
 // keyLines finds the line of every key and element. A key that stands twice in one object is an error: only the last would count.
 func keyLines(raw []byte) (map[string]int, error) {
 	lines := map[string]int{}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	var walk func(at string) error
-	walk = func(at string) error {
+	line, counted := 1, 0
+	here := func() int { // where the decoder stands, which only goes on
+		to := int(d.InputOffset())
+		line, counted = line+bytes.Count(raw[counted:to], []byte("\n")), to
+		return line
+	}
+	var walk func(at string, level int) error
+	walk = func(at string, level int) error {
 		t, err := d.Token()
 		if err != nil {
 			return err
 		}
 		if lines[at] == 0 {
-			lines[at] = lineOf(raw, d.InputOffset())
+			lines[at] = here()
+		}
+		if level > maxLevels {
+			return &keyError{at, fmt.Errorf("is nested deeper than %d levels", maxLevels)}
 		}
 		switch t {
 		case json.Delim('{'):
@@ -86,18 +107,21 @@ func keyLines(raw []byte) (map[string]int, error) {
 				if err != nil {
 					return err
 				}
+				if text, is := name.(string); is && len(text) > maxKey {
+					return &keyError{at, fmt.Errorf("a key is longer than %d characters: %.40q…", maxKey, text)}
+				}
 				key := strings.TrimPrefix(fmt.Sprintf("%s.%s", at, name), ".")
 				twice := lines[key] != 0
-				if lines[key] = lineOf(raw, d.InputOffset()); twice {
+				if lines[key] = here(); twice {
 					return &keyError{key, errors.New("stands there twice")}
 				}
-				if err := walk(key); err != nil {
+				if err := walk(key, level+1); err != nil {
 					return err
 				}
 			}
 		case json.Delim('['):
 			for i := 0; d.More(); i++ {
-				if err := walk(fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				if err := walk(fmt.Sprintf("%s[%d]", at, i), level+1); err != nil {
 					return err
 				}
 			}
@@ -107,11 +131,50 @@ func keyLines(raw []byte) (map[string]int, error) {
 		_, err = d.Token()
 		return err
 	}
-	err := walk("")
+	err := walk("", 0)
 	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
-		err = errors.New("something follows the JSON object")
+		err = fmt.Errorf("line %d: something follows the JSON object", here())
 	}
 	return lines, err
+}
+
+// namesOnce refuses JSON in which an object has a name twice, in whatever letter case: only the last would count. It also bounds how deep it is nested.
+func namesOnce(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var walk func(level int) error
+	walk = func(level int) error {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if level > maxLevels {
+			return fmt.Errorf("it is nested deeper than %d levels", maxLevels)
+		}
+		seen := map[string]bool{}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			for d.More() {
+				if t == json.Delim('{') {
+					name, err := d.Token()
+					if err != nil {
+						return err
+					}
+					text, _ := name.(string)
+					if seen[strings.ToLower(text)] {
+						return fmt.Errorf("%.60s: stands there twice", text)
+					}
+					seen[strings.ToLower(text)] = true
+				}
+				if err := walk(level + 1); err != nil {
+					return err
+				}
+			}
+			_, err = d.Token()
+		}
+		return err
+	}
+	return walk(0)
 }
 
 // fits finds the first key that there is not, or whose value has another type than the field of that name.
@@ -202,10 +265,22 @@ func (sc *Scenario) check() error {
 		_, err := nextMoment(sc.Begins, time.Now())
 		look(err, "")
 	}
+	if sc.LagFrom > sc.Lag {
+		look(fmt.Errorf("%s is above lag, %s", time.Duration(sc.LagFrom), time.Duration(sc.Lag)), "lag_from")
+	}
+	seen := map[string]bool{}
+	once := func(what, is, key string, i int) {
+		if is != "" && seen[key+is] {
+			look(fmt.Errorf("%s%.60q stands there twice", what, is), key, i)
+		}
+		seen[key+is] = true
+	}
 	for i, a := range sc.Accounts {
 		look(a.check(), "accounts[%d]", i)
+		once("login: ", a.Login, "accounts[%d]", i)
 	}
 	for i, st := range sc.Structures {
+		once("siret: ", st.SIRET, "structures[%d]", i)
 		if !siretForm.MatchString(st.SIRET) {
 			look(fmt.Errorf("siret: %.40q is not a SIRET of 14 digits", st.SIRET), "structures[%d]", i)
 		}
@@ -218,8 +293,12 @@ func (sc *Scenario) check() error {
 			f.Date = dayOf(time.Now())
 		}
 		look(f.asTyped(), "typed[%d]", i)
+		once("numero: year, SIREN and number ", f.key(), "typed[%d]", i)
 	}
 	for numero, moves := range sc.Scripts {
+		if numero == "" {
+			look(errors.New("an invoice number is missing; * is every other"), "scripts")
+		}
 		for i, m := range moves {
 			look(checkStatut(m.Statut), "scripts.%s[%d]", numero, i)
 		}
@@ -279,6 +358,8 @@ func (e *Expectation) check() error {
 		return errors.New("has neither min nor max")
 	case e.Min != nil && e.Max != nil && *e.Min > *e.Max:
 		return fmt.Errorf("min: %d is above max, %d", *e.Min, *e.Max)
+	case e.Max != nil && *e.Max < 0:
+		return fmt.Errorf("max: %d is below nothing", *e.Max)
 	case e.What == "statut":
 		return checkStatut(e.Statut)
 	case e.What == "answers" && (e.Status < 100 || e.Status > 599):
