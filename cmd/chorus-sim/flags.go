@@ -5,6 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/choriste/choriste/chorus/chorustest"
@@ -42,6 +45,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.StringVar(&cfg.Listen, "listen", "127.0.0.1:18080", "`address` of the API and token door; port 0 takes a free one")
 	f.StringVar(&cfg.Manage, "manage", "127.0.0.1:18081", "`address` of the management door; it asks for no credentials")
 	f.Func("host", "`name` under which browsers may call the management door, beside addresses, localhost and names without a dot; repeatable", func(name string) error {
+		if name == "" || strings.ContainsAny(name, " /:") {
+			return errors.New("not the name of a host")
+		}
 		cfg.Hosts = append(cfg.Hosts, strings.ToLower(name))
 		return nil
 	})
@@ -97,14 +103,28 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		fmt.Fprintf(stderr, "%v\n%s\n", err, helpHint)
 		return o, err
 	}
+	said := map[string]bool{}
+	f.Visit(func(x *flag.Flag) {
+		said[x.Name] = true
+		if x.Value.String() == "" && slices.Contains([]string{"listen", "manage", "ledger", "sample", "scenario", "profile", "empty"}, x.Name) { // a variable of a script that is not set
+			err = errors.Join(err, fmt.Errorf("-%s is given without a value", x.Name))
+		}
+	})
 	if o.serve && o.withStdin {
-		err := fmt.Errorf("-serve and -with-stdin contradict each other")
+		err = errors.Join(err, errors.New("-serve and -with-stdin contradict each other"))
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return o, err
 	}
+	for name, address := range map[string]string{"listen": cfg.Listen, "manage": cfg.Manage} {
+		if err := isAddress(address); err != nil {
+			err = fmt.Errorf("-%s %s: %w", name, address, err)
+			fmt.Fprintln(stderr, err)
+			return o, err
+		}
+	}
 	if o.scenario != "" { // it says these, unless the command line does
-		said := map[string]bool{}
-		f.Visit(func(x *flag.Flag) { said[x.Name] = true })
 		if !said["seed"] {
 			cfg.Seed = 0
 		}
@@ -128,6 +148,18 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, nil
 }
 
+// isAddress tells what is wrong with an address to listen at, before anybody tries.
+func isAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return errors.New("not of the form 127.0.0.1:18080")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("the port %q is no number up to 65535", port)
+	}
+	return nil
+}
+
 // pairs collects name:secret flags.
 type pairs [][2]string
 
@@ -137,6 +169,9 @@ func (p *pairs) Set(text string) error {
 	name, secret, ok := strings.Cut(text, ":")
 	if !ok || name == "" || secret == "" {
 		return fmt.Errorf("not of the form name:secret")
+	}
+	if slices.ContainsFunc(*p, func(other [2]string) bool { return other[0] == name }) {
+		return fmt.Errorf("%s is given twice", name)
 	}
 	*p = append(*p, [2]string{name, secret})
 	return nil

@@ -58,7 +58,10 @@ func recording(args []string, stdout, stderr io.Writer) error {
 		return said{err}
 	}
 	if f.NArg() != 1 || cfg.To == "" {
-		return &chorustest.UsageError{Field: "record", Reason: "needs -to ADDRESS and one FILE (chorus-sim record -help)"}
+		return &chorustest.UsageError{Field: "record", Reason: "needs -to ADDRESS and one FILE, flags before it (chorus-sim record -help)"}
+	}
+	if err := isAddress(cfg.Listen); err != nil {
+		return &chorustest.UsageError{Field: "-listen " + cfg.Listen, Reason: err.Error()}
 	}
 	cfg.File = f.Arg(0)
 	r, err := record.Start(cfg)
@@ -114,7 +117,7 @@ func comparing(args []string, stdout, stderr io.Writer) error {
 		return said{err}
 	}
 	if f.NArg() != 1 {
-		return &chorustest.UsageError{Field: "compare", Reason: "needs one FILE of chorus-sim record"}
+		return &chorustest.UsageError{Field: "compare", Reason: "needs one FILE of chorus-sim record, and flags before it"}
 	}
 	file, err := os.Open(f.Arg(0))
 	if err != nil {

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/choriste/choriste/chorus/chorustest"
 	"github.com/choriste/choriste/invoice/invoicetest"
 )
 
@@ -38,7 +41,9 @@ func samples() []sample {
 		{"cii-a9.xml", cii, "CII, A9: of a sub-contractor", "", asCII, i{Cadre: "A9"}},
 		{"ubl-a12.xml", ubl, "UBL, A12: of a co-contractor", "", asUBL, i{Cadre: "A12"}},
 		{"cii-a12.xml", cii, "CII, A12: of a co-contractor", "", asCII, i{Cadre: "A12"}},
+		{"facturx-a2.pdf", facturX, "Factur-X, A2: paid already", "", invoicetest.Invoice.FacturX, i{Cadre: "A2", Paiement: "10"}},
 		{"facturx-a9.pdf", facturX, "Factur-X, A9: of a sub-contractor", "", invoicetest.Invoice.FacturX, i{Cadre: "A9"}},
+		{"facturx-a12.pdf", facturX, "Factur-X, A12: of a co-contractor", "", invoicetest.Invoice.FacturX, i{Cadre: "A12"}},
 		{"ubl-service.xml", ubl, "UBL, with service code and commitment", "", asUBL, i{
 			DestinataireSIRET: "12345678200044", DestinataireNom: "DESTINATAIRE SERVICE ET ENGAGEMENT", CodeService: "SERVICE_DEST_SERV_OBL", Engagement: "EJ-4711",
 		}},
@@ -59,6 +64,26 @@ func number(file string) string {
 	return strings.ToUpper(strings.TrimSuffix(file, filepath.Ext(file)))
 }
 
+// replaceable tells that nothing of anybody's stands at a path: nothing at all, or this sample as it was written on another day.
+func replaceable(path string, document []byte) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var there []byte
+	if err == nil && info.Mode().IsRegular() && info.Size() < 1<<20 { // no sample is so large
+		there, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return err
+	}
+	was, is := chorustest.ReadFile(there), chorustest.ReadFile(document)
+	if len(was) == 1 && len(is) == 1 && was[0].Numero == is[0].Numero && was[0].Fournisseur == is[0].Fournisseur && was[0].Destinataire == is[0].Destinataire && was[0].TTC == is[0].TTC && was[0].Cadre == is[0].Cadre {
+		return nil
+	}
+	return fmt.Errorf("%s is there already and is no sample: nothing is written; choose another directory", path)
+}
+
 // writeSamples puts them into a directory, and lists them when all are there: whoever reads only the first lines has closed the pipe.
 func writeSamples(dir string, stdout io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -66,6 +91,7 @@ func writeSamples(dir string, stdout io.Writer) error {
 	}
 	var list strings.Builder
 	today := time.Now()
+	files := map[string][]byte{}
 	for _, s := range samples() {
 		s.invoice.Date = time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, time.UTC)
 		if s.invoice.Numero == "" {
@@ -75,7 +101,9 @@ func writeSamples(dir string, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, s.file), document, 0o644); err != nil {
+		path := filepath.Join(dir, s.file)
+		files[path] = document
+		if err := replaceable(path, document); err != nil {
 			return err
 		}
 		end := "integrated"
@@ -83,6 +111,11 @@ func writeSamples(dir string, stdout io.Writer) error {
 			end = "refused"
 		}
 		fmt.Fprintf(&list, "%-22s %-21s %-10s  %s\n", s.file, s.syntaxe, end, s.about)
+	}
+	for path, document := range files {
+		if err := os.WriteFile(path, document, 0o644); err != nil {
+			return err
+		}
 	}
 	_, err := io.WriteString(stdout, list.String())
 	return err

@@ -89,6 +89,16 @@ func TestVersionAndUsage(t *testing.T) {
 		{"-serve -with-stdin", 2, "contradict"},
 		{"serve", 2, "unexpected argument"},
 		{"-client nosecret", 2, "name:secret"},
+		{"-client a:b -client a:c", 2, "a is given twice"},
+		{"-account a:b -account a:c", 2, "a is given twice"},
+		{"-listen nonsense", 2, "-listen nonsense: not of the form 127.0.0.1:18080"},
+		{"-manage 127.0.0.1:99999", 2, `-manage 127.0.0.1:99999: the port "99999" is no number up to 65535`},
+		{"-host a/b", 2, "not the name of a host"},
+		{"-scenario=", 2, "-scenario is given without a value"},
+		{"-sample=", 2, "-sample is given without a value"},
+		{"-ledger= -manage=", 2, "-manage is given without a value"},
+		{"record -to http://127.0.0.1:1 -listen nonsense x.jsonl", 2, "-listen nonsense not of the form"},
+		{"compare x.jsonl -json", 2, "flags before it"},
 		{"-ledger /nowhere/at/all", 1, "ledger"},
 		{"-listen 127.0.0.1:0 -manage 300.0.0.1:1", 1, "-manage"},
 	} {
@@ -136,5 +146,48 @@ func TestSamplesAreAllThere(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != len(samples()) {
 		t.Errorf("%d files of %d: %v", len(files), len(samples()), err)
+	}
+}
+
+// TestSamplesReplaceNothing: what a person keeps under a sample's name stays, and then nothing is written; samples of another day are replaced.
+func TestSamplesReplaceNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeSamples(dir, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range samples() {
+		s.invoice.Date = time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+		if s.invoice.Numero == "" {
+			s.invoice.Numero = number(s.file)
+		}
+		old, err := s.write(s.invoice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, s.file), old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeSamples(dir, io.Discard); err != nil {
+		t.Errorf("those of another day: %v", err)
+	}
+	if raw, err := os.ReadFile(filepath.Join(dir, "ubl.xml")); err != nil || strings.Contains(string(raw), "2026-01-31") {
+		t.Errorf("they are as they were: %v", err)
+	}
+	mine := filepath.Join(dir, "other")
+	if err := os.Mkdir(mine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"my own invoice", ""} {
+		if err := os.WriteFile(filepath.Join(mine, "ubl-a9.xml"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		status := run([]string{"-sample", mine}, nil, &said, &said)
+		files, err := os.ReadDir(mine)
+		raw, errRead := os.ReadFile(filepath.Join(mine, "ubl-a9.xml"))
+		if status != 1 || err != nil || errRead != nil || len(files) != 1 || string(raw) != content || !strings.Contains(said.String(), "ubl-a9.xml is there already") {
+			t.Errorf("%d, %d files, %q: %s", status, len(files), raw, said.String())
+		}
 	}
 }
