@@ -269,7 +269,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	}
 	if lag := (*store.Lag)(nil); errors.As(err, &lag) {
 		j.Log.Error(behind, "account", acct.Name, "error", lag)
-		if c.Waiting > j.Settings.blindWithin() { // a clock that is put right by itself is, by then
+		if c.Waited > j.Settings.blindWithin() { // a clock that is put right by itself is, by then
 			return j.Store.SetPaused(ctx, acct.Name, true, store.NotVouched+lag.Error()+toComeAsks)
 		}
 		return j.Store.CompareLater(ctx, acct.Name, about(j.Settings.ResolveAfter))
@@ -279,7 +279,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 		case c.Vouched:
 			j.Log.Warn("the portal does not show what it has shown before: that the database was not taken back rests on the word of who resumed the account", "account", acct.Name)
 			return j.Store.Compared(ctx, acct.Name, c)
-		case c.Waiting > j.Settings.blindWithin():
+		case c.Waited > j.Settings.blindWithin():
 			j.Log.Error("no worker vouches for the database, and the portal does not show what it has shown before: nobody can tell whether the database was taken back", "account", acct.Name)
 			return j.Store.SetPaused(ctx, acct.Name, true, notShown)
 		}
@@ -291,7 +291,7 @@ func (j *Jobs) notCompared(ctx context.Context, acct *Account, c store.Compariso
 	case c.Vouched:
 		j.Log.Warn("what the portal lists does not add up: that nothing that waits here is there already rests on the word of who resumed the account", "account", acct.Name, "error", err)
 		return j.Store.Compared(ctx, acct.Name, c)
-	case j.comparingOf.failed(acct.Name, c.Asked) >= mostFailed && c.Waiting > j.Settings.blindWithin():
+	case j.comparingOf.failed(acct.Name, c.Asked) >= mostFailed && c.Waited > j.Settings.blindWithin():
 		j.Log.Error("what the portal lists does not add up, and nobody can tell whether it holds already what waits here", "account", acct.Name, "error", err)
 		return j.Store.SetPaused(ctx, acct.Name, true, doesNotAddUp)
 	}

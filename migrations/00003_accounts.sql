@@ -65,6 +65,7 @@ CREATE TABLE chorus.accounts (
     -- No worker vouches for the time since then, or the account was paused, or its portal away: what the portal has got since is compared with our rows before anything is sent (docs/protocol.md §3.5).
     compare_since       timestamptz,
     compare_asked_at    timestamptz,
+    compare_waits_since timestamptz, -- since when deposits wait for it, however often it was asked for, less the time in which nobody could send
     compare_next_at     timestamptz NOT NULL DEFAULT '-infinity',
     compare_page        int,  -- how many pages have been read of what the portal lists, when a job ended last
     compare_pages       int,  -- of how many
@@ -318,13 +319,22 @@ CREATE TABLE chorus.able (
 -- asked for a person is not over. (The name comes after accounts_resumed: PostgreSQL goes by it.)
 -- +goose StatementBegin
 CREATE FUNCTION chorus.accounts_unable() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at   CONSTANT timestamptz := clock_timestamp();
+    able CONSTANT timestamptz := (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < at - interval '1 minute');
 BEGIN
-    NEW.compare_since := least(NEW.compare_since, (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < clock_timestamp() - interval '1 minute'));
+    NEW.compare_waits_since := CASE
+        WHEN OLD.compare_since IS NULL OR OLD.compare_waits_since IS NULL THEN NEW.compare_asked_at
+        WHEN able IS NULL THEN OLD.compare_waits_since -- it has waited all along
+        ELSE least(at, OLD.compare_waits_since + (at - able)) END;
+    IF NEW.can_search IS NOT FALSE THEN
+        NEW.compare_since := least(NEW.compare_since, able);
+    END IF;
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER accounts_unable BEFORE UPDATE ON chorus.accounts FOR EACH ROW
-    WHEN (NEW.compare_asked_at IS DISTINCT FROM OLD.compare_asked_at AND NEW.compare_since IS NOT NULL AND NEW.can_search IS NOT FALSE)
+    WHEN (NEW.compare_asked_at IS DISTINCT FROM OLD.compare_asked_at AND NEW.compare_since IS NOT NULL)
     EXECUTE FUNCTION chorus.accounts_unable();
 
 -- +goose StatementBegin

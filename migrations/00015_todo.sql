@@ -416,14 +416,14 @@ SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
 FROM stuck s, clock, fleet
 WHERE fleet.beat_at >= now - interval '1 minute'
 UNION ALL
-SELECT 'stalled', NULL, NULL, a.name, a.compare_asked_at, NULL, NULL,
+SELECT 'stalled', NULL, NULL, a.name, a.compare_waits_since, NULL, NULL,
        'deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case it has got already what waits here: page ' || coalesce(a.compare_page, 0)
            || ' of ' || coalesce(nullif(a.compare_pages, 0)::text, '?') || ' has been read' || coalesce(', it answered ' || a.compare_fault, ''),
        'des dépôts attendent depuis plus de 15 minutes que Chorus Pro liste ce qu''il détient, au cas où il aurait déjà ce qui attend ici : page ' || coalesce(a.compare_page, 0)
            || ' sur ' || coalesce(nullif(a.compare_pages, 0)::text, '?') || ' lue' || coalesce(', il a répondu ' || a.compare_fault, ''),
        'operator', 'choriste doctor', NULL
 FROM mine, clock, fleet, chorus.accounts a
-WHERE a.compare_since IS NOT NULL AND a.compare_asked_at < now - interval '15 minutes' AND a.paused_at IS NULL AND a.name = ANY (mine.accounts)
+WHERE a.compare_since IS NOT NULL AND a.compare_waits_since < now - interval '15 minutes' AND a.paused_at IS NULL AND a.name = ANY (mine.accounts)
   AND fleet.beat_at >= now - interval '1 minute'
   AND EXISTS (SELECT FROM chorus.invoices i WHERE i.account = a.name AND i.state = 'ready')
 UNION ALL

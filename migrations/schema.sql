@@ -17,6 +17,7 @@ CREATE TABLE chorus.accounts (
     behind text[] DEFAULT '{}'::text[] NOT NULL,
     compare_since timestamp with time zone,
     compare_asked_at timestamp with time zone,
+    compare_waits_since timestamp with time zone,
     compare_next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     compare_page integer,
     compare_pages integer,
@@ -36,7 +37,7 @@ CREATE TABLE chorus.accounts (
 );
 CREATE TRIGGER accounts_asked AFTER UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) OR ((new.paused_at IS NULL) AND (old.pause_reason ~~ 'NOT\_VOUCHED: %'::text)))) EXECUTE FUNCTION chorus.accounts_asked();
 CREATE TRIGGER accounts_resumed BEFORE UPDATE OF paused_at ON chorus.accounts FOR EACH ROW WHEN (((old.paused_at IS NOT NULL) AND (new.paused_at IS NULL))) EXECUTE FUNCTION chorus.accounts_resumed();
-CREATE TRIGGER accounts_unable BEFORE UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) AND (new.compare_since IS NOT NULL) AND (new.can_search IS NOT FALSE))) EXECUTE FUNCTION chorus.accounts_unable();
+CREATE TRIGGER accounts_unable BEFORE UPDATE ON chorus.accounts FOR EACH ROW WHEN (((new.compare_asked_at IS DISTINCT FROM old.compare_asked_at) AND (new.compare_since IS NOT NULL))) EXECUTE FUNCTION chorus.accounts_unable();
 ALTER TABLE chorus.accounts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON chorus.accounts FOR ALL TO chorus_operator, chorus_reader USING (name = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[]));
 CREATE POLICY worker ON chorus.accounts FOR ALL TO chorus_worker USING true;
@@ -1904,7 +1905,7 @@ UNION ALL
     NULL::bigint AS invoice,
     NULL::text AS numero_facture,
     a.name AS account,
-    a.compare_asked_at AS since,
+    a.compare_waits_since AS since,
     NULL::numeric AS amount,
     NULL::text AS devise,
     ((((('deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case it has got already what waits here: page '::text || COALESCE(a.compare_page, 0)) || ' of '::text) || COALESCE((NULLIF(a.compare_pages, 0))::text, '?'::text)) || ' has been read'::text) || COALESCE((', it answered '::text || a.compare_fault), ''::text)) AS cause,
@@ -1916,7 +1917,7 @@ UNION ALL
     clock,
     fleet,
     chorus.accounts a
-  WHERE ((a.compare_since IS NOT NULL) AND (a.compare_asked_at < (clock.now - '00:15:00'::interval)) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
+  WHERE ((a.compare_since IS NOT NULL) AND (a.compare_waits_since < (clock.now - '00:15:00'::interval)) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
            FROM chorus.invoices i
           WHERE ((i.account = a.name) AND (i.state = 'ready'::text)))))
 UNION ALL
@@ -2016,8 +2017,17 @@ CREATE OR REPLACE FUNCTION chorus.accounts_unable()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    at   CONSTANT timestamptz := clock_timestamp();
+    able CONSTANT timestamptz := (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < at - interval '1 minute');
 BEGIN
-    NEW.compare_since := least(NEW.compare_since, (SELECT said_at FROM chorus.able WHERE account = NEW.name AND said_at < clock_timestamp() - interval '1 minute'));
+    NEW.compare_waits_since := CASE
+        WHEN OLD.compare_since IS NULL OR OLD.compare_waits_since IS NULL THEN NEW.compare_asked_at
+        WHEN able IS NULL THEN OLD.compare_waits_since -- it has waited all along
+        ELSE least(at, OLD.compare_waits_since + (at - able)) END;
+    IF NEW.can_search IS NOT FALSE THEN
+        NEW.compare_since := least(NEW.compare_since, able);
+    END IF;
     RETURN NEW;
 END $function$
 ;

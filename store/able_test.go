@@ -116,3 +116,46 @@ func TestUnableWhileTheClockIsPutBack(t *testing.T) {
 		t.Errorf("it is compared from %s ago on", since)
 	}
 }
+
+// A comparison that is asked for again and again has its deposits wait since the first time: a restart each ten minutes hid for ever that nothing was sent. The time in which
+// nobody could send is left out.
+func TestWaitsSinceTheFirstTime(t *testing.T) {
+	b := newWeather(t)
+	exec := func(sql string) {
+		t.Helper()
+		_, err := b.owner.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	waits := func(want time.Duration) {
+		t.Helper()
+		w, err := b.worker.WaitingToCompare(t.Context(), []string{"default"})
+		must(t, err)
+		c, err := b.worker.Comparing(t.Context(), "default")
+		must(t, err)
+		for _, is := range []time.Duration{w.Reachable, time.Since(w.Since), c.Waited} {
+			if (is - want).Abs() > 30*time.Second {
+				t.Errorf("it waits for %s, want %s", is, want)
+			}
+		}
+	}
+	ask := func() { must(t, b.worker.AskComparison(t.Context(), time.Time{})) }
+	ask()
+	waits(0)
+	exec(`UPDATE chorus.accounts SET compare_waits_since = compare_waits_since - interval '20 minutes'`)
+	ask()
+	waits(20 * time.Minute)
+	b.ready(t, "default")
+	exec(`UPDATE chorus.heartbeats SET beat_at = clock_timestamp()`)
+	exec(`INSERT INTO chorus.heartbeats (worker) VALUES ('alive')`)
+	var n int
+	must(t, b.owner.QueryRow(t.Context(), `SELECT count(*) FROM chorus.todo WHERE kind = 'stalled' AND cause LIKE 'deposits have waited%'`).Scan(&n))
+	if n != 1 {
+		t.Error("todo does not say it")
+	}
+	exec(`INSERT INTO chorus.able VALUES ('default', clock_timestamp() - interval '15 minutes')`)
+	ask()
+	waits(5 * time.Minute)
+	exec(`UPDATE chorus.accounts SET compare_since = NULL`)
+	ask()
+	waits(0)
+}

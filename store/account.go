@@ -215,7 +215,7 @@ func (s *Store) Accounts(ctx context.Context) ([]AccountView, error) {
 		SELECT name, paused_at, pause_reason, password_expires, password_expires - (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date,
 		       (SELECT count(*) FROM chorus.structures s WHERE s.account = a.name), can_search, used, waiting,
 		       CASE WHEN compare_since IS NOT NULL THEN compare_page END, CASE WHEN compare_since IS NOT NULL THEN compare_pages END,
-		       CASE WHEN compare_since IS NOT NULL THEN compare_fault END, CASE WHEN compare_since IS NOT NULL THEN compare_asked_at END
+		       CASE WHEN compare_since IS NOT NULL THEN compare_fault END, CASE WHEN compare_since IS NOT NULL THEN compare_waits_since END
 		FROM chorus.accounts a
 		CROSS JOIN LATERAL (SELECT `+inUse("account", "a.name")+` AS used) u
 		CROSS JOIN LATERAL (

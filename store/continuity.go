@@ -151,6 +151,7 @@ type Comparison struct {
 	Vouched bool          // a person has let the account go on since, though it may not search
 	Resumed bool          // it was paused, or its portal away, and nothing else asks: there is no doubt about the database
 	Waiting time.Duration // for how long it has been asked for
+	Waited  time.Duration // for how long deposits wait, however often it was asked for
 }
 
 // Silence is for how long no worker vouches.
@@ -159,7 +160,7 @@ func (c Comparison) Silence() time.Duration { return c.Asked.Sub(c.Since).Round(
 // Comparing returns what is to be compared of an account; ErrGone: nothing.
 func (s *Store) Comparing(ctx context.Context, account string) (Comparison, error) {
 	var c Comparison
-	var waiting float64
+	var waiting, waited float64
 	err := s.pool.QueryRow(ctx, `
 		SELECT compare_since, compare_asked_at, clock_timestamp(),
 		       EXISTS (SELECT FROM chorus.invoices WHERE state = 'received' AND account = $1 AND created_at < compare_asked_at),
@@ -167,10 +168,10 @@ func (s *Store) Comparing(ctx context.Context, account string) (Comparison, erro
 		           NOT EXISTS (SELECT FROM chorus.heartbeats WHERE started_at < compare_asked_at)
 		           OR compare_since <= (SELECT created_at FROM chorus.installation)), -- no start before this one came to its end
 		       structures_at IS NOT NULL, coalesce(compare_vouched_at > compare_asked_at, false), coalesce(compare_resumed_at = compare_asked_at, false),
-		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8
+		       extract(epoch FROM clock_timestamp() - compare_asked_at)::float8, extract(epoch FROM clock_timestamp() - coalesce(compare_waits_since, compare_asked_at))::float8
 		FROM chorus.accounts
-		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Listed, &c.Vouched, &c.Resumed, &waiting)
-	c.Waiting = seconds(waiting)
+		WHERE name = $1 AND compare_since IS NOT NULL`, account).Scan(&c.Since, &c.Asked, &c.Now, &c.Unread, &c.First, &c.Listed, &c.Vouched, &c.Resumed, &waiting, &waited)
+	c.Waiting, c.Waited = seconds(waiting), seconds(waited)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrGone
 	}
@@ -216,8 +217,8 @@ func (s *Store) WaitingToCompare(ctx context.Context, accounts []string) (*Waiti
 	var w Waiting
 	var since *time.Time
 	err := s.pool.QueryRow(ctx, `
-		SELECT coalesce(array_agg(name ORDER BY name) FILTER (WHERE paused_at IS NULL), '{}'), min(compare_asked_at) FILTER (WHERE paused_at IS NULL),
-		       coalesce(max(clock_timestamp() - compare_asked_at) FILTER (WHERE paused_at IS NULL AND chorus.reachable(name)), '0'),
+		SELECT coalesce(array_agg(name ORDER BY name) FILTER (WHERE paused_at IS NULL), '{}'), min(compare_waits_since) FILTER (WHERE paused_at IS NULL),
+		       coalesce(max(clock_timestamp() - compare_waits_since) FILTER (WHERE paused_at IS NULL AND chorus.reachable(name)), '0'),
 		       coalesce(array_agg(name ORDER BY name) FILTER (WHERE paused_at IS NOT NULL AND starts_with(pause_reason, $2)), '{}')
 		FROM chorus.accounts
 		WHERE compare_since IS NOT NULL AND name = ANY ($1)`, accounts, NotVouched).Scan(&w.Accounts, &since, &w.Reachable, &w.Asking)
