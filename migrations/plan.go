@@ -51,6 +51,9 @@ func Plan(ctx context.Context, databaseURL string) ([]Planned, error) {
 		return nil, err
 	}
 	var plan []Planned
+	if h.version >= riverMigration && h.riverVersion < riverVersion { // lost, or left out of a dump: it is made anew
+		plan = append(plan, Planned{Version: riverMigration, Step: "river", Statement: "River's own migrations, each a transaction"})
+	}
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
 		return nil, err

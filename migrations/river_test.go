@@ -30,6 +30,9 @@ func TestRiverIsMadeAnew(t *testing.T) {
 			if err := migrations.Check(t.Context(), db.Pool); code(err) != "RIVER_MISSING" {
 				t.Errorf("before: %v", err)
 			}
+			if plan, err := migrations.Plan(t.Context(), db.URL); err != nil || len(plan) != 1 || plan[0].Step != "river" {
+				t.Errorf("planned: %v, %v", plan, err)
+			}
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {

@@ -481,3 +481,22 @@ func TestReasonCodesOfFilters(t *testing.T) {
 		t.Error("the reason codes are not in order")
 	}
 }
+
+// A database that is made for a restore is the owner's, or the next migration may make nothing in it.
+func TestRestoredDatabasesHaveTheirOwner(t *testing.T) {
+	for _, page := range []string{"operating.md", "operating.fr.md"} {
+		b, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := regexp.MustCompile(`createdb [^&`+"`"+`]*choriste\b`).FindAllString(string(b), -1)
+		if len(list) == 0 {
+			t.Errorf("%s makes no database for a restore", page)
+		}
+		for _, command := range list {
+			if !strings.Contains(command, "--owner=choriste_owner ") {
+				t.Errorf("%s: %s", page, command)
+			}
+		}
+	}
+}

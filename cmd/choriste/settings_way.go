@@ -51,7 +51,8 @@ func (s *settings) configureWay(getenv func(string) string) (problems []error) {
 	if len(problems) > 0 {
 		return problems
 	}
-	if w := s.Way; w.Proxy != "" || w.Login == "" { // else the proxy's address has been reported
+	// What is half there was reported: the proxy's address, or a password or key that was copied badly.
+	if w := s.Way; (w.Proxy != "" || w.Login == "") && (w.Login == "") == (w.Password == "") && (w.Cert == "") == (w.Key == "") {
 		if _, err := w.Open(); err != nil {
 			problems = append(problems, fmt.Errorf("CHORISTE_CA_FILE, CHORISTE_CLIENT_CERT or CHORISTE_CLIENT_KEY: %w", err))
 		}

@@ -36,6 +36,12 @@ func TestWayOut(t *testing.T) {
 	wrong(t, map[string]string{"CHORISTE_CLIENT_CERT": certFile}, "CHORISTE_CLIENT_CERT and CHORISTE_CLIENT_KEY go together")
 	wrong(t, map[string]string{"CHORISTE_CLIENT_CERT": roots, "CHORISTE_CLIENT_KEY_FILE": keyFile}, "belong together")
 
+	// A password that was copied badly is told of once, under its own name.
+	badly := map[string]string{"CHORISTE_PROXY": "http://p:3128", "CHORISTE_PROXY_LOGIN": "robot", "CHORISTE_PROXY_PASSWORD": " x"}
+	if _, err := load(func(name string) string { return badly[name] }); err == nil || !strings.Contains(err.Error(), "CHORISTE_PROXY_PASSWORD begins or ends with") || strings.Contains(err.Error(), "CHORISTE_CA_FILE") {
+		t.Errorf("a bad password: %v", err)
+	}
+
 	variables := map[string]string{
 		"CHORISTE_PROXY": "http://p.example:3128", "CHORISTE_PROXY_LOGIN": "robot", "CHORISTE_PROXY_PASSWORD_FILE": password, "no_proxy": ".inside.example",
 		"CHORISTE_CA_FILE": roots, "CHORISTE_CLIENT_CERT": certFile, "CHORISTE_CLIENT_KEY_FILE": keyFile,
