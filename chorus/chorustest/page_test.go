@@ -182,6 +182,11 @@ func TestPageInABrowser(t *testing.T) {
 	if len(s.Deposits("F-1")) != 0 {
 		t.Error("nothing was reset")
 	}
+	if _, err := s.TypeIn(chorustest.Facts{Numero: strings.Repeat("<i>A", 200), Date: "2026-02-01", Fournisseur: "99999999800012", Destinataire: "99999999700023"}); err != nil {
+		t.Fatal(err)
+	}
+	do(waitFor(`document.querySelector('#invoices td a')?.textContent.startsWith('<i>A<i>')`))
+	do(waitFor(`document.querySelector('#invoices table').scrollWidth < 1600`)) // its buttons are not out of sight
 	for _, w := range b.Complaints() {
 		t.Error(w)
 	}
