@@ -61,7 +61,8 @@ END $$;
 -- it is open, and no invoice that replaces it, or has its number, waits for somebody. lookup_first holds no final row: once purged it is never read or sent again
 -- (invoices_before_update), and its number and mark stay, so that a namesake is looked up first all the same (invoices_sent_before).
 -- +goose StatementBegin
-CREATE FUNCTION chorus.at_rest(p_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION chorus.at_rest(p_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan AS $$ -- who asks of thousands (purge_due) has its own statement planned anew, and this one must not be, for each row
 BEGIN
     RETURN EXISTS (
         SELECT

@@ -2171,7 +2171,8 @@ CREATE OR REPLACE FUNCTION chorus.at_rest(p_id bigint)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$ -- who asks of thousands (purge_due) has its own statement planned anew, and this one must not be, for each row
 BEGIN
     RETURN EXISTS (
         SELECT
