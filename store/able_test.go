@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -158,4 +160,41 @@ func TestWaitsSinceTheFirstTime(t *testing.T) {
 	exec(`UPDATE chorus.accounts SET compare_since = NULL`)
 	ask()
 	waits(0)
+}
+
+// Somebody's open transaction on an account keeps no other one back, and its own deposits until it ends.
+func TestALockedAccountKeepsNoOtherOneBack(t *testing.T) {
+	b := newWeather(t)
+	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+	_, err := b.owner.Exec(t.Context(), `
+		INSERT INTO chorus.accounts (name) VALUES ('other');
+		INSERT INTO chorus.able SELECT name, clock_timestamp() - interval '2 hours' FROM chorus.accounts ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at`)
+	must(t, err)
+	tx, err := b.owner.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), `SELECT chorus.pause('other', 'x')`)
+	must(t, err)
+	waits := time.AfterFunc(2*time.Second, func() { // it is looked who has locked it
+		if holders, err := store.LockHolders(context.WithoutCancel(t.Context()), b.owner); err != nil || len(holders) != 1 {
+			t.Errorf("holders: %v, %v", holders, err)
+		}
+	})
+	defer waits.Stop()
+	asked, err := b.worker.Able(t.Context(), []string{"default", "other"})
+	if !slices.Equal(asked, []string{"default"}) || store.SQLState(err) != "55P03" {
+		t.Fatalf("asked for %v, %v", asked, err)
+	}
+	_, err = b.owner.Exec(t.Context(), `UPDATE chorus.accounts SET compare_since = NULL WHERE name = 'default'`)
+	must(t, err)
+	if _, err := b.begin(t); err != nil {
+		t.Errorf("T1 says %v", err)
+	}
+	if asked, _ = b.worker.Able(t.Context(), []string{"default"}); len(asked) != 0 {
+		t.Errorf("asked for %v once more", asked)
+	}
+	must(t, tx.Rollback(t.Context()))
+	if asked, err = b.worker.Able(t.Context(), []string{"default", "other"}); err != nil || !slices.Equal(asked, []string{"other"}) {
+		t.Errorf("asked for %v, %v", asked, err)
+	}
 }

@@ -340,11 +340,21 @@ const unable = `said_at < clock_timestamp() - interval '1 minute'`
 
 // Able says that this process can send for these accounts, as far as it knows; those are left out that are paused, whose portal is not to be asked, or whose application may
 // not ask before some time or day. Where nobody could for more than a minute, whoever was in a hurry has typed something in at the portal: as after a pause
-// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts, and waits for one that somebody has locked.
+// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts. One that somebody has locked keeps no other one back: it is
+// waited for when the others are done, so that who has locked it is found (LockHolders).
 func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, err error) {
 	if s.steps == nil { // the clock is a test's
 		return nil, nil
 	}
+	asked, locked, err := s.able(ctx, accounts, "SKIP LOCKED")
+	if err != nil || len(locked) == 0 {
+		return asked, err
+	}
+	late, _, err := s.able(ctx, locked, "")
+	return append(asked, late...), err
+}
+
+func (s *Store) able(ctx context.Context, accounts []string, wait string) (asked, locked []string, err error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH can AS (
 		    SELECT name, said_at, compare_asked_at AS asked_before, clock_timestamp() AS moment,
@@ -357,21 +367,36 @@ func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, er
 		          FROM chorus.budgets b
 		          WHERE 'application/' || b.key = ANY (a.behind)
 		            AND (b.paused_until > clock_timestamp() + interval '5 seconds' OR b.daily > 0 AND b.today >= b.daily AND b.day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date))
+		), free AS (
+		    SELECT name FROM chorus.accounts WHERE name IN (SELECT name FROM can WHERE ask) ORDER BY name FOR NO KEY UPDATE `+wait+`
 		), asked AS (
 		    UPDATE chorus.accounts a
 		    SET compare_resumed_at = CASE WHEN compare_since IS NULL OR compare_resumed_at = compare_asked_at THEN moment ELSE compare_resumed_at END,
 		        compare_asked_at = moment, compare_since = least(compare_since, said_at), compare_next_at = '-infinity',
 		        compare_page = NULL, compare_pages = NULL, compare_fault = NULL
 		    FROM can
-		    WHERE a.name = can.name AND ask AND compare_asked_at IS NOT DISTINCT FROM asked_before -- nobody else has meanwhile
+		    WHERE a.name = can.name AND a.name IN (SELECT name FROM free) AND compare_asked_at IS NOT DISTINCT FROM asked_before -- nobody else has meanwhile
 		    RETURNING a.name
 		), said AS (
-		    INSERT INTO chorus.able (account, said_at) SELECT name, clock_timestamp() FROM can
+		    INSERT INTO chorus.able (account, said_at) SELECT name, clock_timestamp() FROM can WHERE NOT ask OR name IN (SELECT name FROM free)
 		    ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at
 		)
-		SELECT name FROM asked ORDER BY name`, accounts, SayEvery/2)
+		SELECT name, name IN (SELECT name FROM asked), name IN (SELECT name FROM free) FROM can WHERE ask ORDER BY name`, accounts, SayEvery/2)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	var (
+		name       string
+		done, free bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&name, &done, &free}, func() error {
+		switch {
+		case done:
+			asked = append(asked, name)
+		case !free:
+			locked = append(locked, name)
+		}
+		return nil
+	})
+	return asked, locked, err
 }

@@ -321,10 +321,10 @@ func (w *Worker) say(ctx context.Context) error {
 	if err := w.store.Heed(ctx); err != nil {
 		return err
 	}
-	if err := w.able(ctx); err != nil {
+	if err := w.store.ForgetGone(ctx); err != nil {
 		return err
 	}
-	return w.store.ForgetGone(ctx)
+	return w.able(ctx) // last: it waits for accounts that somebody has locked
 }
 
 // names are all accounts that this process is configured with.
