@@ -277,6 +277,16 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// officialOperations are those of the two official Swaggers that can be had (Factures, Structures; docs/chorus-pro.md, its sources), each a POST.
+var officialOperations = strings.Fields(`
+	factures/v1/completer factures/v1/consulter/fournisseur factures/v1/consulter/historique factures/v1/consulter/recipiendaire factures/v1/consulter/valideur
+	factures/v1/corriger/valideur/facture factures/v1/deposer/flux factures/v1/deposer/pdf factures/v1/rechercher/aTraiter/valideur factures/v1/rechercher/atraiter/fournisseur
+	factures/v1/rechercher/atraiter/recipiendaire factures/v1/rechercher/demandePaiement factures/v1/rechercher/fournisseur factures/v1/rechercher/recipiendaire
+	factures/v1/rechercher/valideur factures/v1/recuperer/statutsFactureVisibles/valideur factures/v1/recycler factures/v1/soumettre factures/v1/telecharger/groupe
+	factures/v1/traiter/factureAValider factures/v1/traiter/recue factures/v1/traiterRejet
+	structures/v1/consulter structures/v1/consulter/service structures/v1/lister/rattachementsutilisateur structures/v1/rechercher structures/v1/rechercher/espaces
+	structures/v1/rechercher/services`)
+
 // TestOpenAPIIsWhole: every route stands in the description of its door, and what is simulated says so.
 func TestOpenAPIIsWhole(t *testing.T) {
 	s, _ := start(t, nil)
@@ -295,4 +305,13 @@ func TestOpenAPIIsWhole(t *testing.T) {
 	if doc.Paths["/cpro/factures/v1/deposer/flux"]["post"].Mark != "simulated" || doc.Paths["/cpro/transverses/v1/consulter/information/siret"]["post"].Mark != "not simulated" {
 		t.Errorf("%d paths", len(doc.Paths))
 	}
+	served := 0
+	for _, path := range officialOperations {
+		if doc.Paths["/cpro/"+path]["post"].Mark == "simulated" {
+			served++
+		} else {
+			t.Errorf("not served: %s", path)
+		}
+	}
+	t.Logf("%d of %d operations of the official Swaggers are served", served, len(officialOperations))
 }

@@ -62,10 +62,9 @@ func TestRequestsAreTheSwaggers(t *testing.T) {
 	for _, w := range said {
 		t.Errorf("answer: %s", w)
 	}
-	if served < declared {
-		t.Errorf("%d of %d declared operations are served", served, declared)
+	if len(files) > 0 && (served != len(officialOperations) || declared != served) { // which ones: TestOpenAPIIsWhole
+		t.Errorf("%d of %d declared operations are served, of %d that are known", served, declared, len(officialOperations))
 	}
-	t.Logf("%d of %d declared operations are served", served, declared)
 }
 
 // TestGenericPaging: every paging object of the official description has these fields beside its own.
