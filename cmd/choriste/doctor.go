@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,7 +27,7 @@ func (c doctorCmd) Run(a *app) error {
 	}}
 	d.examine()
 	if a.ctx.Err() != nil {
-		return errors.New("interrupted: what is not reported was not checked")
+		return inBoth("interrupted: what is not reported was not checked", "interrompu : ce qui n'est pas rapporté n'a pas été vérifié")
 	}
 	end := d.summary()
 	if a.json {

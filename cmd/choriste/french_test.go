@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -166,6 +168,16 @@ func TestErrorsInFrench(t *testing.T) {
 		status, _, errOut := command(t, map[string]string{"DATABASE_URL": db.OperatorURL, "LANG": "fr_FR.UTF-8"}, strings.Fields(args)...)
 		if status == 0 || !strings.Contains(errOut, want) {
 			t.Errorf("%s: status %d, no %q in %s", args, status, want, errOut)
+		}
+	}
+}
+
+// An interruption is said in words, whichever statement it met.
+func TestAnInterruptionInWords(t *testing.T) {
+	err := fmt.Errorf("the documents that are due: %w", context.Canceled)
+	for lang, want := range map[string]string{"en": "interrupted: ", "fr": "interrompu : "} {
+		if got := (&app{lang: lang}).words(err); !strings.HasPrefix(got, want) || strings.Contains(got, "context") {
+			t.Errorf("%s: %s", lang, got)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (c purgeCmd) purge(a *app, st *store.Store, list []store.Retention, waits s
 			}
 			p, err := st.Purge(a.ctx, r.Account, int(most))
 			if a.ctx.Err() != nil {
-				return fmt.Errorf("interrupted after %d of %d: the same command goes on with the rest", all.Invoices, due)
+				return inBoth("interrupted after %d of %d: the same command goes on with the rest", "interrompu après %d sur %d : la même commande continue avec le reste", all.Invoices, due)
 			}
 			if err != nil {
 				return fmt.Errorf("after %d of %d: %w", all.Invoices, due, err)

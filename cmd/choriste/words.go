@@ -36,6 +36,10 @@ func (a *app) words(err error) string {
 			return a.either("the connection to PostgreSQL was lost: what was asked may have been done or not; look (choriste show, choriste list) before asking again",
 				"la connexion à PostgreSQL est perdue : ce qui a été demandé est fait ou ne l'est pas ; regardez (choriste show, choriste list) avant de redemander")
 		}
+		if errors.Is(err, context.Canceled) {
+			return a.either("interrupted: if something was to be changed, choriste show and choriste audit say whether it was",
+				"interrompu : si quelque chose devait changer, choriste show et choriste audit disent si c'est fait")
+		}
 		return a.inWords(err)
 	}
 	switch code := server.Code; {
