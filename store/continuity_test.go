@@ -36,8 +36,8 @@ func TestAComparisonThatIsOvertakenEndsNothing(t *testing.T) {
 	}
 	waiting, err := s.WaitingToCompare(t.Context(), []string{"default", "other"})
 	must(err)
-	if waiting == nil || len(waiting.Accounts) != 1 || !waiting.Since.Equal(second.Asked) {
-		t.Errorf("what waits is %+v", waiting)
+	if waiting == nil || len(waiting.Accounts) != 1 || !waiting.Since.Equal(first.Asked) {
+		t.Errorf("what waits since it was first asked for is %+v", waiting)
 	}
 	must(s.Compared(t.Context(), "default", second))
 	if _, err := s.Comparing(t.Context(), "default"); !errors.Is(err, store.ErrGone) {
