@@ -354,6 +354,7 @@ func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, er
 	return append(asked, late...), err
 }
 
+// able is Able in one statement. wait is SKIP LOCKED or nothing; what it passes over is named as locked.
 func (s *Store) able(ctx context.Context, accounts []string, wait string) (asked, locked []string, err error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH can AS (
