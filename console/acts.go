@@ -168,11 +168,17 @@ func (c *console) actedOn(ctx context.Context, v view) (store.Status, error) {
 
 // refusal is an error of who asked, where the database's rules say so.
 func refusal(err error) error {
-	if strings.HasPrefix(store.SQLState(err), "CH") {
+	switch code := store.SQLState(err); {
+	case strings.HasPrefix(code, "CH"):
 		return english(store.Message(err))
+	case code == "22021": // a NUL, or bytes that are no UTF-8
+		return errNoText
 	}
 	return err
 }
+
+// errNoText is the error of who sent what the database keeps in no text.
+var errNoText = errors.New("a text has a byte that no text has")
 
 // formOf is what the forms of a person carry; without sign-in, a text of this process.
 func (c *console) formOf(p person) string {

@@ -199,6 +199,10 @@ func attempts(ids map[string]int64, run string) map[string][]attempt {
 			pattern := "POST /invoices/{id}/" + what
 			all[pattern] = append(all[pattern], invoice("POST", state, "/"+what, nil))
 		}
+		for _, remedy := range []string{"complete", "recycle", "replace"} {
+			pattern := "POST /invoices/{id}/" + remedy
+			all[pattern] = append(all[pattern], invoice("POST", state, "/"+remedy, url.Values{"comment": {"x"}, "service": {"x"}}))
+		}
 		for _, act := range []string{"retry", "dismiss", "restore", "cancel", "accept", "lookup", "resubmit", "abandon", "nothing"} {
 			all["POST /invoices/{id}/{act}"] = append(all["POST /invoices/{id}/{act}"], invoice("POST", state, "/"+act, url.Values{"flux": {"SECRETFLUX"}}))
 		}

@@ -28,23 +28,24 @@ type console struct {
 	store *store.Store
 	turn  chan struct{}
 
-	operator *store.Store  // nil: nobody acts
-	own      string        // what forms carry without sign-in
-	users    func() []User // nil: nobody is asked who he is
-	groups   func() []Group
-	openID   *signInAt // nil: no provider signs people in
-	header   *Header   // nil: no proxy signs people in
-	secure   bool
-	sessions *sessions
-	trail    *trail
-	log      *slog.Logger
-	hashing  chan struct{}
-	reading  chan struct{} // one document at a time
-	runs     runs
-	readings readings
-	flows    flows
-	counts   counts
-	shown    func() []Setting // nil: nobody says
+	operator  *store.Store  // nil: nobody acts
+	own       string        // what forms carry without sign-in
+	users     func() []User // nil: nobody is asked who he is
+	groups    func() []Group
+	openID    *signInAt // nil: no provider signs people in
+	header    *Header   // nil: no proxy signs people in
+	secure    bool
+	sessions  *sessions
+	trail     *trail
+	log       *slog.Logger
+	hashing   chan struct{}
+	reading   chan struct{} // one document at a time
+	receiving chan struct{} // one form with files at a time
+	runs      runs
+	readings  readings
+	flows     flows
+	counts    counts
+	shown     func() []Setting // nil: nobody says
 }
 
 // Config is what the pages are served with.
@@ -108,7 +109,7 @@ func Handler(cfg Config) http.Handler {
 	}
 	c := &console{
 		store: cfg.Store, operator: cfg.Operator, own: secret(), turn: make(chan struct{}, mostAtOnce),
-		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), trail: newTrail(), log: cfg.Log, hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
+		users: cfg.Users, groups: cfg.Groups, openID: newSignInAt(cfg.OpenID, cfg.Log), header: cfg.Header, secure: cfg.Secure, sessions: newSessions(), trail: newTrail(), log: cfg.Log, hashing: make(chan struct{}, 1), reading: make(chan struct{}, 1), receiving: make(chan struct{}, 1), runs: runs{list: map[string]*run{}},
 		readings: readings{list: map[string]*reading{}}, flows: flows{list: map[string]*flow{}}, counts: counts{list: map[string]*count{}}, shown: cfg.Settings,
 	}
 	mux := http.NewServeMux()
@@ -129,6 +130,9 @@ func (c *console) routes() map[string]http.HandlerFunc {
 		"GET /signin/openid":           c.toProvider,
 		"GET " + openid.CallbackPath:   c.fromProvider,
 		"POST /invoices/{id}/{act}":    c.acting(Operator, c.act),
+		"POST /invoices/{id}/complete": c.uploading(Operator, c.remedy("complete")),
+		"POST /invoices/{id}/recycle":  c.uploading(Operator, c.remedy("recycle")),
+		"POST /invoices/{id}/replace":  c.uploading(Operator, c.remedy("replace")),
 		"POST /invoices/{id}/evidence": c.evidence,
 		"POST /invoices/{id}/document": c.acting(Operator, c.document),
 		"POST /invoices/{id}/file":     c.file,
@@ -273,6 +277,9 @@ func failed(v view, err error) (int, content) {
 		return http.StatusBadRequest, body
 	case errors.As(err, new(english)):
 		body.data = err
+		return http.StatusBadRequest, body
+	case errors.Is(err, errNoText):
+		body.data = v.t("Nothing was done: a text has a byte that no text has.", "Rien n'a été fait : un texte contient un octet qu'aucun texte ne contient.")
 		return http.StatusBadRequest, body
 	case errors.Is(err, errBusy):
 		body.data = v.t("Too many pages are asked for at once: try again.", "Trop de pages sont demandées à la fois : réessayez.")

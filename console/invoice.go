@@ -28,10 +28,12 @@ type invoice struct {
 	Replaces    int64
 	ReplacedBy  int64
 	Remedies    []store.RemedyView
+	replaced    bool // by an invoice that stands for it
 	Fluxes      []store.KnownFlux
 	Actions     []store.PossibleAction
 	MayAct      bool  // who asks: acts, and reads evidence
 	Acts        []act // that are possible
+	Cures       []remedy
 	Dismissed   *operate.TakenOff
 	Request     *store.Request // that waits for a second person
 	Form        string         // what their forms carry
@@ -76,7 +78,7 @@ func (c *console) invoice(ctx context.Context, v view) (content, error) {
 		p.Help = p.Help[:mostHelp]
 	}
 	if p.MayAct = c.mayOn(v.Request, Operator, i.Account); p.MayAct {
-		p.Acts, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), c.formOf(personOf(v.Request))
+		p.Acts, p.Cures, p.Form = actsOn(i, p.Fluxes, p.Actions, p.Dismissed != nil), curesOf(p), c.formOf(personOf(v.Request))
 	}
 	p.Differences = slices.Clone(p.Differences) // of a reading that others are shown, too
 	for k, d := range p.Differences {
@@ -132,6 +134,11 @@ func (c *console) said(ctx context.Context, p *invoice) (err error) {
 	}
 	if p.Remedies, p.Replaces, p.ReplacedBy, err = c.reads(ctx).Remedies(ctx, p.ID); err != nil {
 		return err
+	}
+	if p.ReplacedBy != 0 {
+		if p.replaced, err = c.reads(ctx).StandsFor(ctx, p.ReplacedBy); err != nil {
+			return err
+		}
 	}
 	if p.State == store.Parked {
 		p.Fluxes, p.Actions, err = c.reads(ctx).Resolutions(ctx, p.ID)

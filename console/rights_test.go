@@ -84,6 +84,9 @@ func rightsTable() map[string][]try {
 		"POST /invoices/{id}/file":     {{path: "/invoices/{parked}/file", want: reading}},
 		"POST /invoices/{id}/evidence": {{path: "/invoices/{settled}/evidence", want: answers{403, 403, 503, 503, 404, 403}}}, // no worker numbers the events here, so it cannot be made
 		"POST /invoices/{id}/document": {{path: "/invoices/{parked}/document", want: reading}},
+		"POST /invoices/{id}/complete": {{path: "/invoices/{suspended}/complete", form: url.Values{"comment": {"x"}}, want: acting}},
+		"POST /invoices/{id}/recycle":  {{path: "/invoices/{misrouted}/recycle", form: url.Values{"service": {"x"}}, want: acting}},
+		"POST /invoices/{id}/replace":  {{path: "/invoices/{refused}/replace", want: answers{403, 403, 400, 400, 404, 403}}}, // without a file
 		"POST /requests/{id}": {
 			{path: "/requests/{request}", form: url.Values{"answer": {"refuse"}}, want: acting},
 			{path: "/requests/{request}", form: url.Values{"answer": {"agree"}}, want: acting, before: (*desk).secondPerson},
@@ -212,6 +215,12 @@ func TestRights(t *testing.T) {
 		switch state {
 		case "parked":
 			set += ", numero_flux_depot = 'CPP" + fmt.Sprint(made) + "'"
+		case "suspended":
+			state, set = "integrated", set+fmt.Sprintf(", statut_courant = 'SUSPENDUE', statut_courant_date = now(), identifiant_facture_cpp = %d", made)
+		case "misrouted":
+			state, set = "integrated", set+fmt.Sprintf(", statut_courant = 'A_RECYCLER', statut_courant_date = now(), identifiant_facture_cpp = %d", made)
+		case "refused":
+			state, set = "rejected", set+fmt.Sprintf(", statut_courant = 'REJETEE', statut_courant_date = now(), identifiant_facture_cpp = %d", made)
 		case "dismissed":
 			state = "invalid"
 			defer func() {

@@ -186,6 +186,16 @@ func (s *Store) Remedies(ctx context.Context, invoice int64) (list []RemedyView,
 	return list, replaces, replacedBy, err
 }
 
+// StandsFor tells whether an invoice stands for the one that it replaces, as the index invoices_replaces_key has it: then no other one may.
+func (s *Store) StandsFor(ctx context.Context, id int64) (stands bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce((
+		    SELECT replaces IS NOT NULL AND state NOT IN ('invalid', 'cancelled') AND NOT (state = 'rejected' AND identifiant_facture_cpp IS NULL)
+		    FROM chorus.invoices
+		    WHERE id = $1), false)`, id).Scan(&stands)
+	return stands, err
+}
+
 // CompleteInvoice asks for a suspended invoice to be completed, and returns the remedy.
 func (s *Store) CompleteInvoice(ctx context.Context, id int64, comment string, files []Attachment) (remedy int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { // no row moves, so no quarantine need wait

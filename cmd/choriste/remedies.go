@@ -5,6 +5,7 @@ import (
 	"mime"
 	"path/filepath"
 
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -114,7 +115,7 @@ func (c replaceCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.id})
+	id, err := operate.Insert(a.ctx, st, store.Insertion{ExternalRef: c.ExternalRef, Account: old.Account, Document: doc, Replaces: c.id})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/choriste/choriste/internal/visible"
-	"github.com/choriste/choriste/operate"
+	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/store"
 )
 
@@ -128,9 +128,16 @@ func (a *app) inWords(err error) string {
 	if errors.As(err, &both) && a.lang == "fr" {
 		return strings.Replace(err.Error(), both.en, both.fr, 1) // with what stands around it
 	}
-	var query *operate.QueryError
-	if errors.As(err, &query) {
-		return query.Text(a.lang)
+	var said interface {
+		error
+		Text(lang string) string
+	}
+	if errors.As(err, &said) { // with what stands around it
+		return strings.Replace(err.Error(), said.Error(), said.Text(a.lang), 1)
+	}
+	var document *invoice.Problem
+	if errors.As(err, &document) && a.lang == "fr" {
+		return strings.Replace(err.Error(), document.Message, document.MessageFR, 1)
 	}
 	return err.Error()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/choriste/choriste/invoice"
 	"github.com/choriste/choriste/invoice/rules"
+	"github.com/choriste/choriste/operate"
 	"github.com/choriste/choriste/store"
 )
 
@@ -28,13 +28,13 @@ func (c submitCmd) Run(a *app) error {
 		return err
 	}
 	if c.ExternalRef != "" && len(c.Files) > 1 {
-		return usageError{errors.New("--ref is for one file: give it alone")}
+		return usageError{inBoth("--ref is for one file: give it alone", "--ref est pour un seul fichier : donnez-le seul")}
 	}
 	if c.Fields != "" && len(c.Files) > 1 {
-		return usageError{errors.New("--fields is for one file: give it alone")}
+		return usageError{inBoth("--fields is for one file: give it alone", "--fields est pour un seul fichier : donnez-le seul")}
 	}
 	if len(c.Attach) > 0 && len(c.Files) > 1 {
-		return usageError{errors.New("--attach is for one file: give it alone")}
+		return usageError{inBoth("--attach is for one file: give it alone", "--attach est pour un seul fichier : donnez-le seul")}
 	}
 	attached, err := attachments(c.Attach)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c submitCmd) Run(a *app) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d files were not inserted", failed, len(c.Files))
+		return inBoth("%d of %d files were not inserted", "%d fichiers sur %d n'ont pas été insérés", failed, len(c.Files))
 	}
 	return nil
 }
@@ -87,13 +87,13 @@ func readFile(name string) ([]byte, error) {
 		}
 		defer func() { _ = f.Close() }()
 		if info.Size() == 0 {
-			return nil, errors.New("the file is empty")
+			return nil, inBoth("the file is empty", "le fichier est vide")
 		}
 		in = f
 	}
 	doc, err := io.ReadAll(io.LimitReader(in, invoice.MaxBytes+1))
 	if err != nil {
-		return nil, errors.New("the file cannot be read")
+		return nil, inBoth("the file cannot be read", "le fichier ne peut pas être lu")
 	}
 	return doc, nil
 }
@@ -114,7 +114,7 @@ func readFields(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(fields) > invoice.MaxFields {
-		return nil, fmt.Errorf("%s: fields have %d bytes at most", name, invoice.MaxFields)
+		return nil, inBoth("%s: fields have %d bytes at most", "%s : les champs ont au plus %d octets", name, invoice.MaxFields)
 	}
 	return fields, nil
 }
@@ -131,10 +131,10 @@ func (c submitCmd) one(a *app, st *store.Store, name string, fields []byte, atta
 			return 0, r, errors.New(r.Error)
 		}
 		if !r.OK {
-			return 0, r, errors.New("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check")
+			return 0, r, inBoth("it would not be sent, and is not inserted: correct the document, or insert it all the same with --no-check", "elle ne serait pas envoyée, et n'est pas insérée : corrigez le document, ou insérez-la tout de même avec --no-check")
 		}
 	}
-	id, err = a.insert(st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, Fields: fields, SyntaxeFlux: c.SyntaxeFlux, Attachments: attached})
+	id, err = operate.Insert(a.ctx, st, store.Insertion{ExternalRef: c.ExternalRef, Account: c.Account, Document: doc, Fields: fields, SyntaxeFlux: c.SyntaxeFlux, Attachments: attached})
 	return id, r, err
 }
 
@@ -154,16 +154,4 @@ func (c submitCmd) say(a *app, id int64, r checked) error {
 	}
 	a.causes(r.Findings, checkWords[a.lang], a.lang)
 	return nil
-}
-
-// insert inserts an invoice. Where its external_ref is taken, the invoice is named that has it.
-func (a *app) insert(st *store.Store, n store.Insertion) (int64, error) {
-	id, err := st.Submit(a.ctx, n)
-	if store.Taken(err) {
-		if first, state, err := st.ByRef(a.ctx, cmp.Or(n.Account, "default"), n.ExternalRef); err == nil {
-			return 0, fmt.Errorf("invoice %d of account %s has this external_ref already (it is %s): nothing was inserted; choriste show %d says more",
-				first, cmp.Or(n.Account, "default"), state, first)
-		}
-	}
-	return id, err
 }
