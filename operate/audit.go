@@ -67,7 +67,7 @@ func Acts(ctx context.Context, st *store.Store, f ActFilter) ([]Act, error) {
 		}
 	}
 	sql, args := f.sql(actors)
-	rows, err := st.Pool().Query(ctx, sql, args...)
+	rows, err := st.Pool().Query(ctx, sql, plannedAnew(args)...)
 	if err != nil {
 		return nil, err
 	}

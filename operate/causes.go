@@ -28,7 +28,7 @@ func Causes(ctx context.Context, st *store.Store, q Query, limit int) ([]Cause, 
 		WHERE `+where+`
 		GROUP BY state, reason_code, devise
 		ORDER BY count(*) DESC, state, reason_code, devise
-		LIMIT $`+strconv.Itoa(len(args)+1), append(args, limit)...)
+		LIMIT $`+strconv.Itoa(len(args)+1), plannedAnew(append(args, limit))...)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (d Deed) Count(ctx context.Context, st *store.Store, list []store.Status) (
 	}
 	where, args := only.Where([]any{ids})
 	rows, err := st.Pool().Query(ctx, `
-		SELECT count(*), coalesce(devise, ''), coalesce(sum(montant_signe), 0) FROM chorus.invoice_status WHERE id = ANY ($1) AND `+where+` GROUP BY devise`, args...)
+		SELECT count(*), coalesce(devise, ''), coalesce(sum(montant_signe), 0) FROM chorus.invoice_status WHERE id = ANY ($1) AND `+where+` GROUP BY devise`, plannedAnew(args)...)
 	if err != nil {
 		return 0, nil, err
 	}

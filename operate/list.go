@@ -239,7 +239,7 @@ func Sums(ctx context.Context, st *store.Store, q Query) ([]Sum, error) {
 		FROM chorus.invoice_status
 		WHERE `+where+`
 		GROUP BY state, devise
-		ORDER BY array_position($`+strconv.Itoa(len(args)+1)+`::text[], state), devise`, append(args, store.States)...)
+		ORDER BY array_position($`+strconv.Itoa(len(args)+1)+`::text[], state), devise`, plannedAnew(append(args, store.States))...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -172,5 +173,39 @@ func TestTheListKeepsAccountsApart(t *testing.T) {
 	}
 	if got := ids(); !slices.Equal(got, []int64{mine}) {
 		t.Errorf("a reader of default sees %v", got)
+	}
+}
+
+// A list is planned for what is asked for, however often the same is asked on one connection: a statement that PostgreSQL keeps is planned for any value from the sixth time on.
+func TestAListIsPlannedForItsValues(t *testing.T) {
+	d := newDesk(t)
+	pool, err := store.Connect(t.Context(), d.db.OperatorURL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	st := store.New(pool)
+	q, err := operate.ParseQuery("recipient:22222222222277 amount:>5 number:F-7*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		_, listed := operate.Invoices(t.Context(), st, operate.Listing{Query: q, Limit: 50})
+		_, summed := operate.Sums(t.Context(), st, q)
+		_, grouped := operate.Causes(t.Context(), st, q, 10)
+		_, counted := operate.View{Name: "x", Query: q.String()}.Count(t.Context(), st)
+		_, audited := operate.Acts(t.Context(), st, operate.ActFilter{Limit: 10})
+		_, _, open := operate.Open(t.Context(), pool, operate.MoneyFilter{Recipient: "222222222"}, 10)
+		_, settled := operate.Settled(t.Context(), pool, operate.MoneyFilter{Recipient: "222222222"})
+		if err := errors.Join(listed, summed, grouped, counted, audited, open, settled); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := pool.Query(t.Context(), `SELECT statement FROM pg_prepared_statements WHERE generic_plans > 0 AND statement ~ 'chorus\.(invoices|invoice_status|money|events)'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(kept) > 0 {
+		t.Errorf("%v: planned for any value:\n%s", err, strings.Join(kept, "\n\n"))
 	}
 }

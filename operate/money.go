@@ -71,16 +71,21 @@ func Open(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, recipients int) 
 	rows, err := db.Query(ctx, `
 		SELECT stage, destinataire_siret, oldest, devise, invoices, amount, late, interest, indemnity, of_stage
 		FROM (
-		    SELECT stage, destinataire_siret, min(available_on) AS oldest, devise, count(*) AS invoices, coalesce(sum(amount), 0) AS amount, count(indemnity) AS late,
-		           coalesce(sum(`+moneyInterest+`), 0) AS interest, coalesce(sum(indemnity), 0) AS indemnity, grouping(stage) = 0 AS of_stage,
+		    SELECT stage, destinataire_siret, min(oldest) AS oldest, devise, sum(invoices)::bigint AS invoices, coalesce(sum(amount), 0) AS amount, sum(late)::bigint AS late,
+		           coalesce(sum(interest), 0) AS interest, coalesce(sum(indemnity), 0)::bigint AS indemnity, grouping(stage) = 0 AS of_stage,
 		           row_number() OVER (PARTITION BY grouping(stage) ORDER BY sum(amount) DESC NULLS LAST, destinataire_siret) AS n
-		    FROM chorus.money
-		    WHERE`+moneyOpen+`
+		    FROM (
+		        SELECT stage, destinataire_siret, devise, min(available_on) AS oldest, count(*) AS invoices, sum(amount) AS amount, count(indemnity) AS late,
+		               sum(`+moneyInterest+`) AS interest, sum(indemnity) AS indemnity
+		        FROM chorus.money
+		        WHERE`+moneyOpen+`
+		        GROUP BY stage, destinataire_siret, devise
+		    ) each
 		    GROUP BY GROUPING SETS ((stage, devise), (destinataire_siret, devise))
 		) x
 		WHERE of_stage OR n <= @limit
 		ORDER BY of_stage DESC, CASE WHEN of_stage THEN array_position('{not_started,stopped,in_time,due_soon,late_30,late_60,late_90,late_more}', stage) END, CASE WHEN of_stage THEN devise END, n`,
-		f.args(recipients))
+		pgx.QueryExecModeCacheDescribe, f.args(recipients))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +170,7 @@ func LatestRate(ctx context.Context, db *pgxpool.Pool) (r Rate, err error) {
 }
 
 func money[T any](ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int, sql string) ([]T, error) {
-	rows, err := db.Query(ctx, sql, f.args(limit))
+	rows, err := db.Query(ctx, sql, pgx.QueryExecModeCacheDescribe, f.args(limit)) // planned for these values, as plannedAnew has it
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (v View) Count(ctx context.Context, st *store.Store) (*Counted, error) {
 		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, countWithin.Milliseconds())); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT FROM (%strue) i WHERE %s LIMIT %d) x`, statuses, where, MostCounted+1), args...).Scan(&n.N)
+		return tx.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT FROM (%strue) i WHERE %s LIMIT %d) x`, statuses, where, MostCounted+1), plannedAnew(args)...).Scan(&n.N)
 	})
 	switch {
 	case store.SQLState(err) == "57014":
