@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -69,6 +70,49 @@ func commandsIn(page string) (list [][]string) {
 	return list
 }
 
+// commandsWithin are the commands of ours in a page's sentences and tables, without those that stand for others: in capitals is what a reader puts in.
+func commandsWithin(page string) (list [][]string) {
+	inside := false
+	for _, line := range strings.Split(page, "\n") {
+		if fence.MatchString(line) {
+			inside = !inside
+			continue
+		}
+		for _, m := range code.FindAllStringSubmatch(line, -1) {
+			if typed := strings.ReplaceAll(m[1], `\|`, "|"); !inside && strings.HasPrefix(typed, "choriste ") && !strings.ContainsAny(typed, "[]") {
+				list = append(list, commandsOf([]string{typed})...)
+			}
+		}
+	}
+	return list
+}
+
+// isThere finds the test that go test -run NAME ./package is to run.
+func isThere(root string, command []string) error {
+	name := ""
+	for k, arg := range command {
+		if arg == "-run" && k+1 < len(command) {
+			name = command[k+1]
+		}
+	}
+	for _, arg := range command {
+		if !strings.HasPrefix(arg, "./") {
+			continue
+		}
+		files, _ := filepath.Glob(filepath.Join(root, arg, "*_test.go"))
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			if regexp.MustCompile(`(?m)^func (Test|Fuzz)?\w*` + regexp.QuoteMeta(name)).Match(b) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("there is no test %s", name)
+}
+
 func commandsOf(block []string) (list [][]string) {
 	prompted := func(line string) bool { return strings.HasPrefix(line, "$ ") || strings.HasPrefix(line, "# ") }
 	session := slices.ContainsFunc(block, prompted)
@@ -112,19 +156,25 @@ func TestCommandsOfThePages(t *testing.T) {
 	for _, m := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
 		targets = append(targets, strings.Fields(m[1])...)
 	}
-	seen := map[string]int{}
+	seen, read := map[string]int{}, map[string]error{}
 	for _, name := range pages {
 		page, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, command := range commandsIn(string(page)) {
+		typed := commandsIn(string(page))
+		for k, command := range append(typed, commandsWithin(string(page))...) {
 			line := filepath.Base(name) + ": " + strings.Join(command, " ")
 			switch program := filepath.Base(command[0]); {
 			case strings.Contains(line, "…"):
 			case program == "choriste" && len(command) > 1:
 				seen[program]++
-				if err := parses(command[1:]); err != nil {
+				args := strings.Join(command[1:], "\x00")
+				if _, done := read[args]; !done {
+					read[args] = parses(command[1:])
+				}
+				// In a sentence a command may stand by its name alone; what does not exist stands nowhere.
+				if err := read[args]; err != nil && (k < len(typed) || strings.Contains(err.Error(), "unknown flag") || strings.Contains(err.Error(), "unexpected argument")) {
 					t.Errorf("%s: %v", line, err)
 				}
 			case command[0] == "make":
@@ -133,6 +183,11 @@ func TestCommandsOfThePages(t *testing.T) {
 					if !strings.Contains(target, "=") && !slices.Contains(targets, target) {
 						t.Errorf("%s: there is no target %s", line, target)
 					}
+				}
+			case command[0] == "go" && len(command) > 2 && command[1] == "test":
+				seen["go test"]++
+				if err := isThere(root, command); err != nil {
+					t.Errorf("%s: %v", line, err)
 				}
 			case command[0] == "go" && len(command) > 2 && command[1] == "run":
 				seen["go run"]++
@@ -147,7 +202,7 @@ func TestCommandsOfThePages(t *testing.T) {
 			}
 		}
 	}
-	for program, least := range map[string]int{"choriste": 30, "make": 5, "go run": 3} {
+	for program, least := range map[string]int{"choriste": 150, "make": 5, "go run": 3, "go test": 4} {
 		if seen[program] < least {
 			t.Errorf("only %d commands of %s were found: %v", seen[program], program, seen)
 		}

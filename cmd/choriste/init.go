@@ -195,16 +195,22 @@ func (s *setup) examine() error {
 			"  "+s.asOwner("choriste --env-file "+file+" doctor"))
 		return err
 	}
-	start := "  " + s.asOwner("choriste --env-file "+file+" work")
-	if exists("/run/systemd/system") && (exists("/usr/lib/systemd/system/choriste.service") || exists("/lib/systemd/system/choriste.service")) {
-		start = "  systemctl enable --now choriste.service choriste-reconcile.timer"
-	}
-	s.next(s.either("Start the worker:", "Démarrer le service :"), start,
+	s.next(s.either("Start the worker:", "Démarrer le service :"), "  "+s.starts(func() bool {
+		return exists("/run/systemd/system") && (exists("/usr/lib/systemd/system/choriste.service") || exists("/lib/systemd/system/choriste.service"))
+	}),
 		s.either("Give an invoice to it, as an application would:", "Lui donner une facture, comme le ferait une application :"),
 		"  DATABASE_URL_FILE="+s.path("app_url")+" choriste submit FACTURE.xml",
 		s.either("Follow it:", "La suivre :"), "  DATABASE_URL_FILE="+s.path("operator_url")+" choriste list",
 		s.either("The console:", "La console :"), "  http://"+cmp.Or(vars["CHORISTE_LISTEN"], "127.0.0.1:8080")+"/")
 	return nil
+}
+
+// starts is the command that starts a worker of this set-up. The package's unit reads /etc/choriste: of another directory it would start the wrong one.
+func (s *setup) starts(packaged func() bool) string {
+	if s.Dir == "/etc/choriste" && packaged() {
+		return "systemctl enable --now choriste.service choriste-reconcile.timer"
+	}
+	return s.asOwner("choriste --env-file " + s.path(fileSettings) + " work")
 }
 
 // asOwner is a command that the files' owner must run.

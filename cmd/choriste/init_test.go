@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -309,6 +310,20 @@ func TestInitNamesTheServer(t *testing.T) {
 	} {
 		if got := (&setup{database: &url.URL{Host: host}}).psql(); got != want {
 			t.Errorf("%s: %s", host, got)
+		}
+	}
+}
+
+// TestInitStartsItsOwn: the package's unit is that of /etc/choriste alone. Of a second set-up, as for production beside the sandbox, it would start the first.
+func TestInitStartsItsOwn(t *testing.T) {
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"/etc/choriste": "systemctl enable", "/etc/choriste-production": "choriste --env-file /etc/choriste-production/choriste.env work"} {
+		s := setup{initCmd: initCmd{Dir: dir}, owner: me}
+		if got := s.starts(func() bool { return true }); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", dir, got)
 		}
 	}
 }

@@ -26,7 +26,7 @@ What choriste asks of a document before it sends it. The same rules judge in ` +
 
 **error**: the document is not sent; the row becomes ` + "`invalid`" + `. **warning**: it is stored and shown, and stops nothing. **off**: the rule is not asked. **fixed**: an error that no setting lowers. Every other rule may be raised or lowered, for all accounts or for one:
 
-` + "```" + `sh
+` + "```" + `ini
 CHORISTE_RULES=BR-CO-10=warning,BR-CL-23=off
 ` + "```" + `
 
