@@ -126,7 +126,7 @@ func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d d
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d invoices were not %s", failed, all, d.past)
+		return errorInBoth{fmt.Sprintf("%d of %d invoices were not %s", failed, all, d.past), fmt.Sprintf("%d factures sur %d n'ont pas pu l'être (%s)", failed, all, d.verb)}
 	}
 	return nil
 }

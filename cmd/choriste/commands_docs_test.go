@@ -216,7 +216,7 @@ func TestCommandsOfThePages(t *testing.T) {
 func parses(args []string) error {
 	var c cli
 	exited := false
-	_, err := parserOf(&c, func(string) string { return "" }, io.Discard, io.Discard, func(int) { exited = true }).Parse(joined(args))
+	_, err := parserOf(&c, "en", io.Discard, io.Discard, func(int) { exited = true }).Parse(joined(args))
 	if exited { // --help, --version
 		return nil
 	}

@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -131,12 +130,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	shown := newErrorLines(&visible.Writer{Out: errOut}, args, getenv) // errors may quote what others wrote
 	var c cli
 	exited := -1
-	parser := parserOf(&c, getenv, out, errOut, func(code int) { exited = code })
+	lang := languageSaid(args, getenv)
+	parser := parserOf(&c, lang, out, errOut, func(code int) { exited = code })
 	if getenv("COMP_LINE") != "" { // a shell asks what may come next
 		kongcompletion.Register(parser, kongcompletion.WithExitFunc(func(code int) { exited = code }))
 		return max(exited, 0)
 	}
-	a := &app{ctx: ctx, out: out, raw: out, err: shown, log: errOut, getenv: getenv, json: slices.Contains(args, "--json"), lang: language(getenv)}
+	a := &app{ctx: ctx, out: out, raw: out, err: shown, log: errOut, getenv: getenv, json: slices.Contains(args, "--json"), lang: lang}
 	if len(args) == 0 {
 		args = []string{"help"}
 		if getenv("DATABASE_URL")+getenv("DATABASE_URL_FILE") != "" {
@@ -152,7 +152,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	a.lang = cmp.Or(c.Lang, a.lang)
 	if err != nil {
-		a.fail(fmt.Errorf("%w (see choriste --help)", err), 2)
+		a.fail(parseError{err}, 2)
 		return 2
 	}
 	a.json, a.out = c.JSON, &visible.Writer{Out: out, JSON: c.JSON}
@@ -184,18 +184,23 @@ func (a *app) end(err error) int {
 	return status
 }
 
-// parserOf reads command lines into c.
-func parserOf(c *cli, getenv func(string) string, out, errOut io.Writer, exit func(code int)) *kong.Kong {
+// parserOf reads command lines into c, and prints help in a language.
+func parserOf(c *cli, lang string, out, errOut io.Writer, exit func(code int)) *kong.Kong {
+	vars := kong.Vars{"version": "choriste " + version(), "lang": lang, "sorts": strings.Join(operate.SortKeys(), ", "), "acts": strings.Join(operate.ActKindNames(), ", ")}
 	parser, err := kong.New(c,
 		kong.Name("choriste"),
 		kong.Description("A durable invoice queue and worker for Chorus Pro. Settings are environment variables: choriste help env."),
 		kong.Writers(out, errOut),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"version": "choriste " + version(), "lang": language(getenv), "sorts": strings.Join(operate.SortKeys(), ", "), "acts": strings.Join(operate.ActKindNames(), ", ")},
+		kong.Help(printHelp(lang)),
+		vars,
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong
+	}
+	if lang == "fr" {
+		speakFrench(parser.Model, vars)
 	}
 	return parser
 }

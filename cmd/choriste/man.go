@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,11 +14,11 @@ type manCmd struct {
 	Dir string `arg:"" help:"The directory to write them into; it is made." type:"path"`
 }
 
-func (c manCmd) Run(a *app, k *kong.Context) error {
+func (c manCmd) Run(a *app) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // manual pages are for everybody
 		return err
 	}
-	pages := manPages(k.Model)
+	pages := manPages(parserOf(new(cli), "en", io.Discard, io.Discard, func(int) {}).Model) // the same wherever they are made
 	for name, text := range pages {
 		if err := os.WriteFile(filepath.Join(c.Dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // likewise
 			return err

@@ -124,6 +124,10 @@ func inBoth(en, fr string, args ...any) error {
 
 // inWords is an error in the language, where it has words in it.
 func (a *app) inWords(err error) string {
+	var line parseError
+	if errors.As(err, &line) {
+		return line.Text(a.lang)
+	}
 	var both errorInBoth
 	if errors.As(err, &both) && a.lang == "fr" {
 		return strings.Replace(err.Error(), both.en, both.fr, 1) // with what stands around it
@@ -138,6 +142,9 @@ func (a *app) inWords(err error) string {
 	var document *invoice.Problem
 	if errors.As(err, &document) && a.lang == "fr" {
 		return strings.Replace(err.Error(), document.Message, document.MessageFR, 1)
+	}
+	if a.lang == "fr" {
+		return frenchOf(err.Error())
 	}
 	return err.Error()
 }

@@ -103,11 +103,7 @@ func load(getenv func(string) string, names ...string) (settings, error) {
 	if len(problems) == 0 {
 		return s, nil
 	}
-	texts := make([]string, len(problems))
-	for i, p := range problems {
-		texts[i] = p.Error()
-	}
-	return s, errors.New("the settings cannot be used: " + strings.Join(texts, "; ") + " (see choriste help env)")
+	return s, settingsError{problems}
 }
 
 // readSettings is load, with each problem by itself.
