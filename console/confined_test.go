@@ -211,7 +211,7 @@ func attempts(ids map[string]int64, run string) map[string][]attempt {
 }
 
 // open are routes that show no row of any account.
-var ofNobody = regexp.MustCompile(`^(GET /charts/|GET /icon|GET /style|GET /live|GET /htmx|GET /assets|GET /signin|POST /signin$|POST /signout$|GET /$)`)
+var ofNobody = regexp.MustCompile(`^(GET /allowed/|GET /charts/|GET /icon|GET /style|GET /live|GET /htmx|GET /assets|GET /signin|POST /signin$|POST /signout$|GET /$)`)
 
 // when is what differs between two answers that say the same: the times of reading, and what the request itself named.
 var when = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( [+-]\d\d:\d\d)?|(datetime|title)="\d[^"]*"|value="[A-Za-z0-9_-]{20,}"|\d+ (ms|s)\b`)

@@ -126,6 +126,7 @@ func (c *console) routes() map[string]http.HandlerFunc {
 		"GET /icon.svg":                icon,
 		"GET /audit.csv":               c.auditCSV,
 		"GET /invoices.csv":            c.invoicesCSV,
+		"GET /allowed/operator":        c.allowed,
 		"POST /signin":                 c.signIn,
 		"GET /signin/openid":           c.toProvider,
 		"GET " + openid.CallbackPath:   c.fromProvider,

@@ -138,3 +138,14 @@ func (v view) refused(why string) content {
 var roles = map[string]word{
 	string(Reader): {"reader", "lecteur (reader)"}, string(Operator): {"operator", "opérateur (operator)"}, string(Administrator): {"administrator", "administrateur (administrator)"},
 }
+
+// allowed says, for what is served beside the console (deploy/riverui), whether who asks is an operator of all accounts; without sign-in, everybody who reaches the console.
+func (c *console) allowed(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusNoContent
+	if c.users != nil {
+		if _, all := personOf(r).rights.accounts(Operator); !all {
+			status = http.StatusForbidden
+		}
+	}
+	w.WriteHeader(status)
+}

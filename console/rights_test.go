@@ -74,6 +74,7 @@ func rightsTable() map[string][]try {
 		"GET /live.js":                 get(signed, "/live.js"),
 		"GET /style.css":               get(everybody, "/style.css"),
 		"GET /icon.svg":                get(everybody, "/icon.svg"),
+		"GET /allowed/operator":        get(answers{303, 403, 204, 204, 403, 403}, "/allowed/operator"),
 		"GET /signin":                  get(everybody, "/signin"),
 		"GET /signin/openid":           get(ledOn, "/signin/openid"), // there is no provider
 		"GET /signin/callback":         get(ledOn, "/signin/callback?code=x&state=y"),

@@ -129,6 +129,7 @@ var notRun = []struct{ page, command, because string }{
 	{"docs/protocol.md", `^go test `, "the tests themselves: TestCommandsOfThePages looks whether there are such tests"},
 	{"docs/reliability.md", `^go run \./cmd/chaos `, "minutes to hours: .ci/run has a short run of it"},
 	{"", `^apt install `, "puts a package into this machine: make try-package does it in a root of its own"},
+	{"docs/console.md", `choriste-riverui`, "a module of its own: .ci/run runs its tests, which serve its pages to a browser"},
 	{"deploy/kubernetes", `^kubectl `, "there is no cluster: TestKubernetes holds names and files against the pods"},
 	{"docs/operating", `^choriste (money|evidence|verify)\b`, "TestMoneyCommand, TestEvidence… and TestEightQuestions type these sessions, and compare the answers"},
 }
