@@ -279,8 +279,8 @@ func failed(v view, err error) (int, content) {
 	case errors.As(err, new(english)):
 		body.data = err
 		return http.StatusBadRequest, body
-	case errors.Is(err, errNoText):
-		body.data = v.t("Nothing was done: a text has a byte that no text has.", "Rien n'a été fait : un texte contient un octet qu'aucun texte ne contient.")
+	case errors.Is(err, errNoText), store.SQLState(err) == "22021":
+		body.data = v.t("A text has a byte that no text has.", "Un texte contient un octet qu'aucun texte ne contient.")
 		return http.StatusBadRequest, body
 	case errors.Is(err, errBusy):
 		body.data = v.t("Too many pages are asked for at once: try again.", "Trop de pages sont demandées à la fois : réessayez.")

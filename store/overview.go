@@ -93,7 +93,7 @@ func (s *Store) FindingPage(ctx context.Context, f FindingFilter) ([]FindingView
 		f.Limit = 50
 	}
 	rows, err := s.pool.Query(ctx, findingView+`
-		WHERE f.state <> 'closed' AND ($1 = '' OR f.code = $1) AND ($2 = '' OR f.state = $2) AND ($3 = 0 OR f.invoice_id = $3) AND ($4 = 0 OR f.id < $4)
+		WHERE f.state <> 'closed' AND ($1 = '' OR f.code = $1) AND ($2 = '' OR f.state = $2) AND ($3::bigint = 0 OR f.invoice_id = $3) AND ($4::bigint = 0 OR f.id < $4)
 		ORDER BY f.id DESC
 		LIMIT $5`, f.Code, f.State, f.Invoice, f.Before, f.Limit)
 	if err != nil {

@@ -168,7 +168,7 @@ func TestCheckForPeople(t *testing.T) {
 		problem string
 	}{
 		{"good", nil, []string{"check", "%DIR/a/b/good.XML"}, 0, []string{"good.XML: IN_DP_E1_UBL_INVOICE, ok\n"}, "files:", ""},
-		{"French", nil, []string{"check", "--lang", "fr", "%DIR/a/bad.xml"}, 1, []string{"n'est pas envoyé", "erreur CH-CADRE BT-23", "cadre de facturation", "erreur BR-CO-15 BT-112 \"1501.00\""}, "warning", "1 of 1 files"},
+		{"French", nil, []string{"check", "--lang", "fr", "%DIR/a/bad.xml"}, 1, []string{"n'est pas envoyé", "erreur CH-CADRE BT-23", "cadre de facturation", "erreur BR-CO-15 BT-112 \"1501.00\""}, "warning", "1 fichiers sur 1"},
 		{"a directory", nil, []string{"check", "%DIR/a"}, 1, []string{"b/good.XML: ", "2 files: 1 may be sent, 1 are not sent, 0 could not be read", "CH-CADRE  error     1      1       BT-23"}, "notes.txt", "1 of 2 files"},
 		{"unreadable", nil, []string{"check", "%DIR/none.pdf", "%DIR/nowhere.xml"}, 1, []string{"none.pdf: not an invoice that can be read, is not sent\n  error CH-TRUNCATED"}, "panic", "nowhere.xml: the file cannot be opened"},
 		{"the summary", nil, []string{"--json", "check", "--summary", "%DIR/a"}, 1, []string{`{"code":"CH-CADRE","severity":"error","files":1,"places":1,"term":"BT-23"`}, `"file":`, "1 of 2 files"},
