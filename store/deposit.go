@@ -57,7 +57,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND `+howManyAttempts("$9")+` = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15 = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
+		           AND ($15::bigint = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
 		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
@@ -333,7 +333,7 @@ func moveAfter(ctx context.Context, tx pgx.Tx, id int64, e Ending) error {
 		SET state = $2, reason_code = nullif($3, ''), reason = nullif($4, ''), due_at = clock_timestamp() + $5::interval,
 		    numero_flux_depot = coalesce(nullif($6, ''), numero_flux_depot), identifiant_facture_cpp = coalesce(nullif($9, 0::bigint), identifiant_facture_cpp),
 		    date_depot = coalesce($7, date_depot),
-		    refusals = CASE WHEN $8 = 0 THEN 0 ELSE refusals + $8 END
+		    refusals = CASE WHEN $8::int = 0 THEN 0 ELSE refusals + $8 END
 		WHERE id = $1`, id, e.To, e.ReasonCode, e.Reason, later(e.Due), e.NumeroFlux, nullTime(e.DateDepot), e.Refusals, e.Facture)
 	return err
 }

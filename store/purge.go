@@ -90,7 +90,7 @@ func (s *Store) Purgeable(ctx context.Context) ([]string, error) {
 
 // KeepDocuments sets how long an account's documents stay after their invoice is final; in whole hours; 0: for ever. It ends an erasure that was asked for.
 func (s *Store) KeepDocuments(ctx context.Context, account string, keep time.Duration, reason string) error {
-	_, err := s.pool.Exec(ctx, `SELECT chorus.keep_documents($1, CASE WHEN $2 > 0 THEN make_interval(days => $2 / 24, hours => $2 % 24) END, $3)`,
+	_, err := s.pool.Exec(ctx, `SELECT chorus.keep_documents($1, CASE WHEN $2::int > 0 THEN make_interval(days => $2 / 24, hours => $2 % 24) END, $3)`,
 		account, int(keep/time.Hour), reason)
 	return err
 }
