@@ -104,7 +104,7 @@ var placeholdersInFrench = map[string]string{
 }
 
 // helpInFrench has every text of the help. What stands in ${} is filled in as in English.
-var helpInFrench = map[string]string{
+var helpInFrench = map[string]string{ //nolint:gosec // it speaks of passwords and has none
 	"": "",
 	"A durable invoice queue and worker for Chorus Pro. Settings are environment variables: choriste help env.": "Une file d'attente durable de factures pour Chorus Pro, et son worker. Les réglages sont des variables d'environnement : choriste help env.",
 	"Show context-sensitive help.":                "Afficher l'aide de la commande.",
