@@ -9,10 +9,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/choriste/choriste/store"
 )
 
 // hardening are the directives that every unit of the package has.
@@ -25,7 +28,7 @@ var hardening = []string{
 // TestUnits: the units of the Debian package run commands that there are, shut in; where systemd is installed, it says how well.
 func TestUnits(t *testing.T) {
 	units, _ := filepath.Glob("../../deploy/package/*.service")
-	if len(units) != 3 {
+	if len(units) != 4 {
 		t.Fatalf("units: %v", units)
 	}
 	list, err := os.ReadFile("../../deploy/package/nfpm.yaml")
@@ -51,8 +54,10 @@ func TestUnits(t *testing.T) {
 		if exit := run(t.Context(), append(strings.Fields(m[1]), "--help"), func(string) string { return "" }, &out, &out); exit != 0 {
 			t.Errorf("%s: choriste %s: %s", unit, m[1], out.String())
 		}
-		if !bytes.Contains(list, []byte(filepath.Base(unit))) {
-			t.Errorf("the package lacks %s", unit)
+		for _, file := range []string{unit, strings.TrimSuffix(unit, ".service") + ".timer"} {
+			if exists(file) && !bytes.Contains(list, []byte(filepath.Base(file))) {
+				t.Errorf("the package lacks %s", file)
+			}
 		}
 		if systemd, err := exec.LookPath("systemd-analyze"); err == nil {
 			if out, err := exec.CommandContext(t.Context(), systemd, "security", "--offline=true", "--threshold=20", "--no-pager", unit).CombinedOutput(); err != nil {
@@ -98,7 +103,7 @@ func TestKubernetes(t *testing.T) {
 	files, _ := filepath.Glob(dir + "*.yaml")
 	var names []any
 	for _, f := range files {
-		if filepath.Base(f) != "kustomization.yaml" {
+		if base := filepath.Base(f); base != "kustomization.yaml" && base != "autoscaling.yaml" {
 			names = append(names, filepath.Base(f))
 		}
 	}
@@ -175,6 +180,7 @@ func TestKubernetes(t *testing.T) {
 	if pods != 2 || len(vars) < 3 {
 		t.Errorf("%d kinds of pods, settings %v", pods, vars)
 	}
+	autoscales(t, read("autoscaling.yaml"), read("worker.yaml")[0])
 	for _, f := range []struct {
 		file string
 		path []string
@@ -184,6 +190,72 @@ func TestKubernetes(t *testing.T) {
 				t.Errorf("%s selects %s=%v, which no pod has", f.file, k, v)
 			}
 		}
+	}
+}
+
+// autoscales: KEDA's object has the fields of its specification and no others, scales the workers, never below the number that is there anyway, and by a figure that workers show.
+func autoscales(t *testing.T, docs []map[string]any, workers map[string]any) {
+	t.Helper()
+	text, err := yaml.Marshal(docs[0])
+	if err != nil || len(docs) != 1 {
+		t.Fatal(len(docs), err)
+	}
+	var o struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   struct{ Name string }
+		Spec       struct {
+			ScaleTargetRef struct {
+				APIVersion string `yaml:"apiVersion"`
+				Kind, Name string
+			} `yaml:"scaleTargetRef"`
+			PollingInterval int `yaml:"pollingInterval"`
+			MinReplicaCount int `yaml:"minReplicaCount"`
+			MaxReplicaCount int `yaml:"maxReplicaCount"`
+			Advanced        struct {
+				HPA struct {
+					Behavior struct {
+						ScaleDown struct {
+							StabilizationWindowSeconds int `yaml:"stabilizationWindowSeconds"`
+							Policies                   []struct {
+								Type          string
+								Value         int
+								PeriodSeconds int `yaml:"periodSeconds"`
+							}
+						} `yaml:"scaleDown"`
+					}
+				} `yaml:"horizontalPodAutoscalerConfig"`
+			}
+			Triggers []struct {
+				Type       string
+				MetricType string            `yaml:"metricType"`
+				Metadata   map[string]string // of the trigger prometheus: texts alone
+			}
+		}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&o); err != nil {
+		t.Fatalf("autoscaling.yaml: %v", err)
+	}
+	target := o.Spec.ScaleTargetRef
+	if o.APIVersion != "keda.sh/v1alpha1" || o.Kind != "ScaledObject" || target.Kind != workers["kind"] || target.APIVersion != workers["apiVersion"] || target.Name != at(workers, "metadata", "name") {
+		t.Errorf("it scales %+v", target)
+	}
+	if o.Spec.MinReplicaCount != at(workers, "spec", "replicas") || o.Spec.MaxReplicaCount <= o.Spec.MinReplicaCount {
+		t.Errorf("from %d to %d workers", o.Spec.MinReplicaCount, o.Spec.MaxReplicaCount)
+	}
+	manual := manualPage(t, "operating.md")
+	for _, trigger := range o.Spec.Triggers {
+		threshold, err := strconv.Atoi(trigger.Metadata["threshold"])
+		metric := regexp.MustCompile(`choriste_[a-z_]+`).FindString(trigger.Metadata["query"])
+		state := regexp.MustCompile(`state="([a-z_]+)"`).FindStringSubmatch(trigger.Metadata["query"])
+		if trigger.Type != "prometheus" || trigger.MetricType != "Value" || err != nil || threshold < 60 || !strings.Contains(manual, "| `"+metric+"` |") || state == nil || state[1] != string(store.Received) {
+			t.Errorf("the trigger %+v: %s, %v, %v", trigger, metric, state, err)
+		}
+	}
+	if len(o.Spec.Triggers) != 1 {
+		t.Errorf("%d triggers", len(o.Spec.Triggers))
 	}
 }
 

@@ -103,6 +103,31 @@ var scenes = []scene{
 	{page: "docs/operating.md", headings: []string{"## The morning round", "### Eight questions"}, make: func(s *stage) {
 		s.database(listed("F-2026-0820", `state = 'rejected', reason_code = 'RECIPIENT', reason = 'the price is not the one agreed on'`))
 	}},
+	{page: "docs/operating.md", headings: []string{"### The digest"}, make: func(s *stage) {
+		s.database("")
+		s.systemd()
+		server, mails := mailbox(s.t)
+		_, block, _ := strings.Cut(section(s.t, manualPage(s.t, "operating.md"), "### The digest"), "```ini\n")
+		block, _, _ = strings.Cut(block, "```")
+		var lines []string
+		for line := range strings.Lines(strings.Replace(block, "choriste@mail.example.org:587", server, 1)) {
+			if !strings.HasPrefix(line, "CHORISTE_SMTP_PASSWORD_FILE") { // that server asks for none
+				lines = append(lines, line)
+			}
+		}
+		s.write("etc/choriste/digest.env", []byte(strings.Join(lines, "")+"LC_ALL=fr_FR.UTF-8\n"))
+		s.write("etc/choriste/operator_url", []byte(s.db.OperatorURL))
+		s.on("### The digest", "systemctl start", true, func() {
+			select {
+			case mail := <-mails:
+				if !strings.Contains(mail, "compta@example.org") || !strings.Contains(mail, `lang=3D"fr"`) {
+					s.t.Errorf("the mail is\n%s", mail)
+				}
+			case <-time.After(20 * time.Second):
+				s.t.Error("no mail came")
+			}
+		})
+	}},
 	{page: "docs/operating.md", headings: []string{"### Account paused"}, make: func(s *stage) {
 		s.simulator()
 		s.database("")

@@ -3,5 +3,5 @@
 set -e
 [ "$1" = remove ] || exit 0
 if [ -d /run/systemd/system ]; then
-    systemctl --no-reload disable --now choriste-reconcile.timer choriste.service || true
+    systemctl --no-reload disable --now choriste-reconcile.timer choriste-digest.timer choriste.service || true
 fi

@@ -25,7 +25,7 @@ else
     command -v systemd-sysusers >/dev/null && systemd-sysusers --root="$root" choriste.conf && grep -q '^choriste:' "$root/etc/passwd"
 fi
 if command -v systemd-analyze >/dev/null; then
-    for unit in choriste choriste-migrate choriste-reconcile; do
+    for unit in choriste choriste-migrate choriste-reconcile choriste-digest; do
         systemd-analyze security --offline=true --threshold=20 --no-pager "$root/usr/lib/systemd/system/$unit.service" | tail -1
     done
 fi
