@@ -219,3 +219,16 @@ func TestWrongWays(t *testing.T) {
 		}
 	}
 }
+
+// TestReadNoProxy: an entry by which no host can be meant is refused; it was passed over, and what it was to keep from the proxy went there.
+func TestReadNoProxy(t *testing.T) {
+	for text, number := range map[string]int{
+		"": 0, "*": 0, " , ": 0, "example.net,.example.net *.example.net": 0, "EXAMPLE.net.": 0, "localhost,127.0.0.1,::1,[::1],10.0.0.0/8,fd00::/8": 0, "10.1.2.3:8080,[::1]:443,example.net:443": 0, "intranet,my_host,münchen.example": 0, "1and1.example": 0,
+		"10.*": 1, "example.net,10.0.0.0/33": 2, "10.0.0": 1, "http://example.net": 1, "example.net:port": 1, "example.net:0": 1, "10.1.2.3:99999": 1, "a..b": 1, "example.*": 1, "a;b": 1, "example.net,.": 2, "user:pass@host": 1,
+	} {
+		err := egress.ReadNoProxy(text)
+		if (err != nil) != (number > 0) || err != nil && !strings.Contains(err.Error(), fmt.Sprintf("number %d,", number)) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

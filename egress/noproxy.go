@@ -1,9 +1,13 @@
 package egress
 
 import (
+	"fmt"
+	"iter"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // exception is one entry of NO_PROXY.
@@ -16,9 +20,9 @@ type exception struct {
 }
 
 // readExceptions reads NO_PROXY as curl and Go do: names with all that is below them, addresses, networks in CIDR, each with a port or without; * is everything.
-// What cannot be read is a name that no host has.
+// What cannot be read is a name that no host has; ReadNoProxy refuses it.
 func readExceptions(text string) (list []exception) {
-	for entry := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+	for entry := range entries(text) {
 		e := exception{all: entry == "*"}
 		if prefix, err := netip.ParsePrefix(entry); err == nil {
 			e.prefix = prefix.Masked()
@@ -41,6 +45,42 @@ func readExceptions(text string) (list []exception) {
 		list = append(list, e)
 	}
 	return list
+}
+
+func entries(text string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+}
+
+// ReadNoProxy says which entry of NO_PROXY no host can be meant by: it would be passed over, and what it was to keep from the proxy would go there.
+func ReadNoProxy(text string) error {
+	n := 0
+	for entry := range entries(text) {
+		n++
+		e := readExceptions(entry)[0]
+		if e.all || e.prefix.IsValid() && portNumber(e.port) || portNumber(e.port) && hostName(e.name) {
+			continue
+		}
+		return fmt.Errorf("has an entry, number %d, that is no name (example.net, .example.net), no address and no network (10.0.0.0/8), each with a port or without", n)
+	}
+	return nil
+}
+
+func portNumber(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
+}
+
+// hostName tells names of hosts from addresses with a star, half addresses, and the addresses of pages. The last label of a name is no number.
+func hostName(name string) bool {
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		}) {
+			return false
+		}
+	}
+	return len(name) <= 253 && strings.ContainsFunc(labels[len(labels)-1], func(r rune) bool { return !unicode.IsDigit(r) })
 }
 
 // excepted tells whether a host is reached without the proxy. This machine always is.

@@ -168,9 +168,9 @@ func (s *setup) answer(q question, fd int, in *bufio.Reader, terminal bool) (str
 		s.warnf("%s: ", text)
 		line, err := s.typed(fd, func() (string, error) {
 			if q.file != "" {
-				b, err := term.ReadPassword(fd)
+				line, err := hidden(os.Stdin)
 				s.warnf("\n")
-				return string(b), err
+				return line, err
 			}
 			line, err := in.ReadString('\n')
 			return strings.TrimSpace(line), err
@@ -215,6 +215,8 @@ func (s *setup) wrong(q question, v string) error {
 	return nil
 }
 
+var errStopped = errors.New("stopped at a question, and nothing was written: choriste init begins anew")
+
 // typed waits for what read gives, or for a signal. The signal leaves the terminal as it was: a password that is being read has turned its echo off.
 func (s *setup) typed(fd int, read func() (string, error)) (string, error) {
 	before, err := term.GetState(fd)
@@ -232,12 +234,15 @@ func (s *setup) typed(fd int, read func() (string, error)) (string, error) {
 	}()
 	select {
 	case a := <-given:
-		if a.err != nil {
-			return "", errors.New("the terminal has ended")
+		switch {
+		case errors.Is(a.err, errInterrupted):
+			return "", errStopped
+		case a.err != nil:
+			return "", errTerminalEnd
 		}
 		return a.text, nil
 	case <-s.ctx.Done():
 		s.warnf("\n")
-		return "", errors.Join(errors.New("stopped at a question, and nothing was written: choriste init begins anew"), term.Restore(fd, before))
+		return "", errors.Join(errStopped, term.Restore(fd, before))
 	}
 }

@@ -45,12 +45,12 @@ func (a *app) password(in *os.File) (string, error) {
 	var said [2]string
 	for k, ask := range []string{"Password", "Again"} {
 		a.warnf("%s: ", ask)
-		b, err := term.ReadPassword(fd)
+		typed, err := hidden(in)
 		a.warnf("\n")
 		if err != nil {
 			return "", fmt.Errorf("the password cannot be read: %w", err)
 		}
-		said[k] = string(b)
+		said[k] = typed
 	}
 	if said[0] != said[1] {
 		return "", errors.New("the two differ")

@@ -141,6 +141,49 @@ func TestInitStoppedAtAQuestion(t *testing.T) { // not parallel: the standard in
 	}
 }
 
+// TestInitEndedAtAQuestion: the end of the input (Ctrl-D) ends a question, a hidden one too, where it waited for ever; so does Ctrl-C there. What is typed can be mended.
+func TestInitEndedAtAQuestion(t *testing.T) { // not parallel: the standard input is the process's
+	for _, c := range []struct {
+		args        []string
+		typed, want string
+	}{
+		{nil, "\x04", "the terminal has ended"},
+		{[]string{"--env", "sandbox", "--client-id", "someone"}, "\x04", "the terminal has ended"},
+		{[]string{"--env", "sandbox", "--client-id", "someone"}, "abc\x15\x04", "the terminal has ended"},
+		{[]string{"--env", "sandbox", "--client-id", "someone"}, "abc\x03", "nothing was written"},
+		{[]string{"--env", "sandbox", "--client-id", "someone"}, "aé\x7f\x7f\x7f\rsecret\x04\r\x04", "login (TECH_…@cpro.fr): choriste: the terminal has ended"},
+	} {
+		master, slave := newTerminal(t)
+		stdin := os.Stdin
+		os.Stdin = slave
+		errOut := &promptWriter{asked: make(chan struct{})}
+		done := make(chan int, 1)
+		dir := filepath.Join(t.TempDir(), "settings")
+		go func() {
+			done <- run(t.Context(), append([]string{"init", "--dir", dir}, c.args...), func(string) string { return "" }, io.Discard, errOut)
+		}()
+		<-errOut.asked
+		for _, key := range []byte(c.typed) { // a terminal that shows itself takes Ctrl-C and Ctrl-D at once, as they come
+			time.Sleep(50 * time.Millisecond)
+			_, _ = master.Write([]byte{key})
+		}
+		select {
+		case status := <-done:
+			if status != 1 || !strings.Contains(errOut.String(), c.want) || strings.Contains(errOut.String(), "secret\n") {
+				t.Errorf("%q %q: status %d: %s", c.args, c.typed, status, errOut)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%q %q: the question goes on: %s", c.args, c.typed, errOut)
+			_, _ = master.WriteString("\n")
+		}
+		var mode syscall.Termios
+		if ask(t, slave, syscall.TCGETS, &mode); mode.Lflag&syscall.ECHO == 0 || mode.Lflag&syscall.ICANON == 0 {
+			t.Errorf("%q %q: the terminal is left as it was for the question", c.args, c.typed)
+		}
+		os.Stdin = stdin
+	}
+}
+
 // promptWriter notices the first question.
 type promptWriter struct {
 	mu    sync.Mutex

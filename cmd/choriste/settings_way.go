@@ -48,6 +48,11 @@ func (s *settings) configureWay(getenv func(string) string) (problems []error) {
 	if s.Way.Login != "" && s.Way.Proxy == "" && getenv("CHORISTE_PROXY") == "" {
 		problems = append(problems, errors.New("CHORISTE_PROXY_LOGIN is set, and CHORISTE_PROXY is not"))
 	}
+	if s.Way.Proxy != "" { // without one it changes nothing, and may be the machine's
+		if err := egress.ReadNoProxy(s.Way.NoProxy); err != nil {
+			problems = append(problems, fmt.Errorf("NO_PROXY %w", err))
+		}
+	}
 	if len(problems) > 0 {
 		return problems
 	}
@@ -114,6 +119,8 @@ func (w *ownWay) over(way egress.Way) (egress.Way, error) {
 		way.Proxy, way.Login, way.Password = w.proxy, w.login, w.password
 		if w.proxy == straight {
 			way.Proxy = ""
+		} else if err := egress.ReadNoProxy(way.NoProxy); err != nil {
+			return way, fmt.Errorf("NO_PROXY %w", err)
 		}
 	} else if w.login != "" || w.password != "" {
 		return way, errors.New("proxy_login and proxy_password_file need a proxy beside them")

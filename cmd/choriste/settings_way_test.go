@@ -30,6 +30,9 @@ func TestWayOut(t *testing.T) {
 	wrong(t, map[string]string{"CHORISTE_PROXY": "http://robot:x8-canary@proxy.example.net:3128"}, "CHORISTE_PROXY holds a login")
 	wrong(t, map[string]string{"CHORISTE_PROXY": "http://p:3128", "CHORISTE_PROXY_LOGIN": "robot"}, "CHORISTE_PROXY_LOGIN and CHORISTE_PROXY_PASSWORD go together")
 	wrong(t, map[string]string{"CHORISTE_PROXY_LOGIN": "robot", "CHORISTE_PROXY_PASSWORD_FILE": password}, "CHORISTE_PROXY is not")
+	wrong(t, map[string]string{"CHORISTE_PROXY": "http://p:3128", "NO_PROXY": "example.net,10.*"}, "NO_PROXY has an entry, number 2, that is no name")
+	wrong(t, map[string]string{"CHORISTE_PROXY": "http://p:3128", "no_proxy": "10.0.0.0/33"}, "NO_PROXY has an entry, number 1, that is no name")
+	right(t, map[string]string{"NO_PROXY": "10.*"}) // without a proxy it changes nothing
 	wrong(t, map[string]string{"CHORISTE_CA_FILE": filepath.Join(dir, "none")}, "CHORISTE_CA_FILE: the file cannot be opened")
 	wrong(t, map[string]string{"CHORISTE_CA_FILE": empty}, "CHORISTE_CA_FILE: holds no certificate")
 	wrong(t, map[string]string{"CHORISTE_CA_FILE": keyFile}, "CHORISTE_CA_FILE: holds a private key")
