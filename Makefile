@@ -98,6 +98,10 @@ package: licences ## Debian packages for amd64 and arm64, and their sums, in dis
 	done
 	@cd dist && sha256sum choriste_* >SHA256SUMS && cat SHA256SUMS
 
+.PHONY: sign
+sign: ## signs the sums in dist/ by the maker's SSH key: make sign KEY=FILE
+	@sh deploy/sign.sh "$(KEY)"
+
 .PHONY: try-package
 try-package: package ## installs the package into an empty root, and runs what can be run there
 	@sh deploy/package/try.sh dist/choriste_*_$$($(GO) env GOARCH).deb

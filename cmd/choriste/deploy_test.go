@@ -70,10 +70,58 @@ func TestUnits(t *testing.T) {
 // TestPackageScripts are POSIX shell.
 func TestPackageScripts(t *testing.T) {
 	scripts, _ := filepath.Glob("../../deploy/package/*.sh")
-	scripts = append(scripts, "../../deploy/secrets.sh", "../../deploy/reproducible.sh")
+	scripts = append(scripts, "../../deploy/secrets.sh", "../../deploy/sign.sh", "../../deploy/reproducible.sh")
 	for _, script := range scripts {
 		if out, err := exec.CommandContext(t.Context(), "sh", "-n", script).CombinedOutput(); err != nil {
 			t.Errorf("%s: %s", script, out)
+		}
+	}
+}
+
+// signedRelease makes a release of one file in a folder like dist/, signed by a key of its own, by the script that makers use.
+func signedRelease(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	script, err := os.ReadFile("../../deploy/sign.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"deploy/sign.sh": script, "dist/choriste_1.2.3_amd64.deb": []byte("a package"), "dist/choriste_1.2.3_arm64.deb": []byte("another")} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh(t, dir, "ssh-keygen -q -t ed25519 -N '' -f key && cd dist && sha256sum choriste_* > SHA256SUMS && cd .. && sh deploy/sign.sh key")
+	return filepath.Join(dir, "dist")
+}
+
+// sh runs a command that must succeed.
+func sh(t *testing.T, dir, command string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	return string(out)
+}
+
+// TestAFalseRelease: the commands of the page refuse a package that was changed, and sums that were.
+func TestAFalseRelease(t *testing.T) {
+	_, block, _ := strings.Cut(section(t, manualPage(t, "operating.md"), "### Debian package"), "```\n$ ssh-keygen")
+	block, _, _ = strings.Cut("$ ssh-keygen"+block, "```")
+	verify := strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(block, "$ ")), "\n$ ", " && ")
+	for change, good := range map[string]bool{"true": true, "rm choriste_1.2.3_arm64.deb": true, "echo x >> choriste_1.2.3_amd64.deb": false, "echo x >> choriste_1.2.3_amd64.deb; sha256sum choriste_* > SHA256SUMS": false, "rm SHA256SUMS.sig": false} {
+		dir := signedRelease(t)
+		sh(t, dir, change)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", verify)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); (err == nil) != good {
+			t.Errorf("%s: %v\n%s", change, err, out)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -27,40 +28,42 @@ var (
 const mostHidden = 4096
 
 // hidden reads a line from a terminal without showing it. term.ReadPassword waits on when somebody ends the input (Ctrl-D); this one says so.
-func hidden(in *os.File) (string, error) {
-	before, err := term.MakeRaw(int(in.Fd()))
+// All that is read of this terminal is read by the same reader: what was typed for the next questions already comes with it.
+func hidden(terminal *os.File, in *bufio.Reader) (string, error) {
+	before, err := term.MakeRaw(int(terminal.Fd()))
 	if err != nil {
 		return "", err
 	}
 	line, err := readHidden(in)
-	return line, errors.Join(err, term.Restore(int(in.Fd()), before))
+	return line, errors.Join(err, term.Restore(int(terminal.Fd()), before))
 }
 
-// readHidden reads byte by byte, so that what is typed for the next question stays there.
-func readHidden(in io.Reader) (string, error) {
+func readHidden(in io.ByteReader) (string, error) {
 	var line []byte
-	for b := make([]byte, 1); ; {
-		n, err := in.Read(b)
-		switch {
-		case err != nil && n == 0, n == 0:
+	for {
+		b, err := in.ReadByte()
+		if err != nil {
 			return "", errTerminalEnd
-		case b[0] == '\r', b[0] == '\n':
+		}
+		switch b {
+		case '\r', '\n':
 			return string(line), nil
-		case b[0] == keyInterrupt:
+		case keyInterrupt:
 			return "", errInterrupted
-		case b[0] == keyEnd:
+		case keyEnd, 0: // 0 is a Ctrl-D that was typed before the question
 			if len(line) == 0 {
 				return "", errTerminalEnd
 			}
-		case b[0] == keyBackspace, b[0] == keyDelete:
+		case keyBackspace, keyDelete:
 			_, size := utf8.DecodeLastRune(line)
 			line = line[:len(line)-size]
-		case b[0] == keyKillLine:
+		case keyKillLine:
 			line = line[:0]
-		case len(line) == mostHidden:
-			return "", errors.New("what was typed is longer than a secret may be")
 		default:
-			line = append(line, b[0])
+			if len(line) == mostHidden {
+				return "", errors.New("what was typed is longer than a secret may be")
+			}
+			line = append(line, b)
 		}
 	}
 }

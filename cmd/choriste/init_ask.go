@@ -168,7 +168,7 @@ func (s *setup) answer(q question, fd int, in *bufio.Reader, terminal bool) (str
 		s.warnf("%s: ", text)
 		line, err := s.typed(fd, func() (string, error) {
 			if q.file != "" {
-				line, err := hidden(os.Stdin)
+				line, err := hidden(os.Stdin, in)
 				s.warnf("\n")
 				return line, err
 			}

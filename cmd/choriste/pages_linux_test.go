@@ -433,6 +433,9 @@ func restoreDump(s *stage) {
 	manual := "postgres://choriste_owner:owner@" + strings.TrimSuffix(strings.TrimPrefix(s.here(""), "postgres://"), "postgres")
 	s.put = append(s.put, "postgres://choriste_owner@127.0.0.1/", manual)
 	s.admin(`CREATE ROLE choriste_owner LOGIN CREATEROLE PASSWORD 'owner'`, `CREATE DATABASE choriste OWNER choriste_owner ENCODING 'UTF8' TEMPLATE template0`)
+	s.on("### Debian package", "ssh-keygen", false, func() {
+		sh(s.t, s.dir, "cp "+signedRelease(s.t)+"/* . && chmod 644 SHA256SUMS* choriste*")
+	})
 	s.on("### Debian package", "choriste init", false, func() { // which makes the logins that were made by hand
 		s.admin(`DROP DATABASE choriste`, `DROP ROLE choriste_owner`, `DROP ROLE chorus_app, chorus_worker, chorus_operator, chorus_reader`)
 	})

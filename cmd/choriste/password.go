@@ -43,9 +43,10 @@ func (a *app) password(in *os.File) (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var said [2]string
+	typing := bufio.NewReader(in)
 	for k, ask := range []string{"Password", "Again"} {
 		a.warnf("%s: ", ask)
-		typed, err := hidden(in)
+		typed, err := hidden(in, typing)
 		a.warnf("\n")
 		if err != nil {
 			return "", fmt.Errorf("the password cannot be read: %w", err)
