@@ -57,12 +57,12 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
 		    SELECT chorus.identity() = $4 AND `+howManyAttempts("$9")+` = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15::bigint = 0 OR `+knownEvent("$15::bigint", "$16::timestamptz")+`) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
+		           AND ($15::bigint = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
 		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
 		           EXISTS (
 		               SELECT FROM chorus.invoices i
 		               WHERE id = $1 AND state = 'ready'
-		                 AND (`+laterAttempt+`
+		                 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
 		                      OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = $1 AND n > i.attempt_no)
 		                      OR `+movedOn+`)
 		           ) AS torn,
