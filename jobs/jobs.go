@@ -92,6 +92,7 @@ type Jobs struct {
 	accounts            atomic.Pointer[map[string]*Account]
 	webhooks            atomic.Pointer[map[string]Webhook]
 
+	gather      gatherings
 	listingOf   listingCache
 	comparingOf comparisons
 	sights      sights

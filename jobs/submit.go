@@ -21,7 +21,7 @@ func (j *Jobs) submit(ctx context.Context, id, claim int64) error {
 		return err
 	}
 	defer leave()
-	inv, err := j.Store.TakeWhole(ctx, id, claim, store.Ready, j.Settings.lease())
+	inv, err := j.take(ctx, id, claim, store.Ready)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	began := time.Now() // before T1, so that the fence errs on the safe side
 	// A confirmation that comes later than that is of no use: the fence would refuse.
 	t1, enough := context.WithTimeout(ctx, j.Settings.SendWithin)
-	a, err := j.Store.Begin(t1, inv, store.Intent{
+	a, err := j.begin(t1, inv, store.Intent{
 		Attempt: attempt, Worker: j.Worker, Life: j.Life, NomFichier: name, Memory: j.Memory.Get(), SendWithin: j.Settings.SendWithin, Unit: j.Settings.Unit(),
 	})
 	enough()
@@ -167,7 +167,7 @@ func (j *Jobs) mayStillSend(ctx context.Context, began time.Time, a store.Attemp
 	if j.draining.Load() || late() {
 		return false
 	}
-	ok, err := j.Store.MaySend(ctx, a)
+	ok, err := j.maySend(ctx, a)
 	return err == nil && ok && crash.Point(crash.Fence) == nil && !late()
 }
 
@@ -186,7 +186,7 @@ func (j *Jobs) finish(a store.Attempt, e store.Ending) {
 		ctx, cancel := context.WithTimeout(j.Hard, 10*time.Second)
 		err := crash.Point(crash.BeforeT2)
 		if err == nil {
-			err = j.Store.Finish(ctx, a, e)
+			err = j.end(ctx, a, e)
 		}
 		cancel()
 		if err == nil {

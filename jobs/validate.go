@@ -72,7 +72,7 @@ func (j *Jobs) readOne(ctx context.Context, id, claim int64, began time.Time, ne
 		return nil // not taken: whoever sweeps next gives it back
 	}
 	next.place = j.placeToSend(ctx, began)
-	inv, err := j.Store.TakeWhole(ctx, id, claim, store.Received, j.Settings.lease())
+	inv, err := j.take(ctx, id, claim, store.Received)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (j *Jobs) readOne(ctx context.Context, id, claim int64, began time.Time, ne
 		return nil
 	}
 	quarantines := j.Memory.Get().Quarantines
-	state, kept, err := j.Store.ValidatedAndKept(ctx, inv, facts, j.keepFor(acct, next))
+	state, kept, err := j.validated(ctx, inv, facts, j.keepFor(acct, next))
 	switch {
 	case errors.Is(err, store.ErrForgot):
 		if j.Memory.Get().Quarantines == quarantines { // else it has been dealt with
@@ -154,7 +154,7 @@ const (
 	promptly = 5 * time.Second
 	// placeWait is how long reading waits for a place to send from: where deposits flow, one is free sooner, and reading keeps their pace. Where they do not, it goes
 	// on without, and does not wait again for crowdedFor.
-	placeWait  = 100 * time.Millisecond
+	placeWait  = 500 * time.Millisecond
 	crowdedFor = time.Second
 )
 

@@ -33,6 +33,35 @@ var ErrHeld = errors.New("deposits are held back: the portal fails, recovers, or
 // ErrShown says that the portal has shown an invoice of this number that no row stands for: the row is in doubt now, and looked up.
 var ErrShown = errors.New("Chorus Pro holds an invoice of this number already: it is looked up before anything is sent")
 
+// Conditions of T1, in SQL.
+const (
+	// sentBefore tells of a ready row i that history, or its attempts, know more of it than it does.
+	sentBefore = `(EXISTS (SELECT FROM chorus.events WHERE invoice_id = i.id AND attempt > i.attempt_no)
+		OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = i.id AND n > i.attempt_no)
+		OR ` + movedOn + `)`
+
+	// shownMeanwhile tells of a row i that the portal has shown an invoice of its number; after an attempt, since the row became ready again, because what was
+	// shown before then has been looked at.
+	shownMeanwhile = `chorus.shown(i.numero_facture, i.fournisseur_siret, i.date_facture, CASE WHEN i.attempt_no > 0 THEN (
+		SELECT max(e.at) FROM chorus.events e WHERE e.invoice_id = i.id AND e.to_state = 'ready' AND e.from_state <> 'ready') END)`
+
+	// maintained tells that the portal is closed.
+	maintained = `EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)`
+
+	// inTime are the attempts whose rows are theirs still, and which may leave still.
+	inTime = `FROM chorus.attempts a
+		JOIN chorus.invoices i ON i.id = a.invoice_id
+		WHERE a.outcome IS NULL AND a.n = i.attempt_no AND i.state = 'sending' AND clock_timestamp() < a.send_deadline`
+)
+
+// remembersAll is a condition in SQL: the database knows what a memory holds (its epoch, attempts, latest event and that one's time), and the worker of this life, if it beats, has
+// compared no longer ago than silence.
+func remembersAll(epoch, attempts, event, at, life, silence string) string {
+	return `(chorus.identity() = ` + epoch + ` AND ` + howManyAttempts(attempts) + ` = coalesce(cardinality(` + attempts + `::uuid[]), 0)
+		AND (` + event + `::bigint = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = ` + event + ` AND at = ` + at + `)) AND NOT ` + unknownToRows(1) + ` AND NOT ` + putInto + `
+		AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = ` + life + `) >= clock_timestamp() - ` + silence + `::interval, true))`
+}
+
 // Begin is T1 of docs/protocol.md: the row becomes sending and the attempt is written, in one transaction. Only after it has
 // returned without an error may the request leave. It returns ErrGone when the row is not ready any more (claimed anew, cancelled, paused), ErrForgot
 // when the database does not know what Intent.Memory remembers, a *Forgot when it tells of an attempt that the row does not know, ErrHeld when a breaker of the
@@ -56,22 +85,9 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		asked := time.Now()
 		err := tx.QueryRow(ctx, `
 		WITH mind AS (
-		    SELECT chorus.identity() = $4 AND `+howManyAttempts("$9")+` = coalesce(cardinality($9::uuid[]), 0)
-		           AND ($15::bigint = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = $15 AND at = $16)) AND NOT `+unknownToRows(1)+` AND NOT `+putInto+`
-		           AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = $17) >= clock_timestamp() - $18::interval, true) AS same, -- it has compared lately
-		           EXISTS (
-		               SELECT FROM chorus.invoices i
-		               WHERE id = $1 AND state = 'ready'
-		                 AND (EXISTS (SELECT FROM chorus.events WHERE invoice_id = $1 AND attempt > i.attempt_no)
-		                      OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = $1 AND n > i.attempt_no)
-		                      OR `+movedOn+`)
-		           ) AS torn,
-		           EXISTS (
-		               SELECT FROM chorus.invoices i
-		               -- After an attempt: since the row became ready again, because what was shown before then has been looked at.
-		               WHERE id = $1 AND chorus.shown(numero_facture, fournisseur_siret, date_facture, CASE WHEN attempt_no > 0 THEN (
-		                   SELECT max(e.at) FROM chorus.events e WHERE e.invoice_id = $1 AND e.to_state = 'ready' AND e.from_state <> 'ready') END)
-		           ) AS shown
+		    SELECT `+remembersAll("$4", "$9", "$15", "$16", "$17", "$18")+` AS same,
+		           EXISTS (SELECT FROM chorus.invoices i WHERE id = $1 AND state = 'ready' AND `+sentBefore+`) AS torn,
+		           EXISTS (SELECT FROM chorus.invoices i WHERE id = $1 AND `+shownMeanwhile+`) AS shown
 		), behind AS (
 		    SELECT b.key, b.state, b.ramp
 		    FROM chorus.accounts a
@@ -88,7 +104,7 @@ func (s *Store) Begin(ctx context.Context, i Invoice, in Intent) (Attempt, error
 		), weather AS (
 		    SELECT (SELECT count(*) FROM behind WHERE state <> 'closed') > (SELECT count(*) FROM tried)
 		        OR coalesce((SELECT min(ramp) FROM behind) <= (SELECT count(*) FROM chorus.slots WHERE attempt_id IS NOT NULL), false)
-		        OR EXISTS (SELECT FROM chorus.maintenance WHERE clock_timestamp() BETWEEN starts_at AND ends_at)
+		        OR `+maintained+`
 		        OR EXISTS (SELECT FROM chorus.accounts WHERE name = $11 AND compare_since IS NOT NULL)
 		        OR EXISTS (SELECT FROM chorus.able WHERE account = $11 AND `+unable+`) AS held
 		), slot AS (
@@ -171,14 +187,7 @@ func lookFirst(ctx context.Context, tx pgx.Tx, i Invoice) error {
 // MaySend is the fence: it answers, on a live connection, whether the attempt is still the row's own and in time. Everything else is a no.
 func (s *Store) MaySend(ctx context.Context, a Attempt) (bool, error) {
 	var ok bool
-	err := s.pool.QueryRow(ctx, `
-		SELECT EXISTS (
-		    SELECT
-		    FROM chorus.attempts a
-		    JOIN chorus.invoices i ON i.id = a.invoice_id
-		    WHERE a.id = $1 AND a.outcome IS NULL AND a.n = i.attempt_no AND i.state = 'sending'
-		      AND clock_timestamp() < a.send_deadline
-		)`, a.ID).Scan(&ok)
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT `+inTime+` AND a.id = $1)`, a.ID).Scan(&ok)
 	return ok, err
 }
 

@@ -135,9 +135,10 @@ func (r *run) begin(t *rapid.T, inv store.Invoice) {
 		intents = append(intents, r.intent(late))
 	}
 	attempts, errs := make([]store.Attempt, len(intents)), make([]error, len(intents))
+	together := rapid.Bool().Draw(t, "together")
 	var wg sync.WaitGroup
 	for k, in := range intents {
-		wg.Go(func() { attempts[k], errs[k] = r.worker.Begin(r.ctx, inv, in) })
+		wg.Go(func() { attempts[k], errs[k] = r.t1(inv, in, together) })
 	}
 	wg.Wait()
 	var won []store.Attempt
@@ -166,10 +167,40 @@ func (r *run) begin(t *rapid.T, inv store.Invoice) {
 	}
 }
 
+// t1 is T1, as a job asks for it: first as one of many, and alone where that does not do, or alone from the beginning.
+func (r *run) t1(inv store.Invoice, in store.Intent, together bool) (store.Attempt, error) {
+	if together {
+		begun, undone, err := r.worker.BeginTogether(r.ctx, []store.Intended{{Invoice: inv, Intent: in}})
+		if a, ok := begun[in.Attempt]; err == nil && ok {
+			return a, nil
+		}
+		if err != nil && !undone {
+			return store.Attempt{}, err
+		}
+	}
+	return r.worker.Begin(r.ctx, inv, in)
+}
+
+// t2 is T2, likewise.
+func (r *run) t2(t *rapid.T, a store.Attempt, e store.Ending) {
+	if rapid.Bool().Draw(t, "together") {
+		done, err := r.worker.FinishTogether(r.ctx, []store.Result{{Attempt: a, Ending: e}})
+		if err == nil && len(done) == 1 {
+			return
+		}
+	}
+	must(t, r.worker.Finish(r.ctx, a, e))
+}
+
 func (r *run) fence(t *rapid.T) {
 	row, a := r.trial(t)
 	ok, err := r.worker.MaySend(r.ctx, a.Attempt)
 	must(t, err)
+	may, err := r.worker.MaySendTogether(r.ctx, []store.Attempt{a.Attempt})
+	must(t, err)
+	if together := len(may) == 1; together != ok {
+		t.Fatalf("asked with others it may send: %t, alone: %t", together, ok)
+	}
 	if want := a.outcome == "" && a.N == row.attempt && row.state == store.Sending && !a.late; ok != want {
 		t.Fatalf("may send: %t, want %t", ok, want)
 	}
@@ -191,7 +222,7 @@ func (r *run) finish(t *rapid.T) {
 	if stolen {
 		e.NumeroFlux = r.taken
 	}
-	must(t, r.worker.Finish(r.ctx, a.Attempt, e))
+	r.t2(t, a.Attempt, e)
 	if a.outcome != "" && a.outcome != store.OwnerLost {
 		return
 	}

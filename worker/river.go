@@ -24,9 +24,10 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 	cfg := w.cfg
 	workers := river.NewWorkers()
 	w.jobs.Register(workers)
-	// Reading and following up get a quarter each; deposits the rest. A job that reads may go on to deposit, on a place of those.
+	// Following up gets a quarter of the jobs, reading an eighth; deposits the rest. A job that reads may go on to deposit, on a place of those.
 	readers, depositors := max(1, cfg.Workers/8), max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)
-	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(readers), jobs.NewPlaces(depositors)
+	// A job that reads has up to sixteen rows in work. More of them than jobs are so at once, because what they ask of the database at the same moment is one statement.
+	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(cfg.Workers), jobs.NewPlaces(2*cfg.Workers)
 	w.jobs.Listers = jobs.NewPlaces(max(1, cfg.Workers/8))
 	queues := map[string]river.QueueConfig{
 		jobs.QueueValidate: {MaxWorkers: readers + depositors},
