@@ -24,7 +24,7 @@ func TestAble(t *testing.T) {
 	}
 	able := func(want int) {
 		t.Helper()
-		asked, err := b.worker.Able(t.Context(), []string{"default"})
+		asked, err := b.worker.Able(t.Context(), []string{"default"}, []string{"default"})
 		if err != nil || len(asked) != want {
 			t.Errorf("asked for %v, want %d (%v)", asked, want, err)
 		}
@@ -60,6 +60,32 @@ func TestAble(t *testing.T) {
 }
 
 // Who asks for a comparison while nobody could send has all of that time compared: a start in the middle of a closure asked for what came since the last heartbeat alone.
+// An account that is configured while nothing can be sent is compared afterwards, like those that were there before.
+func TestAnAccountThatComesWhileUnable(t *testing.T) {
+	b := newWeather(t)
+	must(t, b.worker.WatchClock(t.Context(), func(time.Duration) {}))
+	must(t, store.NewBudget(b.worker, "a", 20, 0, time.Second).Open(t.Context()))
+	exec := func(sql string) {
+		_, err := b.owner.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	exec(`DELETE FROM chorus.able`)
+	exec(`UPDATE chorus.budgets SET paused_until = clock_timestamp() + interval '1 hour'`)
+	asked, err := b.worker.Able(t.Context(), nil, []string{"default"})
+	if err != nil || len(asked) != 0 {
+		t.Fatalf("asked for %v (%v)", asked, err)
+	}
+	exec(`UPDATE chorus.able SET said_at = said_at - interval '2 minutes'`)
+	exec(`UPDATE chorus.budgets SET paused_until = '-infinity'`)
+	if _, err := b.begin(t); err != store.ErrHeld { //nolint:errorlint // as it is
+		t.Errorf("T1 says %v", err)
+	}
+	asked, err = b.worker.Able(t.Context(), []string{"default"}, []string{"default"})
+	if err != nil || !slices.Equal(asked, []string{"default"}) {
+		t.Errorf("asked for %v (%v)", asked, err)
+	}
+}
+
 func TestAskedWhileUnable(t *testing.T) {
 	for name, of := range map[string]struct{ before, ask string }{
 		"start":        {ask: ``},
@@ -109,7 +135,7 @@ func TestUnableWhileTheClockIsPutBack(t *testing.T) {
 	}
 	exec(`INSERT INTO chorus.able VALUES ('default', clock_timestamp() + interval '20 hours')`) // by the clock that was a day ahead
 	exec(`SELECT chorus.clock_stepped(-86400)`)
-	if asked, err := b.worker.Able(t.Context(), []string{"default"}); err != nil || len(asked) != 1 {
+	if asked, err := b.worker.Able(t.Context(), []string{"default"}, []string{"default"}); err != nil || len(asked) != 1 {
 		t.Errorf("asked for %v (%v)", asked, err)
 	}
 	var since time.Duration
@@ -181,7 +207,7 @@ func TestALockedAccountKeepsNoOtherOneBack(t *testing.T) {
 		}
 	})
 	defer waits.Stop()
-	asked, err := b.worker.Able(t.Context(), []string{"default", "other"})
+	asked, err := b.worker.Able(t.Context(), []string{"default", "other"}, []string{"default", "other"})
 	if !slices.Equal(asked, []string{"default"}) || store.SQLState(err) != "55P03" {
 		t.Fatalf("asked for %v, %v", asked, err)
 	}
@@ -190,11 +216,11 @@ func TestALockedAccountKeepsNoOtherOneBack(t *testing.T) {
 	if _, err := b.begin(t); err != nil {
 		t.Errorf("T1 says %v", err)
 	}
-	if asked, _ = b.worker.Able(t.Context(), []string{"default"}); len(asked) != 0 {
+	if asked, _ = b.worker.Able(t.Context(), []string{"default"}, []string{"default"}); len(asked) != 0 {
 		t.Errorf("asked for %v once more", asked)
 	}
 	must(t, tx.Rollback(t.Context()))
-	if asked, err = b.worker.Able(t.Context(), []string{"default", "other"}); err != nil || !slices.Equal(asked, []string{"other"}) {
+	if asked, err = b.worker.Able(t.Context(), []string{"default", "other"}, []string{"default", "other"}); err != nil || !slices.Equal(asked, []string{"other"}) {
 		t.Errorf("asked for %v, %v", asked, err)
 	}
 }

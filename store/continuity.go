@@ -338,24 +338,24 @@ func (s *Store) Unsent(ctx context.Context, account string, since, asked time.Ti
 // unable tells of an account, by its row of chorus.able, that no worker could send for lately: until one says that it can (Able), nothing is sent.
 const unable = `said_at < clock_timestamp() - interval '1 minute'`
 
-// Able says that this process can send for these accounts, as far as it knows; those are left out that are paused, whose portal is not to be asked, or whose application may
+// Able says that this process can send for these of its accounts (all), as far as it knows; those are left out that are paused, whose portal is not to be asked, or whose application may
 // not ask before some time or day. Where nobody could for more than a minute, whoever was in a hurry has typed something in at the portal: as after a pause
-// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts. One that somebody has locked keeps no other one back: it is
+// (chorus.accounts_resumed), it is compared with that before anything is sent. It names those accounts. For one that comes while nobody can, nobody could since then. One that somebody has locked keeps no other one back: it is
 // waited for when the others are done, so that who has locked it is found (LockHolders).
-func (s *Store) Able(ctx context.Context, accounts []string) (asked []string, err error) {
+func (s *Store) Able(ctx context.Context, accounts, all []string) (asked []string, err error) {
 	if s.steps == nil { // the clock is a test's
 		return nil, nil
 	}
-	asked, locked, err := s.able(ctx, accounts, "SKIP LOCKED")
+	asked, locked, err := s.able(ctx, accounts, all, "SKIP LOCKED")
 	if err != nil || len(locked) == 0 {
 		return asked, err
 	}
-	late, _, err := s.able(ctx, locked, "")
+	late, _, err := s.able(ctx, locked, nil, "")
 	return append(asked, late...), err
 }
 
 // able is Able in one statement. wait is SKIP LOCKED or nothing; what it passes over is named as locked.
-func (s *Store) able(ctx context.Context, accounts []string, wait string) (asked, locked []string, err error) {
+func (s *Store) able(ctx context.Context, accounts, all []string, wait string) (asked, locked []string, err error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH can AS (
 		    SELECT name, said_at, compare_asked_at AS asked_before, clock_timestamp() AS moment,
@@ -381,8 +381,11 @@ func (s *Store) able(ctx context.Context, accounts []string, wait string) (asked
 		), said AS (
 		    INSERT INTO chorus.able (account, said_at) SELECT name, clock_timestamp() FROM can WHERE NOT ask OR name IN (SELECT name FROM free)
 		    ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at
+		), came AS (
+		    INSERT INTO chorus.able (account, said_at) SELECT name, clock_timestamp() FROM chorus.accounts WHERE name = ANY ($3) AND name NOT IN (SELECT name FROM can)
+		    ON CONFLICT (account) DO NOTHING
 		)
-		SELECT name, name IN (SELECT name FROM asked), name IN (SELECT name FROM free) FROM can WHERE ask ORDER BY name`, accounts, SayEvery/2)
+		SELECT name, name IN (SELECT name FROM asked), name IN (SELECT name FROM free) FROM can WHERE ask ORDER BY name`, accounts, SayEvery/2, all)
 	if err != nil {
 		return nil, nil, err
 	}

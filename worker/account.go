@@ -260,7 +260,7 @@ func (w *Worker) able(ctx context.Context) error {
 			names = append(names, name)
 		}
 	}
-	asked, err := w.store.Able(ctx, names)
+	asked, err := w.store.Able(ctx, names, w.names())
 	for _, name := range asked {
 		w.cfg.Log.Info("nobody could send for this account for a while: its deposits wait until Chorus Pro has listed what it has got since", "account", name)
 	}
