@@ -175,9 +175,9 @@ func (j *Jobs) validated(ctx context.Context, inv store.Invoice, facts store.Fac
 	case i == nil:
 		return j.Store.ValidatedAndKept(ctx, inv, facts, lease)
 	case i.Claim == 0:
-		return store.Ready, nil, nil
+		return i.State, nil, nil
 	}
-	return store.Ready, i, nil
+	return i.State, i, nil
 }
 
 // begun is what became of a T1.

@@ -76,13 +76,13 @@ type Read struct {
 	Lease   time.Duration // as ValidatedAndKept has it
 }
 
-// ValidatedTogether is ValidatedAndKept for many rows of which none may be at the portal already. The answer has the rows that are ready now, by their numbers; Claim is 0 in those
-// that are left to the dispatcher.
+// ValidatedTogether is ValidatedAndKept for many. The answer has the rows that have moved, by their numbers, as they are now: ready, or in doubt; Claim is 0 in those that are left to the
+// dispatcher.
 func (s *Store) ValidatedTogether(ctx context.Context, read []Read) (map[int64]Invoice, error) {
 	read = inOrder(read, func(r Read) int64 { return r.Invoice.ID })
 	ready := map[int64]Invoice{}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		free, err := s.unsuspected(ctx, tx, read)
+		free, err := received(ctx, tx, read)
 		if err != nil || len(free) == 0 {
 			return err
 		}
@@ -110,15 +110,35 @@ func (s *Store) ValidatedTogether(ctx context.Context, read []Read) (map[int64]I
 			     AS f (id, lease, syntaxe, numero, date, type, fournisseur, fournisseur_nom, destinataire, destinataire_nom, ht, tva, ttc, a_payer,
 			           devise, cadre, service, engagement, findings)
 			WHERE i.id = f.id
-			RETURNING `+invoiceColumns, f.args()...)
+			RETURNING `+invoiceColumns+`, `+suspected, f.args()...)
 		if err != nil {
 			return err
 		}
-		moved, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Invoice, error) { return scanInvoice(row) })
+		var doubtful []int64
+		moved, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Invoice, error) {
+			var suspect bool
+			i, err := scanInvoice(row, &suspect)
+			if suspect {
+				i.State, i.Claim = InDoubt, 0
+				doubtful = append(doubtful, i.ID)
+			}
+			return i, err
+		})
+		if err != nil {
+			return err
+		}
 		for _, i := range moved {
 			ready[i.ID] = i
 		}
-		return err
+		for _, r := range free {
+			if !slices.Contains(doubtful, r.Invoice.ID) {
+				continue
+			}
+			if err := doubt(ctx, tx, r.Invoice.ID, r.Facts); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -132,8 +152,8 @@ func (s *Store) ValidatedTogether(ctx context.Context, read []Read) (map[int64]I
 	return ready, nil
 }
 
-// unsuspected locks those of the rows that are still received, still their jobs', and not to be looked up before they are sent.
-func (s *Store) unsuspected(ctx context.Context, tx pgx.Tx, read []Read) ([]Read, error) {
+// received locks those of the rows that are still received, and still their jobs'.
+func received(ctx context.Context, tx pgx.Tx, read []Read) ([]Read, error) {
 	var ids, claims []int64
 	for _, r := range read {
 		ids, claims = append(ids, r.Invoice.ID), append(claims, r.Invoice.Claim)
@@ -141,10 +161,7 @@ func (s *Store) unsuspected(ctx context.Context, tx pgx.Tx, read []Read) ([]Read
 	rows, err := tx.Query(ctx, `
 		SELECT r.id
 		FROM unnest($1::bigint[], $2::bigint[]) AS r (id, claim)
-		CROSS JOIN LATERAL (
-		    SELECT FROM chorus.invoices i WHERE i.id = r.id AND i.claim = r.claim AND i.state = 'received' AND NOT i.lookup_first FOR NO KEY UPDATE SKIP LOCKED
-		) l
-		WHERE NOT EXISTS (SELECT FROM chorus.installation WHERE suspect_until > clock_timestamp())`, ids, claims)
+		CROSS JOIN LATERAL (SELECT FROM chorus.invoices i WHERE i.id = r.id AND i.claim = r.claim AND i.state = 'received' FOR NO KEY UPDATE SKIP LOCKED) l`, ids, claims)
 	if err != nil {
 		return nil, err
 	}

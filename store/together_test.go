@@ -241,8 +241,13 @@ func TestManyValidatedTogether(t *testing.T) {
 	must(t, err)
 	ready, err := b.worker.ValidatedTogether(t.Context(), read)
 	must(t, err)
-	if len(ready) != 3 {
+	if len(ready) != 4 || ready[read[4].Invoice.ID].State != store.InDoubt || ready[read[4].Invoice.ID].Claim != 0 {
 		t.Fatalf("ready: %v", ready)
+	}
+	var state store.State
+	must(t, b.owner.QueryRow(t.Context(), `SELECT state FROM chorus.invoices WHERE id = $1`, read[4].Invoice.ID).Scan(&state))
+	if state != store.InDoubt {
+		t.Errorf("what is to be looked up is %s", state)
 	}
 	for k, r := range read[:3] {
 		i, ok := ready[r.Invoice.ID]
@@ -269,7 +274,7 @@ func TestManyValidatedTogether(t *testing.T) {
 	if ready, err := b.worker.ValidatedTogether(t.Context(), read[3:4]); err == nil || len(ready) != 0 {
 		t.Errorf("of a number that is taken: %v, %v", ready, err)
 	}
-	state, err := b.worker.Validated(t.Context(), read[3].Invoice, read[3].Facts)
+	state, err = b.worker.Validated(t.Context(), read[3].Invoice, read[3].Facts)
 	must(t, err)
 	if state != store.Invalid {
 		t.Errorf("alone it is %s", state)

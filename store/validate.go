@@ -68,6 +68,29 @@ const nothingWaits = `
 	    WHERE acc.name = i.account AND acc.paused_at IS NULL AND acc.compare_since IS NULL AND chorus.reachable(acc.name)
 	      AND NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (acc.behind) AND (b.state <> 'closed' OR b.ramp IS NOT NULL)))`
 
+// suspected tells of a row i that has just become ready that it may be at the portal already: the triggers know what the portal has shown, and of whom.
+const suspected = `(i.lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation))`
+
+// doubt has a row that has just become ready looked up before it is sent.
+func doubt(ctx context.Context, tx pgx.Tx, id int64, f Facts) error {
+	var shown, abandoned bool
+	err := tx.QueryRow(ctx, `
+		SELECT chorus.shown($1, $2, $3), EXISTS (
+		    SELECT FROM chorus.invoices o
+		    WHERE o.numero_facture = $1 AND o.state = 'abandoned' AND o.attempt_no > 0 AND left(o.fournisseur_siret, 9) = left($2, 9)
+		)`, f.NumeroFacture, f.FournisseurSIRET, f.DateFacture).Scan(&shown, &abandoned)
+	switch { // what somebody else sent, or was given up, may have been sent at any time
+	case err != nil:
+		return err
+	case shown:
+		return standIn(ctx, tx, id, heldAlready, false)
+	case abandoned:
+		return standIn(ctx, tx, id, "an invoice of this number was given up after it was sent", false)
+	default:
+		return standIn(ctx, tx, id, "it may have been sent before the database was restored", true)
+	}
+}
+
 // ValidatedAndKept is Validated for a job that may go on to send the invoice: it keeps its claim for lease where nothing waits, and is given the row that it then
 // has, or nil. A crash afterwards leaves a ready row whose lease runs out, as before any other T1.
 func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease time.Duration) (State, *Invoice, error) {
@@ -77,13 +100,13 @@ func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease 
 		if err := keepFindings(ctx, tx, i.ID, f.Findings); err != nil {
 			return err
 		}
-		var suspect, keeps, shown, abandoned bool
+		var suspect, keeps bool
 		rows, err := tx.Query(ctx, `
 			UPDATE chorus.invoices i
 			SET state = 'ready', due_at = greatest(clock_timestamp(), not_before),
 			    claimed_until = CASE WHEN $20::interval > interval '0' AND `+nothingWaits+` THEN clock_timestamp() + $20::interval END, `+factsSQL+`
 			WHERE id = $1 AND state = 'received' AND claim = $19
-			RETURNING `+invoiceColumns+`, lookup_first OR (SELECT suspect_until > clock_timestamp() FROM chorus.installation), claim IS NOT NULL`,
+			RETURNING `+invoiceColumns+`, `+suspected+`, claim IS NOT NULL`,
 			append(f.args(i.ID), i.Claim, lease)...)
 		if err != nil {
 			return err
@@ -93,13 +116,6 @@ func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease 
 			row.document = i.document
 			kept = &row
 		}
-		if err == nil && suspect {
-			err = tx.QueryRow(ctx, `
-				SELECT chorus.shown($1, $2, $3), EXISTS (
-				    SELECT FROM chorus.invoices o
-				    WHERE o.numero_facture = $1 AND o.state = 'abandoned' AND o.attempt_no > 0 AND left(o.fournisseur_siret, 9) = left($2, 9)
-				)`, f.NumeroFacture, f.FournisseurSIRET, f.DateFacture).Scan(&shown, &abandoned)
-		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrGone
 		}
@@ -107,14 +123,7 @@ func (s *Store) ValidatedAndKept(ctx context.Context, i Invoice, f Facts, lease 
 			return err
 		}
 		state = InDoubt
-		switch { // what somebody else sent, or was given up, may have been sent at any time
-		case shown:
-			return standIn(ctx, tx, i.ID, heldAlready, false)
-		case abandoned:
-			return standIn(ctx, tx, i.ID, "an invoice of this number was given up after it was sent", false)
-		default:
-			return standIn(ctx, tx, i.ID, "it may have been sent before the database was restored", true)
-		}
+		return doubt(ctx, tx, i.ID, f)
 	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.ConstraintName == "invoices_business_key" {
