@@ -160,7 +160,7 @@ func (a *administrator) settled(numbers ...string) {
 func TestToRestoreToAMoment(t *testing.T) {
 	_, page, _ := strings.Cut(manualPage(t, "operating.md"), "\n### To restore to a moment\n")
 	page, _, _ = strings.Cut(page, "\n### ")
-	blocks := strings.Split(page, "```\n")
+	blocks := regexp.MustCompile("```\\w*\n").Split(page, -1)
 	if len(blocks) != 7 {
 		t.Fatalf("the page has %d parts", len(blocks))
 	}
