@@ -323,10 +323,10 @@ type Result struct {
 	Ending  Ending
 }
 
-// FinishTogether is T2 for many: it writes the results of those whose rows are still sending them, and answers with their attempts. A result that needs more than that (a proof, for a row that becomes ready
-// again; a row that has moved on) is left to Finish. It may be repeated, as Finish may.
+// FinishTogether is T2 for many: it writes the acceptances of those whose rows are still sending them, and answers with their attempts. What else came of a deposit, and a row that has moved on, is left to
+// Finish: in an outage places in the air become free one by one, so that the breaker hears of each before many more begin. It may be repeated, as Finish may.
 func (s *Store) FinishTogether(ctx context.Context, all []Result) (done []pgtype.UUID, err error) {
-	all = slices.DeleteFunc(inOrder(all, func(e Result) int64 { return e.Attempt.InvoiceID }), func(e Result) bool { return e.Ending.To == Ready })
+	all = slices.DeleteFunc(inOrder(all, func(e Result) int64 { return e.Attempt.InvoiceID }), func(e Result) bool { return e.Ending.Outcome != Accepted || e.Ending.To == Ready })
 	if len(all) == 0 || crash.Mutant(crash.EvidenceConditional) {
 		return nil, nil
 	}

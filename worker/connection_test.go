@@ -297,7 +297,7 @@ func TestDeadListeners(t *testing.T) {
 // Whatever is lost of T1, nothing is sent on the strength of it; whatever is lost of T2, it is written over another connection.
 func TestDeadAtT1AndT2(t *testing.T) {
 	t.Parallel()
-	const t1, t2 = "INSERT INTO chorus.attempts", "UPDATE chorus.attempts a\n\t\t\tSET outcome = $2"
+	const t1, t2 = "INSERT INTO chorus.attempts", "UPDATE chorus.attempts a\n\t\t    SET outcome = e.outcome"
 	for _, c := range []struct {
 		name, begins string
 		commit       bool // the commit arrives and its answer is lost; otherwise nothing arrives

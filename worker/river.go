@@ -26,8 +26,9 @@ func (w *Worker) newRiver() (*river.Client[pgx.Tx], error) {
 	w.jobs.Register(workers)
 	// Following up gets a quarter of the jobs, reading an eighth; deposits the rest. A job that reads may go on to deposit, on a place of those.
 	readers, depositors := max(1, cfg.Workers/8), max(1, cfg.Workers-cfg.Workers/8-cfg.Workers/4)
-	// A job that reads has up to sixteen rows in work. More of them than jobs are so at once, because what they ask of the database at the same moment is one statement.
-	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(cfg.Workers), jobs.NewPlaces(2*cfg.Workers)
+	// A job that reads has up to sixteen rows in work. More of them than jobs are so at once, because what they ask of the database at the same moment is one statement; no more than
+	// may be in the air, because in an outage each that waits for a place in the air takes the next one that is free.
+	w.jobs.Readers, w.jobs.Depositors = jobs.NewPlaces(cfg.Workers), jobs.NewPlaces(min(2*cfg.Workers, max(1, cfg.InFlight)))
 	w.jobs.Listers = jobs.NewPlaces(max(1, cfg.Workers/8))
 	queues := map[string]river.QueueConfig{
 		jobs.QueueValidate: {MaxWorkers: readers + depositors},
