@@ -194,6 +194,8 @@ var errorsInFrench = [...][2]string{
 	{"--database must look like postgres://host:5432/choriste, without user and password, its name of small letters, digits and _", "--database doit ressembler à postgres://hote:5432/choriste, sans utilisateur ni mot de passe, son nom en minuscules, chiffres et _"},
 	{"nobody can be asked here, and these are missing: %", "personne ne peut être interrogé ici, et il manque : %"},
 	{"the terminal has ended", "le terminal s'est fermé"},
+	{"interrupted", "interrompu"},
+	{"what was typed is longer than a secret may be", "ce qui a été saisi est plus long qu'un secret ne peut l'être"},
 	{"stopped at a question, and nothing was written: choriste init begins anew", "arrêté à une question, et rien n'a été écrit : choriste init recommence"},
 	{"the terminal: %", "le terminal : %"},
 	{"% is of other passwords than those that would be made now, as % is not there: remove it, and run choriste init again", "% est d'autres mots de passe que ceux qui seraient faits maintenant, car % n'est pas là : supprimez-le, et relancez choriste init"},
