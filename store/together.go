@@ -18,7 +18,7 @@ import (
 // rows for which nothing stands in the way, and leaves all others as they are: those are asked about one by one, by the method of the same name that is for one row, which says what is
 // wrong. A row that somebody else has locked is such a one, so that it holds no other up. Rows are locked in the order of their numbers, as everywhere.
 //
-// An error leaves it open whether anything was done, where a method says so; else nothing was.
+// After an error, a row may be asked about alone: what was committed all the same is found then. T1 is the exception, and says so.
 
 // inOrder sorts a copy by the numbers of the rows: everybody locks them in that order.
 func inOrder[T any](all []T, id func(T) int64) []T {
