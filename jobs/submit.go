@@ -144,15 +144,28 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	j.Log.Info("deposit ended", "invoice", id, "attempt", attempt, "outcome", ans.outcome, "fault", ans.fault, "flux", ans.flux,
 		"status", exchange.Status, "correlation", exchange.CorrelationID, "took_ms", exchange.Took.Milliseconds())
 	j.Metrics.Deposits.WithLabelValues(string(ans.outcome)).Inc()
+	// What failed for a reason that is not its own is told before T2 frees its slot: whoever gets that slot has the breaker to ask. So an outage leaves at most as
+	// many in doubt as may be in flight.
+	told := cause(acct, err) != ""
+	if told {
+		j.tellFleet(acct, a, ans.outcome, err)
+	}
 	j.finish(a, end)
 	if err := crash.Point(crash.AfterT2); err != nil {
 		return err
 	}
+	if !told {
+		j.tellFleet(acct, a, ans.outcome, err)
+	}
+	return nil
+}
+
+// tellFleet tells the fleet what a deposit showed: to keep quiet, and what its breakers make of it. A crash before it costs nothing: the next deposit tells them.
+func (j *Jobs) tellFleet(acct *Account, a store.Attempt, outcome store.Outcome, failure error) {
 	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
 	defer cancel()
-	j.heed(ctx, acct, err)
-	j.weigh(ctx, acct, a, ans.outcome, err)
-	return nil
+	j.heed(ctx, acct, failure)
+	j.weigh(ctx, acct, a, outcome, failure)
 }
 
 // mayStillSend is the fence. Two clocks are asked, because the monotonic one stands still while a virtual machine sleeps and the other may be set; and

@@ -83,7 +83,7 @@ func cause(a *Account, err error) string {
 	}
 }
 
-// weigh tells the breakers how a deposit went. A crash before it costs nothing: the next deposit tells them.
+// weigh tells the breakers how a deposit went.
 func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcome store.Outcome, failure error) {
 	keys := []string{acct.Portal, acct.Application}
 	key := cause(acct, failure)

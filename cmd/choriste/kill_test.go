@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func environment(t *testing.T, db *storetest.Database, s simulator) []string {
 		}
 		return name
 	}
-	return append(os.Environ(),
+	return append(clean(),
 		"DATABASE_URL_FILE="+write("database", db.WorkerURL), "DATABASE_URL=",
 		"CHORUS_API_URL="+s.API, "CHORUS_TOKEN_URL="+s.Token, "PISTE_CLIENT_ID=sim", "CHORUS_LOGIN=TECH_SIM@cpro.fr",
 		"PISTE_CLIENT_SECRET_FILE="+write("client", "sim-secret"), "CHORUS_PASSWORD_FILE="+write("account", "sim-password"),
@@ -116,6 +117,11 @@ func environment(t *testing.T, db *storetest.Database, s simulator) []string {
 		"CHORISTE_REPORT_AFTER=500ms", "CHORISTE_RESOLVE_AFTER=200ms", "CHORISTE_SYNC_EVERY=300ms",
 		"CHORISTE_REAP_EVERY=500ms", "CHORISTE_SWEEP_EVERY=500ms", "CHORISTE_LOG=json:warn",
 	)
+}
+
+// clean is this process's environment without what the tests themselves are told by it, such as CHORISTE_TEST_BROWSER: the program says of such a name that it is no setting.
+func clean() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CHORISTE_TEST_") })
 }
 
 // The worker is killed at random moments while it deposits 200 invoices, and started again: all of them settle, each deposited once, as inserted.

@@ -299,7 +299,7 @@ func (s *stage) answersOf(c pageCommand) string {
 	return ""
 }
 
-func (s *stage) environ() []string { return append(os.Environ(), s.env...) }
+func (s *stage) environ() []string { return append(clean(), s.env...) }
 
 // inPsql runs a session of psql; settings of earlier ones hold. It may show an error where the page does.
 func (s *stage) inPsql(session, answer string) (string, int) {
