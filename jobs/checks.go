@@ -52,7 +52,7 @@ func (j *Jobs) check(ctx context.Context, c store.Check) (err error) {
 	}()
 	acct, err := j.account(c.Account)
 	if err != nil {
-		return j.Store.CheckLater(ctx, c, time.Minute)
+		return j.Store.CheckLater(ctx, c, j.Settings.passOn())
 	}
 	facts, found, err := j.readCheck(ctx, acct, c)
 	switch {

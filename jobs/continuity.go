@@ -34,7 +34,7 @@ func (s Settings) readWithin() time.Duration { return 2 * s.ResolveAfter }
 func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	acct, err := j.account(account)
 	if err != nil {
-		return err
+		return errors.Join(err, j.Store.CompareLater(ctx, account, j.Settings.passOn()))
 	}
 	c, err := j.Store.Comparing(ctx, account)
 	if err != nil {

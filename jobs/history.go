@@ -20,7 +20,7 @@ func (j *Jobs) history(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.ReasonLater(ctx, inv, time.Minute))
+		return errors.Join(err, j.Store.ReasonLater(ctx, inv, j.Settings.passOn()))
 	}
 	next := store.Reason{Due: j.nextHistory(inv.Looks), GiveUp: inv.Looks+1 >= mostHistories}
 	h, err := acct.Client.History(ctx, chorus.LaneReport, inv.IdentifiantFactureCPP)

@@ -99,6 +99,7 @@ type Jobs struct {
 	engagement  engagements
 	refusals    refusals
 	motives     texts // unknown ones that were counted
+	strange     texts // accounts of others that were told of
 }
 
 // Drain makes every job that has not begun a deposit leave it; those in the air go on.
@@ -344,7 +345,10 @@ func (j *Jobs) quiet(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	j.Log.Warn("a job failed and will be tried again", "error", store.Message(err))
+	var s *strange
+	if !errors.As(err, &s) || store.SQLState(err) != "" || j.strange.first(s.account) { // once: there may be as many as rows
+		j.Log.Warn("a job failed and will be tried again", "error", store.Message(err))
+	}
 	if state := store.SQLState(err); state != "" {
 		return fmt.Errorf("SQLSTATE %s", state)
 	}
@@ -355,10 +359,21 @@ func (j *Jobs) quiet(ctx context.Context, err error) error {
 func (j *Jobs) account(name string) (*Account, error) {
 	a := j.Accounts()[name]
 	if a == nil {
-		return nil, fmt.Errorf("account %s is not configured in this process", name)
+		return nil, &strange{name}
 	}
 	return a, nil
 }
+
+// strange says that this process does not know a row's account. Another one does, which gave the job out.
+type strange struct{ account string }
+
+func (s *strange) Error() string {
+	return "account " + s.account + " is not configured in this process, and jobs of it come here: give all workers of a database the same accounts"
+}
+
+// passOn is how long what came to a process without its account rests. Then it is given out again, and may come to one that has it: two processes may differ while a
+// file is replaced on one machine after the other.
+func (s Settings) passOn() time.Duration { return about(s.SendWithin / 2) }
 
 // about is d give or take a tenth, so that rows that fell due together do not stay together.
 func about(d time.Duration) time.Duration {

@@ -45,7 +45,7 @@ func (j *Jobs) reconcile(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(r.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.ReleaseReconciliation(ctx, r, time.Minute))
+		return errors.Join(err, j.Store.ReleaseReconciliation(ctx, r, j.Settings.passOn()))
 	}
 	until := time.Now().Add(j.Settings.lease())
 	if !r.Listed {

@@ -28,7 +28,7 @@ func (j *Jobs) remedy(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(r.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.EndRemedy(ctx, r, r.State, "", time.Minute))
+		return errors.Join(err, j.Store.EndRemedy(ctx, r, r.State, "", j.Settings.passOn()))
 	}
 	if j.draining.Load() || !acct.Gate.Open() {
 		return j.Store.EndRemedy(ctx, r, r.State, "", about(heldFor))

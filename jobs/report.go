@@ -21,7 +21,7 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
 	}
 	early, err := j.early(ctx, inv)
 	if err != nil || early > 0 {

@@ -23,7 +23,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
 	}
 	attempts, err := j.Store.Attempts(ctx, id)
 	if err != nil {

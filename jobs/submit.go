@@ -36,7 +36,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	id := inv.ID
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
 	}
 	if j.draining.Load() {
 		return j.Store.Release(ctx, inv, 0)

@@ -59,7 +59,7 @@ type feed struct {
 func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
 	acct, err := j.account(key.Account)
 	if err != nil {
-		return j.Store.ReleaseStructure(ctx, key, claim, time.Minute, "")
+		return j.Store.ReleaseStructure(ctx, key, claim, j.Settings.passOn(), "")
 	}
 	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
 	if err != nil {

@@ -78,7 +78,7 @@ func (j *Jobs) readOne(ctx context.Context, id, claim int64, began time.Time, ne
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, time.Minute))
+		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
 	}
 	if err := crash.Point(crash.Validate); err != nil {
 		return err

@@ -269,6 +269,23 @@ func TestAccountsComeAndGo(t *testing.T) {
 	}
 }
 
+// A job may come to a worker that does not know the account: it gives the row back for a moment, and says so once.
+func TestWorkersWithOtherAccounts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, &chorustest.Config{Accounts: []chorustest.Account{chorustest.DefaultAccount, {Login: "TECH_NORTH@cpro.fr", Password: "right"}}})
+	var log lines
+	h.start(loudly(t, &log))
+	h.start(func(c *worker.Config) {
+		c.Accounts = append(c.Accounts, h.account("north", "TECH_NORTH@cpro.fr", "right"))
+	})
+	h.until("the account is known", `SELECT true FROM chorus.accounts WHERE name = 'north'`)
+	for k := range 30 {
+		h.insertFor("north", fmt.Sprintf("OTHER-%d", k))
+	}
+	h.until("all are deposited", `SELECT count(numero_flux_depot) = 30 FROM chorus.invoices`)
+	saysOnce(t, &log, "account north is not configured in this process")
+}
+
 func TestCredentialsThatEndAreAnnounced(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
