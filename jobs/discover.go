@@ -21,10 +21,11 @@ func (j *Jobs) discover(ctx context.Context, account string) error {
 	if err != nil {
 		fault := chorus.FaultOf(err)
 		j.blame(ctx, acct, err)
-		if _, ok := busy(err); !ok {
-			j.Log.Warn("the account's structures could not be asked for", "account", account, "fault", fault, "error", err)
+		if _, ok := busy(err); ok {
+			return j.Store.Ask(ctx, account, retryIn(fault), "")
 		}
-		return j.Store.Ask(ctx, account, retryIn(fault))
+		j.Log.Warn("the account's structures could not be asked for", "account", account, "fault", fault, "error", err)
+		return j.Store.Ask(ctx, account, retryIn(fault), string(fault))
 	}
 	structures := make([]store.Structure, len(list))
 	for i, s := range list {

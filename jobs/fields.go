@@ -27,7 +27,7 @@ func (j *Jobs) attached(ctx context.Context, account, siret string) (lacks []rul
 		return nil, true, nil // it has been asked for since the account was known
 	}
 	if listed > listedFresh {
-		return nil, true, j.Store.Ask(ctx, account, 0)
+		return nil, true, j.Store.Ask(ctx, account, 0, "")
 	}
 	return []rules.Finding{rules.Outside("CH-SUPPLIER-DETACHED", siret, "fields.fournisseur_siret")}, false, nil
 }

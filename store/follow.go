@@ -383,9 +383,14 @@ func vague(i Invoice, seen Seen) bool {
 		!seen.StatutDate.Equal(i.StatutCourantDate)
 }
 
-// Ask has an account's supplier structures asked for again after wait.
-func (s *Store) Ask(ctx context.Context, account string, wait time.Duration) error {
-	_, err := s.pool.Exec(ctx, `UPDATE chorus.accounts SET next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, later(wait))
+// Ask has an account's supplier structures asked for again after wait. fault is what Chorus Pro answered; "": it was not asked. Where none are known yet, the account is not compared without
+// them, and that is why.
+func (s *Store) Ask(ctx context.Context, account string, wait time.Duration, fault string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE chorus.accounts
+		SET next_at = clock_timestamp() + $2::interval,
+		    compare_fault = CASE WHEN compare_since IS NOT NULL AND structures_at IS NULL THEN coalesce(nullif($3, ''), compare_fault) ELSE compare_fault END
+		WHERE name = $1`, account, later(wait), fault)
 	return err
 }
 

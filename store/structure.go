@@ -62,7 +62,8 @@ func (s *Store) Structures(ctx context.Context, account string, list []Structure
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-			UPDATE chorus.accounts SET structures_at = clock_timestamp(), next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, every)
+			UPDATE chorus.accounts
+			SET compare_fault = CASE WHEN structures_at IS NOT NULL THEN compare_fault END, structures_at = clock_timestamp(), next_at = clock_timestamp() + $2::interval WHERE name = $1`, account, every)
 		return err
 	})
 }

@@ -49,6 +49,19 @@ func TestASearchThatGoesBlankProvesNothing(t *testing.T) {
 	}
 }
 
+// An account that may not list its structures is not compared, and so nothing is sent for it: it is said why, from the first start on.
+func TestNothingIsSentWithoutTheListOfStructures(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.sim.Faults(chorustest.Fault{Kind: "not_entitled", Op: "recuperer/structures/actives/fournisseur", Times: 1})
+	h.start()
+	id := h.insert(invoicetest.Invoice{Numero: "UNLISTED"}.UBL())
+	h.await(id, store.Ready)
+	h.until("it is said why", `SELECT compare_fault = 'rights' FROM chorus.accounts`)
+	h.await(id, store.Settled)
+	h.until("nothing waits", `SELECT compare_since IS NULL FROM chorus.accounts`)
+}
+
 // The database was taken back, no worker vouches for the database, and the portal's search is blank: nothing is sent, and after a while a person is asked.
 func TestASearchThatIsBlankVouchesForNothing(t *testing.T) {
 	t.Parallel()
