@@ -47,6 +47,9 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	if j.Weather.Open(acct) {
 		return j.Store.Release(ctx, inv, 0) // to be given out again when the breaker lets it
 	}
+	if !j.allTold(ctx, acct) {
+		return j.Store.Release(ctx, inv, about(time.Second))
+	}
 	release, ok := hold(ctx, inv.DocumentBytes, costOfSending, j.Settings.SendWithin/2)
 	if !ok {
 		return j.Store.Release(ctx, inv, about(time.Second))
@@ -160,9 +163,12 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	return nil
 }
 
+// tellWithin is how long the fleet's rows may keep a result, or a deposit, waiting.
+const tellWithin = 5 * time.Second
+
 // tellFleet tells the fleet what a deposit showed: to keep quiet, and what its breakers make of it. A crash before it costs nothing: the next deposit tells them.
 func (j *Jobs) tellFleet(acct *Account, a store.Attempt, outcome store.Outcome, failure error) {
-	ctx, cancel := context.WithTimeout(j.Hard, 5*time.Second)
+	ctx, cancel := context.WithTimeout(j.Hard, tellWithin)
 	defer cancel()
 	j.heed(ctx, acct, failure)
 	j.weigh(ctx, acct, a, outcome, failure)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/choriste/choriste/chorus"
 	"github.com/choriste/choriste/store"
 )
@@ -15,6 +17,39 @@ import (
 type Weather struct {
 	mu   sync.Mutex
 	list []store.Breaker
+
+	telling sync.Mutex
+	owed    map[string]failedDeposit // what a breaker could not be told of, by its key
+}
+
+// failedDeposit is one that failed for a reason that is not its own.
+type failedDeposit struct {
+	attempt pgtype.UUID
+	fault   chorus.Fault
+}
+
+func (w *Weather) owe(key string, f failedDeposit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.owed == nil {
+		w.owed = map[string]failedDeposit{}
+	}
+	w.owed[key] = f
+}
+
+func (w *Weather) owes(key string) (failedDeposit, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, ok := w.owed[key]
+	return f, ok
+}
+
+func (w *Weather) paid(key string, f failedDeposit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.owed[key] == f {
+		delete(w.owed, key)
+	}
 }
 
 // Set replaces it.
@@ -102,6 +137,9 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 	switch {
 	case err != nil:
 		j.Log.Warn("a breaker could not be told", "account", acct.Name, "error", store.Message(err))
+		if key != "" {
+			j.Weather.owe(key, failedDeposit{a.ID, chorus.FaultOf(failure)})
+		}
 	case turned && key != "":
 		j.Log.Info("deposits are held back until the portal answers", "account", acct.Name, "fault", chorus.FaultOf(failure))
 		j.Probe()
@@ -111,6 +149,42 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 			j.Log.Warn("the other workers could not be woken", "error", store.Message(err))
 		}
 	}
+}
+
+// allTold tells the account's breakers what they could not be told before: somebody had locked them, say. Until they know, this process begins no deposit behind them, or an outage would
+// leave all that waits in doubt.
+func (j *Jobs) allTold(ctx context.Context, acct *Account) bool {
+	for _, key := range []string{acct.Portal, acct.Application} {
+		if _, owes := j.Weather.owes(key); !owes {
+			continue
+		}
+		if !j.Weather.telling.TryLock() { // another job does, and may have to wait
+			return false
+		}
+		told := func() bool {
+			defer j.Weather.telling.Unlock()
+			f, owes := j.Weather.owes(key)
+			if !owes {
+				return true
+			}
+			ctx, cancel := context.WithTimeout(ctx, tellWithin)
+			defer cancel()
+			opened, err := j.Store.DepositFailed(ctx, key, string(f.fault), f.attempt, j.Settings.Unit())
+			if err != nil {
+				return false
+			}
+			j.Weather.paid(key, f)
+			if opened {
+				j.Log.Info("deposits are held back until the portal answers", "account", acct.Name, "fault", f.fault)
+				j.Probe()
+			}
+			return true
+		}()
+		if !told {
+			return false
+		}
+	}
+	return true
 }
 
 // answers tells the breakers that the portal is there, and the fleet if deposits may go on.

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -74,6 +75,48 @@ func TestOutages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Somebody has locked the rows of the breakers while an outage begins, so that nobody can be told of it: no more is in doubt than was begun before that was noticed.
+func TestAnOutageThatNobodyCanBeToldOf(t *testing.T) {
+	t.Parallel()
+	const (
+		backlog = 60
+		slots   = 8
+	)
+	h := newHouse(t, nil)
+	h.start(func(c *worker.Config) { c.InFlight = slots })
+	h.await(h.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	tx, err := h.db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT FROM chorus.breakers FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.sim.Outage(true, "deposits", "500"); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]int64, backlog)
+	for k := range ids {
+		ids[k] = h.insert(invoicetest.Invoice{Numero: fmt.Sprintf("U-%d", k)}.UBL())
+	}
+	h.until("the first are in doubt", `SELECT count(*) > 0 FROM chorus.attempts WHERE outcome = 'AMBIGUOUS'`)
+	time.Sleep(8 * time.Second)
+	if n := h.count(`SELECT count(*) FROM chorus.attempts`); n > 2*slots {
+		t.Errorf("%d deposits met the outage", n)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the fleet knows", `SELECT EXISTS (SELECT FROM chorus.breakers WHERE state <> 'closed')`)
+	if err := h.sim.Outage(false, "deposits", "500"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		h.await(id, store.Settled)
 	}
 }
 
