@@ -52,10 +52,7 @@ func (c *console) money(ctx context.Context, v view) (content, error) {
 	if p.Open, p.Recipients, err = operate.Open(ctx, c.reads(ctx).Pool(), f, mostOwing); err != nil {
 		return content{}, err
 	}
-	if p.Settled, err = operate.Settled(ctx, c.reads(ctx).Pool(), f); err != nil {
-		return content{}, err
-	}
-	if p.Delays, err = operate.Delays(ctx, c.reads(ctx).Pool(), f, mostDelays); err != nil {
+	if p.Settled, p.Delays, err = operate.Settled(ctx, c.reads(ctx).Pool(), f, mostDelays); err != nil {
 		return content{}, err
 	}
 	p.OpenChart, p.DelayChart = v.openChart(p.Open), v.delayChart(p.Delays)

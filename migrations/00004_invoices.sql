@@ -138,6 +138,8 @@ CREATE INDEX invoices_state ON chorus.invoices (state, id);
 CREATE INDEX invoices_settled_recipient ON chorus.invoices (destinataire_siret, id) WHERE state = 'settled';
 CREATE INDEX invoices_settled_supplier ON chorus.invoices (fournisseur_siret, id) WHERE state = 'settled';
 CREATE INDEX invoices_settled_amount ON chorus.invoices (montant_ttc, id) WHERE state = 'settled';
+-- What is open may be as many as a tenth; of its columns, the amount is the one that people put it in order by.
+CREATE INDEX invoices_open_amount ON chorus.invoices (montant_ttc, id) WHERE state = 'integrated';
 CREATE INDEX invoices_settled_statut ON chorus.invoices (statut_courant, id) WHERE state = 'settled';
 CREATE INDEX invoices_created ON chorus.invoices USING brin (created_at) WITH (pages_per_range = 32);
 -- Days follow the order in which rows are inserted, nearly: a few bytes for many of them tell where a month is.

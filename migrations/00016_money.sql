@@ -54,9 +54,7 @@ END $$;
 CREATE TRIGGER invoices_clock BEFORE UPDATE OF statut_courant ON chorus.invoices FOR EACH ROW
     WHEN (NEW.statut_courant IS DISTINCT FROM OLD.statut_courant) EXECUTE FUNCTION chorus.invoices_clock();
 
--- What the sums need, so that they are read from the indexes alone.
-CREATE INDEX invoices_money_open ON chorus.invoices (account, destinataire_siret) INCLUDE (devise, montant_ttc, type_facture, available_on, suspended_on, completed_on)
-    WHERE state IN ('deposited', 'integrated');
+-- What the sums of what was settled need, so that they are read from the index alone. Those of what is open are kept (00019_tallies.sql).
 CREATE INDEX invoices_money_settled ON chorus.invoices (((statut_courant_date AT TIME ZONE 'Europe/Paris')::date))
     INCLUDE (account, destinataire_siret, devise, montant_ttc, type_facture, statut_courant, statut_courant_date, reason_code, available_on, suspended_on, completed_on)
     WHERE state = 'settled';

@@ -294,6 +294,7 @@ CREATE TABLE chorus.ecb_rates (
     CONSTRAINT ecb_rates_rate_check CHECK (((rate >= ('-5'::integer)::numeric) AND (rate <= (50)::numeric))),
     CONSTRAINT ecb_rates_semester_check CHECK (((EXTRACT(day FROM semester) = (1)::numeric) AND (EXTRACT(month FROM semester) = ANY (ARRAY[(1)::numeric, (7)::numeric]))))
 );
+CREATE TRIGGER ecb_rates_money AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON chorus.ecb_rates FOR EACH STATEMENT EXECUTE FUNCTION chorus.money_changed();
 
 CREATE TABLE chorus.events (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -559,11 +560,11 @@ CREATE INDEX invoices_deposited ON chorus.invoices USING btree (account, due_at)
 CREATE INDEX invoices_deposited_at ON chorus.invoices USING btree (account, deposited_at) WHERE (deposited_at IS NOT NULL);
 CREATE UNIQUE INDEX invoices_identifiant_facture_cpp_key ON chorus.invoices USING btree (identifiant_facture_cpp) WHERE (identifiant_facture_cpp IS NOT NULL);
 CREATE INDEX invoices_in_doubt ON chorus.invoices USING btree (account, due_at) WHERE (state = 'in_doubt'::text);
-CREATE INDEX invoices_money_open ON chorus.invoices USING btree (account, destinataire_siret) INCLUDE (devise, montant_ttc, type_facture, available_on, suspended_on, completed_on) WHERE (state = ANY (ARRAY['deposited'::text, 'integrated'::text]));
 CREATE INDEX invoices_money_settled ON chorus.invoices USING btree ((((statut_courant_date AT TIME ZONE 'Europe/Paris'::text))::date)) INCLUDE (account, destinataire_siret, devise, montant_ttc, type_facture, statut_courant, statut_courant_date, reason_code, available_on, suspended_on, completed_on) WHERE (state = 'settled'::text);
 CREATE INDEX invoices_numero ON chorus.invoices USING btree (numero_facture, id);
 CREATE UNIQUE INDEX invoices_numero_flux_depot_key ON chorus.invoices USING btree (numero_flux_depot) WHERE (numero_flux_depot IS NOT NULL);
 CREATE INDEX invoices_open ON chorus.invoices USING btree (statut_courant_date) WHERE (state = 'integrated'::text);
+CREATE INDEX invoices_open_amount ON chorus.invoices USING btree (montant_ttc, id) WHERE (state = 'integrated'::text);
 CREATE INDEX invoices_purgeable ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NULL) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_purgeable_again ON chorus.invoices USING btree (account, updated_at) WHERE ((purged_at IS NOT NULL) AND (updated_at > purged_at) AND (state = ANY (ARRAY['settled'::text, 'rejected'::text, 'invalid'::text, 'cancelled'::text, 'abandoned'::text])));
 CREATE INDEX invoices_ready ON chorus.invoices USING btree (account, priority DESC, id) WHERE (state = 'ready'::text);
@@ -586,6 +587,7 @@ CREATE TRIGGER invoices_clock BEFORE UPDATE OF statut_courant ON chorus.invoices
 CREATE TRIGGER invoices_dismissed AFTER UPDATE OF state, reason_code, reason, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW WHEN ((old.state = ANY (ARRAY['invalid'::text, 'rejected'::text]))) EXECUTE FUNCTION chorus.invoices_dismissed();
 CREATE TRIGGER invoices_history AFTER UPDATE OF state, statut_courant, statut_courant_date, cancel_requested_at ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
 CREATE TRIGGER invoices_history_begins AFTER INSERT ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.invoices_history();
+CREATE TRIGGER invoices_money AFTER UPDATE OF available_on, suspended_on, completed_on ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.money_changed();
 CREATE TRIGGER invoices_proof BEFORE UPDATE OF state ON chorus.invoices FOR EACH ROW WHEN (((new.state = 'ready'::text) AND (old.state <> 'ready'::text))) EXECUTE FUNCTION chorus.invoices_proof();
 CREATE TRIGGER invoices_purge BEFORE UPDATE OF purged_at ON chorus.invoices FOR EACH ROW WHEN ((new.purged_at IS DISTINCT FROM old.purged_at)) EXECUTE FUNCTION chorus.invoices_purge();
 CREATE TRIGGER invoices_reason BEFORE UPDATE OF state, statut_courant, statut_courant_date, statut_commentaire ON chorus.invoices FOR EACH ROW WHEN ((new.statut_courant IS NOT NULL)) EXECUTE FUNCTION chorus.invoices_reason();
@@ -629,6 +631,29 @@ CREATE TABLE chorus.maintenance (
 );
 CREATE TRIGGER maintenance_history AFTER UPDATE ON chorus.maintenance FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION chorus.maintenance_history();
 
+CREATE TABLE chorus.money_blocks (
+    block bigint NOT NULL,
+    day date NOT NULL,
+    changed boolean NOT NULL,
+    counted_at timestamp with time zone NOT NULL,
+    CONSTRAINT money_blocks_pkey PRIMARY KEY (block)
+) WITH (fillfactor=50);
+
+CREATE TABLE chorus.money_sums (
+    block bigint NOT NULL,
+    account text NOT NULL,
+    stage text NOT NULL,
+    destinataire_siret text,
+    devise text,
+    oldest date,
+    invoices bigint NOT NULL,
+    amount numeric,
+    late bigint NOT NULL,
+    interest numeric,
+    indemnity bigint
+);
+CREATE INDEX money_sums_block ON chorus.money_sums USING btree (block);
+
 CREATE TABLE chorus.payment_delays (
     siren text NOT NULL,
     days integer NOT NULL,
@@ -636,6 +661,7 @@ CREATE TABLE chorus.payment_delays (
     CONSTRAINT payment_delays_pkey PRIMARY KEY (siren),
     CONSTRAINT payment_delays_siren_check CHECK ((siren ~ '^[0-9]{9}$'::text))
 );
+CREATE TRIGGER payment_delays_money AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON chorus.payment_delays FOR EACH STATEMENT EXECUTE FUNCTION chorus.money_changed();
 
 CREATE TABLE chorus.recipient_services (
     siret text NOT NULL,
@@ -2648,6 +2674,35 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.count_money(p_within interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    began CONSTANT timestamptz := clock_timestamp();
+    today CONSTANT date := (began AT TIME ZONE 'Europe/Paris')::date;
+    b     bigint;
+BEGIN
+    IF chorus.only_accounts() IS NOT NULL THEN
+        RETURN; -- the sums are of all accounts
+    END IF;
+    FOR b IN
+        SELECT x.block
+        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) x (block)
+        LEFT JOIN chorus.money_blocks k ON k.block = x.block
+        WHERE k.block IS NULL OR k.day <> today OR k.changed AND k.counted_at NOT BETWEEN began - interval '30 seconds' AND began
+        ORDER BY k.counted_at NULLS FIRST, x.block
+    LOOP
+        DELETE FROM chorus.money_sums s WHERE s.block = b;
+        INSERT INTO chorus.money_sums SELECT * FROM chorus.money_of_block(b);
+        INSERT INTO chorus.money_blocks AS k (block, day, changed, counted_at) VALUES (b, today, false, clock_timestamp())
+        ON CONFLICT (block) DO UPDATE SET day = excluded.day, changed = false, counted_at = excluded.counted_at;
+        EXIT WHEN clock_timestamp() NOT BETWEEN began AND began + p_within;
+    END LOOP;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.decline(p_id bigint, p_reason text)
  RETURNS text
  LANGUAGE plpgsql
@@ -2998,14 +3053,15 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT max(e.seq) INTO until FROM chorus.events e;
-    IF until IS NULL OR until <= after THEN
-        RETURN 0;
+    until := least(greatest(until, after), after + p_most);
+    IF until > after THEN
+        INSERT INTO chorus.tallies AS t (account, state, count)
+        SELECT m.account, m.state, m.count FROM chorus.moves(after, until) m
+        ON CONFLICT (account, state) DO UPDATE SET count = t.count + excluded.count;
+        UPDATE chorus.money_blocks SET changed = true WHERE NOT changed AND block IN (SELECT chorus.moved_blocks(after, until));
+        UPDATE chorus.tallied SET seq = until;
     END IF;
-    until := least(until, after + p_most);
-    INSERT INTO chorus.tallies AS t (account, state, count)
-    SELECT m.account, m.state, m.count FROM chorus.moves(after, until) m
-    ON CONFLICT (account, state) DO UPDATE SET count = t.count + excluded.count;
-    UPDATE chorus.tallied SET seq = until;
+    PERFORM chorus.count_money('200 ms');
     RETURN until - after;
 END $function$
 ;
@@ -3824,12 +3880,105 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.money_block(p_id bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ SELECT p_id / 10000 $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.money_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM FROM chorus.tallied FOR SHARE;
+    IF TG_LEVEL = 'ROW' THEN
+        DELETE FROM chorus.money_blocks WHERE block = chorus.money_block(NEW.id);
+    ELSE
+        DELETE FROM chorus.money_blocks;
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.money_of_block(p_block bigint)
+ RETURNS SETOF chorus.money_sums
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT p_block, m.account, m.stage, m.destinataire_siret, m.devise, min(m.available_on), count(*), sum(m.amount), count(m.indemnity), sum(m.interest), sum(m.indemnity)
+    FROM chorus.money m
+    WHERE m.open AND m.invoice >= p_block * 10000 AND m.invoice < (p_block + 1) * 10000
+    GROUP BY m.account, m.stage, m.destinataire_siret, m.devise;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.money_open(p_account text, p_recipient text)
+ RETURNS TABLE(stage text, destinataire_siret text, devise text, oldest date, invoices bigint, amount numeric, late bigint, interest numeric, indemnity bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+DECLARE
+    mine CONSTANT text[] := ARRAY(SELECT a FROM unnest(chorus.my_accounts()) a WHERE p_account IN ('', a));
+    kept CONSTANT bigint[] := ARRAY(
+        SELECT b.block FROM chorus.money_blocks b WHERE NOT b.changed AND b.day = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date
+        EXCEPT
+        SELECT * FROM chorus.moved_blocks((SELECT t.seq FROM chorus.tallied t), NULL));
+BEGIN
+    RETURN QUERY
+    SELECT s.stage, s.destinataire_siret, s.devise, min(s.oldest), sum(s.invoices)::bigint, sum(s.amount), sum(s.late)::bigint, sum(s.interest), sum(s.indemnity)::bigint
+    FROM (
+        SELECT * FROM chorus.money_sums k WHERE k.block = ANY (kept)
+        UNION ALL
+        SELECT m.*
+        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) b (block)
+        CROSS JOIN LATERAL chorus.money_of_block(b.block) m
+        WHERE b.block <> ALL (kept)
+    ) s
+    WHERE s.account = ANY (mine) AND (p_recipient = '' OR starts_with(s.destinataire_siret, p_recipient))
+    GROUP BY s.stage, s.destinataire_siret, s.devise;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.moved_blocks(p_after bigint, p_until bigint)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT chorus.money_block(e.invoice_id)
+    FROM (
+        SELECT e.invoice_id, e.from_state, e.to_state FROM chorus.events e WHERE e.seq > p_after AND e.seq <= coalesce(p_until, 9223372036854775807)
+        UNION ALL
+        SELECT e.invoice_id, e.from_state, e.to_state FROM chorus.events e WHERE e.seq IS NULL AND p_until IS NULL
+    ) e
+    WHERE e.invoice_id IS NOT NULL AND (e.from_state IN ('deposited', 'integrated') OR e.to_state IN ('deposited', 'integrated'))
+    GROUP BY 1;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.moves(p_after bigint, p_until bigint)
  RETURNS TABLE(account text, state text, count bigint)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
 BEGIN
     RETURN QUERY
@@ -4447,6 +4596,10 @@ BEGIN
         SELECT m.account, m.state, -m.count FROM chorus.moves(after, NULL) m
     ) x
     GROUP BY x.account, x.state;
+    IF NOT p_nightly THEN
+        DELETE FROM chorus.money_blocks;
+        PERFORM chorus.count_money('1 day');
+    END IF;
 END $function$
 ;
 
@@ -5594,6 +5747,9 @@ GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_reader;

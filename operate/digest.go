@@ -48,7 +48,7 @@ func ReadDigest(ctx context.Context, db *pgxpool.Pool, account string, age time.
 		return d, err
 	}
 	// Statuses have days: those that have ended since the last letter of the same hour, so that no day is in two.
-	d.Settled, err = Settled(ctx, db, m)
+	d.Settled, _, err = Settled(ctx, db, m, 0)
 	return d, err
 }
 

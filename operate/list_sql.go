@@ -72,7 +72,7 @@ var settledColumns = map[string]string{
 	"recipient": "destinataire_siret", "supplier": "fournisseur_siret", "siret": "destinataire_siret", "amount": "montant_ttc", "statut": "statut_courant",
 }
 
-// apart tells whether what is settled is read apart from the rest: it has indexes that the rest, which is far less, does not have, because each would be written again at each step of
+// apart tells whether what is settled is read apart from the rest: it has indexes that the rest, which is far less, does not have (but for the amount), because each would be written again at each step of
 // an invoice.
 func (l Listing) apart() bool {
 	return settledColumns[l.Sort.Key] != "" || l.byIndex() != "" || l.few || l.Query.asksSettled()
@@ -114,7 +114,7 @@ func (l Listing) parts() []part {
 		switch s {
 		case store.Settled:
 		case store.Integrated:
-			list = append(list, part{"state = 'integrated'", order})
+			list = append(list, l.inOrder("integrated", l.Sort.Key == "amount", order)...)
 		default:
 			others = append(others, string(s))
 		}
@@ -122,18 +122,20 @@ func (l Listing) parts() []part {
 	if len(others) > 0 || len(possible) == 0 {
 		list = append(list, part{"state IN ('" + strings.Join(others, "', '") + "')", order})
 	}
-	column := settledColumns[l.Sort.Key]
-	switch {
-	case !slices.Contains(possible, store.Settled):
-		return list
-	case column == "":
-		return append(list, part{"state = 'settled'", order})
+	if slices.Contains(possible, store.Settled) {
+		list = append(list, l.inOrder("settled", settledColumns[l.Sort.Key] != "", order)...)
 	}
-	return append(
-		list,
-		part{"state = 'settled' AND " + column + " IS NOT NULL", strings.ReplaceAll(order, " NULLS LAST", "")},
-		part{"state = 'settled' AND " + column + " IS NULL", order},
-	)
+	return list
+}
+
+// inOrder are the parts of one state, of which an index has those with a value in the order, or has not.
+func (l Listing) inOrder(state string, indexed bool, order string) []part {
+	rows := "state = '" + state + "'"
+	if !indexed {
+		return []part{{rows, order}}
+	}
+	column := settledColumns[l.Sort.Key]
+	return []part{{rows + " AND " + column + " IS NOT NULL", strings.ReplaceAll(order, " NULLS LAST", "")}, {rows + " AND " + column + " IS NULL", order}}
 }
 
 // states are those in which what the query selects can be. PostgreSQL does not see by itself that a part has none of them.

@@ -140,6 +140,50 @@ func TestWhatIsSettledIsFoundByAnIndex(t *testing.T) {
 	}
 }
 
+// What is open is read in the order of its amounts, however many there are, with what else is asked for.
+func TestTheLargestOpenAmountsAreReadByAnIndex(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.invoices (external_ref, document, document_sha256, document_bytes, state, montant_ttc, destinataire_siret)
+		SELECT 'n' || n, 'x', 'x', 1, CASE WHEN n % 100 = 0 THEN 'rejected' WHEN n % 3 = 0 THEN 'settled' ELSE 'integrated' END, nullif(n % 4999, 0), lpad((n % 2)::text, 14, '2')
+		FROM generate_series(1, 10000) n`)
+	if _, err := d.owner.Exec(t.Context(), `ANALYZE chorus.invoices`); err != nil {
+		t.Fatal(err)
+	}
+	for login, url := range map[string]string{"worker": d.db.WorkerURL, "operator": d.db.OperatorURL} {
+		pool, err := pgxpool.New(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		for _, query := range []string{"", "recipient:22222222222221"} {
+			for _, sort := range []string{"-amount", "amount"} {
+				l := operate.Listing{Query: parse(t, query), Limit: 50}
+				if l.Sort, err = operate.ParseSort(sort); err != nil {
+					t.Fatal(err)
+				}
+				sql, args := l.SQL()
+				rows, err := pool.Query(t.Context(), "EXPLAIN "+sql, args...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+				if text := strings.Join(plan, "\n"); err != nil || !strings.Contains(text, "invoices_open_amount") || strings.Contains(text, "Seq Scan on invoices") {
+					t.Errorf("%s, %q by %q: %v\n%s", login, query, sort, err, text)
+				}
+				list, err := operate.Invoices(t.Context(), store.New(pool), l)
+				if err != nil || len(list) != 50 {
+					t.Fatalf("%s, %q by %q: %d invoices, %v", login, query, sort, len(list), err)
+				}
+				for k := range list[1:] {
+					if c := list[k].MontantTTC.Decimal.Cmp(list[k+1].MontantTTC.Decimal); c > 0 != (sort == "-amount") && c != 0 {
+						t.Errorf("%s, %q by %q: %s before %s", login, query, sort, list[k].MontantTTC.Decimal, list[k+1].MontantTTC.Decimal)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A reader who is mapped to an account sees its invoices alone in the list, as in the view.
 func TestTheListKeepsAccountsApart(t *testing.T) {
 	d := newDesk(t)
@@ -196,7 +240,7 @@ func TestAListIsPlannedForItsValues(t *testing.T) {
 		_, counted := operate.View{Name: "x", Query: q.String()}.Count(t.Context(), st)
 		_, audited := operate.Acts(t.Context(), st, operate.ActFilter{Limit: 10})
 		_, _, open := operate.Open(t.Context(), pool, operate.MoneyFilter{Recipient: "222222222"}, 10)
-		_, settled := operate.Settled(t.Context(), pool, operate.MoneyFilter{Recipient: "222222222"})
+		_, _, settled := operate.Settled(t.Context(), pool, operate.MoneyFilter{Recipient: "222222222"}, 0)
 		if err := errors.Join(listed, summed, grouped, counted, audited, open, settled); err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,6 @@ const (
 	    BETWEEN (SELECT coalesce(@since::text::date, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date - 30))
 	    AND (SELECT coalesce(@until::text::date, (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date)) `
 	moneyInterest = ` CASE WHEN @rate::numeric IS NULL THEN interest WHEN interest IS NOT NULL THEN chorus.late_interest(amount, days_late, @rate::numeric + 8) END `
-	moneySums     = ` devise, count(*), coalesce(sum(amount), 0), count(indemnity), coalesce(sum(` + moneyInterest + `), 0), coalesce(sum(indemnity), 0) `
 )
 
 // Money is a sum in one currency, with VAT; credit notes are subtracted. What late payment costs is Interest, in that currency, and Indemnity, in EUR.
@@ -66,6 +65,19 @@ type MoneyRecipient struct {
 	Money
 }
 
+// openSums are what is open, added up by stage, recipient and currency: the sums that are kept, or for another rate the lines themselves.
+func (f MoneyFilter) openSums() string {
+	if !f.ECBRate.Valid {
+		return `SELECT * FROM chorus.money_open(@account, @recipient)`
+	}
+	return `
+		SELECT stage, destinataire_siret, devise, min(available_on) AS oldest, count(*) AS invoices, sum(amount) AS amount, count(indemnity) AS late, sum(` + moneyInterest + `) AS interest,
+		       sum(indemnity) AS indemnity
+		FROM chorus.money
+		WHERE` + moneyOpen + `
+		GROUP BY stage, destinataire_siret, devise`
+}
+
 // Open adds up what is open, by stage of the legal clock and currency, and by recipient and currency, the largest sums first: at most so many of them. All is read once for both.
 func Open(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, recipients int) (byStage []MoneyOpen, byRecipient []MoneyRecipient, err error) {
 	rows, err := db.Query(ctx, `
@@ -74,13 +86,7 @@ func Open(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, recipients int) 
 		    SELECT stage, destinataire_siret, min(oldest) AS oldest, devise, sum(invoices)::bigint AS invoices, coalesce(sum(amount), 0) AS amount, sum(late)::bigint AS late,
 		           coalesce(sum(interest), 0) AS interest, coalesce(sum(indemnity), 0)::bigint AS indemnity, grouping(stage) = 0 AS of_stage,
 		           row_number() OVER (PARTITION BY grouping(stage) ORDER BY sum(amount) DESC NULLS LAST, destinataire_siret) AS n
-		    FROM (
-		        SELECT stage, destinataire_siret, devise, min(available_on) AS oldest, count(*) AS invoices, sum(amount) AS amount, count(indemnity) AS late,
-		               sum(`+moneyInterest+`) AS interest, sum(indemnity) AS indemnity
-		        FROM chorus.money
-		        WHERE`+moneyOpen+`
-		        GROUP BY stage, destinataire_siret, devise
-		    ) each
+		    FROM (`+f.openSums()+`) each
 		    GROUP BY GROUPING SETS ((stage, devise), (destinataire_siret, devise))
 		) x
 		WHERE of_stage OR n <= @limit
@@ -111,14 +117,55 @@ type MoneySettled struct {
 	Money
 }
 
-// Settled adds up what was settled in the period, by how, and currency.
-func Settled(ctx context.Context, db *pgxpool.Pool, f MoneyFilter) ([]MoneySettled, error) {
-	return money[MoneySettled](ctx, db, f, 0, `
-		SELECT settled, round(avg(settled_on - available_on) FILTER (WHERE settled = 'paid'), 1),`+moneySums+`
-		FROM chorus.money
-		WHERE`+moneySettled+`
-		GROUP BY settled, devise
-		ORDER BY array_position('{paid,quiet,given_up,deleted,other}', settled), devise`)
+// MoneyDelay is how long one recipient took to pay, by the legal clock, on average over what it paid in the period.
+type MoneyDelay struct {
+	SIRET    *string             `json:"destinataire_siret"`
+	Invoices int                 `json:"invoices"`
+	Days     decimal.NullDecimal `json:"days"`
+	Late     int                 `json:"late"` // of the invoices
+}
+
+// Settled adds up what was settled in the period, by how, and currency; and how long recipients took to pay, those that paid most invoices, the slowest of them first: at most so many. All is read
+// once for both.
+func Settled(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, recipients int) (list []MoneySettled, delays []MoneyDelay, err error) {
+	rows, err := db.Query(ctx, `
+		SELECT settled, destinataire_siret, round(days / nullif(paid, 0), 1) AS days, devise, invoices, amount, late, interest, indemnity, paid, paid_late, of_settled
+		FROM (
+		    SELECT settled, destinataire_siret, devise, sum(invoices)::bigint AS invoices, coalesce(sum(amount), 0) AS amount, sum(late)::bigint AS late,
+		           coalesce(sum(interest), 0) AS interest, coalesce(sum(indemnity), 0)::bigint AS indemnity,
+		           sum(days) AS days, sum(paid)::bigint AS paid, sum(paid_late)::bigint AS paid_late, grouping(settled) = 0 AS of_settled,
+		           row_number() OVER (PARTITION BY grouping(settled) ORDER BY sum(paid) DESC, destinataire_siret) AS n
+		    FROM (
+		        SELECT settled, destinataire_siret, devise, count(*) AS invoices, sum(amount) AS amount, count(indemnity) AS late, sum(`+moneyInterest+`) AS interest, sum(indemnity) AS indemnity,
+		               sum(settled_on - available_on) FILTER (WHERE settled = 'paid') AS days, count(available_on) FILTER (WHERE settled = 'paid') AS paid,
+		               count(available_on) FILTER (WHERE settled = 'paid' AND days_late > 0) AS paid_late
+		        FROM chorus.money
+		        WHERE`+moneySettled+`
+		        GROUP BY settled, destinataire_siret, devise
+		    ) each
+		    GROUP BY GROUPING SETS ((settled, devise), (destinataire_siret))
+		) x
+		WHERE of_settled OR paid > 0 AND n <= @limit
+		ORDER BY of_settled DESC, array_position('{paid,quiet,given_up,deleted,other}', settled), CASE WHEN of_settled THEN devise END, days DESC, destinataire_siret`,
+		pgx.QueryExecModeCacheDescribe, f.args(recipients)) // planned for these values, as plannedAnew has it
+	if err != nil {
+		return nil, nil, err
+	}
+	var s MoneySettled
+	var how *string
+	var d MoneyDelay
+	var ofSettled bool
+	_, err = pgx.ForEachRow(rows, []any{&how, &d.SIRET, &d.Days, &s.Devise, &s.Invoices, &s.Amount, &s.Late, &s.Interest, &s.Indemnity, &d.Invoices, &d.Late, &ofSettled}, func() error {
+		if ofSettled {
+			s.Settled, s.Days = *how, d.Days
+			list = append(list, s)
+		} else {
+			delays = append(delays, d)
+		}
+		d = MoneyDelay{} // a missing number would leave the last one's digits
+		return nil
+	})
+	return list, delays, err
 }
 
 // MoneyLine is one invoice.
@@ -148,13 +195,17 @@ type MoneyLine struct {
 
 // MoneyLines lists what is open, and what was settled in the period, the first that is due first.
 func MoneyLines(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyLine, error) {
-	return money[MoneyLine](ctx, db, f, limit, `
+	rows, err := db.Query(ctx, `
 		SELECT invoice, numero_facture, date_facture, account, fournisseur_siret, destinataire_siret, destinataire_nom, amount, devise, settled, statut_courant,
 		       settled_on, available_on, suspended_on, completed_on, due_on, stage, days_late, CASE WHEN days_late > 0 THEN coalesce(@rate::numeric + 8, rate) END,`+moneyInterest+`, indemnity
 		FROM chorus.money
 		WHERE`+moneyOpen+`OR`+moneySettled+`
 		ORDER BY NOT open, due_on, invoice
-		LIMIT @limit`)
+		LIMIT @limit`, pgx.QueryExecModeCacheDescribe, f.args(limit))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[MoneyLine])
 }
 
 // Rate is the last one that is known of the European Central Bank's, in percent, and since when.
@@ -167,35 +218,4 @@ type Rate struct {
 func LatestRate(ctx context.Context, db *pgxpool.Pool) (r Rate, err error) {
 	err = db.QueryRow(ctx, `SELECT semester, rate FROM chorus.ecb_rates ORDER BY semester DESC LIMIT 1`).Scan(&r.Since, &r.Rate)
 	return r, err
-}
-
-func money[T any](ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int, sql string) ([]T, error) {
-	rows, err := db.Query(ctx, sql, pgx.QueryExecModeCacheDescribe, f.args(limit)) // planned for these values, as plannedAnew has it
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
-}
-
-// MoneyDelay is how long one recipient took to pay, by the legal clock, on average over what it paid in the period.
-type MoneyDelay struct {
-	SIRET    *string             `json:"destinataire_siret"`
-	Invoices int                 `json:"invoices"`
-	Days     decimal.NullDecimal `json:"days"`
-	Late     int                 `json:"late"` // of the invoices
-}
-
-// Delays lists the recipients that paid in the period, those that paid most invoices, the slowest of them first: at most so many.
-func Delays(ctx context.Context, db *pgxpool.Pool, f MoneyFilter, limit int) ([]MoneyDelay, error) {
-	return money[MoneyDelay](ctx, db, f, limit, `
-		SELECT destinataire_siret, invoices, days, late
-		FROM (
-		    SELECT destinataire_siret, count(*)::int AS invoices, round(avg(settled_on - available_on), 1) AS days, count(*) FILTER (WHERE days_late > 0)::int AS late
-		    FROM chorus.money
-		    WHERE`+moneySettled+`AND settled = 'paid' AND available_on IS NOT NULL
-		    GROUP BY destinataire_siret
-		    ORDER BY count(*) DESC, destinataire_siret
-		    LIMIT @limit
-		) x
-		ORDER BY days DESC, destinataire_siret`)
 }

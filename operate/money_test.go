@@ -105,7 +105,7 @@ func TestMoney(t *testing.T) {
 		for _, r := range b {
 			recipients = append(recipients, *r.SIRET+": "+of(r.Money))
 		}
-		c, err := operate.Settled(t.Context(), d.owner, f)
+		c, _, err := operate.Settled(t.Context(), d.owner, f, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestMoneyOfAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer app.Close()
-	if _, err := operate.Settled(t.Context(), app, operate.MoneyFilter{}); store.SQLState(err) != "42501" {
+	if _, _, err := operate.Settled(t.Context(), app, operate.MoneyFilter{}, 0); store.SQLState(err) != "42501" {
 		t.Errorf("an application reads the view: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestMoneyWithoutBounds(t *testing.T) {
 			t.Errorf("%s: %s", o.Stage, of(o.Money))
 		}
 	}
-	if _, err := operate.Settled(t.Context(), d.owner, operate.MoneyFilter{Since: time.Unix(0, 0)}); err != nil {
+	if _, _, err := operate.Settled(t.Context(), d.owner, operate.MoneyFilter{Since: time.Unix(0, 0)}, 0); err != nil {
 		t.Error(err)
 	}
 	if _, err := d.owner.Exec(t.Context(), `SELECT sum(interest), max(days_late) FROM chorus.money`); err != nil {

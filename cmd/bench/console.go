@@ -40,8 +40,8 @@ var history = []string{
 	 FROM chorus.invoices i, generate_series(1, 2) k
 	 WHERE i.id <= $1::bigint
 	 ORDER BY i.id, k`,
-	`SELECT chorus.recount($1::bigint < 0)`,
 	`SELECT chorus.fold_moves($1::bigint * 2)`,
+	`SELECT chorus.recount($1::bigint < 0)`,
 	`INSERT INTO chorus.heartbeats (worker, horizon) VALUES ('bench', '4 hours')`,
 	`UPDATE chorus.installation SET created_at = now() - interval '901 days'`, // no younger than its history
 	`SET session_replication_role = origin`,

@@ -78,7 +78,7 @@ func (c moneyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	settled, err := operate.Settled(a.ctx, st.Pool(), f)
+	settled, _, err := operate.Settled(a.ctx, st.Pool(), f, 0)
 	if err != nil {
 		return err
 	}
