@@ -104,7 +104,7 @@ func (d *desk) everyday() {
 	d.sql(
 		`INSERT INTO chorus.heartbeats (worker, horizon) VALUES ('host-1/4711', '4 hours')`,
 		`INSERT INTO chorus.breakers (key, scope, name, state, since, fault, announced) VALUES ('portal/1', 'portal', 'api.example', 'open', now() - interval '5 minutes', 'network', true)`,
-		`UPDATE chorus.accounts SET password_expires = current_date + 12`,
+		`UPDATE chorus.accounts SET password_expires = (clock_timestamp() AT TIME ZONE 'Europe/Paris')::date + 12`,
 		`INSERT INTO chorus.secrets (key, hash, name, since) VALUES ('1', 'h', 'main', now() - interval '90 days')`,
 		`INSERT INTO chorus.tokens (key, refreshed_at, expires_at) VALUES ('1', now() - interval '10 minutes', now() + interval '50 minutes')`,
 		`INSERT INTO chorus.recipients (siret, name, id_structure_cpp, active, never_reports_payment, service_required, checked_at)
