@@ -24,7 +24,7 @@ CREATE INDEX attempts_open ON chorus.attempts (send_deadline) WHERE outcome IS N
 CREATE INDEX attempts_claimed ON chorus.attempts (claimed_at);
 
 CREATE TABLE chorus.events (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
     seq         bigint, -- given after the commit
     invoice_id  bigint,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -39,9 +39,17 @@ CREATE TABLE chorus.events (
         'RETRY', 'CANCEL_REQUESTED', 'OPERATOR', 'RESUBMIT_WANTED', 'RESUBMIT_OVERRIDE', 'DISMISSED', 'UNDISMISSED', 'REMEDY_REQUESTED', 'FINDING_ACCEPTED', 'FINDING_REOPENED',
         'EVIDENCE_READ', 'PAUSED', 'RESUMED', 'RESUBMIT_ALLOWED', 'RECONCILE_ASKED', 'WEBHOOK_PAUSED', 'WEBHOOK_RESUMED', 'WEBHOOK_REPLAYED', 'WEBHOOK_SKIPPED',
         'WEBHOOK_TEST', 'WEBHOOK_FORGOTTEN', 'LOGIN_MAPPED', 'LOGIN_UNMAPPED', 'RETENTION_SET', 'ERASURE_ASKED',
-        'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF', 'VIEW_SAVED', 'VIEW_DELETED', 'SIGNED_IN', 'SIGN_IN_REFUSED')) STORED
-);
-CREATE UNIQUE INDEX events_seq_key ON chorus.events (seq) WHERE seq IS NOT NULL;
+        'REQUESTED', 'AGREED', 'REQUEST_REFUSED', 'REQUEST_WITHDRAWN', 'SECOND_PERSON_ON', 'SECOND_PERSON_OFF', 'VIEW_SAVED', 'VIEW_DELETED', 'SIGNED_IN', 'SIGN_IN_REFUSED',
+        'ARCHIVED', 'ATTACHED')) STORED
+) PARTITION BY RANGE (id);
+-- Everything, until history is cut by month (00023_partitions.sql). The numbers of a month begin at YYYYMM0000000000, so that they alone say where an event belongs.
+CREATE TABLE chorus.events_first PARTITION OF chorus.events FOR VALUES FROM (MINVALUE) TO (2000000000000000);
+ALTER TABLE chorus.events_first ENABLE ROW LEVEL SECURITY; -- nobody reads or writes but by chorus.events
+-- The ranges do not meet, so a number is there once. A key of the whole would say the same, and pg_restore --clean cannot drop one.
+ALTER TABLE chorus.events_first ADD PRIMARY KEY (id);
+-- A unique key of the whole would have to hold id. Numbers are given by one process at a time, each greater than the end of the chain (chorus.number_events), and that never goes
+-- back (chorus.chain): this holds what is within a partition, and finds an event by its number.
+CREATE UNIQUE INDEX events_first_seq_key ON chorus.events_first (seq) WHERE seq IS NOT NULL;
 CREATE INDEX events_invoice ON chorus.events (invoice_id, id);
 CREATE INDEX events_unsequenced ON chorus.events (id) WHERE seq IS NULL;
 CREATE INDEX events_sending ON chorus.events (id) WHERE to_state = 'sending'; -- what chorus.unknown_to_rows walks
@@ -50,6 +58,14 @@ CREATE INDEX events_unusual ON chorus.events (reason_code, at) WHERE reason_code
 CREATE INDEX events_acts ON chorus.events (at, id) WHERE is_act;
 CREATE INDEX events_actors ON chorus.events (actor, at, id) WHERE is_act;
 CREATE INDEX events_act_kinds ON chorus.events (reason_code, at, id) WHERE is_act;
+-- The indexes of a part bear the names of those of the whole.
+ALTER INDEX chorus.events_first_invoice_id_id_idx RENAME TO events_first_invoice;
+ALTER INDEX chorus.events_first_id_idx RENAME TO events_first_unsequenced;
+ALTER INDEX chorus.events_first_id_idx1 RENAME TO events_first_sending;
+ALTER INDEX chorus.events_first_reason_code_at_idx RENAME TO events_first_unusual;
+ALTER INDEX chorus.events_first_at_id_idx RENAME TO events_first_acts;
+ALTER INDEX chorus.events_first_actor_at_id_idx RENAME TO events_first_actors;
+ALTER INDEX chorus.events_first_reason_code_at_id_idx RENAME TO events_first_act_kinds;
 
 -- Who is acting: the login, which nobody can forge, and what the program says of itself (a worker's name, an operator's).
 -- +goose StatementBegin
@@ -61,7 +77,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', TG_TABLE_NAME USING ERRCODE = 'CH003';
+    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', regexp_replace(TG_TABLE_NAME, '^events_.*', 'events') USING ERRCODE = 'CH003';
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER invoices_refuse BEFORE DELETE ON chorus.invoices FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
@@ -70,6 +86,113 @@ CREATE TRIGGER attempts_refuse BEFORE DELETE ON chorus.attempts FOR EACH ROW EXE
 CREATE TRIGGER attempts_refuse_truncate BEFORE TRUNCATE ON chorus.attempts FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
 CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events_first FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+-- Months of history that are in a file and not in chorus.events (choriste partition detach). Each time that a month leaves is a row; when it comes back, the row says so and stays.
+CREATE TABLE chorus.archives (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    month       text NOT NULL CHECK (month ~ '^(first|\d{6})$'),
+    from_id     bigint NOT NULL, -- its first and its last event
+    to_id       bigint NOT NULL,
+    events      bigint NOT NULL CHECK (events > 0),
+    first_at    timestamptz NOT NULL,
+    last_at     timestamptz NOT NULL,
+    -- The stretches of the chain that it holds. An event may get its number after younger ones, so a month may begin or end with a few stretches. The hash before each, and its last.
+    runs_from   bigint[] NOT NULL,
+    runs_to     bigint[] NOT NULL,
+    runs_before bytea[] NOT NULL,
+    runs_hash   bytea[] NOT NULL,
+    -- What it tells of exchanges that were deleted because of their age.
+    exchanges_forgotten       bigint NOT NULL,
+    exchanges_forgotten_until timestamptz,
+    sha256      bytea NOT NULL, -- of its rows, as COPY writes them in the order of id
+    file        text NOT NULL,
+    event_id    bigint NOT NULL, -- that told of it (ARCHIVED)
+    archived_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    archived_by text NOT NULL,
+    attached_at timestamptz,
+    attached_by text
+);
+CREATE UNIQUE INDEX archives_away ON chorus.archives (month) WHERE attached_at IS NULL;
+
+-- What must be known of an invoice whose history is in an archive: without it, an older copy of its row would pass for the truth (docs/protocol.md §3.5).
+CREATE TABLE chorus.archived_invoices (
+    invoice_id     bigint NOT NULL,
+    archive        bigint NOT NULL REFERENCES chorus.archives,
+    events         integer NOT NULL,
+    begins         boolean NOT NULL,   -- its first event is there
+    move_id        bigint,             -- the last move, and where it led
+    state          text,
+    statut_id      bigint,             -- the last word on its status
+    statut         text,
+    statuts        text[],             -- all that it has had
+    attempt        integer,            -- the highest that is named, and what the last event that names it says of it
+    attempt_looks  integer,
+    attempt_sha256 bytea,
+    invoice_sha256 bytea,
+    purged_sha256  text,
+    PRIMARY KEY (invoice_id, archive)
+);
+CREATE INDEX archived_invoices_archive ON chorus.archived_invoices (archive);
+
+-- Which events are in an archive: for each number the first four bytes of the SHA-256 of its time, 4096 numbers a row. What a worker remembers of an event is looked for here, too.
+CREATE TABLE chorus.archived_events (
+    archive bigint NOT NULL REFERENCES chorus.archives,
+    from_id bigint NOT NULL,
+    marks   bytea NOT NULL,
+    PRIMARY KEY (from_id, archive)
+);
+CREATE INDEX archived_events_archive ON chorus.archived_events (archive);
+
+-- What says what an archive holds stays as long as that is not back.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.archives_stay() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'archives' THEN
+        IF TG_OP = 'UPDATE' AND OLD.attached_at IS NULL AND NEW.attached_at IS NOT NULL
+            AND to_jsonb(NEW) - '{attached_at,attached_by}'::text[] = to_jsonb(OLD) - '{attached_at,attached_by}'::text[] THEN
+            RETURN NEW;
+        END IF;
+    ELSIF TG_OP = 'DELETE' AND EXISTS (SELECT FROM chorus.archives a WHERE a.id = OLD.archive AND a.attached_at IS NOT NULL) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'what chorus.% says of an archive stays as long as its month is not back', TG_TABLE_NAME USING ERRCODE = 'CH003';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER archives_stay BEFORE UPDATE OR DELETE ON chorus.archives FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archives_stay_truncate BEFORE TRUNCATE ON chorus.archives FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER archived_invoices_stay BEFORE UPDATE OR DELETE ON chorus.archived_invoices FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archived_invoices_stay_truncate BEFORE TRUNCATE ON chorus.archived_invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER archived_events_stay BEFORE UPDATE OR DELETE ON chorus.archived_events FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archived_events_stay_truncate BEFORE TRUNCATE ON chorus.archived_events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+-- Where the last move of an invoice led, as history tells it, in an archive or not.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.last_move(p_id bigint) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT x.to_state
+        FROM (
+            (SELECT e.id, e.to_state FROM chorus.events e WHERE e.invoice_id = p_id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1)
+            UNION ALL
+            SELECT b.move_id, b.state FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND b.move_id IS NOT NULL
+        ) x
+        ORDER BY x.id DESC
+        LIMIT 1);
+END $$;
+-- +goose StatementEnd
+
+-- Whether an event of this number and time is in an archive.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.archived_event(p_id bigint, p_at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM chorus.archived_events m
+        WHERE m.from_id = p_id - p_id % 4096
+          AND substring(m.marks FROM (p_id - m.from_id)::integer * 4 + 1 FOR 4) = substring(sha256(timestamptz_send(p_at)) FOR 4));
+END $$;
+-- +goose StatementEnd
 
 -- An attempt says once how it ended, with its evidence. Only a lost owner may still be heard of. Evidence is added to and never changed; a look-up is added to those
 -- before it. So an attempt with so many look-ups has had three texts at most (chorus.attempt_texts).
@@ -310,6 +433,7 @@ BEGIN
         FROM chorus.invoices i, unnest(p_codes, p_dates, p_comments) WITH ORDINALITY AS h (code, at, comment, k)
         WHERE i.id = p_id AND i.claim = p_claim
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
+          AND NOT EXISTS (SELECT FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND h.code = ANY (b.statuts))
         ORDER BY h.k
         RETURNING 1
     ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last, at a day that somebody can mean

@@ -314,7 +314,7 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION chorus.oldest_row() RETURNS timestamptz LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
+    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT min(first_at) FROM chorus.archives), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
 END $$;
 -- +goose StatementEnd
 
@@ -374,8 +374,7 @@ BEGIN
         cancelled := ARRAY(
             SELECT i.id
             FROM chorus.invoices i
-            WHERE i.state IN ('received', 'ready', 'sending', 'in_doubt') AND i.cancel_requested_at IS NULL AND 'cancelled' = (
-                SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = i.id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1));
+            WHERE i.state IN ('received', 'ready', 'sending', 'in_doubt') AND i.cancel_requested_at IS NULL AND 'cancelled' = chorus.last_move(i.id));
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
             chorus.unknown_to_rows('-infinity'));
     END IF;
@@ -406,7 +405,8 @@ BEGIN
     WITH head AS (
         SELECT id, state, document_sha256, gen_random_uuid() AS attempt,
                1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts a WHERE a.invoice_id = i.id),
-                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id)) AS n
+                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id),
+                            (SELECT max(attempt) FROM chorus.archived_invoices b WHERE b.invoice_id = i.id)) AS n
         FROM chorus.invoices i
         WHERE state = 'ready'
            OR state = 'in_doubt' AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n = i.attempt_no)

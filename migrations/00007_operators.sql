@@ -28,7 +28,8 @@ CREATE FUNCTION chorus.stand_in(p_id bigint) RETURNS void LANGUAGE sql SECURITY 
         UPDATE chorus.invoices i
         SET lookup_first = false,
             attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
-                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id))
+                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id),
+                                      (SELECT max(attempt) FROM chorus.archived_invoices WHERE invoice_id = i.id))
         WHERE id = p_id AND state = 'in_doubt'
           AND (lookup_first OR attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts WHERE invoice_id = i.id))
         RETURNING id, attempt_no, document_sha256, gen_random_uuid() AS attempt

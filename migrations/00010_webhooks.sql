@@ -75,6 +75,9 @@ BEGIN
     IF p_from < 1 OR p_from > w.cursor THEN
         RAISE EXCEPTION 'webhook %: a replay begins at an event from 1 to %, which it is done with', p_name, w.cursor USING ERRCODE = 'CH050';
     END IF;
+    IF EXISTS (SELECT FROM chorus.archives a, unnest(a.runs_from, a.runs_to) r (first, last) WHERE a.attached_at IS NULL AND r.last >= p_from AND r.first <= w.cursor) THEN
+        RAISE EXCEPTION 'webhook %: some events from % on are in an archive: choriste partition list says in which, and choriste partition attach brings them back', p_name, p_from USING ERRCODE = 'CH050';
+    END IF;
     UPDATE chorus.webhooks
     SET cursor = p_from - 1, stuck = NULL, failures = 0, failing_since = NULL, due_at = clock_timestamp(), claim = NULL, claimed_until = NULL
     WHERE name = p_name;

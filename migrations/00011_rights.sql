@@ -45,6 +45,9 @@ GRANT SELECT (id, external_ref, account, syntaxe_flux, fields, not_before, prior
     in_doubt_since, due_at, reason_due_at, looks, claim, claimed_until, purged_at, version, created_at, updated_at) ON chorus.invoices TO chorus_operator, chorus_reader;
 GRANT SELECT ON chorus.attempts, chorus.accounts, chorus.structures, chorus.budgets, chorus.slots, chorus.installation, chorus.breakers,
     chorus.maintenance, chorus.strangers, chorus.feed_lateness, chorus.reconciliations, chorus.findings, chorus.webhooks, chorus.configured, chorus.heartbeats TO chorus_operator, chorus_reader;
+GRANT SELECT ON chorus.archives, chorus.archived_invoices TO chorus_worker, chorus_operator, chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.last_move(bigint) TO chorus_worker, chorus_operator, chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.archived_event(bigint, timestamptz) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_operator, chorus_reader, chorus_worker;
 GRANT SELECT ON chorus.logins TO chorus_operator, chorus_reader;
 GRANT SELECT (key, name, since, said) ON chorus.secrets TO chorus_operator, chorus_reader;

@@ -11,6 +11,10 @@ CREATE POLICY mine ON chorus.invoices TO chorus_app, chorus_operator, chorus_rea
 
 -- What happened to an invoice, by the invoice; to an account, by the account. What happened to the whole database (an outage counts everybody's invoices)
 -- is for those who see all, and for applications as long as there is nothing to keep apart. A scalar subquery, because EXISTS would read all invoices.
+ALTER TABLE chorus.archived_invoices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY worker ON chorus.archived_invoices TO chorus_worker USING (true);
+CREATE POLICY mine ON chorus.archived_invoices TO chorus_operator, chorus_reader USING ((SELECT chorus.sees_all())
+    OR (SELECT i.account FROM chorus.invoices i WHERE i.id = archived_invoices.invoice_id) = ANY ((SELECT chorus.my_accounts())::text[]));
 ALTER TABLE chorus.events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY worker ON chorus.events TO chorus_worker USING (true);
 CREATE POLICY mine ON chorus.events TO chorus_app, chorus_operator, chorus_reader USING ((SELECT chorus.sees_all()) OR CASE

@@ -13,6 +13,7 @@ ALTER TABLE chorus.events
     ADD COLUMN attempt_looks  integer,  -- how many look-ups it had
     ADD COLUMN invoice_sha256 bytea;    -- of chorus.invoice_text(invoice_id)
 CREATE INDEX events_evidence ON chorus.events (reason_code, at) WHERE reason_code IN ('SEALED', 'EXCHANGES_FORGOTTEN');
+ALTER INDEX chorus.events_first_reason_code_at_idx RENAME TO events_first_evidence;
 
 -- What is hashed, the same in every session.
 -- +goose StatementBegin
@@ -158,7 +159,9 @@ END $$;
 -- The hash before an event, whosever it is: a hash tells nothing of what it is of.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.hash_before(p_seq bigint) RETURNS bytea LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT hash FROM chorus.events WHERE seq = p_seq - 1
+    SELECT coalesce(
+        (SELECT hash FROM chorus.events WHERE seq = p_seq - 1),
+        (SELECT a.runs_hash[array_position(a.runs_to, p_seq - 1)] FROM chorus.archives a WHERE a.attached_at IS NULL AND p_seq - 1 = ANY (a.runs_to)))
 $$;
 -- +goose StatementEnd
 
@@ -189,6 +192,9 @@ DECLARE
     n integer;
 BEGIN
     SELECT e.to_state, e.attempt INTO s, n FROM chorus.events e WHERE e.invoice_id = NEW.invoice_id ORDER BY e.id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        s := chorus.last_move(NEW.invoice_id); -- its history is in an archive
+    END IF;
     IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
@@ -258,6 +264,7 @@ END $$;
 CREATE FUNCTION chorus.document_intact(p_id bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN i.document IS NULL AND i.purged_at IS NOT NULL
                 THEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.reason_code = 'PURGED' AND e.detail ->> 'sha256' = encode(i.document_sha256, 'hex'))
+                  OR EXISTS (SELECT FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND b.purged_sha256 = encode(i.document_sha256, 'hex'))
                 ELSE sha256(i.document) IS NOT DISTINCT FROM i.document_sha256 END
     FROM chorus.invoices i
     WHERE i.id = p_id AND chorus.sees(i.account)

@@ -88,9 +88,10 @@ func Plan(ctx context.Context, databaseURL string) ([]Planned, error) {
 			continue
 		}
 		err := pool.QueryRow(ctx, `
-			SELECT reltuples::bigint, pg_total_relation_size(c.oid)
-			FROM pg_class c
-			WHERE c.oid = coalesce((SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($1)), to_regclass($1))`, p.Object).Scan(&p.Rows, &p.Bytes)
+			SELECT sum(CASE WHEN c.relkind = 'p' THEN 0 ELSE c.reltuples END)::bigint, sum(pg_total_relation_size(c.oid))::bigint
+			FROM (SELECT coalesce((SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($1)), to_regclass($1)) AS oid) o
+			JOIN pg_class c ON c.oid = o.oid OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = o.oid) -- with its parts
+			GROUP BY o.oid`, p.Object).Scan(&p.Rows, &p.Bytes)
 		switch {
 		case err == pgx.ErrNoRows: //nolint:errorlint // as it is returned
 			p.Object, p.Lock, p.Rows = "", "", 0 // the plan makes it, or it is not there

@@ -14,7 +14,7 @@ import (
 // steps are statements of every kind that a step may hold, and the lock that PostgreSQL takes is compared with the one that the plan announced.
 var steps = []string{
 	`ALTER TABLE chorus.events ADD COLUMN more text`,
-	`ALTER TABLE chorus.events SET (fillfactor = 90)`,
+	`ALTER TABLE chorus.invoices SET (fillfactor = 90)`,
 	`ALTER TABLE chorus.heartbeats ENABLE ROW LEVEL SECURITY`,
 	`ALTER TABLE chorus.attempts ADD CONSTRAINT more FOREIGN KEY (worker) REFERENCES chorus.heartbeats (worker) NOT VALID`,
 	`CREATE INDEX more_at ON chorus.events (at)`,
@@ -77,13 +77,16 @@ func TestThePlanAnnouncesEveryLock(t *testing.T) {
 		}
 		rows, err := tx.Query(t.Context(), `
 			SELECT n.nspname || '.' || c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE l.pid = pg_backend_pid() AND n.nspname = 'chorus' AND c.relkind = 'r' AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')`)
+			WHERE l.pid = pg_backend_pid() AND n.nspname = 'chorus' AND c.relkind IN ('r', 'p') AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')`)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var table, mode string
 		taken := map[string]int{}
 		if _, err := pgx.ForEachRow(rows, []any{&table, &mode}, func() error {
+			if table == "chorus.events_first" {
+				table = "chorus.events" // what locks the whole locks its parts
+			}
 			if before[table] {
 				taken[table] = max(taken[table], 1+slices.Index(modes, mode))
 			}
@@ -107,7 +110,7 @@ func TestThePlanAnnouncesEveryLock(t *testing.T) {
 
 func tables(t *testing.T, conn *pgx.Conn) map[string]bool {
 	t.Helper()
-	rows, err := conn.Query(t.Context(), `SELECT 'chorus.' || relname FROM pg_class WHERE relnamespace = 'chorus'::regnamespace AND relkind = 'r'`)
+	rows, err := conn.Query(t.Context(), `SELECT 'chorus.' || relname FROM pg_class WHERE relnamespace = 'chorus'::regnamespace AND relkind IN ('r', 'p')`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func TestViewsAreBarriers(t *testing.T) {
 func TestRowsOfAccountsHaveRules(t *testing.T) {
 	shared := []string{
 		"states", "transitions", "statuts", "finding_codes", "answers", "ecb_rates", // words and figures of the world
-		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", "annuaire", "chain", // the fleet's
+		"budgets", "slots", "tokens", "secrets", "breakers", "maintenance", "installation", "heartbeats", "annuaire", "chain", "archives", // the fleet's
 		"saved_views",      // everybody's, and no rows of anybody
 		"goose_db_version", // the schema's
 	}
@@ -125,7 +125,7 @@ func TestRowsOfAccountsHaveRules(t *testing.T) {
 	rows, err := conn.Query(t.Context(), `
 		SELECT relname
 		FROM pg_class c
-		WHERE relnamespace = 'chorus'::regnamespace AND relkind = 'r'
+		WHERE relnamespace = 'chorus'::regnamespace AND relkind IN ('r', 'p')
 		  AND EXISTS (SELECT FROM unnest(ARRAY['chorus_app', 'chorus_operator', 'chorus_reader']) r WHERE has_any_column_privilege(r, c.oid, 'SELECT'))
 		  AND NOT (relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'mine')
 		           -- What the worker may touch at all it sees without a condition.

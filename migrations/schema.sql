@@ -74,6 +74,73 @@ CREATE TABLE chorus.answers (
     CONSTRAINT answers_pkey PRIMARY KEY (kind, code)
 );
 
+CREATE TABLE chorus.archived_events (
+    archive bigint NOT NULL,
+    from_id bigint NOT NULL,
+    marks bytea NOT NULL,
+    CONSTRAINT archived_events_archive_fkey FOREIGN KEY (archive) REFERENCES chorus.archives(id),
+    CONSTRAINT archived_events_pkey PRIMARY KEY (from_id, archive)
+);
+CREATE INDEX archived_events_archive ON chorus.archived_events USING btree (archive);
+CREATE TRIGGER archived_events_stay BEFORE DELETE OR UPDATE ON chorus.archived_events FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archived_events_stay_truncate BEFORE TRUNCATE ON chorus.archived_events FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
+CREATE TABLE chorus.archived_invoices (
+    invoice_id bigint NOT NULL,
+    archive bigint NOT NULL,
+    events integer NOT NULL,
+    begins boolean NOT NULL,
+    move_id bigint,
+    state text,
+    statut_id bigint,
+    statut text,
+    statuts text[],
+    attempt integer,
+    attempt_looks integer,
+    attempt_sha256 bytea,
+    invoice_sha256 bytea,
+    purged_sha256 text,
+    CONSTRAINT archived_invoices_archive_fkey FOREIGN KEY (archive) REFERENCES chorus.archives(id),
+    CONSTRAINT archived_invoices_pkey PRIMARY KEY (invoice_id, archive)
+);
+CREATE INDEX archived_invoices_archive ON chorus.archived_invoices USING btree (archive);
+CREATE TRIGGER archived_invoices_stay BEFORE DELETE OR UPDATE ON chorus.archived_invoices FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archived_invoices_stay_truncate BEFORE TRUNCATE ON chorus.archived_invoices FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+ALTER TABLE chorus.archived_invoices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chorus.archived_invoices FOR ALL TO chorus_operator, chorus_reader USING (( SELECT chorus.sees_all() AS sees_all) OR (( SELECT i.account
+   FROM chorus.invoices i
+  WHERE (i.id = archived_invoices.invoice_id)) = ANY (( SELECT chorus.my_accounts() AS my_accounts)::text[])));
+CREATE POLICY worker ON chorus.archived_invoices FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.archives (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    month text NOT NULL,
+    from_id bigint NOT NULL,
+    to_id bigint NOT NULL,
+    events bigint NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    runs_from bigint[] NOT NULL,
+    runs_to bigint[] NOT NULL,
+    runs_before bytea[] NOT NULL,
+    runs_hash bytea[] NOT NULL,
+    exchanges_forgotten bigint NOT NULL,
+    exchanges_forgotten_until timestamp with time zone,
+    sha256 bytea NOT NULL,
+    file text NOT NULL,
+    event_id bigint NOT NULL,
+    archived_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    archived_by text NOT NULL,
+    attached_at timestamp with time zone,
+    attached_by text,
+    CONSTRAINT archives_events_check CHECK ((events > 0)),
+    CONSTRAINT archives_month_check CHECK ((month ~ '^(first|\d{6})$'::text)),
+    CONSTRAINT archives_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX archives_away ON chorus.archives USING btree (month) WHERE (attached_at IS NULL);
+CREATE TRIGGER archives_stay BEFORE DELETE OR UPDATE ON chorus.archives FOR EACH ROW EXECUTE FUNCTION chorus.archives_stay();
+CREATE TRIGGER archives_stay_truncate BEFORE TRUNCATE ON chorus.archives FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+
 CREATE TABLE chorus.attachments (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     invoice_id bigint NOT NULL,
@@ -307,20 +374,18 @@ CREATE TABLE chorus.events (
     attempt integer,
     reason_code text,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'FINDING_REOPENED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text])))) STORED,
+    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'FINDING_REOPENED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text, 'ARCHIVED'::text, 'ATTACHED'::text])))) STORED,
     hash bytea,
     attempt_sha256 bytea,
     attempt_looks integer,
-    invoice_sha256 bytea,
-    CONSTRAINT events_pkey PRIMARY KEY (id)
-);
+    invoice_sha256 bytea
+) PARTITION BY RANGE (id);
 CREATE INDEX events_act_kinds ON chorus.events USING btree (reason_code, at, id) WHERE is_act;
 CREATE INDEX events_actors ON chorus.events USING btree (actor, at, id) WHERE is_act;
 CREATE INDEX events_acts ON chorus.events USING btree (at, id) WHERE is_act;
 CREATE INDEX events_evidence ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
 CREATE INDEX events_invoice ON chorus.events USING btree (invoice_id, id);
 CREATE INDEX events_sending ON chorus.events USING btree (id) WHERE (to_state = 'sending'::text);
-CREATE UNIQUE INDEX events_seq_key ON chorus.events USING btree (seq) WHERE (seq IS NOT NULL);
 CREATE INDEX events_unsequenced ON chorus.events USING btree (id) WHERE (seq IS NULL);
 CREATE INDEX events_unusual ON chorus.events USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
 CREATE TRIGGER events_before_insert BEFORE INSERT ON chorus.events FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION chorus.events_before_insert();
@@ -337,6 +402,39 @@ CASE
     ELSE ( SELECT chorus.nobody_mapped() AS nobody_mapped)
 END);
 CREATE POLICY worker ON chorus.events FOR ALL TO chorus_worker USING true;
+
+CREATE TABLE chorus.events_first (
+    id bigint NOT NULL,
+    seq bigint,
+    invoice_id bigint,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text NOT NULL,
+    from_state text,
+    to_state text,
+    attempt integer,
+    reason_code text,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_act boolean GENERATED ALWAYS AS (((to_state = 'cancelled'::text) OR (reason_code = ANY (ARRAY['RETRY'::text, 'CANCEL_REQUESTED'::text, 'OPERATOR'::text, 'RESUBMIT_WANTED'::text, 'RESUBMIT_OVERRIDE'::text, 'DISMISSED'::text, 'UNDISMISSED'::text, 'REMEDY_REQUESTED'::text, 'FINDING_ACCEPTED'::text, 'FINDING_REOPENED'::text, 'EVIDENCE_READ'::text, 'PAUSED'::text, 'RESUMED'::text, 'RESUBMIT_ALLOWED'::text, 'RECONCILE_ASKED'::text, 'WEBHOOK_PAUSED'::text, 'WEBHOOK_RESUMED'::text, 'WEBHOOK_REPLAYED'::text, 'WEBHOOK_SKIPPED'::text, 'WEBHOOK_TEST'::text, 'WEBHOOK_FORGOTTEN'::text, 'LOGIN_MAPPED'::text, 'LOGIN_UNMAPPED'::text, 'RETENTION_SET'::text, 'ERASURE_ASKED'::text, 'REQUESTED'::text, 'AGREED'::text, 'REQUEST_REFUSED'::text, 'REQUEST_WITHDRAWN'::text, 'SECOND_PERSON_ON'::text, 'SECOND_PERSON_OFF'::text, 'VIEW_SAVED'::text, 'VIEW_DELETED'::text, 'SIGNED_IN'::text, 'SIGN_IN_REFUSED'::text, 'ARCHIVED'::text, 'ATTACHED'::text])))) STORED,
+    hash bytea,
+    attempt_sha256 bytea,
+    attempt_looks integer,
+    invoice_sha256 bytea,
+    CONSTRAINT events_first_pkey PRIMARY KEY (id)
+) -- a partition: FOR VALUES FROM (MINVALUE) TO ('2000000000000000');
+CREATE INDEX events_first_act_kinds ON chorus.events_first USING btree (reason_code, at, id) WHERE is_act;
+CREATE INDEX events_first_actors ON chorus.events_first USING btree (actor, at, id) WHERE is_act;
+CREATE INDEX events_first_acts ON chorus.events_first USING btree (at, id) WHERE is_act;
+CREATE INDEX events_first_evidence ON chorus.events_first USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['SEALED'::text, 'EXCHANGES_FORGOTTEN'::text]));
+CREATE INDEX events_first_invoice ON chorus.events_first USING btree (invoice_id, id);
+CREATE INDEX events_first_sending ON chorus.events_first USING btree (id) WHERE (to_state = 'sending'::text);
+CREATE UNIQUE INDEX events_first_seq_key ON chorus.events_first USING btree (seq) WHERE (seq IS NOT NULL);
+CREATE INDEX events_first_unsequenced ON chorus.events_first USING btree (id) WHERE (seq IS NULL);
+CREATE INDEX events_first_unusual ON chorus.events_first USING btree (reason_code, at) WHERE (reason_code = ANY (ARRAY['UNKNOWN_STATUT'::text, 'BACKWARDS'::text]));
+CREATE TRIGGER events_before_insert BEFORE INSERT ON chorus.events_first FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION chorus.events_before_insert();
+CREATE TRIGGER events_before_update BEFORE UPDATE ON chorus.events_first FOR EACH ROW EXECUTE FUNCTION chorus.events_before_update();
+CREATE TRIGGER events_refuse BEFORE DELETE ON chorus.events_first FOR EACH ROW EXECUTE FUNCTION chorus.refuse();
+CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON chorus.events_first FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse();
+ALTER TABLE chorus.events_first ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE chorus.exchanges (
     attempt_id uuid NOT NULL,
@@ -2133,6 +2231,105 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.archive_month(p_month text, p_age interval, p_events bigint, p_sha256 bytea, p_file text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    p     record;
+    c     record;
+    a     chorus.archives%ROWTYPE;
+    waits text := chorus.month_waits(p_month, p_age);
+BEGIN
+    IF waits IS NOT NULL THEN
+        RAISE EXCEPTION 'the month % stays: %', p_month, waits USING ERRCODE = 'CH060';
+    END IF;
+    SELECT x.* INTO p FROM chorus.partitions() x WHERE x.month = p_month AND x.attached;
+    SELECT x.* INTO c FROM chorus.month_chain(p_month) x;
+    IF c.events <> p_events THEN
+        RAISE EXCEPTION 'the month % has % events, and the file %', p_month, c.events, p_events USING ERRCODE = 'CH060';
+    END IF;
+    SELECT min(e.id), max(e.id), min(e.at), max(e.at),
+           coalesce(sum((e.detail ->> 'count')::bigint) FILTER (WHERE e.reason_code = 'EXCHANGES_FORGOTTEN'), 0), max((e.detail ->> 'until')::timestamptz) FILTER (WHERE e.reason_code = 'EXCHANGES_FORGOTTEN')
+    INTO a.from_id, a.to_id, a.first_at, a.last_at, a.exchanges_forgotten, a.exchanges_forgotten_until
+    FROM chorus.events e
+    WHERE e.id >= p.from_id AND e.id < p.until_id;
+    INSERT INTO chorus.events (actor, reason_code, detail)
+    VALUES (chorus.actor(), 'ARCHIVED', jsonb_build_object('month', p_month, 'events', c.events, 'sha256', encode(p_sha256, 'hex'), 'file', p_file, 'from', c.runs_from, 'to', c.runs_to,
+        'hash', (SELECT jsonb_agg(encode(h, 'hex') ORDER BY k) FROM unnest(c.runs_hash) WITH ORDINALITY x (h, k))))
+    RETURNING id INTO a.event_id;
+    INSERT INTO chorus.archives (month, from_id, to_id, events, first_at, last_at, runs_from, runs_to, runs_before, runs_hash, exchanges_forgotten, exchanges_forgotten_until, sha256, file, event_id, archived_by)
+    VALUES (p_month, a.from_id, a.to_id, c.events, a.first_at, a.last_at, c.runs_from, c.runs_to, c.runs_before, c.runs_hash, a.exchanges_forgotten, a.exchanges_forgotten_until, p_sha256, p_file,
+            a.event_id, chorus.actor())
+    RETURNING id INTO a.id;
+    INSERT INTO chorus.archived_invoices (invoice_id, archive, events, begins, move_id, state, statut_id, statut, statuts, attempt, attempt_looks, attempt_sha256, invoice_sha256, purged_sha256)
+    SELECT x.invoice_id, a.id, x.n, x.begins, x.move[1]::bigint, x.move[2], x.word[1]::bigint, x.word[2], x.statuts, x.told[1]::integer, x.told[2]::integer, decode(x.told[3], 'hex'), decode(x.sent, 'hex'), x.purged
+    FROM (
+        SELECT e.invoice_id, count(*)::integer AS n, bool_or(e.from_state IS NULL) AS begins,
+               (array_agg(ARRAY[e.id::text, e.to_state] ORDER BY e.id DESC) FILTER (WHERE e.to_state IS DISTINCT FROM e.from_state))[1:1] AS moves,
+               max(e.detail ->> 'sha256') FILTER (WHERE e.reason_code = 'PURGED') AS purged,
+               max(encode(e.invoice_sha256, 'hex')) FILTER (WHERE e.invoice_sha256 IS NOT NULL) AS sent,
+               array_agg(DISTINCT e.detail ->> 'statut_courant') FILTER (WHERE e.detail ? 'statut_courant') AS statuts,
+               (array_agg(ARRAY[e.id::text, e.detail ->> 'statut_courant'] ORDER BY e.id DESC)
+                   FILTER (WHERE e.to_state IS DISTINCT FROM e.from_state OR e.reason_code = 'STATUT' AND NOT e.detail ? 'from_history'))[1:1] AS words,
+               (array_agg(ARRAY[e.attempt::text, e.attempt_looks::text, encode(e.attempt_sha256, 'hex')] ORDER BY e.attempt DESC, e.seq DESC) FILTER (WHERE e.attempt IS NOT NULL))[1:1] AS tolds
+        FROM chorus.events e
+        WHERE e.id >= p.from_id AND e.id < p.until_id AND e.invoice_id IS NOT NULL
+        GROUP BY e.invoice_id
+    ) g
+    CROSS JOIN LATERAL (
+        SELECT g.invoice_id, g.n, g.begins, g.purged, g.sent, g.statuts,
+               ARRAY(SELECT unnest(g.moves)) AS move, ARRAY(SELECT unnest(g.words)) AS word, ARRAY(SELECT unnest(g.tolds)) AS told
+    ) x;
+    INSERT INTO chorus.archived_events (archive, from_id, marks)
+    SELECT a.id, b.from_id, string_agg(coalesce(substring(sha256(timestamptz_send(e.at)) FOR 4), '\x00000000'), '' ORDER BY n.id)
+    FROM (SELECT DISTINCT x.id - x.id % 4096 AS from_id FROM chorus.events x WHERE x.id >= p.from_id AND x.id < p.until_id) b
+    CROSS JOIN LATERAL generate_series(b.from_id, b.from_id + 4095) n (id)
+    LEFT JOIN chorus.events e ON e.id = n.id AND e.id >= p.from_id AND e.id < p.until_id
+    GROUP BY b.from_id;
+    -- A replay that began meanwhile has moved a webhook's place back, and the next one waits here and finds the month away (chorus.replay_webhook).
+    PERFORM FROM chorus.webhooks w ORDER BY w.name FOR UPDATE;
+    IF EXISTS (SELECT FROM chorus.webhooks w WHERE w.cursor < c.runs_to[cardinality(c.runs_to)]) THEN
+        RAISE EXCEPTION 'the month % stays: %', p_month, 'a webhook is being told of it' USING ERRCODE = 'CH060';
+    END IF;
+    RETURN a.id;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.archived_event(p_id bigint, p_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM chorus.archived_events m
+        WHERE m.from_id = p_id - p_id % 4096
+          AND substring(m.marks FROM (p_id - m.from_id)::integer * 4 + 1 FOR 4) = substring(sha256(timestamptz_send(p_at)) FOR 4));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.archives_stay()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_TABLE_NAME = 'archives' THEN
+        IF TG_OP = 'UPDATE' AND OLD.attached_at IS NULL AND NEW.attached_at IS NOT NULL
+            AND to_jsonb(NEW) - '{attached_at,attached_by}'::text[] = to_jsonb(OLD) - '{attached_at,attached_by}'::text[] THEN
+            RETURN NEW;
+        END IF;
+    ELSIF TG_OP = 'DELETE' AND EXISTS (SELECT FROM chorus.archives a WHERE a.id = OLD.archive AND a.attached_at IS NOT NULL) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'what chorus.% says of an archive stays as long as its month is not back', TG_TABLE_NAME USING ERRCODE = 'CH003';
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.as_seen(p_id bigint, p_updated_at timestamp with time zone, p_seen timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -2397,6 +2594,9 @@ DECLARE
     n integer;
 BEGIN
     SELECT e.to_state, e.attempt INTO s, n FROM chorus.events e WHERE e.invoice_id = NEW.invoice_id ORDER BY e.id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        s := chorus.last_move(NEW.invoice_id); -- its history is in an archive
+    END IF;
     IF OLD.outcome IS NOT NULL OR s IS DISTINCT FROM 'sending' OR n IS DISTINCT FROM NEW.n THEN
         INSERT INTO chorus.events (invoice_id, actor, from_state, to_state, attempt, reason_code, detail)
         VALUES (NEW.invoice_id, chorus.actor(), s, s, NEW.n, 'OUTCOME',
@@ -2703,6 +2903,39 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.cut_months()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    this CONSTANT date := date_trunc('month', clock_timestamp() AT TIME ZONE 'Europe/Paris')::date;
+    m    text;
+    made text[] := '{}';
+    last bigint;
+BEGIN
+    IF NOT chorus.clock_is_trusted() THEN
+        RAISE EXCEPTION 'the database''s clock was set less than a day ago: no month begins now' USING ERRCODE = 'CH060';
+    END IF;
+    last := chorus.last_event_id();
+    FOR k IN 0..2 LOOP
+        m := to_char(this + make_interval(months => k), 'YYYYMM');
+        -- A clock that was ahead has led the numbers past this month: the month that they have come to goes on.
+        CONTINUE WHEN EXISTS (SELECT FROM chorus.partitions() p WHERE p.month = m) OR last >= (m::bigint + 1) * 10000000000 OR EXISTS (SELECT FROM chorus.archives a WHERE a.month = m AND a.attached_at IS NULL);
+        PERFORM chorus.make_partition(m);
+        PERFORM chorus.put_partition(m);
+        made := made || m;
+    END LOOP;
+    m := to_char(this, 'YYYYMM');
+    -- Only who holds the lock sets the sequence, and only forward: no number is given twice.
+    IF last < m::bigint * 10000000000 AND EXISTS (SELECT FROM chorus.partitions() p WHERE p.month = m AND p.attached) THEN
+        PERFORM setval(pg_get_serial_sequence('chorus.events', 'id')::regclass, m::bigint * 10000000000, false);
+    END IF;
+    RETURN made;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.decline(p_id bigint, p_reason text)
  RETURNS text
  LANGUAGE plpgsql
@@ -2795,6 +3028,7 @@ CREATE OR REPLACE FUNCTION chorus.document_intact(p_id bigint)
 AS $function$
     SELECT CASE WHEN i.document IS NULL AND i.purged_at IS NOT NULL
                 THEN EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.reason_code = 'PURGED' AND e.detail ->> 'sha256' = encode(i.document_sha256, 'hex'))
+                  OR EXISTS (SELECT FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND b.purged_sha256 = encode(i.document_sha256, 'hex'))
                 ELSE sha256(i.document) IS NOT DISTINCT FROM i.document_sha256 END
     FROM chorus.invoices i
     WHERE i.id = p_id AND chorus.sees(i.account)
@@ -2820,6 +3054,7 @@ BEGIN
         FROM chorus.invoices i, unnest(p_codes, p_dates, p_comments) WITH ORDINALITY AS h (code, at, comment, k)
         WHERE i.id = p_id AND i.claim = p_claim
           AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = p_id AND e.detail ->> 'statut_courant' = h.code)
+          AND NOT EXISTS (SELECT FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND h.code = ANY (b.statuts))
         ORDER BY h.k
         RETURNING 1
     ), told AS ( -- when the recipient was told, for the clock of payment: the first time since it was routed last, at a day that somebody can mean
@@ -3168,7 +3403,9 @@ CREATE OR REPLACE FUNCTION chorus.hash_before(p_seq bigint)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT hash FROM chorus.events WHERE seq = p_seq - 1
+    SELECT coalesce(
+        (SELECT hash FROM chorus.events WHERE seq = p_seq - 1),
+        (SELECT a.runs_hash[array_position(a.runs_to, p_seq - 1)] FROM chorus.archives a WHERE a.attached_at IS NULL AND p_seq - 1 = ANY (a.runs_to)))
 $function$
 ;
 
@@ -3779,6 +4016,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.last_event_id()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    last bigint;
+BEGIN
+    EXECUTE format('SELECT last_value FROM %s', pg_get_serial_sequence('chorus.events', 'id')) INTO last;
+    RETURN last;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.last_move(p_id bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN (
+        SELECT x.to_state
+        FROM (
+            (SELECT e.id, e.to_state FROM chorus.events e WHERE e.invoice_id = p_id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1)
+            UNION ALL
+            SELECT b.move_id, b.state FROM chorus.archived_invoices b WHERE b.invoice_id = p_id AND b.move_id IS NOT NULL
+        ) x
+        ORDER BY x.id DESC
+        LIMIT 1);
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.late_interest(p_amount numeric, p_days integer, p_rate numeric)
  RETURNS numeric
  LANGUAGE sql
@@ -3826,6 +4096,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.lock_partitions()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM FROM chorus.locks WHERE name = 'partitions' FOR UPDATE SKIP LOCKED;
+    RETURN FOUND;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.logins_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3857,6 +4139,18 @@ BEGIN
     VALUES (chorus.actor(), CASE NEW.state WHEN 'running' THEN 'MAINTENANCE_BEGAN' ELSE 'MAINTENANCE_ENDED' END,
             jsonb_build_object('starts_at', NEW.starts_at, 'ends_at', NEW.ends_at));
     RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.make_partition(p_month text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    EXECUTE format('CREATE TABLE chorus.%I (LIKE chorus.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)', 'events_' || p_month);
+    EXECUTE format('ALTER TABLE chorus.%I ENABLE ROW LEVEL SECURITY', 'events_' || p_month); -- nobody reads or writes but by chorus.events
+    EXECUTE format('REVOKE ALL ON chorus.%I FROM PUBLIC, chorus_app, chorus_worker, chorus_operator, chorus_reader', 'events_' || p_month);
 END $function$
 ;
 
@@ -3951,6 +4245,148 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.month_chain(p_month text, OUT events bigint, OUT runs_from bigint[], OUT runs_to bigint[], OUT runs_before bytea[], OUT runs_hash bytea[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+    p      record;
+    e      chorus.events;
+    before bytea;
+    seq    bigint;
+BEGIN
+    events := 0;
+    runs_from := '{}';
+    runs_to := '{}';
+    runs_before := '{}';
+    runs_hash := '{}';
+    SELECT x.* INTO p FROM chorus.partitions() x WHERE x.month = p_month;
+    FOR e IN SELECT x.* FROM chorus.events x WHERE x.id >= p.from_id AND x.id < p.until_id AND x.seq IS NOT NULL ORDER BY x.seq LOOP
+        IF e.seq IS DISTINCT FROM seq + 1 THEN
+            IF seq IS NOT NULL THEN
+                runs_to := runs_to || seq;
+                runs_hash := runs_hash || before;
+            END IF;
+            before := chorus.hash_before(e.seq);
+            runs_from := runs_from || e.seq;
+            runs_before := runs_before || coalesce(before, '');
+        END IF;
+        IF e.hash IS DISTINCT FROM sha256(coalesce(before, '') || convert_to(chorus.event_text(e), 'UTF8')) THEN
+            RAISE EXCEPTION 'event % does not fit the chain over history: choriste verify --database says more', e.seq USING ERRCODE = 'CH060';
+        END IF;
+        seq := e.seq;
+        before := e.hash;
+        events := events + 1;
+    END LOOP;
+    IF seq IS NOT NULL THEN
+        runs_to := runs_to || seq;
+        runs_hash := runs_hash || before;
+    END IF;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.month_facts(p_month text, p_age interval, OUT events bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT unnumbered bigint, OUT top_seq bigint, OUT invoices bigint, OUT not_final bigint, OUT not_over bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    p record;
+BEGIN
+    IF NOT chorus.sees_all() THEN
+        RAISE EXCEPTION 'this login sees some accounts only: a month is everybody''s' USING ERRCODE = 'CH060';
+    END IF;
+    SELECT x.* INTO p FROM chorus.partitions() x WHERE x.month = p_month AND x.attached;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no month % in chorus.events', p_month USING ERRCODE = 'CH020';
+    END IF;
+    SELECT count(*), min(e.at), max(e.at), count(*) FILTER (WHERE e.seq IS NULL), max(e.seq)
+    INTO events, first_at, last_at, unnumbered, top_seq
+    FROM chorus.events e
+    WHERE e.id >= p.from_id AND e.id < p.until_id;
+    SELECT count(*), count(*) FILTER (WHERE x.final IS NOT TRUE), count(*) FILTER (WHERE x.final AND NOT x.over)
+    INTO invoices, not_final, not_over
+    FROM (
+        SELECT i.state IN ('settled', 'rejected', 'invalid', 'cancelled', 'abandoned') AS final,
+               i.updated_at < clock_timestamp() - p_age AND i.claim IS NULL AND i.claimed_until IS NULL AND i.reason_due_at IS NULL
+               AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.outcome IS NULL)
+               AND NOT EXISTS (SELECT FROM chorus.remedies r WHERE r.invoice_id = i.id AND r.state NOT IN ('done', 'refused')) AS over
+        FROM (SELECT DISTINCT e.invoice_id FROM chorus.events e WHERE e.id >= p.from_id AND e.id < p.until_id AND e.invoice_id IS NOT NULL) e
+        LEFT JOIN chorus.invoices i ON i.id = e.invoice_id
+    ) x;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.month_is_back(p_archive bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    a chorus.archives%ROWTYPE;
+    c record;
+BEGIN
+    SELECT * INTO a FROM chorus.archives WHERE id = p_archive AND attached_at IS NULL FOR UPDATE;
+    SELECT x.* INTO c FROM chorus.month_chain(a.month) x;
+    IF (c.events, c.runs_from, c.runs_to, c.runs_before, c.runs_hash) IS DISTINCT FROM (a.events, a.runs_from, a.runs_to, a.runs_before, a.runs_hash) THEN
+        RAISE EXCEPTION 'the month % is not what left: % events, and % were written down', a.month, c.events, a.events USING ERRCODE = 'CH060';
+    END IF;
+    UPDATE chorus.archives SET attached_at = clock_timestamp(), attached_by = chorus.actor() WHERE id = p_archive;
+    DELETE FROM chorus.archived_invoices WHERE archive = p_archive;
+    DELETE FROM chorus.archived_events WHERE archive = p_archive;
+    INSERT INTO chorus.events (actor, reason_code, detail) VALUES (chorus.actor(), 'ATTACHED', jsonb_build_object('month', a.month, 'events', a.events, 'sha256', encode(a.sha256, 'hex')));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.month_waits(p_month text, p_age interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    f    record;
+    last CONSTANT bigint := chorus.last_event_id();
+    waits text := chorus.purge_waits();
+    who  text;
+BEGIN
+    IF waits IS NOT NULL THEN
+        RETURN waits;
+    ELSIF p_age < interval '1 day' OR p_age IS NULL THEN
+        RETURN 'a month stays for a day at least after its last invoice was final';
+    ELSIF EXISTS (SELECT FROM chorus.partitions() p WHERE p.month = p_month AND p.until_id > last) THEN
+        RETURN 'events are still written to it: choriste partition apply begins the month that is';
+    END IF;
+    SELECT x.* INTO f FROM chorus.month_facts(p_month, p_age) x;
+    IF f.events = 0 THEN
+        RETURN 'it holds nothing';
+    ELSIF f.last_at >= clock_timestamp() - p_age THEN
+        RETURN 'its last event is not as old as was asked for';
+    ELSIF f.not_final > 0 THEN
+        RETURN format('%s of its invoices are not final', f.not_final);
+    ELSIF f.not_over > 0 THEN
+        RETURN format('%s of its invoices have been final for too short, or something of them is under way', f.not_over);
+    ELSIF f.unnumbered > 0 THEN
+        RETURN format('%s of its events have no number yet: let a worker run', f.unnumbered);
+    ELSIF f.top_seq >= (SELECT max(e.seq) FROM chorus.events e) THEN
+        RETURN 'no younger event has a number yet: let a worker run';
+    ELSIF f.top_seq > (SELECT t.seq FROM chorus.tallied t) THEN
+        RETURN 'its moves are not counted yet: let a worker run';
+    END IF;
+    SELECT min(w.name) INTO who FROM chorus.webhooks w WHERE w.cursor < f.top_seq;
+    IF who IS NOT NULL THEN
+        RETURN format('the webhook %s has not been told of all of it', who);
+    END IF;
+    RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.moved_blocks(p_after bigint, p_until bigint)
  RETURNS SETOF bigint
  LANGUAGE plpgsql
@@ -4026,6 +4462,24 @@ CREATE OR REPLACE FUNCTION chorus.my_way()
 AS $function$
 BEGIN
     RETURN ARRAY(SELECT DISTINCT key FROM chorus.accounts, unnest(behind) key WHERE name = ANY (chorus.my_accounts()));
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.next_months()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    this CONSTANT text := to_char(clock_timestamp() AT TIME ZONE 'Europe/Paris', 'YYYYMM');
+    ahead CONSTANT text := to_char((clock_timestamp() AT TIME ZONE 'Europe/Paris') + interval '2 months', 'YYYYMM');
+BEGIN
+    IF to_regclass('chorus.events_' || ahead) IS NOT NULL AND chorus.last_event_id() >= this::bigint * 10000000000
+        OR NOT EXISTS (SELECT FROM chorus.partitions() p WHERE p.month <> 'first') OR NOT chorus.clock_is_trusted() OR NOT chorus.lock_partitions() THEN
+        RETURN '{}';
+    END IF;
+    RETURN chorus.cut_months();
 END $function$
 ;
 
@@ -4118,7 +4572,7 @@ CREATE OR REPLACE FUNCTION chorus.oldest_row()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
+    RETURN least((SELECT at FROM chorus.events ORDER BY id LIMIT 1), (SELECT min(first_at) FROM chorus.archives), (SELECT claimed_at FROM chorus.attempts ORDER BY claimed_at LIMIT 1));
 END $function$
 ;
 
@@ -4177,6 +4631,27 @@ BEGIN
     INSERT INTO chorus.events (actor, reason_code, detail)
     VALUES (chorus.actor(), 'RESUMED', jsonb_build_object('account', p_account, 'reason', 'another password is configured'));
     RETURN true;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION chorus.partitions()
+ RETURNS TABLE(month text, name text, from_id bigint, until_id bigint, attached boolean, pending boolean, rows bigint, bytes bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT m.month, c.relname::text,
+           CASE m.month WHEN 'first' THEN 0 ELSE m.month::bigint * 10000000000 END,
+           CASE m.month WHEN 'first' THEN 2000000000000000 ELSE to_char(to_date(m.month, 'YYYYMM') + interval '1 month', 'YYYYMM')::bigint * 10000000000 END,
+           i.inhrelid IS NOT NULL, coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false), -- which PostgreSQL 13 does not have
+           c.reltuples::bigint, pg_total_relation_size(c.oid)
+    FROM pg_class c
+    CROSS JOIN LATERAL (SELECT substr(c.relname, 8) AS month) m
+    LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = 'chorus.events'::regclass
+    WHERE c.relnamespace = 'chorus'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^events_(first|\d{6})$'
+    ORDER BY m.month <> 'first', m.month;
 END $function$
 ;
 
@@ -4381,6 +4856,29 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.put_partition(p_month text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    part CONSTANT text := format('chorus.%I', 'events_' || p_month);
+    p    record;
+    def  text;
+BEGIN
+    SELECT x.* INTO p FROM chorus.partitions() x WHERE x.month = p_month;
+    EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (id)', part);
+    EXECUTE format('CREATE UNIQUE INDEX %I ON %s (seq) WHERE seq IS NOT NULL', 'events_' || p_month || '_seq_key', part);
+    FOR def IN SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = 'chorus.events'::regclass AND NOT i.indisprimary LOOP
+        EXECUTE regexp_replace(def, '^CREATE INDEX events_(\S+) ON (ONLY )?chorus\.events ', format('CREATE INDEX events_%s_\1 ON %s ', p_month, part));
+    END LOOP;
+    EXECUTE format('CREATE TRIGGER events_refuse_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION chorus.refuse()', part);
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT events_range CHECK (id >= %s AND id < %s)', part, p.from_id, p.until_id);
+    EXECUTE format('ALTER TABLE chorus.events ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)', part, CASE p_month WHEN 'first' THEN 'MINVALUE' ELSE p.from_id::text END, p.until_id);
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT events_range', part);
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.quarantine(p_kind text, p_seen integer, p_detail jsonb, p_since timestamp with time zone, p_tables boolean, p_window interval, p_head integer, OUT quarantines integer, OUT moved integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -4413,8 +4911,7 @@ BEGIN
         cancelled := ARRAY(
             SELECT i.id
             FROM chorus.invoices i
-            WHERE i.state IN ('received', 'ready', 'sending', 'in_doubt') AND i.cancel_requested_at IS NULL AND 'cancelled' = (
-                SELECT e.to_state FROM chorus.events e WHERE e.invoice_id = i.id AND e.to_state IS DISTINCT FROM e.from_state ORDER BY e.id DESC LIMIT 1));
+            WHERE i.state IN ('received', 'ready', 'sending', 'in_doubt') AND i.cancel_requested_at IS NULL AND 'cancelled' = chorus.last_move(i.id));
         since := least(since, (SELECT min(updated_at) FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt')),
             chorus.unknown_to_rows('-infinity'));
     END IF;
@@ -4445,7 +4942,8 @@ BEGIN
     WITH head AS (
         SELECT id, state, document_sha256, gen_random_uuid() AS attempt,
                1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts a WHERE a.invoice_id = i.id),
-                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id)) AS n
+                            (SELECT max(attempt) FROM chorus.events e WHERE e.invoice_id = i.id),
+                            (SELECT max(attempt) FROM chorus.archived_invoices b WHERE b.invoice_id = i.id)) AS n
         FROM chorus.invoices i
         WHERE state = 'ready'
            OR state = 'in_doubt' AND NOT EXISTS (SELECT FROM chorus.attempts a WHERE a.invoice_id = i.id AND a.n = i.attempt_no)
@@ -4641,7 +5139,7 @@ CREATE OR REPLACE FUNCTION chorus.refuse()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', TG_TABLE_NAME USING ERRCODE = 'CH003';
+    RAISE EXCEPTION 'rows of chorus.% are never deleted or rewritten', regexp_replace(TG_TABLE_NAME, '^events_.*', 'events') USING ERRCODE = 'CH003';
 END $function$
 ;
 
@@ -4819,6 +5317,9 @@ BEGIN
     END IF;
     IF p_from < 1 OR p_from > w.cursor THEN
         RAISE EXCEPTION 'webhook %: a replay begins at an event from 1 to %, which it is done with', p_name, w.cursor USING ERRCODE = 'CH050';
+    END IF;
+    IF EXISTS (SELECT FROM chorus.archives a, unnest(a.runs_from, a.runs_to) r (first, last) WHERE a.attached_at IS NULL AND r.last >= p_from AND r.first <= w.cursor) THEN
+        RAISE EXCEPTION 'webhook %: some events from % on are in an archive: choriste partition list says in which, and choriste partition attach brings them back', p_name, p_from USING ERRCODE = 'CH050';
     END IF;
     UPDATE chorus.webhooks
     SET cursor = p_from - 1, stuck = NULL, failures = 0, failing_since = NULL, due_at = clock_timestamp(), claim = NULL, claimed_until = NULL
@@ -5310,7 +5811,8 @@ AS $function$
         UPDATE chorus.invoices i
         SET lookup_first = false,
             attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
-                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id))
+                                      (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id),
+                                      (SELECT max(attempt) FROM chorus.archived_invoices WHERE invoice_id = i.id))
         WHERE id = p_id AND state = 'in_doubt'
           AND (lookup_first OR attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts WHERE invoice_id = i.id))
         RETURNING id, attempt_no, document_sha256, gen_random_uuid() AS attempt
@@ -5536,6 +6038,12 @@ GRANT SELECT, UPDATE ON chorus.annuaire TO chorus_worker;
 GRANT SELECT ON chorus.answers TO chorus_app;
 GRANT SELECT ON chorus.answers TO chorus_operator;
 GRANT SELECT ON chorus.answers TO chorus_reader;
+GRANT SELECT ON chorus.archived_invoices TO chorus_operator;
+GRANT SELECT ON chorus.archived_invoices TO chorus_reader;
+GRANT SELECT ON chorus.archived_invoices TO chorus_worker;
+GRANT SELECT ON chorus.archives TO chorus_operator;
+GRANT SELECT ON chorus.archives TO chorus_reader;
+GRANT SELECT ON chorus.archives TO chorus_worker;
 GRANT SELECT ON chorus.attachments TO chorus_worker;
 GRANT SELECT ON chorus.attempts TO chorus_operator;
 GRANT SELECT ON chorus.attempts TO chorus_reader;
@@ -5696,6 +6204,7 @@ GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.actor() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.agree(bigint,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.allow_resubmit(text) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.archived_event(bigint,timestamp with time zone) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.attach(bigint,text,bytea,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.attempt_text(bigint,integer,integer) TO chorus_operator;
@@ -5740,6 +6249,10 @@ GRANT EXECUTE ON FUNCTION chorus.keep_documents(text,interval,text) TO chorus_op
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.known_fluxes(bigint) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.last_event_id() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.last_move(bigint) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.last_move(bigint) TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.last_move(bigint) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric,integer,numeric) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric,integer,numeric) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.late_interest(numeric,integer,numeric) TO chorus_worker;
@@ -5750,6 +6263,8 @@ GRANT EXECUTE ON FUNCTION chorus.legible(jsonb) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.money_open(text,text) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.month_facts(text,interval) TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.month_waits(text,interval) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_reader;
@@ -5757,6 +6272,7 @@ GRANT EXECUTE ON FUNCTION chorus.my_accounts() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.my_way() TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.next_months() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_app;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.nobody_mapped() TO chorus_reader;
@@ -5769,6 +6285,9 @@ GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_reader;
 GRANT EXECUTE ON FUNCTION chorus.only_accounts() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.other_password(text,bytea) TO chorus_worker;
+GRANT EXECUTE ON FUNCTION chorus.partitions() TO chorus_operator;
+GRANT EXECUTE ON FUNCTION chorus.partitions() TO chorus_reader;
+GRANT EXECUTE ON FUNCTION chorus.partitions() TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_operator;
 GRANT EXECUTE ON FUNCTION chorus.pause(text,text) TO chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.pause_webhook(text,text) TO chorus_operator;

@@ -87,7 +87,7 @@ var schemaParts = []string{
 	        (SELECT string_agg('    ' || line, E',\n' ORDER BY kind, place, line)
 	         FROM (
 	             SELECT 1 AS kind, a.attnum AS place, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod),
-	                        CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' WHEN a.attgenerated = 's' THEN 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
+	                        CASE WHEN a.attidentity = 'a' AND NOT c.relispartition THEN 'GENERATED ALWAYS AS IDENTITY' WHEN a.attgenerated = 's' THEN 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
 	                             WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) END,
 	                        CASE WHEN a.attnotnull THEN 'NOT NULL' END) AS line
 	             FROM pg_attribute a
@@ -96,8 +96,9 @@ var schemaParts = []string{
 	             UNION ALL
 	             SELECT 2, 0, 'CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('n', 't')
 	         ) lines),
-	        CASE WHEN c.reloptions IS NOT NULL THEN ' WITH (' || array_to_string(c.reloptions, ', ') || ')' END)
-	     || coalesce((SELECT string_agg(pg_get_indexdef(i.indexrelid) || E';\n', '' ORDER BY i.indexrelid::regclass::text) FROM pg_index i
+	        CASE WHEN c.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid) WHEN c.relispartition THEN ' -- a partition: ' || pg_get_expr(c.relpartbound, c.oid)
+	             WHEN c.reloptions IS NOT NULL THEN ' WITH (' || array_to_string(c.reloptions, ', ') || ')' END)
+	     || coalesce((SELECT string_agg(replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') || E';\n', '' ORDER BY i.indexrelid::regclass::text) FROM pg_index i
 	                  WHERE i.indrelid = c.oid AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)), '')
 	     || coalesce((SELECT string_agg(pg_get_triggerdef(g.oid) || E';\n', '' ORDER BY g.tgname) FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), '')
 	     || CASE WHEN c.relrowsecurity THEN format(E'ALTER TABLE %s ENABLE ROW LEVEL SECURITY;\n', c.oid::regclass) ELSE '' END
@@ -107,7 +108,7 @@ var schemaParts = []string{
 	                             'USING ' || nullif(pg_get_expr(p.polqual, p.polrelid), ''), 'WITH CHECK ' || pg_get_expr(p.polwithcheck, p.polrelid)) || E';\n', '' ORDER BY p.polname)
 	                  FROM pg_policy p WHERE p.polrelid = c.oid), '')
 	 FROM pg_class c
-	 WHERE c.relnamespace = 'chorus'::regnamespace AND c.relkind = 'r' AND c.relname <> 'goose_db_version'
+	 WHERE c.relnamespace = 'chorus'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'goose_db_version'
 	 ORDER BY c.relname`,
 
 	`SELECT format(E'CREATE VIEW %s%s AS\n%s', c.oid::regclass, ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid))

@@ -39,13 +39,14 @@ var parts = sync.OnceValue(func() (list []string) {
 			list = append(list, "row-level security on "+m[1])
 		}
 	}
-	return list
+	return slices.DeleteFunc(list, partition.MatchString) // some come and some go: each is held to chorus.events
 })
 
 var (
 	tableLine      = regexp.MustCompile(`^CREATE (?:UNLOGGED )?TABLE chorus\.(\w+)`)
 	constraintLine = regexp.MustCompile(`^    CONSTRAINT (\w+) `)
 	partLine       = regexp.MustCompile(`^CREATE (?:UNIQUE )?(TRIGGER|INDEX|POLICY) (\w+) .*?\bON chorus\.(\w+)`)
+	partition      = regexp.MustCompile(` on events_(first|\d{6})$`)
 	securityLine   = regexp.MustCompile(`^ALTER TABLE chorus\.(\w+) ENABLE ROW LEVEL SECURITY`)
 )
 
@@ -56,7 +57,7 @@ func whole(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 		    SELECT c.oid, c.relname::text AS name, c.relrowsecurity
 		    FROM pg_catalog.pg_class c
 		    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		    WHERE n.nspname = 'chorus' AND c.relkind = 'r'
+		    WHERE n.nspname = 'chorus' AND c.relkind IN ('r', 'p')
 		)
 		SELECT 'constraint ' || k.conname || ' on ' || t.name
 		FROM tables t
@@ -88,7 +89,11 @@ func whole(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 			missing = append(missing, part)
 		}
 	}
-	if len(missing) == 0 || crash.Mutant(crash.NoUniqueIndex) {
+	torn, err := tornPartitions(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	if missing = append(missing, torn...); len(missing) == 0 || crash.Mutant(crash.NoUniqueIndex) {
 		return nil, nil
 	}
 	text := strings.Join(missing[:min(len(missing), 3)], ", ")
@@ -96,4 +101,44 @@ func whole(ctx context.Context, pool *pgxpool.Pool) (*store.Fault, error) {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return store.NewFault("SCHEMA_TORN", text), nil
+}
+
+// tornPartitions names what the parts of chorus.events lack of what that has.
+func tornPartitions(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+	rows, err := pool.Query(ctx, `
+		WITH parts AS (
+		    SELECT c.oid, c.relname::text AS name, c.relrowsecurity
+		    FROM pg_catalog.pg_inherits i
+		    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+		    WHERE i.inhparent = 'chorus.events'::regclass
+		)
+		SELECT 'trigger ' || g.tgname || ' on ' || p.name
+		FROM parts p
+		JOIN pg_catalog.pg_trigger g ON g.tgrelid = 'chorus.events'::regclass AND NOT g.tgisinternal
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p.oid AND t.tgname = g.tgname AND t.tgenabled IN ('O', 'A'))
+		UNION ALL
+		SELECT 'index ' || c.relname || ' on ' || p.name
+		FROM parts p
+		JOIN pg_catalog.pg_index x ON x.indrelid = 'chorus.events'::regclass
+		JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+		WHERE NOT EXISTS (
+		    SELECT
+		    FROM pg_catalog.pg_inherits i
+		    JOIN pg_catalog.pg_index t ON t.indexrelid = i.inhrelid
+		    WHERE i.inhparent = x.indexrelid AND t.indrelid = p.oid AND t.indisvalid AND t.indisready)
+		UNION ALL
+		SELECT 'index ' || name || '_seq_key on ' || name
+		FROM parts p
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index t WHERE t.indrelid = p.oid AND t.indisunique AND NOT t.indisprimary AND t.indisvalid AND t.indisready)
+		UNION ALL
+		SELECT 'constraint ' || name || '_pkey on ' || name
+		FROM parts p
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index t WHERE t.indrelid = p.oid AND t.indisprimary AND t.indisvalid AND t.indisready)
+		UNION ALL
+		SELECT 'row-level security on ' || name FROM parts WHERE NOT relrowsecurity
+		ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }

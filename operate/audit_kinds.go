@@ -42,6 +42,7 @@ var actKinds = []ActKind{
 	{"resubmission", "resubmission allowed again", "renvoi de nouveau permis", `e.reason_code = 'RESUBMIT_ALLOWED'`},
 	{"retention", "retention set", "conservation fixée", `e.reason_code = 'RETENTION_SET'`},
 	{"erase", "erasure asked for", "effacement demandé", `e.reason_code = 'ERASURE_ASKED'`},
+	{"archive", "a month of history archived, or brought back", "un mois d'historique archivé, ou ramené", `e.reason_code IN ('ARCHIVED', 'ATTACHED')`},
 	{"webhook-pause", "webhook paused", "webhook mis en pause", `e.reason_code = 'WEBHOOK_PAUSED'`},
 	{"webhook-resume", "webhook resumed", "webhook repris", `e.reason_code = 'WEBHOOK_RESUMED'`},
 	{"webhook-replay", "webhook replayed", "webhook rejoué", `e.reason_code = 'WEBHOOK_REPLAYED'`},

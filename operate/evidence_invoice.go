@@ -89,6 +89,9 @@ func readEvidence(ctx context.Context, conn *pgxpool.Conn, id int64) (*evidence,
 	if e.document, err = ReadDocument(ctx, conn, id); err != nil {
 		return nil, head, err
 	}
+	if err := archivedHistory(ctx, conn, id); err != nil {
+		return nil, head, err
+	}
 	wait, cancel := context.WithTimeout(ctx, numberedWithin)
 	defer cancel()
 	for {

@@ -7,10 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/store"
 )
 
 // chainCheck goes through history in the order of its numbers.
@@ -19,6 +22,9 @@ type chainCheck struct {
 	anchors []anchored
 	events  int64
 	head    EvidenceHead // the last event that was read
+
+	archived []store.Archive
+	runs     []archivedRun // of those, by their numbers
 
 	steps []chainStep // the clock was set back
 	backs []chainStep // an event is older than the one that was written before it
@@ -65,6 +71,10 @@ func (c *chainCheck) run(ctx context.Context, db *pgxpool.Pool) error {
 		if n < page {
 			break
 		}
+	}
+	c.pass(math.MaxInt64)
+	for _, r := range c.runs {
+		c.bad(fmt.Sprintf("events %d to %d are in the archive of %s by what is written down of it, and in the database, too, or where others are", r.first, r.last, r.month))
 	}
 	for _, a := range c.anchors {
 		if a.Seq > c.head.Seq {
@@ -122,6 +132,13 @@ func (c *chainCheck) page(ctx context.Context, db *pgxpool.Pool) (n int, seals [
 	var at, priorAt float64
 	_, err = pgx.ForEachRow(rows, []any{&seq, &id, &invoice, &hash, &text, &code, &told, &sealed, &at, &atText, &prior, &priorAt, &priorText}, func() error {
 		n++
+		if c.pass(seq) {
+			var err error
+			if before, err = hex.DecodeString(c.head.SHA256); err != nil {
+				return err
+			}
+			known = true
+		}
 		if seq == c.head.Seq+2 {
 			c.bad(fmt.Sprintf("event %d was removed", c.head.Seq+1))
 		} else if seq > c.head.Seq+1 {

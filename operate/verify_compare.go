@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/choriste/choriste/store"
 )
 
 // compareHead asks the database for the event at which history stood. A hash tells nothing of what it is of, so that every operator's login may ask.
@@ -22,6 +24,11 @@ func (c *Checked) compareHead(ctx context.Context, db *pgxpool.Pool, h EvidenceH
 		}
 	}
 	if !same {
+		if list, err := store.New(db).ArchivedAfter(ctx, h.Seq-1, h.Seq); err != nil {
+			return err
+		} else if len(list) > 0 {
+			return archivedError(list[0], "event %d", h.Seq)
+		}
 		c.bad("manifest.json: the database that was asked has no event %d with this hash", h.Seq)
 	}
 	return nil
@@ -30,6 +37,9 @@ func (c *Checked) compareHead(ctx context.Context, db *pgxpool.Pool, h EvidenceH
 // compareInvoice compares the files with what the database would write of the invoice, up to the event at which history stood. What may have changed since is compared as it was: an attempt
 // that was open, look-ups that were not made yet, an exchange that was deleted because it is old, fields that had not been read.
 func (c *Checked) compareInvoice(ctx context.Context, db *pgxpool.Pool, e *evidence, head EvidenceHead) error {
+	if err := archivedHistory(ctx, db, e.id); err != nil {
+		return err
+	}
 	if err := c.compareHead(ctx, db, head); err != nil {
 		return err
 	}

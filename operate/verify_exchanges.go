@@ -19,8 +19,9 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 	for after := (pgtype.UUID{Valid: true}); ; {
 		rows, err := db.Query(ctx, `
 			SELECT a.id, a.invoice_id, a.n, a.evidence ->> 'exchange_sha256', x.exchange,
-			       a.finished_at > coalesce((SELECT max((detail ->> 'until')::timestamptz) `+forgotten+`), '-infinity'),
+			       a.finished_at > coalesce(greatest((SELECT max((detail ->> 'until')::timestamptz) `+forgotten+`), (SELECT max(exchanges_forgotten_until) FROM chorus.archives WHERE attached_at IS NULL)), '-infinity'),
 			       EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = a.invoice_id AND e.reason_code = 'PURGED')
+			       OR EXISTS (SELECT FROM chorus.archived_invoices b WHERE b.invoice_id = a.invoice_id AND b.purged_sha256 IS NOT NULL)
 			FROM chorus.attempts a
 			LEFT JOIN chorus.exchanges x ON x.attempt_id = a.id
 			WHERE a.id > $1 AND a.evidence ? 'exchange_sha256'
@@ -59,7 +60,8 @@ func (v *Verified) exchanges(ctx context.Context, db *pgxpool.Pool, bad func(str
 		}
 	}
 	var deleted int64
-	err := db.QueryRow(ctx, `SELECT coalesce(sum((detail ->> 'count')::bigint), 0)::bigint `+forgotten).Scan(&deleted)
+	err := db.QueryRow(ctx, `
+		SELECT (SELECT coalesce(sum((detail ->> 'count')::bigint), 0) `+forgotten+`)::bigint + (SELECT coalesce(sum(exchanges_forgotten), 0) FROM chorus.archives WHERE attached_at IS NULL)::bigint`).Scan(&deleted)
 	if err == nil && old > deleted {
 		bad(fmt.Sprintf("%d old exchanges are missing, and history tells of %d that were deleted because of their age: the others were removed", old, deleted))
 	}

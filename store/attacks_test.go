@@ -228,7 +228,7 @@ func TestTheWorkersStatementsPayNothingForTheRules(t *testing.T) {
 		`SELECT id FROM chorus.invoices WHERE state = 'received' AND account = 'default' AND due_at <= clock_timestamp() ORDER BY priority DESC, id LIMIT 10 FOR UPDATE SKIP LOCKED`: "invoices_received",
 		`UPDATE chorus.invoices SET claimed_until = NULL WHERE id = 7 AND claim = 3`:                                                                                                 "Index Cond: (id = 7)",
 		`UPDATE chorus.attempts SET outcome = 'NOT_SENT' WHERE invoice_id = 7 AND n = 1`:                                                                                             "attempts_invoice_id_n_key",
-		`SELECT * FROM chorus.events WHERE seq IS NULL ORDER BY id LIMIT 100`:                                                                                                        "events_unsequenced",
+		`SELECT * FROM chorus.events WHERE seq IS NULL ORDER BY id LIMIT 100`:                                                                                                        "events_first_unsequenced",
 		`SELECT id FROM chorus.invoices WHERE numero_facture = 'x' AND metadata ->> 'a' = 'b'`:                                                                                       "invoices_numero",
 		`SELECT 1 FROM chorus.invoices WHERE account = 'default' AND external_ref = 'x'`:                                                                                             "invoices_external_ref_key",
 	} {

@@ -107,7 +107,7 @@ func (s *Store) Came(ctx context.Context, other Memory) error {
 	var since *time.Time
 	err := s.pool.QueryRow(ctx, `
 		WITH common AS (
-		    SELECT e.at FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
+		    SELECT m.at FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) WHERE `+knownEvent("m.id", "m.at")+`
 		    UNION ALL
 		    SELECT claimed_at FROM chorus.attempts WHERE id = ANY ($1)
 		)

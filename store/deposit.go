@@ -36,7 +36,7 @@ var ErrShown = errors.New("Chorus Pro holds an invoice of this number already: i
 // Conditions of T1, in SQL.
 const (
 	// sentBefore tells of a ready row i that history, or its attempts, know more of it than it does.
-	sentBefore = `(EXISTS (SELECT FROM chorus.events WHERE invoice_id = i.id AND attempt > i.attempt_no)
+	sentBefore = `(` + laterAttempt + `
 		OR EXISTS (SELECT FROM chorus.attempts WHERE invoice_id = i.id AND n > i.attempt_no)
 		OR ` + movedOn + `)`
 
@@ -58,7 +58,7 @@ const (
 // compared no longer ago than silence.
 func remembersAll(epoch, attempts, event, at, life, silence string) string {
 	return `(chorus.identity() = ` + epoch + ` AND ` + howManyAttempts(attempts) + ` = coalesce(cardinality(` + attempts + `::uuid[]), 0)
-		AND (` + event + `::bigint = 0 OR EXISTS (SELECT FROM chorus.events WHERE id = ` + event + ` AND at = ` + at + `)) AND NOT ` + unknownToRows(1) + ` AND NOT ` + putInto + `
+		AND (` + event + `::bigint = 0 OR ` + knownEvent(event+"::bigint", at+"::timestamptz") + `) AND NOT ` + unknownToRows(1) + ` AND NOT ` + putInto + `
 		AND coalesce((SELECT beat_at FROM chorus.heartbeats WHERE worker = ` + life + `) >= clock_timestamp() - ` + silence + `::interval, true))`
 }
 

@@ -171,12 +171,7 @@ const fromElsewhere = "its rows come from another database: they were put into o
 
 // movedOn is a condition in SQL on a row i that is not over: its last move, as history tells it, led elsewhere. The table of the invoices was taken back alone.
 const movedOn = `
-	i.state <> (
-		SELECT e.to_state
-		FROM chorus.events e
-		WHERE e.invoice_id = i.id AND e.to_state IS DISTINCT FROM e.from_state
-		ORDER BY e.id DESC
-		LIMIT 1)`
+	i.state <> chorus.last_move(i.id)`
 
 // Contradicts returns a *Forgot when some tables of the database tell of what others have forgotten: a single table was restored. It reads every row that is
 // not final, and looks for the rows of what was begun last. It is for the start.
@@ -186,13 +181,13 @@ func (s *Store) Contradicts(ctx context.Context) error {
 		SELECT `+putInto+`,
 		       EXISTS (
 		           SELECT FROM chorus.heartbeats h
-		           WHERE h.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM chorus.events e WHERE e.id = h.event_id AND e.at = h.event_at)
+		           WHERE h.event_id IS NOT NULL AND NOT (`+knownEvent("h.event_id", "h.event_at")+`)
 		             AND h.beat_at > coalesce((SELECT quarantined_at FROM chorus.installation), '-infinity')),
 		       EXISTS (
 		           SELECT FROM chorus.invoices i
 		           WHERE state IN ('received', 'ready', 'sending', 'in_doubt')
 		             AND (attempt_no <> (SELECT coalesce(max(n), 0) FROM chorus.attempts a WHERE a.invoice_id = i.id)
-		                  OR EXISTS (SELECT FROM chorus.events e WHERE e.invoice_id = i.id AND e.attempt > i.attempt_no)
+		                  OR `+laterAttempt+`
 		                  OR `+movedOn+`))
 		       OR chorus.unknown_to_rows((SELECT coalesce(quarantined_at, '-infinity') FROM chorus.installation)) IS NOT NULL`).Scan(&older, &events, &rows)
 	switch {
@@ -243,7 +238,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		    SELECT `+memoryColumns+` FROM chorus.installation
 		), known AS (
 		    SELECT `+howManyAttempts("$1")+` AS attempts,
-		           coalesce((SELECT true FROM chorus.events WHERE id = $4 AND at = $5), $4 = 0) AS latest,
+		           $4::bigint = 0 OR `+knownEvent("$4::bigint", "$5::timestamptz")+` AS latest,
 		           `+unknownToRows(32)+` AS torn, `+putInto+` AS older
 		), silent AS (
 		    `+askComparison+`
@@ -258,7 +253,7 @@ func (s *Store) Knows(ctx context.Context, m Memory, worker string) (Memory, err
 		SELECT epoch, stored, quarantines, event_id, event_at, begun, attempts::int, latest, torn, older,
 		       (SELECT quarantine_kind IS DISTINCT FROM 'failover' FROM chorus.installation),
 		       CASE WHEN NOT latest THEN (
-		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) JOIN chorus.events e ON e.id = m.id AND e.at = m.at
+		           SELECT max(m.at) FROM unnest($2::bigint[], $3::timestamptz[]) AS m (id, at) WHERE `+knownEvent("m.id", "m.at")+`
 		       ) END,
 		       clock_timestamp()
 		FROM here, known`,
@@ -398,7 +393,8 @@ func standIn(ctx context.Context, tx pgx.Tx, id int64, reason string, forgotten 
 		    UPDATE chorus.invoices i
 		    SET state = 'in_doubt', lookup_first = false,
 		        attempt_no = 1 + greatest(attempt_no, (SELECT max(n) FROM chorus.attempts WHERE invoice_id = i.id),
-		                                  (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id)), -- of which another table still tells
+		                                  (SELECT max(attempt) FROM chorus.events WHERE invoice_id = i.id),
+		                                  (SELECT max(attempt) FROM chorus.archived_invoices WHERE invoice_id = i.id)), -- of which another table still tells
 		        reason_code = 'QUARANTINE', reason = $3, due_at = clock_timestamp()
 		    WHERE id = $1
 		    RETURNING id, attempt_no, document_sha256, date_facture

@@ -21,7 +21,7 @@ func TestRefusalsInFrench(t *testing.T) {
 		body, _, _ = strings.Cut(body, "$function$\n;")
 		return body
 	}
-	returned := regexp.MustCompile(`RETURN (?:format\()?`+literals).FindAllStringSubmatch(function("why_not_resolve")+function("purge_waits"), -1)
+	returned := regexp.MustCompile(`RETURN (?:format\()?`+literals).FindAllStringSubmatch(function("why_not_resolve")+function("purge_waits")+function("month_waits"), -1)
 	if len(raised) < 100 || len(returned) < 13 {
 		t.Fatalf("%d exceptions and %d refusals were read", len(raised), len(returned))
 	}

@@ -12,6 +12,12 @@ const purgeEvery = 10 * time.Minute
 
 // purge deletes documents that have been kept for as long as their account says (chorus.retention), one small transaction after the other. What this round does not reach, the next one does.
 func (w *Worker) purge(ctx context.Context) error {
+	switch made, err := w.store.NextMonths(ctx); {
+	case err != nil:
+		return err
+	case len(made) > 0:
+		w.cfg.Log.Info("the months to come of history were made (chorus.events)", "months", made)
+	}
 	accounts, err := w.store.Purgeable(ctx)
 	if err != nil {
 		return err

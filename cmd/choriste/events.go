@@ -36,6 +36,13 @@ func (c eventsCmd) Run(a *app) error {
 			return err
 		}
 	}
+	if id != 0 {
+		archives, err := st.ArchivesOf(a.ctx, id)
+		if err != nil {
+			return err
+		}
+		a.archived(archives)
+	}
 	if c.Follow {
 		return a.followEvents(st, id)
 	}

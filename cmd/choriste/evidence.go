@@ -126,6 +126,7 @@ func (c verifyCmd) Run(a *app) error {
 	} else {
 		a.printf(a.either("%d events, %d invoices, %d of them sent, %d exchanges; history stands at event %d, %s\n",
 			"%d événements, %d factures, dont %d envoyées, %d échanges ; l'historique en est à l'événement %d, %s\n"), v.Events, v.Invoices, v.Attempts, v.Exchanges, v.Head.Seq, v.Head.SHA256)
+		a.sayArchived(v.Archived)
 	}
 	return errors.Join(err, differs(wrong))
 }

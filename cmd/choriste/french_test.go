@@ -114,6 +114,8 @@ func TestEveryCommandInFrench(t *testing.T) {
 		{"webhooks replay", "webhooks replay gone --from 1 --dry-run", 0},
 		{"webhooks forget", "webhooks forget gone", 0},
 		{"man", "man DIR", 0},
+		{"partition plan", "partition plan", 0},
+		{"partition list", "partition list", 0},
 	} {
 		covered[c.leaf] = true
 		args := strings.Fields(strings.NewReplacer("FILE", file, "DIR", dir).Replace(c.args))
@@ -133,6 +135,7 @@ func TestEveryCommandInFrench(t *testing.T) {
 	for leaf, why := range map[string]string{
 		"init": "asks in French (its own test)", "work": "logs", "doctor": "its own test", "probe": "its own test", "check": "its own test", "verify": "needs a database of its own", "watch": "goes on; made of stats and todo",
 		"evidence": "writes a file", "agree": "its own test", "refuse": "its own test", "replace": "needs a refused invoice", "webhooks test": "needs a worker", "webhooks skip": "needs an event that is stuck",
+		"partition apply": "takes the owner's login (its own test)", "partition detach": "the same", "partition attach": "the same",
 		"password": "prints a hash", "completion": "prints a script", "version": "prints the version",
 		"help": "its own test",
 	} {

@@ -55,6 +55,7 @@ type cli struct {
 	Money      moneyCmd      `cmd:"" help:"Say what is open, by age and recipient, what was paid, and what late payment costs."`
 	Evidence   evidenceCmd   `cmd:"" help:"Write one archive that proves what was sent, when, and what was answered."`
 	Verify     verifyCmd     `cmd:"" help:"Check an archive of evidence, or the database: name what was altered, removed or inserted."`
+	Partition  partitionCmd  `cmd:"" help:"Cut history by month once it is large; have a month leave for a file, and bring it back."`
 	Purge      purgeCmd      `cmd:"" help:"Say whose documents have been kept long enough; delete them; set how long they stay; erase an account."`
 	Retry      retryCmd      `cmd:"" help:"Have invalid invoices read again, or rejected fluxes sent again."`
 	Agree      agreeCmd      `cmd:"" help:"Agree to what another person asked for, which is done then (CHORISTE_SECOND_PERSON)."`

@@ -19,7 +19,7 @@ import (
 
 // unprinted are the commands that the test below does not run: those that print nothing, and those that only print once a worker, the portal or another person has answered. All print through the same output.
 var unprinted = []string{
-	"work", "init", "password", "agree", "refuse", "probe", "complete", "recycle", "replace", "resolve", "reconcile accept", "reconcile reopen", "webhooks test", "webhooks skip", "webhooks forget",
+	"work", "init", "password", "agree", "refuse", "probe", "complete", "recycle", "replace", "resolve", "reconcile accept", "reconcile reopen", "webhooks test", "webhooks skip", "webhooks forget", "partition apply", "partition detach", "partition attach",
 }
 
 // Whatever is printed and cannot be written ends the command at once, with words about the output, and not about the database; a reader that has seen enough ends it without a word.
@@ -46,7 +46,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		"audit", "audit --csv", "audit --json", "stats", "stats --json", "watch --every 1s", "watch --json", "digest", "digest --html", "digest --json", "money", "money --csv", "money --json",
 		"check " + file, "check --json " + file, "explain SUSPENDUE", "explain SUSPENDUE --json", "migrate status", "migrate up", "doctor", "doctor --json",
 		"evidence mine -o " + filepath.Join(dir, "new"), "verify " + filepath.Join(dir, "there.zip"), "submit --no-check " + file, "retry 2 --reason x --dry-run", "retry 2 --reason x",
-		"pause --reason x", "resume --wait 0s", "purge --dry-run", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "views save x state:ready", "views list", "views delete x", "cancel mine",
+		"pause --reason x", "resume --wait 0s", "purge --dry-run", "partition plan", "partition list", "webhooks list", "webhooks pause hook --reason x", "webhooks resume hook", "webhooks replay hook --from 1 --dry-run", "reconcile run --list", "views save x state:ready", "views list", "views delete x", "cancel mine",
 	} {
 		args := strings.Fields(line)
 		for k := range args {

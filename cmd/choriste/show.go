@@ -19,7 +19,7 @@ const mostShown = 20
 var showWords = map[string]string{
 	"invoice": "facture", "state": "état", "reason": "motif", "taken off the list": "retirée de la liste", "number (BT-1)": "numéro (BT-1)", "supplier": "fournisseur",
 	"recipient": "destinataire", "amount": "montant", "deposited": "déposée", "status at Chorus Pro": "statut Chorus Pro", "since": "depuis", "comment": "commentaire", "replaces": "remplace",
-	"replaced by": "remplacée par", "inserted": "insérée", "last change": "dernier changement", "attachment": "pièce jointe", "complete": "complément", "recycle": "recyclage",
+	"replaced by": "remplacée par", "inserted": "insérée", "last change": "dernier changement", "attachment": "pièce jointe", "older history": "historique ancien", "complete": "complément", "recycle": "recyclage",
 }
 
 type showCmd struct {
@@ -56,6 +56,10 @@ func (c showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	archives, err := st.ArchivesOf(a.ctx, c.id)
+	if err != nil {
+		return err
+	}
 	help := answers.For(i.ReasonCode, i.Reason, i.StatutCourant, i.StatutCommentaire)
 	if a.json {
 		return a.print(struct {
@@ -69,7 +73,8 @@ func (c showCmd) Run(a *app) error {
 
 			Attachments []store.AttachmentView `json:"attachments,omitempty"`
 			Dismissed   *operate.TakenOff      `json:"dismissed,omitempty"`
-		}{i, found, help, replaces, replacedBy, attempts, remedies, attached, dismissed})
+			Archives    []store.Archive        `json:"archives,omitempty"` // that hold a part of its history
+		}{i, found, help, replaces, replacedBy, attempts, remedies, attached, dismissed, archives})
 	}
 	w := visible.NewTable(a.out)
 	line := func(label, text string) {
@@ -142,6 +147,9 @@ func (c showCmd) Run(a *app) error {
 	}
 	if replacedBy != 0 {
 		line("replaced by", fmt.Sprintf(a.either("invoice %d", "facture %d"), replacedBy))
+	}
+	for _, x := range archives {
+		line("older history", fmt.Sprintf(a.either("of %s, is in the archive %s (choriste partition attach)", "de %s, est dans l'archive %s (choriste partition attach)"), monthOf(x.Month), x.File))
 	}
 	line("inserted", stamp(i.CreatedAt))
 	line("last change", stamp(i.UpdatedAt))

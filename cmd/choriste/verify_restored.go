@@ -80,6 +80,7 @@ func (c verifyCmd) sayRestored(a *app, d drill, last time.Time) {
 	a.printf(a.either("%d events, %d invoices (%d without their document: purged), %d of them sent, %d exchanges; history stands at event %d, %s\n",
 		"%d événements, %d factures (%d sans document : supprimé), %d envoyées, %d échanges ; l'historique en est à l'événement %d, %s\n"),
 		v.Events, d.Invoices, d.Purged, v.Attempts, v.Exchanges, v.Head.Seq, v.Head.SHA256)
+	a.sayArchived(v.Archived)
 	if !last.IsZero() {
 		a.printf(a.either("the copy knows of nothing after %s: that is %s ago; what was done since is not in it\n", "la copie ne connaît rien après %s, il y a %s ; ce qui s'est fait depuis n'y est pas\n"),
 			store.Stamp(last), d.Now.Sub(last).Round(time.Second))

@@ -31,6 +31,7 @@ var arrows = map[string]string{
 	"fleet":                  "",
 	"webhook":                "egress",
 	"store":                  "crash",
+	"archive":                "store",
 	"operate":                "chorus/answers internal/visible invoice/rules store",
 	"migrations":             "crash store",
 	"jobs":                   "chorus chorus/annuaire chorus/answers crash fleet invoice invoice/rules store webhook",
