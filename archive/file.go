@@ -85,7 +85,7 @@ func (r *Room) sayRead(what, quoi string) func(int64) {
 func (r *Room) write(ctx context.Context, month, dir string) (c content, err error) {
 	name := filepath.Join(dir, fileOf(month))
 	partial := name + ".partial"
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(filepath.Clean(partial), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return c, err
 	}
@@ -128,7 +128,7 @@ func (r *Room) write(ctx context.Context, month, dir string) (c content, err err
 
 // read reads a file to its end, and hands its content to into, which may be nil.
 func (r *Room) read(ctx context.Context, name string, into io.Writer) (c content, err error) {
-	f, err := os.Open(name)
+	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return c, err
 	}
@@ -177,7 +177,7 @@ func writeManifest(dir string, rec record) error {
 	name := filepath.Join(dir, manifestOf(rec.File))
 	partial := name + ".partial"
 	defer func() { _ = os.Remove(partial) }()
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(filepath.Clean(partial), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func readManifest(name string) (m manifest, dir string, err error) {
 	if strings.HasSuffix(name, ".copy.gz") {
 		name = manifestOf(name)
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return m, "", err
 	}
@@ -212,7 +212,7 @@ func readManifest(name string) (m manifest, dir string, err error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(filepath.Clean(dir))
 	if err != nil {
 		return err
 	}
