@@ -4474,8 +4474,18 @@ AS $function$
 DECLARE
     this CONSTANT text := to_char(clock_timestamp() AT TIME ZONE 'Europe/Paris', 'YYYYMM');
     ahead CONSTANT text := to_char((clock_timestamp() AT TIME ZONE 'Europe/Paris') + interval '2 months', 'YYYYMM');
+    last  CONSTANT bigint := chorus.last_event_id();
+    here  CONSTANT text := last / 10000000000;
 BEGIN
-    IF to_regclass('chorus.events_' || ahead) IS NOT NULL AND chorus.last_event_id() >= this::bigint * 10000000000
+    IF here ~ '^[2-9]\d{3}(0[1-9]|1[0-2])$' AND to_regclass('chorus.events_' || here) IS NULL THEN
+        IF NOT chorus.lock_partitions() THEN
+            RETURN '{}';
+        END IF;
+        PERFORM chorus.make_partition(here);
+        PERFORM chorus.put_partition(here);
+        RETURN ARRAY[here];
+    END IF;
+    IF to_regclass('chorus.events_' || ahead) IS NOT NULL AND last >= this::bigint * 10000000000
         OR NOT EXISTS (SELECT FROM chorus.partitions() p WHERE p.month <> 'first') OR NOT chorus.clock_is_trusted() OR NOT chorus.lock_partitions() THEN
         RETURN '{}';
     END IF;

@@ -12,11 +12,8 @@ const purgeEvery = 10 * time.Minute
 
 // purge deletes documents that have been kept for as long as their account says (chorus.retention), one small transaction after the other. What this round does not reach, the next one does.
 func (w *Worker) purge(ctx context.Context) error {
-	switch made, err := w.store.NextMonths(ctx); {
-	case err != nil:
+	if err := w.nextMonths(ctx); err != nil {
 		return err
-	case len(made) > 0:
-		w.cfg.Log.Info("the months to come of history were made (chorus.events)", "months", made)
 	}
 	accounts, err := w.store.Purgeable(ctx)
 	if err != nil {
@@ -39,4 +36,13 @@ func (w *Worker) purge(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// nextMonths has history go on being cut by month, where it is.
+func (w *Worker) nextMonths(ctx context.Context) error {
+	made, err := w.store.NextMonths(ctx)
+	if len(made) > 0 {
+		w.cfg.Log.Info("months of history were made (chorus.events)", "months", made)
+	}
+	return err
 }

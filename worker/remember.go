@@ -91,6 +91,9 @@ func (w *Worker) remember(ctx context.Context) error {
 			w.opening.rivals = &fleet.Rivals{File: file, Life: w.life, Beats: w.store.Beats}
 		}
 	}
+	if err := w.nextMonths(ctx); err != nil {
+		return err
+	}
 	now, err := w.store.Remember(ctx)
 	var f *store.Forgot
 	if err != nil && !errors.As(err, &f) {
