@@ -22,8 +22,8 @@ test: ## the tests, against a real PostgreSQL
 	$(GO) test -timeout 20m -parallel 6 ./...
 
 .PHONY: test-long
-test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every measurement in small
-	$(GO) test -tags long -timeout 40m -run 'TestAYear|TestTraffic|TestMeasureLong' -v ./worker ./cmd/bench
+test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every way back to before a month left, every measurement in small
+	$(GO) test -tags long -timeout 40m -run 'TestAYear|TestTraffic|TestEveryRewind|TestMeasureLong' -v ./worker ./cmd/bench
 
 .PHONY: proofs
 proofs: test-long ## what a change of the protocol must pass, an hour: the long tests, races, fuzzing for 5 s each, every crash point, a fault run
