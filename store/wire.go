@@ -216,6 +216,9 @@ func allow(ctx context.Context, tx pgx.Tx, d time.Duration) error {
 // ReadOnlyState is PostgreSQL's code for a server that takes no writes: a standby, or one that was told so.
 const ReadOnlyState = "25006"
 
+// DiskFullState is PostgreSQL's code for a disk, or a quota, that has no room left.
+const DiskFullState = "53100"
+
 // ReadOnly tells that the server refused a write because it takes none.
 func ReadOnly(err error) bool { return SQLState(err) == ReadOnlyState }
 
@@ -248,6 +251,8 @@ func briefly(e *pgconn.PgError) string {
 		return "PostgreSQL is read-only"
 	case e.Code == "53300":
 		return "PostgreSQL is full: too many connections"
+	case e.Code == DiskFullState:
+		return "PostgreSQL's disk is full"
 	case e.Code == "55P03":
 		return "somebody else holds a lock for too long"
 	case e.Code == "57014":

@@ -85,7 +85,7 @@ func (w *Worker) remember(ctx context.Context) error {
 		case errors.Is(err, fleet.ErrNoState):
 			w.cfg.Log.Warn("nothing is known yet of this database from outside of it: this is right at the first start only", "file", memory.Path())
 		case err != nil:
-			w.cfg.Log.Warn("what workers have kept outside the database cannot be read: create the directory, or correct CHORISTE_STATE_DIR; until then the other witnesses must do", "directory", w.cfg.StateDir, "error", err)
+			w.cfg.Log.Warn("what workers have kept outside the database cannot be read: create the directory, correct CHORISTE_STATE_DIR, or move away a file that is torn; until then the other witnesses must do", "directory", w.cfg.StateDir, "error", err)
 		}
 		if file := memory.File(); file != nil {
 			w.opening.rivals = &fleet.Rivals{File: file, Life: w.life, Beats: w.store.Beats}

@@ -314,7 +314,7 @@ func TestTotalsAreOfWhatIsOpen(t *testing.T) {
 func TestWordsForErrors(t *testing.T) {
 	a := &app{ctx: t.Context()}
 	for code, want := range map[string]string{
-		"42P01": "choriste doctor", "42703": "choriste doctor", "3F000": "choriste doctor", "25006": "read-only", "57014": "gave up waiting", "55P03": "gave up waiting",
+		"42P01": "choriste doctor", "42703": "choriste doctor", "3F000": "choriste doctor", "25006": "read-only", "53100": "disk is full", "57014": "gave up waiting", "55P03": "gave up waiting",
 		"57P01": "ended the connection", "08006": "ended the connection", "40001": "ask again", "40P01": "ask again", "42501": "may not do this", "CH020": "there is no",
 	} {
 		if got := a.words(&pgconn.PgError{Code: code, Message: "there is no thing"}); !strings.Contains(got, want) || strings.Contains(got, "PostgreSQL refused") {

@@ -55,6 +55,9 @@ func (a *app) words(err error) string {
 	case code == "57014", code == "55P03":
 		return fmt.Sprintf(a.either("PostgreSQL gave up waiting (SQLSTATE %s): another session holds what is needed, or the server is busy; try again, and see pg_stat_activity if it stays",
 			"PostgreSQL a cessé d'attendre (SQLSTATE %s) : une autre session détient ce qu'il faut, ou le serveur est occupé ; réessayez, et voyez pg_stat_activity si cela dure"), code)
+	case code == store.DiskFullState:
+		return a.either("PostgreSQL's disk is full: nothing was changed; make room on the server (the log of transactions, too), and ask again",
+			"le disque de PostgreSQL est plein : rien n'a changé ; faites de la place sur le serveur (journal des transactions compris), et redemandez")
 	case store.Away(err):
 		return fmt.Sprintf(a.either("PostgreSQL ended the connection (SQLSTATE %s): what was asked may have been done or not; look (choriste show, choriste list) before asking again",
 			"PostgreSQL a mis fin à la connexion (SQLSTATE %s) : ce qui a été demandé est fait ou ne l'est pas ; regardez (choriste show, choriste list) avant de redemander"), code)
