@@ -86,6 +86,21 @@ CREATE INDEX money_sums_block ON chorus.money_sums (block);
 CREATE FUNCTION chorus.money_block(p_id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT p_id / 10000 $$;
 -- +goose StatementEnd
 
+-- The blocks in which there are invoices. Ids may be far apart: an INSERT that finds its row there already takes one, too.
+-- +goose StatementBegin
+CREATE FUNCTION chorus.blocks() RETURNS SETOF bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    next bigint := 0;
+BEGIN
+    LOOP
+        SELECT chorus.money_block(i.id) INTO next FROM chorus.invoices i WHERE i.id >= next * 10000 ORDER BY i.id LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        RETURN NEXT next;
+        next := next + 1;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
 -- The blocks in which something that is or was open has moved by the events after one, up to another; null: as for chorus.moves.
 -- +goose StatementBegin
 CREATE FUNCTION chorus.moved_blocks(p_after bigint, p_until bigint) RETURNS SETOF bigint
@@ -134,7 +149,7 @@ BEGIN
         SELECT * FROM chorus.money_sums k WHERE k.block = ANY (kept)
         UNION ALL
         SELECT m.*
-        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) b (block)
+        FROM chorus.blocks() b (block)
         CROSS JOIN LATERAL chorus.money_of_block(b.block) m
         WHERE b.block <> ALL (kept)
     ) s
@@ -157,7 +172,7 @@ BEGIN
     END IF;
     FOR b IN
         SELECT x.block
-        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) x (block)
+        FROM chorus.blocks() x (block)
         LEFT JOIN chorus.money_blocks k ON k.block = x.block
         WHERE k.block IS NULL OR k.day <> today OR k.changed AND k.counted_at NOT BETWEEN began - interval '30 seconds' AND began
         ORDER BY k.counted_at NULLS FIRST, x.block
@@ -243,7 +258,7 @@ END $$;
 -- +goose StatementEnd
 SELECT chorus.recount(false);
 
-REVOKE ALL ON FUNCTION chorus.moves(bigint, bigint), chorus.tally(), chorus.fold_moves(bigint), chorus.recount(boolean), chorus.money_block(bigint), chorus.moved_blocks(bigint, bigint),
+REVOKE ALL ON FUNCTION chorus.moves(bigint, bigint), chorus.tally(), chorus.fold_moves(bigint), chorus.recount(boolean), chorus.money_block(bigint), chorus.blocks(), chorus.moved_blocks(bigint, bigint),
     chorus.money_of_block(bigint), chorus.money_open(text, text), chorus.count_money(interval), chorus.money_changed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chorus.tally(), chorus.money_open(text, text) TO chorus_operator, chorus_reader, chorus_worker;
 GRANT EXECUTE ON FUNCTION chorus.fold_moves(bigint), chorus.recount(boolean) TO chorus_worker;

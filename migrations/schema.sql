@@ -2616,6 +2616,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION chorus.blocks()
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    next bigint := 0;
+BEGIN
+    LOOP
+        SELECT chorus.money_block(i.id) INTO next FROM chorus.invoices i WHERE i.id >= next * 10000 ORDER BY i.id LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        RETURN NEXT next;
+        next := next + 1;
+    END LOOP;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION chorus.breakers_history()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2889,7 +2907,7 @@ BEGIN
     END IF;
     FOR b IN
         SELECT x.block
-        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) x (block)
+        FROM chorus.blocks() x (block)
         LEFT JOIN chorus.money_blocks k ON k.block = x.block
         WHERE k.block IS NULL OR k.day <> today OR k.changed AND k.counted_at NOT BETWEEN began - interval '30 seconds' AND began
         ORDER BY k.counted_at NULLS FIRST, x.block
@@ -4236,7 +4254,7 @@ BEGIN
         SELECT * FROM chorus.money_sums k WHERE k.block = ANY (kept)
         UNION ALL
         SELECT m.*
-        FROM generate_series(0, (SELECT chorus.money_block(max(i.id)) FROM chorus.invoices i)) b (block)
+        FROM chorus.blocks() b (block)
         CROSS JOIN LATERAL chorus.money_of_block(b.block) m
         WHERE b.block <> ALL (kept)
     ) s

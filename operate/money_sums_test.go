@@ -52,9 +52,9 @@ func (d *desk) sameSums(db queries, what string) (groups int) {
 	return len(got)
 }
 
-// sent inserts n invoices that are on their way, which only a worker's steps could make, and moves ids on to the next block now and then.
+// sent inserts n invoices that are on their way, which only a worker's steps could make, and moves ids on to the next block now and then, or far beyond it.
 const sent = `
-	SELECT setval(pg_get_serial_sequence('chorus.invoices', 'id'), (SELECT coalesce(max(id), 0) FROM chorus.invoices) + (random() * 9000)::int + 1);
+	SELECT setval(pg_get_serial_sequence('chorus.invoices', 'id'), (SELECT coalesce(max(id), 0) FROM chorus.invoices) + CASE WHEN random() < 0.1 THEN 1000000000000 ELSE (random() * 9000)::int END + 1);
 	INSERT INTO chorus.invoices (account, document) SELECT (ARRAY['default', 'second'])[1 + n %% 2], 'x' FROM generate_series(1, %d) n;
 	SET LOCAL session_replication_role = replica;
 	UPDATE chorus.invoices
