@@ -345,6 +345,38 @@ func TestWhatKeepsAMonth(t *testing.T) {
 var errDied = errors.New("died")
 
 // Whoever dies at any step loses nothing, and the same command goes on: with each step cut off once, all of it comes to the same end.
+// TestWhoHasNotCommittedLosesNothing: whoever took a number of a month before the next one began, and commits while the month leaves, has it stay.
+func TestWhoHasNotCommittedLosesNothing(t *testing.T) {
+	h := newHouse(t, 3)
+	late, err := h.owner.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = late.Rollback(t.Context()) }()
+	_, err = late.Exec(t.Context(), `INSERT INTO chorus.invoices (external_ref, document) VALUES ('late', 'x')`)
+	must(t, err)
+	h.cut()
+	left := make(chan error, 1)
+	go func() {
+		_, err := h.room.Detach(t.Context(), "first", 30*day, h.dir)
+		left <- err
+	}()
+	select {
+	case err := <-left:
+		t.Fatalf("the month left before everyone had committed: %v", err)
+	case <-time.After(2 * time.Second):
+	}
+	must(t, late.Commit(t.Context()))
+	var waits *Waits
+	if err := <-left; !errors.As(err, &waits) {
+		t.Errorf("it left: %v", err)
+	}
+	if n := h.ask(`SELECT count(*) FROM chorus.events e JOIN chorus.invoices i ON i.id = e.invoice_id WHERE i.external_ref = 'late' AND e.from_state IS NULL`); n != "1" {
+		t.Errorf("the beginning of its history is there %s times", n)
+	}
+	if left, err := os.ReadDir(h.dir); err != nil || len(left) > 0 {
+		t.Errorf("files were left: %v %v", left, err)
+	}
+}
+
 func TestDyingAtEachStep(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 20)
@@ -442,12 +474,15 @@ func TestATamperedArchiveIsRefused(t *testing.T) {
 		"of another archive":      {whole, []byte(strings.Replace(string(text), `"sha256": "`, `"sha256": "00`, 1))},
 		"another file":            {whole, []byte(strings.Replace(string(text), `"file": "`, `"file": "../`, 1))},
 		"another month":           {whole, []byte(strings.ReplaceAll(string(text), `first`, `202001`))},
+		"a sum that is none":      {whole, []byte(strings.Replace(string(text), `"sha256": "`, `"sha256": "zz`, 1))},
+		"a zero in a name":        {whole, []byte(strings.ReplaceAll(string(text), `first`, `\u0000`))},
 		"what is no month at all": {whole, []byte(strings.Replace(string(text), `"month": "first"`, `"month": "first; DROP TABLE x"`, 1))},
 	} {
 		must(t, os.WriteFile(file, c.file, 0o600))
 		must(t, os.WriteFile(h.manifest(), c.manifest, 0o600))
-		if _, err := h.room.Attach(t.Context(), h.manifest()); err == nil {
-			t.Errorf("%s: attached", name)
+		var refused *Error
+		if _, err := h.room.Attach(t.Context(), h.manifest()); !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
 		}
 		if h.ask(`SELECT to_regclass('chorus.events_first')`) != "null" {
 			t.Fatalf("%s: something is left", name)

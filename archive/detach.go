@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,6 +82,19 @@ func (r *Room) archive(ctx context.Context, month string, age time.Duration, dir
 	if waits != nil {
 		return nil, &Waits{month, *waits}
 	}
+	// Who took a number of the month before the next one began may not have committed yet.
+	waited, err := r.writersGone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if waited {
+		if err := r.pool.QueryRow(ctx, `SELECT chorus.month_waits($1, $2::text::interval)`, month, interval).Scan(&waits); err != nil {
+			return nil, err
+		}
+		if waits != nil {
+			return nil, &Waits{month, *waits}
+		}
+	}
 	c, err := r.write(ctx, month, dir)
 	if err != nil {
 		return nil, err
@@ -96,6 +111,48 @@ func (r *Room) archive(ctx context.Context, month string, age time.Duration, dir
 		return nil, err
 	}
 	return r.record(ctx, `id = $1`, id)
+}
+
+// writersGone waits until every transaction that writes to history now has ended, and says whether there was one. It holds up nobody, and does not wait for those that come.
+func (r *Room) writersGone(ctx context.Context) (waited bool, err error) {
+	writers, err := r.writers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for begun := time.Now(); len(writers) > 0; waited = true {
+		if time.Since(begun) > patience {
+			return true, refuse("a transaction that has written to history does not end (process %d of the database): end it, and run the same command again",
+				"une transaction qui a écrit dans l'historique ne se termine pas (processus %d de la base) : terminez-la et relancez la même commande", slices.Min(slices.Collect(maps.Values(writers))))
+		}
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return true, err
+		}
+		now, err := r.writers(ctx)
+		if err != nil {
+			return true, err
+		}
+		maps.DeleteFunc(writers, func(transaction string, _ int) bool { _, there := now[transaction]; return !there })
+	}
+	return waited, nil
+}
+
+// writers are the transactions that write to history, with the processes that they are of; one that was prepared has none (0).
+func (r *Room) writers(ctx context.Context) (map[string]int, error) {
+	rows, err := r.pool.Query(ctx, `
+		SELECT DISTINCT virtualtransaction, coalesce(pid, 0)
+		FROM pg_locks
+		WHERE relation = 'chorus.events'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'RowExclusiveLock' AND granted`)
+	if err != nil {
+		return nil, err
+	}
+	list := map[string]int{}
+	var transaction string
+	var pid int
+	_, err = pgx.ForEachRow(rows, []any{&transaction, &pid}, func() error {
+		list[transaction] = pid
+		return nil
+	})
+	return list, err
 }
 
 // Waits is the error that says why a month stays, in the database's words.

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,12 @@ type manifest struct {
 }
 
 const format = "choriste events 1: COPY text, UTF-8, gzip"
+
+// monthName and sumName are what a month and a SHA-256 look like.
+var (
+	monthName = regexp.MustCompile(`^(first|[0-9]{6})$`)
+	sumName   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
 
 // mostManifest bounds a manifest: a month has some stretches of the chain, and each takes two hundred bytes.
 const mostManifest = 16 << 20
@@ -205,7 +212,8 @@ func readManifest(name string) (m manifest, dir string, err error) {
 	if err != nil {
 		return m, "", err
 	}
-	if err := json.Unmarshal(text, &m); err != nil || m.Format != format || !slices.Equal(m.Columns, columns) || m.File != fileOf(m.Month) {
+	if err := json.Unmarshal(text, &m); err != nil || m.Format != format || !slices.Equal(m.Columns, columns) || m.File != fileOf(m.Month) ||
+		!monthName.MatchString(m.Month) || !sumName.MatchString(m.SHA256) {
 		return m, "", refuse("%s is no manifest of an archive that this program can read", "%s n'est pas le manifeste d'une archive que ce programme sait lire", name)
 	}
 	return m, filepath.Dir(name), nil
