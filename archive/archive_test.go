@@ -344,8 +344,7 @@ func TestWhatKeepsAMonth(t *testing.T) {
 
 var errDied = errors.New("died")
 
-// Whoever dies at any step loses nothing, and the same command goes on: with each step cut off once, all of it comes to the same end.
-// TestWhoHasNotCommittedLosesNothing: whoever took a number of a month before the next one began, and commits while the month leaves, has it stay.
+// Whoever took a number of a month before the next one began, and commits while the month leaves, has it stay.
 func TestWhoHasNotCommittedLosesNothing(t *testing.T) {
 	h := newHouse(t, 3)
 	late, err := h.owner.Begin(t.Context())
@@ -377,6 +376,7 @@ func TestWhoHasNotCommittedLosesNothing(t *testing.T) {
 	}
 }
 
+// Whoever dies at any step loses nothing, and the same command goes on: with each step cut off once, all of it comes to the same end.
 func TestDyingAtEachStep(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 20)
