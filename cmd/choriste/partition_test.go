@@ -112,7 +112,7 @@ func TestPartitionKilled(t *testing.T) {
 		for tries := 0; ; tries++ {
 			cmd := exec.CommandContext(t.Context(), bin, args...)
 			cmd.Env = append(os.Environ(), "DATABASE_URL="+db.URL)
-			after := time.Duration(rand.Int64N(int64(1200 * time.Millisecond)))
+			after := rand.N(time.Duration(tries+1) * 250 * time.Millisecond)
 			if tries > 3 {
 				after = time.Minute
 			}
