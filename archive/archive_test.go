@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -488,9 +489,19 @@ func TestATamperedArchiveIsRefused(t *testing.T) {
 			t.Fatalf("%s: something is left", name)
 		}
 	}
-	h.sound()
 	must(t, os.WriteFile(file, whole, 0o600))
 	must(t, os.WriteFile(h.manifest(), text, 0o600))
+	for _, pipe := range []string{file, h.manifest()} { // which nobody writes to
+		must(t, os.Remove(pipe))
+		must(t, syscall.Mkfifo(pipe, 0o600))
+		var refused *Error
+		if _, err := h.room.Attach(t.Context(), h.manifest()); !errors.As(err, &refused) {
+			t.Errorf("a pipe: %v", err)
+		}
+		must(t, os.Remove(pipe))
+		must(t, os.WriteFile(pipe, map[string][]byte{file: whole, h.manifest(): text}[pipe], 0o600))
+	}
+	h.sound()
 	// What is written down can not be altered, and an owner who does so is found out.
 	for _, sql := range []string{
 		`UPDATE chorus.archives SET sha256 = ''`, `DELETE FROM chorus.archives`, `TRUNCATE chorus.archives CASCADE`, `UPDATE chorus.archived_invoices SET attempt = 0`,

@@ -133,9 +133,22 @@ func (r *Room) write(ctx context.Context, month, dir string) (c content, err err
 	return c, syncDir(dir)
 }
 
+// open opens a file for reading. A pipe, which may never be written to, is refused before anybody waits for it.
+func open(name string) (*os.File, error) {
+	name = filepath.Clean(name)
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuse("%s is not a file", "%s n'est pas un fichier", name)
+	}
+	return os.Open(name)
+}
+
 // read reads a file to its end, and hands its content to into, which may be nil.
 func (r *Room) read(ctx context.Context, name string, into io.Writer) (c content, err error) {
-	f, err := os.Open(filepath.Clean(name))
+	f, err := open(name)
 	if err != nil {
 		return c, err
 	}
@@ -203,7 +216,7 @@ func readManifest(name string) (m manifest, dir string, err error) {
 	if strings.HasSuffix(name, ".copy.gz") {
 		name = manifestOf(name)
 	}
-	f, err := os.Open(filepath.Clean(name))
+	f, err := open(name)
 	if err != nil {
 		return m, "", err
 	}
