@@ -1,4 +1,4 @@
-// Package archive cuts history by month, has a month leave it for a file, and brings it back (migrations/00023_partitions.sql, docs/archive.md).
+// Package archive cuts history by month, has a month leave it for a file, and brings it back (migrations/00023_partitions.sql, docs/retention.md).
 //
 // A month is in chorus.events or in a file that was read back, at every moment. What is done is written down in this order, and each step can be done again:
 //
