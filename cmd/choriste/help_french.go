@@ -246,6 +246,7 @@ var helpInFrench = map[string]string{ //nolint:gosec // it speaks of passwords a
 	"Say what each month of history holds, what could leave, what cutting would do, and whether it pays. Changes nothing.":                              "Dire ce que contient chaque mois de l'historique, ce qui pourrait partir, ce que ferait le découpage et s'il vaut la peine. Ne change rien.",
 	"Cut history by month from now on: make this month and the next two. Workers make those that follow.":                                               "Découper l'historique par mois à partir de maintenant : créer ce mois et les deux suivants. Les programmes créent la suite.",
 	"Write a month whose invoices have all been final for long into a file, read it back, and have it leave the database.":                              "Écrire dans un fichier un mois dont toutes les factures sont closes depuis longtemps, le relire, puis le faire quitter la base.",
+
 	"Bring a month back from its file.":                                                                                                     "Ramener un mois depuis son fichier.",
 	"List the months that have left, and those that are back.":                                                                              "Lister les mois partis et ceux qui sont revenus.",
 	"For how long all invoices of a month must have been final before it may leave.":                                                        "Depuis combien de temps toutes les factures d'un mois doivent être closes pour qu'il puisse partir.",
