@@ -38,9 +38,12 @@ func (r *refusals) note(err error) {
 	}
 }
 
-// StandStill says that deposits have got no turn for longer than within, or is "". Rows come again within seconds: where none has been refused for a while,
-// none waits.
+// StandStill says that deposits have got no turn for longer than within, or that none is begun because a breaker could not be told of an outage for so long, or is "".
+// Rows come again within seconds: where none has been refused for a while, none waits.
 func (j *Jobs) StandStill(within time.Duration) string {
+	if owed, since := j.Weather.debts(); len(owed) > 0 && since > within {
+		return fmt.Sprintf("no deposit is begun: for %s the fleet could not be told that the portal fails (chorus.breakers takes no update)", since.Round(time.Second))
+	}
 	r := &j.refusals
 	r.mu.Lock()
 	defer r.mu.Unlock()

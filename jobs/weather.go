@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type Weather struct {
 
 	telling sync.Mutex
 	owed    map[string]failedDeposit // what a breaker could not be told of, by its key
+	since   time.Time                // when the first of these was
 }
 
 // failedDeposit is one that failed for a reason that is not its own.
@@ -33,6 +36,9 @@ func (w *Weather) owe(key string, f failedDeposit) {
 	defer w.mu.Unlock()
 	if w.owed == nil {
 		w.owed = map[string]failedDeposit{}
+	}
+	if len(w.owed) == 0 {
+		w.since = time.Now()
 	}
 	w.owed[key] = f
 }
@@ -50,6 +56,13 @@ func (w *Weather) paid(key string, f failedDeposit) {
 	if w.owed[key] == f {
 		delete(w.owed, key)
 	}
+}
+
+// debts are the keys of the breakers that are owed a word, and for how long the first has been.
+func (w *Weather) debts() ([]string, time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.owed)), time.Since(w.since)
 }
 
 // Set replaces it.
@@ -155,34 +168,44 @@ func (j *Jobs) weigh(ctx context.Context, acct *Account, a store.Attempt, outcom
 // leave all that waits in doubt.
 func (j *Jobs) allTold(ctx context.Context, acct *Account) bool {
 	for _, key := range []string{acct.Portal, acct.Application} {
-		if _, owes := j.Weather.owes(key); !owes {
-			continue
-		}
-		if !j.Weather.telling.TryLock() { // another job does, and may have to wait
+		if !j.tellOwed(ctx, key, tellWithin) {
 			return false
 		}
-		told := func() bool {
-			defer j.Weather.telling.Unlock()
-			f, owes := j.Weather.owes(key)
-			if !owes {
-				return true
-			}
-			ctx, cancel := context.WithTimeout(ctx, tellWithin)
-			defer cancel()
-			opened, err := j.Store.DepositFailed(ctx, key, string(f.fault), f.attempt, j.Settings.Unit())
-			if err != nil {
-				return false
-			}
-			j.Weather.paid(key, f)
-			if opened {
-				j.Log.Info("deposits are held back until the portal answers", "account", acct.Name, "fault", f.fault)
-				j.Probe()
-			}
-			return true
-		}()
-		if !told {
-			return false
-		}
+	}
+	return true
+}
+
+// TellOwed tells every breaker what it could not be told before, within a second each: no invoice may come that would do it.
+func (j *Jobs) TellOwed(ctx context.Context) {
+	keys, _ := j.Weather.debts()
+	for _, key := range keys {
+		j.tellOwed(ctx, key, time.Second)
+	}
+}
+
+// tellOwed reports that a breaker is owed nothing, after it was told if need be.
+func (j *Jobs) tellOwed(ctx context.Context, key string, within time.Duration) bool {
+	if _, owes := j.Weather.owes(key); !owes {
+		return true
+	}
+	if !j.Weather.telling.TryLock() { // another job does, and may have to wait
+		return false
+	}
+	defer j.Weather.telling.Unlock()
+	f, owes := j.Weather.owes(key)
+	if !owes {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	opened, err := j.Store.DepositFailed(ctx, key, string(f.fault), f.attempt, j.Settings.Unit())
+	if err != nil {
+		return false
+	}
+	j.Weather.paid(key, f)
+	if opened {
+		j.Log.Info("deposits are held back until the portal answers", "fault", f.fault)
+		j.Probe()
 	}
 	return true
 }

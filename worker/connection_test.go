@@ -464,6 +464,42 @@ func TestALockOnTheBudget(t *testing.T) {
 	b.readyz("ready", time.Minute)
 }
 
+// Somebody holds the breakers while the portal fails: no deposit is begun, and that is said, too; when the lock is gone, the breakers are told although nothing new is
+// inserted.
+func TestALockOnTheBreakers(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, impatient)
+	b.await(b.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	tx, err := b.owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT FROM chorus.breakers FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sim.Outage(true, "deposits", "500"); err != nil {
+		t.Fatal(err)
+	}
+	id := b.insert(invoicetest.Invoice{}.UBL())
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, text := b.get("/readyz"); strings.Contains(text, "no deposit is begun: for ") {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("/readyz: %q", text)
+		}
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the fleet knows", `SELECT EXISTS (SELECT FROM chorus.breakers WHERE state <> 'closed')`)
+	b.readyz("ready", time.Minute)
+	if err := b.sim.Outage(false, "deposits", "500"); err != nil {
+		t.Fatal(err)
+	}
+	b.await(id, store.Settled)
+}
+
 // Who is in the way is named: in the log, and by /readyz, which everybody may read, without the login.
 func TestWhoHoldsALock(t *testing.T) {
 	for name, lock := range map[string]string{

@@ -128,6 +128,7 @@ func (w *Worker) moves(ctx context.Context) error {
 	if err := w.unpause(ctx); err != nil {
 		return err
 	}
+	w.jobs.TellOwed(ctx)
 	if still := w.jobs.StandStill(w.loops.within); still != "" {
 		return standstill(still)
 	}
