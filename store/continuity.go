@@ -297,8 +297,8 @@ func (s *Store) Unsent(ctx context.Context, account string, since, asked time.Ti
 		    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[], $7::bigint[], $8::text[], $9::text[]) WITH ORDINALITY AS x (numero, siren, year, flux, cpp, ttc, day, k)
 		    CROSS JOIN LATERAL (
 		        SELECT id, state, attempt_no, lookup_first, identifiant_facture_cpp, numero_facture, left(fournisseur_siret, 9) AS siren, extract(year FROM date_facture) AS year
-		        FROM chorus.invoices r
-		        WHERE account = $1 AND `+numbered("r", "x.numero")+`
+		        FROM `+ofNumber("r", "x.numero")+`
+		        WHERE account = $1
 		          AND (x.siren = '' OR left(fournisseur_siret, 9) = x.siren)
 		          AND (x.year = 0 OR extract(year FROM date_facture) = x.year)
 		          AND (r.numero_facture = x.numero

@@ -3,5 +3,5 @@ package store
 // Allow is allow, for the tests outside: those that need a database cannot stand inside, which storetest imports.
 var Allow = allow
 
-// Numbered is the condition that a row has a number, in whatever writing.
-var Numbered = numbered
+// OfNumber is an item of FROM: the rows that have a number, in whatever writing.
+var OfNumber = ofNumber

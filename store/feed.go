@@ -91,8 +91,11 @@ func endOfFeed(ctx context.Context, tx pgx.Tx, mark FeedMark) error {
 		    claimed_until = CASE WHEN $4 THEN clock_timestamp() + $5::interval END,
 		    next_sync_at = clock_timestamp() + $6::interval,
 		    -- A deposit since it was looked for wakes it only when it rests already.
-		    resting = $7 AND NOT EXISTS (
-		        SELECT FROM chorus.invoices i WHERE i.account = $1 AND i.fournisseur_siret = identifiant AND i.state = 'deposited'),
+		    resting = $7 AND NOT EXISTS (SELECT FROM (
+		        SELECT FROM chorus.invoices i
+		        WHERE i.account = $1 AND i.fournisseur_siret = identifiant AND i.state = 'deposited'
+		        ORDER BY i.due_at -- by its index: see Open
+		        LIMIT 1) i),
 		    watermark = greatest(watermark, $8),
 		    fresh_until = greatest(fresh_until, $9),
 		    wide_from = coalesce($10, wide_from),

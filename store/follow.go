@@ -252,8 +252,8 @@ func withoutKnown(ctx context.Context, tx pgx.Tx, key StructureKey, page []Seen)
 		WHERE s.id_structure_cpp = $2 AND s.statut = seen.statut AND s.statut_date = seen.at AND s.last_seen_at > clock_timestamp() - interval '1 hour'
 		  AND NOT EXISTS (SELECT FROM chorus.invoices i WHERE i.identifiant_facture_cpp = s.identifiant_facture_cpp)
 		  AND NOT EXISTS (
-		      SELECT FROM chorus.invoices i
-		      WHERE `+numbered("i", "s.numero_facture")+` AND i.state IN ('ready', 'sending', 'in_doubt', 'deposited'))`, key.Account, key.ID, ids, statuts, dates)
+		      SELECT FROM `+ofNumber("i", "s.numero_facture")+`
+		      WHERE i.state IN ('ready', 'sending', 'in_doubt', 'deposited'))`, key.Account, key.ID, ids, statuts, dates)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -308,7 +308,7 @@ func lockHits(ctx context.Context, tx pgx.Tx, account string, page []Seen) (hits
 		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON i.numero_flux_depot = seen.flux
 		    WHERE i.identifiant_facture_cpp IS NULL AND chorus.bare_number(i.numero_facture) = chorus.bare_number(seen.numero)
 		    UNION
-		    SELECT k, i.id FROM seen JOIN chorus.invoices i ON `+numbered("i", "seen.numero")+`
+		    SELECT k, i.id FROM seen CROSS JOIN `+ofNumber("i", "seen.numero")+`
 		    WHERE i.state IN ('in_doubt', 'ready') AND left(i.fournisseur_siret, 9) = seen.siren AND extract(year FROM i.date_facture) = seen.annee
 		      AND (i.numero_facture = seen.numero OR seen.numero <> '' AND i.fournisseur_siret = seen.siret AND NOT `+otherRows("i", "seen.flux", "seen.cpp", "seen.numero")+`)
 		)

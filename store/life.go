@@ -25,7 +25,7 @@ func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) 
 		      FROM chorus.invoices q
 		      JOIN chorus.statuts t ON t.code = q.statut_courant
 		      WHERE q.state = 'integrated'
-		        AND q.statut_courant_date < clock_timestamp() - $1::interval
+		        AND q.statut_courant_date < (SELECT clock_timestamp()) - $1::interval -- a volatile bound would have all open rows read
 		        AND (t.awaits_payment
 		             OR t.next_actor IN ('recipient', 'accountant')
 		                AND EXISTS (SELECT FROM chorus.recipients r WHERE r.siret = q.destinataire_siret AND r.never_reports_payment))

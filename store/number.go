@@ -26,10 +26,15 @@ func BareNumber(number string) string {
 	}, number), "0")
 }
 
-// numbered is the condition that a row of chorus.invoices has this number, in whatever writing.
-func numbered(row, number string) string {
-	return `(` + row + `.numero_facture = chorus.bare_number(` + number + `)
-	    OR chorus.bare_number(` + row + `.numero_facture) = chorus.bare_number(` + number + `) AND ` + row + `.numero_facture <> chorus.bare_number(` + row + `.numero_facture))`
+// ofNumber is an item of FROM, called row: the rows that have a number, in whatever writing. The few numbers that are not bare have an index of their own. OFFSET 0 keeps all
+// other conditions outside: with those of supplier and year, PostgreSQL reads the unique index of the business key by these two alone, which are all that a supplier has
+// sent in the year, for each number that is asked for.
+func ofNumber(row, number string) string {
+	return `LATERAL (
+	    SELECT * FROM chorus.invoices numbered
+	    WHERE numbered.numero_facture = chorus.bare_number(` + number + `)
+	       OR chorus.bare_number(numbered.numero_facture) = chorus.bare_number(` + number + `) AND numbered.numero_facture <> chorus.bare_number(numbered.numero_facture)
+	    OFFSET 0) ` + row
 }
 
 // otherRows is the condition that a row other than this one explains what the portal shows: its deposit was acknowledged by this flux, or is this invoice there; or it is

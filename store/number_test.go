@@ -43,7 +43,7 @@ func TestANumberInAnotherWritingIsFoundByIndex(t *testing.T) {
 	defer func() { must(t, tx.Rollback(b.ctx)) }()
 	_, err = tx.Exec(b.ctx, `SET LOCAL enable_seqscan = off`) // the table is empty
 	must(t, err)
-	rows, err := tx.Query(b.ctx, `EXPLAIN SELECT FROM unnest($1::text[]) n JOIN chorus.invoices i ON `+store.Numbered("i", "n"), []string{"low-1"})
+	rows, err := tx.Query(b.ctx, `EXPLAIN SELECT FROM unnest($1::text[]) n CROSS JOIN `+store.OfNumber("i", "n"), []string{"low-1"})
 	must(t, err)
 	var plan []string
 	for rows.Next() {

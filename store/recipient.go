@@ -122,7 +122,8 @@ func (s *Store) DueRecipients(ctx context.Context, tx pgx.Tx, limit int, hold ti
 		    WHERE r.due_at < 'infinity' AND r.due_at <= clock_timestamp()
 		      AND r.account IN (SELECT name FROM chorus.accounts WHERE name = ANY ($3) AND paused_at IS NULL AND chorus.reachable(name))
 		      AND (r.named_at > clock_timestamp() - $4::interval
-		           OR EXISTS (SELECT FROM chorus.invoices i WHERE i.state = 'integrated' AND i.destinataire_siret = r.siret))
+		           OR EXISTS (SELECT FROM (
+		               SELECT FROM chorus.invoices i WHERE i.state = 'integrated' AND i.destinataire_siret = r.siret ORDER BY i.destinataire_siret LIMIT 1) i)) -- by its index: see Open
 		    ORDER BY r.asked_at NULLS LAST, r.due_at
 		    LIMIT $1
 		    FOR UPDATE OF r SKIP LOCKED

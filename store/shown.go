@@ -26,7 +26,8 @@ func (s *Store) Unexplained(ctx context.Context, since time.Time, seen []Seen) (
 		}
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT x.k::int - 1, EXISTS (SELECT FROM chorus.invoices WHERE fournisseur_siret = x.siret AND identifiant_facture_cpp IS NOT NULL)
+		SELECT x.k::int - 1, EXISTS (SELECT FROM (
+		           SELECT FROM chorus.invoices WHERE fournisseur_siret = x.siret AND identifiant_facture_cpp IS NOT NULL ORDER BY statut_courant_date LIMIT 1) i) -- by its index: see Open
 		FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[]) WITH ORDINALITY AS x (cpp, flux, numero, siret, year, day, k)
 		WHERE x.cpp <> 0 AND x.flux <> ''
 		  AND NOT EXISTS (SELECT FROM chorus.invoices WHERE identifiant_facture_cpp = x.cpp)
@@ -34,9 +35,8 @@ func (s *Store) Unexplained(ctx context.Context, since time.Time, seen []Seen) (
 		  AND NOT EXISTS (SELECT FROM chorus.attempts WHERE numero_flux_depot = x.flux)
 		  AND NOT EXISTS (SELECT FROM chorus.strangers WHERE identifiant_facture_cpp = x.cpp AND first_seen_at < $1)
 		  AND NOT EXISTS (
-		      SELECT FROM chorus.invoices i
-		      WHERE `+numbered("i", "x.numero")+`
-		        AND (left(i.fournisseur_siret, 9) = left(x.siret, 9) OR length(x.siret) < 9) AND (extract(year FROM i.date_facture) = x.year OR x.year = 0)
+		      SELECT FROM `+ofNumber("i", "x.numero")+`
+		      WHERE (left(i.fournisseur_siret, 9) = left(x.siret, 9) OR length(x.siret) < 9) AND (extract(year FROM i.date_facture) = x.year OR x.year = 0)
 		        AND NOT (i.attempt_no = 0 AND i.state IN ('received', 'invalid', 'cancelled', 'abandoned')))
 		  AND NOT EXISTS (
 		      SELECT FROM chorus.installation

@@ -159,9 +159,8 @@ var doublesSQL = `
 		SELECT i.id, s.identifiant_facture_cpp, i.state, s.numero_facture, i.numero_facture, i.identifiant_facture_cpp IS NULL AND i.state = 'rejected',
 		       s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0
 		FROM chorus.strangers s
-		JOIN chorus.invoices i
-		  ON ` + numbered("i", "s.numero_facture") + ` AND left(i.fournisseur_siret, 9) = left(s.fournisseur_siret, 9)
-		     AND extract(year FROM i.date_facture) = extract(year FROM s.date_facture)
+		CROSS JOIN ` + ofNumber("n", "s.numero_facture") + `
+		JOIN chorus.invoices i ON i.id = n.id
 		CROSS JOIN LATERAL (
 		    SELECT count(*) FILTER (WHERE a.numero_flux_depot = s.numero_flux_depot) AS named,
 		           count(*) FILTER (WHERE a.numero_flux_depot IS NULL AND coalesce(a.outcome, 'AMBIGUOUS') IN ('AMBIGUOUS', 'OWNER_LOST')) AS lost,
@@ -169,7 +168,8 @@ var doublesSQL = `
 		    FROM chorus.attempts a
 		    WHERE a.invoice_id = i.id AND a.worker <> 'quarantine'
 		) own
-		WHERE s.account = $1 AND chorus.bare_number(s.numero_facture) = ANY (SELECT chorus.bare_number(n) FROM unnest($2::text[]) n) AND s.double_of IS NULL
+		WHERE left(n.fournisseur_siret, 9) = left(s.fournisseur_siret, 9) AND extract(year FROM n.date_facture) = extract(year FROM s.date_facture)
+		  AND s.account = $1 AND chorus.bare_number(s.numero_facture) = ANY (SELECT chorus.bare_number(n) FROM unnest($2::text[]) n) AND s.double_of IS NULL
 		  AND i.account = $1 AND i.identifiant_facture_cpp IS DISTINCT FROM s.identifiant_facture_cpp
 		  AND (i.state IN ('integrated', 'settled') OR i.state = 'rejected' OR i.state = 'parked' AND i.reason_code IN ('ABSENT', 'BUDGET'))
 		  AND (s.numero_flux_depot IS NOT NULL AND own.named + own.lost - own.explained > 0

@@ -110,14 +110,24 @@ func (s *Store) HoldStructure(ctx context.Context, key StructureKey, claim int64
 }
 
 // Open tells whether an invoice of the structure's supplier is at the portal, or on its way there, and not over; one that waits to be sent may be typed in meanwhile.
+//
+// For an EXISTS without an order PostgreSQL reads the table until it meets a hit, in the belief that it comes early: all of it, where there is none. With an order it reads an index.
 func (s *Store) Open(ctx context.Context, st Structure) (bool, error) {
 	var open bool
 	err := s.pool.QueryRow(ctx, `
-		SELECT EXISTS (
+		SELECT EXISTS (SELECT FROM (
 		    SELECT FROM chorus.invoices
-		    WHERE fournisseur_siret = $1 AND identifiant_facture_cpp IS NOT NULL AND state NOT IN ('settled', 'rejected', 'cancelled', 'abandoned')
+		    WHERE fournisseur_siret = $1 AND identifiant_facture_cpp IS NOT NULL AND state = 'integrated'
+		    ORDER BY statut_courant_date DESC
+		    LIMIT 1) i
 		) OR EXISTS (
-		    SELECT FROM chorus.invoices WHERE account = $2 AND fournisseur_siret = $1 AND state IN ('ready', 'sending', 'in_doubt', 'deposited')
+		    SELECT
+		    FROM unnest(ARRAY['deposited', 'sending', 'in_doubt', 'parked', 'ready']) AS s (state)
+		    CROSS JOIN LATERAL (
+		        SELECT FROM chorus.invoices i
+		        WHERE i.state = s.state AND fournisseur_siret = $1 AND (identifiant_facture_cpp IS NOT NULL OR account = $2 AND i.state <> 'parked')
+		        ORDER BY i.id
+		        LIMIT 1) i
 		)`, st.Identifiant, st.Account).Scan(&open)
 	return open, err
 }
