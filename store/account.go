@@ -129,12 +129,12 @@ func (s *Store) Accepted(ctx context.Context, account string, hash []byte) error
 		_, err = tx.Exec(ctx, `
 			UPDATE chorus.invoices
 			SET due_at = greatest(clock_timestamp(), not_before)
-			WHERE id IN (
+			WHERE id = ANY (ARRAY(
 			    SELECT id
 			    FROM chorus.invoices
 			    WHERE account = $1 AND state = 'ready' AND claim IS NULL AND due_at > greatest(clock_timestamp(), not_before)
 			    FOR NO KEY UPDATE SKIP LOCKED -- one that somebody has locked is due when it was to be
-			)`, account)
+			))`, account)
 		return err
 	})
 }

@@ -245,6 +245,6 @@ func (s *Store) CancelRequested(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE chorus.invoices
 		SET state = 'cancelled'
-		WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'ready' AND cancel_requested_at IS NOT NULL LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)`, most)
+		WHERE id = ANY (ARRAY(SELECT id FROM chorus.invoices WHERE state = 'ready' AND cancel_requested_at IS NOT NULL LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED))`, most)
 	return err
 }

@@ -20,7 +20,7 @@ func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) 
 		FROM chorus.statuts t
 		WHERE t.code = i.statut_courant
 		  AND (SELECT chorus.clock_is_trusted())
-		  AND i.id IN (
+		  AND i.id = ANY (ARRAY(
 		      SELECT q.id
 		      FROM chorus.invoices q
 		      JOIN chorus.statuts t ON t.code = q.statut_courant
@@ -30,7 +30,7 @@ func (s *Store) Quiet(ctx context.Context, period time.Duration) (int64, error) 
 		             OR t.next_actor IN ('recipient', 'accountant')
 		                AND EXISTS (SELECT FROM chorus.recipients r WHERE r.siret = q.destinataire_siret AND r.never_reports_payment))
 		      FOR NO KEY UPDATE OF q SKIP LOCKED
-		  )`, period)
+		  ))`, period)
 	return tag.RowsAffected(), err
 }
 

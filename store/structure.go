@@ -221,14 +221,14 @@ func (s *Store) LongestUnseen(ctx context.Context, st Structure, n int) ([]strin
 	rows, err := s.pool.Query(ctx, `
 		UPDATE chorus.invoices
 		SET looks = looks + 1
-		WHERE id IN (
+		WHERE id = ANY (ARRAY(
 		    SELECT id
 		    FROM chorus.invoices
 		    WHERE account = $1 AND fournisseur_siret = $2 AND state = 'integrated'
 		    ORDER BY updated_at, id
 		    LIMIT $3
 		    FOR UPDATE SKIP LOCKED
-		)
+		))
 		RETURNING numero_facture`, st.Account, st.Identifiant, n)
 	if err != nil {
 		return nil, err
