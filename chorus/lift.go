@@ -16,6 +16,7 @@ type lift struct {
 
 	file   []byte
 	from   io.Reader
+	buffer []byte // into which it is read, always the same: an answer may come in many small pieces
 	left   []byte // of the answer, not given on yet
 	rest   []byte // base64 of less than four characters
 	ended  bool   // the base64 is complete
@@ -33,15 +34,14 @@ var errFile = errors.New("the file in the answer is not base64, or too large")
 
 // reader is what is left of the answer r.
 func (l *lift) reader(r io.Reader) io.Reader {
-	*l = lift{field: l.field, most: l.most, from: r}
+	*l = lift{field: l.field, most: l.most, from: r, buffer: make([]byte, 32<<10)}
 	return l
 }
 
 func (l *lift) Read(p []byte) (int, error) {
 	for len(l.left) == 0 {
-		buffer := make([]byte, 32<<10)
-		n, err := l.from.Read(buffer)
-		l.left = l.pass(buffer[:n])
+		n, err := l.from.Read(l.buffer)
+		l.left = l.pass(l.buffer[:n])
 		if l.broken {
 			return 0, errFile
 		}
