@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// hostileAnswers cost much more memory than their bytes when they are built whole. All are successes as far as their first keys go.
-func hostileAnswers() map[string]func() string {
+// hostileAnswers cost much more memory than their bytes when they are built whole. All are successes as far as their first keys go. What may be wrong with a list is in one
+// list each, or in every one.
+func hostileAnswers(everyList bool) map[string]func() string {
 	object := func(rest string) string {
 		return `{"codeRetour":0,"idFacture":1,"statutCourantCode":"X","etatCourantDepotFlux":"IN_INTEGRE","identifiantFactureCPP":1,"pieceJointeId":1,` + rest + `}`
 	}
@@ -35,13 +36,18 @@ func hostileAnswers() map[string]func() string {
 		"open":      func() string { return strings.Repeat(`{"a":`, 1<<20) },
 		"too large": func() string { return object(`"listeFactures":[` + many(`{}`, 12<<20) + `]`) },
 	}
-	for _, list := range []string{"listeFactures", "listeErreurDP", "listeErreurTechnique", "listeStructures"} {
-		m["rows of "+list] = func() string { return object(`"` + list + `":[` + many(`{}`, 7<<20) + `]`) }
-		m["objects of "+list] = func() string {
-			return object(`"` + list + `":[` + many(`{"identifiantFactureCPP":1,"statut":"`+strings.Repeat("x", 900)+`"}`, 7<<20) + `]`)
+	lists := []string{"listeFactures", "listeErreurDP", "listeErreurTechnique", "listeStructures"}
+	for k, kind := range []struct{ name, rows string }{
+		{"rows of ", many(`{}`, 7<<20)},
+		{"objects of ", many(`{"identifiantFactureCPP":1,"statut":"`+strings.Repeat("x", 900)+`"}`, 7<<20)},
+		{"wide rows of ", `{` + strings.TrimSuffix(keys.String(), ",") + `}`},
+		{"lists in ", many(`[]`, 7<<20)},
+	} {
+		for l, list := range lists {
+			if everyList || l == k {
+				m[kind.name+list] = func() string { return object(`"` + list + `":[` + kind.rows + `]`) }
+			}
 		}
-		m["wide rows of "+list] = func() string { return object(`"` + list + `":[{` + strings.TrimSuffix(keys.String(), ",") + `}]`) }
-		m["lists in "+list] = func() string { return object(`"` + list + `":[` + many(`[]`, 7<<20) + `]`) }
 	}
 	m["statuts"] = func() string {
 		return object(`"historiquesDesStatuts":{"histoStatut":[` + many(`{}`, 7<<20) + `],"pagesHistoStatut":1}`)
@@ -51,7 +57,10 @@ func hostileAnswers() map[string]func() string {
 
 // TestHostileAnswersCostTheirBytes: every operation, each answer, sixteen at a time, and memory stays within what large answers may take together.
 func TestHostileAnswersCostTheirBytes(t *testing.T) {
-	answers := hostileAnswers()
+	costTheirBytes(t, hostileAnswers(false))
+}
+
+func costTheirBytes(t *testing.T, answers map[string]func() string) {
 	var body atomic.Pointer[string]
 	client := newPortal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, *body.Load()) }).client(t)
 	calls := []func() error{

@@ -1,0 +1,9 @@
+//go:build long
+
+package chorus
+
+import "testing"
+
+func TestLongHostileAnswersCostTheirBytes(t *testing.T) {
+	costTheirBytes(t, hostileAnswers(true))
+}
