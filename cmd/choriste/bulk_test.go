@@ -64,6 +64,15 @@ func TestActsOnMany(t *testing.T) {
 	said(t, db.OperatorURL, 0, "2 invoices, 20.00 EUR", append([]string{"todo", "restore", "--dry-run"}, all...)...)
 	said(t, db.OperatorURL, 0, "est de nouveau sur la liste", append([]string{"todo", "restore", "--lang", "fr", "--reason", "the cheque bounced", "--expect", "2"}, all...)...)
 	said(t, db.OperatorURL, 1, "was not taken off the list", "todo", "restore", "invalid", "--reason", "x")
+	ctx, stop := context.WithCancel(t.Context())
+	out := &untilText{want: []string{"is off the list"}, stop: stop}
+	var errOut strings.Builder
+	status := run(ctx, []string{"todo", "dismiss", "invalid", "rejected", "--reason", "y", "--per-minute", "1"}, func(name string) string { return map[string]string{"DATABASE_URL": db.OperatorURL}[name] }, out, &errOut)
+	if status != 1 || !strings.Contains(errOut.String(), "interrupted after 1 of 2") {
+		t.Errorf("an interrupted act: status %d, %s%s", status, out.got.String(), errOut.String())
+	}
+	said(t, db.OperatorURL, 0, "1 invoice, 10.00 EUR", append([]string{"todo", "restore", "--dry-run"}, all...)...)
+	said(t, db.OperatorURL, 0, "is on the list again", append([]string{"todo", "restore", "--reason", "x"}, all...)...)
 	if got := statesOf(t, db); !slices.Equal(got, before) {
 		t.Errorf("putting back moved something:\n%v\n%v", before, got)
 	}
@@ -78,13 +87,6 @@ func TestActsOnMany(t *testing.T) {
 	said(t, db.OperatorURL, 2, "give ids or a filter, not both", "todo", "dismiss", "1", "--query", "account:default", "--reason", "x")
 	said(t, db.OperatorURL, 2, "needs --reason", "todo", "dismiss", "1")
 	said(t, db.OperatorURL, 2, "--per-minute must be", "retry", "1", "--reason", "x", "--per-minute=-1")
-	ctx, stop := context.WithCancel(t.Context())
-	out := &untilText{want: []string{"is off the list"}, stop: stop}
-	var errOut strings.Builder
-	status := run(ctx, []string{"todo", "dismiss", "invalid", "rejected", "--reason", "y", "--per-minute", "1"}, func(name string) string { return map[string]string{"DATABASE_URL": db.OperatorURL}[name] }, out, &errOut)
-	if status != 1 {
-		t.Errorf("an interrupted act: status %d, %s%s", status, out.got.String(), errOut.String())
-	}
 }
 
 // Whatever an operator types at whatever invoice, in whatever order, none is ready to be sent again of which a deposit may have arrived, without the look-ups that prove the contrary: so nothing

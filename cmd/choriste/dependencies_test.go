@@ -105,7 +105,7 @@ func costs(t *testing.T) map[string]int {
 		}
 		return out
 	}
-	run("go", "build", "-trimpath", "-o", binary, ".")
+	run("go", "build", "-o", binary, ".")
 	type pkg struct {
 		ImportPath string
 		Imports    []string
