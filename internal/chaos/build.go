@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -46,26 +47,35 @@ func buildPrograms(ctx context.Context, dir string, race bool, names ...string) 
 	return nil
 }
 
-// compilePatched compiles the package that a patch changes.
-func compilePatched(ctx context.Context, dir, name string) error {
-	overlay, err := overlay(ctx, dir, name)
+// compilePatched compiles the packages that patches change, all of them at once.
+func compilePatched(ctx context.Context, dir string, names ...string) error {
+	overlay, err := overlay(ctx, dir, names...)
 	if err != nil {
 		return err
 	}
-	patch, err := patches.ReadFile("mutants/" + name + ".patch")
-	if err != nil {
-		return err
+	args := []string{"build", "-tags", "chaos", "-overlay", overlay}
+	for _, name := range names {
+		source, err := sourceOfPatch(ctx, name)
+		if err != nil {
+			return err
+		}
+		if folder := filepath.Dir(source); !slices.Contains(args, folder) {
+			args = append(args, folder)
+		}
 	}
-	source, err := sourceOf(ctx, patch)
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-overlay", overlay, ".")
-	cmd.Dir = filepath.Dir(source)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil
+}
+
+// sourceOfPatch finds the file that the named patch is for.
+func sourceOfPatch(ctx context.Context, name string) (string, error) {
+	patch, err := patches.ReadFile("mutants/" + name + ".patch")
+	if err != nil {
+		return "", err
+	}
+	return sourceOf(ctx, patch)
 }
 
 // overlay patches copies of the files in dir and returns the name of the file that go build -overlay reads.

@@ -2,12 +2,44 @@ package chaos
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// Each patch applies to what stands there today, and what comes of it builds.
+// Each patch applies to what stands there today, and what comes of it builds: those of different files together, because each package takes seconds to compile. The tests that
+// take minutes have each alone.
 func TestEveryPatchAppliesAndBuilds(t *testing.T) {
+	var together [][]string // no two of one file, and that of Go's own library alone: everything would have to be compiled anew
+	files := map[string]int{}
+	for _, name := range everyPatch(t) {
+		source, err := sourceOfPatch(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := files[source]
+		files[source]++
+		if name == clockPatch {
+			together = append(together, []string{name})
+			continue
+		}
+		if n == len(together) || together[n][0] == clockPatch {
+			together = slices.Insert(together, n, nil)
+		}
+		together[n] = append(together[n], name)
+	}
+	for _, names := range together {
+		t.Run(strings.Join(names, " "), func(t *testing.T) {
+			if err := compilePatched(t.Context(), t.TempDir(), names...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// everyPatch is the names of all of them. One that belongs to no mutant fails the test.
+func everyPatch(t *testing.T) (names []string) {
+	t.Helper()
 	files, err := patches.ReadDir("mutants")
 	if err != nil {
 		t.Fatal(err)
@@ -23,12 +55,9 @@ func TestEveryPatchAppliesAndBuilds(t *testing.T) {
 		if !known[name] {
 			t.Errorf("%s belongs to no mutant", f.Name())
 		}
-		t.Run(name, func(t *testing.T) {
-			if err := compilePatched(t.Context(), t.TempDir(), name); err != nil {
-				t.Error(err)
-			}
-		})
+		names = append(names, name)
 	}
+	return names
 }
 
 func TestAPatchThatDoesNotApplyIsAnError(t *testing.T) {
