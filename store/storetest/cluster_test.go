@@ -105,6 +105,37 @@ func checkSettings(t *testing.T, c *Cluster, settings map[string]string) {
 	}
 }
 
+// A copy of a cluster has its databases and logins, and is apart from it.
+func TestACopyOfACluster(t *testing.T) {
+	t.Parallel()
+	first := startCluster(t, Options{})
+	conn := connect(t, first.URL(""))
+	for _, q := range []string{`CREATE DATABASE kept`, `CREATE ROLE somebody LOGIN PASSWORD 'p'`} {
+		if _, err := conn.Exec(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		second := startCluster(t, Options{Like: first})
+		there := connect(t, second.URL("kept"))
+		if ask(t, there, `SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolcanlogin AND rolname = 'somebody'`) != "somebody" {
+			t.Error("the login is missing")
+		}
+		if _, err := there.Exec(t.Context(), `CREATE TABLE apart ()`); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := first.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ask(t, connect(t, first.URL("kept")), `SELECT (to_regclass('apart') IS NULL)::text`) != "true" {
+		t.Error("the copy was not apart")
+	}
+}
+
 func TestCrashKeepsWhatWasCommitted(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, Options{})

@@ -29,6 +29,7 @@ follow() {
 
 initialise() {
     if [ -n "$FOLLOWS" ]; then follow; return; fi
+    if [ -n "$LIKE" ]; then cp -R "$LIKE" "$dir/data" 3<&-; return; fi
     "$bin/initdb" --pgdata="$dir/data" --username=postgres --pwfile="$dir/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale="$1" --no-sync --no-instructions >&2 3<&-
 }
