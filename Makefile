@@ -17,13 +17,20 @@ help: ## show this list
 demo: ## the whole product on this machine, against the simulator
 	@$(GO) run ./cmd/demo
 
+# The packages that take longest, first: begun last, one of them would be left alone at the end. Most of what tests do is waiting, so that three at a time keep two cores busy.
+LONGEST := ./worker ./cmd/choriste ./console ./store
+AT_ONCE := $$(n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -gt 3 ] && echo $$n || echo 3)
+
 .PHONY: test
 test: ## the tests, against a real PostgreSQL
-	$(GO) test -timeout 20m -parallel 6 ./...
+	$(GO) test -timeout 20m -p $(AT_ONCE) -parallel 6 $(LONGEST) ./...
+
+# From TestADatabaseThatLivesInThePast on: families of similar cases in ./worker, of which some cases stand for all in make test.
+LONG := TestAYear|TestTraffic|TestEveryRewind|TestMeasureLong|TestLong|TestADatabaseThatLivesInThePast|TestAFilterThatIsNotHonoured|TestALostAnswerToARemedy|TestAPortalThatShowsLate|TestARestoreWhileOneOfSeveralAccountsWasSending|TestAStartWaitsForThePortalAndSaysSo|TestAnOldFileVouchesForNothing|TestAttachmentsGoWhenTheInvoiceIsSuspended|TestAttachmentsGoWithASubmission|TestLostAnswersAreFoundAgain|TestLostAnswersToASubmissionAreFoundAgain|TestNoRewindSendsTwice|TestOutages|TestSearchesThatGiveNoAnswerAreSeen|TestTheAnnuaireMayBeMissing|TestWhatARestoreLostIsInsertedAgainLate|TestWhoHoldsALock
 
 .PHONY: test-long
-test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every way back to before a month left, every measurement in small
-	$(GO) test -tags long -timeout 40m -run 'TestAYear|TestTraffic|TestEveryRewind|TestMeasureLong' -v ./worker ./cmd/bench
+test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every case of each family, every measurement in small
+	$(GO) test -tags long -timeout 60m -parallel 6 -run '$(LONG)' -v ./worker ./cmd/bench ./chorus ./console ./internal/chaos ./store
 
 .PHONY: proofs
 proofs: test-long ## what a change of the protocol must pass, an hour: the long tests, races, fuzzing for 5 s each, every crash point, a fault run

@@ -37,6 +37,7 @@ func hashes(files []store.Attachment) (all []string) {
 // The files of a PDF without XML go with its submission, each once, whatever became of an upload or of the answer to the submission.
 func TestAttachmentsGoWithASubmission(t *testing.T) {
 	t.Parallel()
+	all := represented(t, "the answer to an upload is lost", "the answer to the submission is lost")
 	for name, c := range map[string]struct {
 		faults  []chorustest.Fault
 		uploads int
@@ -47,6 +48,9 @@ func TestAttachmentsGoWithASubmission(t *testing.T) {
 		"the submission never arrives":         {[]chorustest.Fault{{Op: "soumettre", Kind: "drop_before_commit"}}, 2},
 		"the answer to the submission is lost": {[]chorustest.Fault{{Op: "soumettre", Kind: "commit_then_drop"}}, 2},
 	} {
+		if !all.runs(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, nil)
@@ -76,6 +80,7 @@ func TestAttachmentsGoWithASubmission(t *testing.T) {
 // The portal takes a file for an invoice that went as a flux only when its recipient has suspended it: what was attached before goes then, in one completion, and once.
 func TestAttachmentsGoWhenTheInvoiceIsSuspended(t *testing.T) {
 	t.Parallel()
+	all := represented(t, "the answer to an upload is lost", "the completion never arrives")
 	for name, c := range map[string]struct {
 		faults      []chorustest.Fault
 		completions int
@@ -85,6 +90,9 @@ func TestAttachmentsGoWhenTheInvoiceIsSuspended(t *testing.T) {
 		"the answer to the completion is lost": {[]chorustest.Fault{{Op: "completer", Kind: "commit_then_drop"}}, 1},
 		"the completion never arrives":         {[]chorustest.Fault{{Op: "completer", Kind: "drop_before_commit"}}, 2},
 	} {
+		if !all.runs(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, nil)

@@ -1,0 +1,5 @@
+//go:build long
+
+package worker_test
+
+func init() { everyCase = true }
