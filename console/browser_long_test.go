@@ -1,0 +1,5 @@
+//go:build long
+
+package console_test
+
+func init() { everyPageInBothLanguages = true }
