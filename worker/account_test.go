@@ -45,7 +45,7 @@ func (h *house) insertFor(account, numero string) int64 {
 // until waits for a condition in SQL.
 func (h *house) until(what, sql string, args ...any) {
 	h.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) { // on a machine that does much else
 		var ok bool
 		if err := h.db.Pool.QueryRow(h.t.Context(), `SELECT coalesce((`+sql+`), false)`, args...).Scan(&ok); err != nil {
 			h.t.Fatal(err)
@@ -54,7 +54,7 @@ func (h *house) until(what, sql string, args ...any) {
 			return
 		}
 		if time.Now().After(deadline) {
-			h.t.Fatalf("not within a minute: %s", what)
+			h.t.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

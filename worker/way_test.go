@@ -157,7 +157,7 @@ func (h *house) must(err error) {
 func (h *house) await(id int64, states ...store.State) store.Status {
 	h.t.Helper()
 	st := store.New(h.db.Pool)
-	deadline := time.Now().Add(40 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute) // on a machine that does much else
 	for {
 		i, attempts, err := st.Show(h.t.Context(), id)
 		if err != nil {
