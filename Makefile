@@ -26,10 +26,10 @@ test: ## the tests, against a real PostgreSQL
 	$(GO) test -timeout 20m -p $(AT_ONCE) -parallel 6 $(LONGEST) ./...
 
 # From TestADatabaseThatLivesInThePast on: families of similar cases in ./worker, of which some cases stand for all in make test.
-LONG := TestAYear|TestTraffic|TestEveryRewind|TestMeasureLong|TestLong|TestInABrowser|TestADatabaseThatLivesInThePast|TestAFilterThatIsNotHonoured|TestALostAnswerToARemedy|TestAPortalThatShowsLate|TestARestoreWhileOneOfSeveralAccountsWasSending|TestAStartWaitsForThePortalAndSaysSo|TestAnOldFileVouchesForNothing|TestAttachmentsGoWhenTheInvoiceIsSuspended|TestAttachmentsGoWithASubmission|TestLostAnswersAreFoundAgain|TestLostAnswersToASubmissionAreFoundAgain|TestNoRewindSendsTwice|TestOutages|TestSearchesThatGiveNoAnswerAreSeen|TestTheAnnuaireMayBeMissing|TestWhatARestoreLostIsInsertedAgainLate|TestWhoHoldsALock
+LONG := TestAYear|TestTraffic|TestEveryRewind|TestMeasureLong|TestLong|TestInABrowser|TestStatementsAgainstTheModel|TestADatabaseThatLivesInThePast|TestAFilterThatIsNotHonoured|TestALostAnswerToARemedy|TestAPortalThatShowsLate|TestARestoreWhileOneOfSeveralAccountsWasSending|TestAStartWaitsForThePortalAndSaysSo|TestAnOldFileVouchesForNothing|TestAttachmentsGoWhenTheInvoiceIsSuspended|TestAttachmentsGoWithASubmission|TestLostAnswersAreFoundAgain|TestLostAnswersToASubmissionAreFoundAgain|TestNoRewindSendsTwice|TestOutages|TestSearchesThatGiveNoAnswerAreSeen|TestTheAnnuaireMayBeMissing|TestWhatARestoreLostIsInsertedAgainLate|TestWhoHoldsALock
 
 .PHONY: test-long
-test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every case of each family, every measurement in small
+test-long: ## the tests that take minutes each: a simulated year, traffic with every fault, every case of each family, the model at length, every measurement in small
 	$(GO) test -tags long -timeout 60m -parallel 6 -run '$(LONG)' -v ./worker ./cmd/bench ./chorus ./console ./internal/chaos ./store
 
 .PHONY: proofs

@@ -217,10 +217,13 @@ func (b *bench) invariants(t rapid.TB, ids []int64) {
 	}
 }
 
+// modelChecks is how many random runs the model is held against; the build tag long has more of them.
+var modelChecks = "30"
+
 func TestStatementsAgainstTheModel(t *testing.T) {
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, n := range map[string]string{"rapid.checks": "80", "rapid.steps": "100"} {
+	for name, n := range map[string]string{"rapid.checks": modelChecks, "rapid.steps": "100"} {
 		if !given[name] { // on the command line
 			must(t, flag.Set(name, n))
 		}
