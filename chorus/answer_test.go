@@ -37,15 +37,20 @@ func hostileAnswers(everyList bool) map[string]func() string {
 		"too large": func() string { return object(`"listeFactures":[` + many(`{}`, 12<<20) + `]`) },
 	}
 	lists := []string{"listeFactures", "listeErreurDP", "listeErreurTechnique", "listeStructures"}
-	for k, kind := range []struct{ name, rows string }{
-		{"rows of ", many(`{}`, 7<<20)},
-		{"objects of ", many(`{"identifiantFactureCPP":1,"statut":"`+strings.Repeat("x", 900)+`"}`, 7<<20)},
-		{"wide rows of ", `{` + strings.TrimSuffix(keys.String(), ",") + `}`},
-		{"lists in ", many(`[]`, 7<<20)},
+	for k, kind := range []struct {
+		name string
+		rows func() string // made when it is asked for: what is kept meanwhile lets the heap grow by as much again
+	}{
+		{"rows of ", func() string { return many(`{}`, 7<<20) }},
+		{"objects of ", func() string {
+			return many(`{"identifiantFactureCPP":1,"statut":"`+strings.Repeat("x", 900)+`"}`, 7<<20)
+		}},
+		{"wide rows of ", func() string { return `{` + strings.TrimSuffix(keys.String(), ",") + `}` }},
+		{"lists in ", func() string { return many(`[]`, 7<<20) }},
 	} {
 		for l, list := range lists {
 			if everyList || l == k {
-				m[kind.name+list] = func() string { return object(`"` + list + `":[` + kind.rows + `]`) }
+				m[kind.name+list] = func() string { return object(`"` + list + `":[` + kind.rows() + `]`) }
 			}
 		}
 	}
