@@ -22,9 +22,12 @@ import (
 
 const (
 	// manyByItself and mostMany are the cap of one act on several invoices: if nothing is said, and at most.
-	manyByItself, mostMany = 1000, 5000
+	manyByItself, mostMany = 1000, 50_000
 	// mostPreviewed is how many of them the confirmation shows.
 	mostPreviewed = 20
+	// spreadFrom is from how many on an act is spread over time if nobody says otherwise, at gently a minute: half of what PISTE grants an account. Invoices are given out in the order of
+	// their ids, so that old ones that come back at once would go before all that was inserted since.
+	spreadFrom, gently = 1000, 600
 )
 
 // many is an act on several invoices, before it is confirmed.
@@ -49,7 +52,7 @@ type many struct {
 	Reason    string
 	PerMinute string
 
-	list []store.Status
+	list []operate.Chosen
 }
 
 // severalActs are the acts that may be done to several invoices.
@@ -153,11 +156,29 @@ func (c *console) selected(ctx context.Context, v view, p url.Values) (many, err
 		fmt.Fprintln(hash, i.ID, i.UpdatedAt.UnixMicro())
 	}
 	m.Seen = hex.EncodeToString(hash.Sum(nil)[:16])
-	if m.Count, m.Sums, err = m.Act.many.Count(ctx, c.operator, m.list); err != nil {
-		return m, err
+	m.Count, m.Sums = len(m.list), operate.SumsOf(m.list)
+	m.HowMany, m.Capped = v.howMany(m.Count), len(m.list) == m.Limit
+	if m.Count > spreadFrom {
+		m.PerMinute = strconv.Itoa(gently)
 	}
-	m.HowMany, m.Capped, m.First = v.howMany(m.Count), len(m.list) == m.Limit, m.list[:min(len(m.list), mostPreviewed)]
-	return m, nil
+	m.First, err = c.previewed(ctx, m.list)
+	return m, err
+}
+
+// previewed lists the first of those that are chosen.
+func (c *console) previewed(ctx context.Context, list []operate.Chosen) ([]store.Status, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	var ids []string
+	for _, i := range list[:min(len(list), mostPreviewed)] {
+		ids = append(ids, strconv.FormatInt(i.ID, 10))
+	}
+	q, err := operate.Query{}.Add("id", ids...)
+	if err != nil {
+		return nil, err
+	}
+	return operate.Invoices(ctx, c.operator, operate.Listing{Query: q, Sort: operate.Sort{Key: "id", Ascending: true}, Limit: len(ids)})
 }
 
 // start begins what was confirmed, unless other invoices are selected by now than were shown, or one of them has changed.

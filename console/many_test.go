@@ -142,7 +142,7 @@ func TestActsOnSeveral(t *testing.T) {
 			t.Errorf("%v: %d %s", more, code, body)
 		}
 	}
-	for _, more := range [][]string{{"reason", " "}, {"reason", strings.Repeat("x", 1001)}, {"per_minute", "-1"}, {"per_minute", "100001"}, {"limit", "0"}, {"limit", "5001"}, {"q", ""}, {"q", "state:x"}} {
+	for _, more := range [][]string{{"reason", " "}, {"reason", strings.Repeat("x", 1001)}, {"per_minute", "-1"}, {"per_minute", "100001"}, {"limit", "0"}, {"limit", "50001"}, {"q", ""}, {"q", "state:x"}} {
 		if _, code, _ := v.confirm(page, more...); code != http.StatusBadRequest {
 			t.Errorf("%v: %d", more, code)
 		}

@@ -158,8 +158,8 @@ func (c *console) begin(ctx context.Context, v view, m many, perMinute int) (at 
 var errMayNot = errors.New("who began it may not act any more")
 
 // carryOut does it to one invoice after the other, as it was shown. What the database's rules refuse is noted; any other error ends it.
-func (c *console) carryOut(ctx context.Context, r *run, list []store.Status, reason string) {
-	_, err := operate.Each(ctx, list, r.perMin, func(i store.Status) error {
+func (c *console) carryOut(ctx context.Context, r *run, list []operate.Chosen, reason string) {
+	_, err := operate.Each(ctx, list, r.perMin, func(i operate.Chosen) error {
 		ctx := ctx
 		if c.users != nil {
 			now := c.rightsOf(r.who.who)

@@ -68,8 +68,25 @@ func Dismissed(ctx context.Context, st *store.Store, id int64) (*TakenOff, error
 // errEverything is the error of an act on a query without a term.
 var errEverything = errors.New("an act on many invoices needs a query that says which")
 
-// Select lists those of a query to which it can be done, the oldest first, at most limit.
-func (d Deed) Select(ctx context.Context, st *store.Store, q Query, limit int) ([]store.Status, error) {
+// Chosen is an invoice to which something is to be done, as it was when it was chosen. A choice may be of a hundred thousand: nothing else is kept of each.
+type Chosen struct {
+	ID        int64
+	UpdatedAt time.Time
+	Devise    string
+	Signed    decimal.Decimal // its amount, that of a credit note below zero; 0: it is not known
+}
+
+// SumsOf adds up what was chosen, by currency.
+func SumsOf(list []Chosen) map[string]decimal.Decimal {
+	sums := map[string]decimal.Decimal{}
+	for _, i := range list {
+		sums[i.Devise] = sums[i.Devise].Add(i.Signed)
+	}
+	return sums
+}
+
+// Select chooses those of a query to which it can be done, the oldest first, at most limit.
+func (d Deed) Select(ctx context.Context, st *store.Store, q Query, limit int) ([]Chosen, error) {
 	if q.Empty() {
 		return nil, errEverything
 	}
@@ -77,11 +94,20 @@ func (d Deed) Select(ctx context.Context, st *store.Store, q Query, limit int) (
 	if err != nil {
 		return nil, err
 	}
-	return Invoices(ctx, st, Listing{Query: q.And(only), Sort: Sort{Key: "id", Ascending: true}, Limit: limit})
+	l := Listing{Query: q.And(only), Sort: Sort{Key: "id", Ascending: true}, Limit: limit}
+	if err := l.measure(ctx, st); err != nil {
+		return nil, err
+	}
+	sql, args := l.sql()
+	rows, err := st.Pool().Query(ctx, `SELECT id, updated_at, coalesce(devise, ''), coalesce(montant_signe, 0) FROM (`+sql+`) chosen ORDER BY id`, plannedAnew(args)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Chosen])
 }
 
-// Count says to how many of these invoices it can be done, and their sums by currency.
-func (d Deed) Count(ctx context.Context, st *store.Store, list []store.Status) (int, map[string]decimal.Decimal, error) {
+// Count says to how many of these invoices, which were named and not selected, it can be done, and their sums by currency.
+func (d Deed) Count(ctx context.Context, st *store.Store, list []Chosen) (int, map[string]decimal.Decimal, error) {
 	only, err := ParseQuery(d.only)
 	if err != nil {
 		return 0, nil, err
@@ -116,7 +142,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 // Each calls do for one invoice after the other, at most perMinute of them a minute (0: as fast as it goes), until the context ends or do returns an error. It returns for how many do
 // returned none.
-func Each(ctx context.Context, list []store.Status, perMinute int, do func(store.Status) error) (int, error) {
+func Each(ctx context.Context, list []Chosen, perMinute int, do func(Chosen) error) (int, error) {
 	for k, i := range list {
 		if perMinute > 0 && k > 0 {
 			select {

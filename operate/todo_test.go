@@ -451,7 +451,11 @@ func TestACreditNoteIsBelowZero(t *testing.T) {
 	if err != nil || len(list) != 7 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	n, worth, err := operate.Dismissal.Count(t.Context(), st, list)
+	var chosen []operate.Chosen
+	for _, i := range list {
+		chosen = append(chosen, operate.Chosen{ID: i.ID, UpdatedAt: i.UpdatedAt})
+	}
+	n, worth, err := operate.Dismissal.Count(t.Context(), st, chosen)
 	if err != nil || n != 3 {
 		t.Fatalf("%d, %v", n, err)
 	}

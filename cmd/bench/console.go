@@ -149,7 +149,45 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 		slices.Sort(took)
 		figures = append(figures, bar("console", f.name+", p95", percentile(took, 95), "ms", f.most))
 	}
-	return figures, nil
+	many := min(mostRetried, w.size.history/4)
+	if err := refuse(ctx, urls[""], many); err != nil {
+		return figures, err
+	}
+	var took []float64
+	for range 5 {
+		began := time.Now()
+		if err := page(fmt.Sprintf("/acts?act=retry&q=reason:FLUX_REJECTED&limit=%d", mostRetried))(ctx); err != nil {
+			return figures, fmt.Errorf("a retry of many: %w", err)
+		}
+		took = append(took, float64(time.Since(began).Microseconds())/1000)
+	}
+	slices.Sort(took)
+	return append(figures, bar("console", fmt.Sprintf("a retry of %d, asked for or confirmed", many), percentile(took, 50), "ms", 3000)), nil
+}
+
+// mostRetried is how many invoices the console retries at once.
+const mostRetried = 50_000
+
+// refuse turns so many settled invoices into rejected ones.
+func refuse(ctx context.Context, url string, n int) (err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	for _, sql := range []string{
+		`SET session_replication_role = replica`,
+		fmt.Sprintf(`
+			UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', identifiant_facture_cpp = NULL, statut_courant = NULL, statut_courant_date = NULL, updated_at = clock_timestamp()
+			WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'settled' ORDER BY id DESC LIMIT %d)`, n),
+		`SET session_replication_role = origin`,
+		`ANALYZE chorus.invoices`,
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%.60s: %w", sql, err)
+		}
+	}
+	return nil
 }
 
 func fill(ctx context.Context, url string, invoices int) (err error) {

@@ -79,7 +79,7 @@ func (c bulk) run(a *app, d deed) error {
 }
 
 // named finds the invoices that are named, and says which are not there.
-func (c bulk) named(a *app, st *store.Store) (list []store.Status, failed int, err error) {
+func (c bulk) named(a *app, st *store.Store) (list []operate.Chosen, failed int, err error) {
 	var ids []int64
 	for _, text := range c.Invoices {
 		id, err := a.find(st, text)
@@ -94,15 +94,19 @@ func (c bulk) named(a *app, st *store.Store) (list []store.Status, failed int, e
 		}
 	}
 	if len(ids) > 0 { // none would be all
-		list, err = st.List(a.ctx, store.Filter{IDs: ids, Limit: len(ids)})
+		var found []store.Status
+		found, err = st.List(a.ctx, store.Filter{IDs: ids, Limit: len(ids)})
+		for _, i := range found {
+			list = append(list, operate.Chosen{ID: i.ID, UpdatedAt: i.UpdatedAt})
+		}
 	}
 	return list, failed, err
 }
 
 // each does it to one after the other.
-func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d deed) error {
+func (c bulk) each(a *app, st *store.Store, list []operate.Chosen, failed int, d deed) error {
 	all := max(len(list), len(c.Invoices))
-	k, err := operate.Each(a.ctx, list, c.PerMinute, func(i store.Status) error {
+	k, err := operate.Each(a.ctx, list, c.PerMinute, func(i operate.Chosen) error {
 		state, err := d.Do(a.ctx, st, i.ID, c.Reason, &i.UpdatedAt)
 		switch {
 		case err != nil && len(list)+failed == 1:
@@ -132,10 +136,13 @@ func (c bulk) each(a *app, st *store.Store, list []store.Status, failed int, d d
 }
 
 // dry counts what it would be done to: no more than the limit, and nothing that would be refused.
-func (c bulk) dry(a *app, st *store.Store, list []store.Status, more bool, d deed) error {
-	n, sums, err := d.Count(a.ctx, st, list)
-	if err != nil {
-		return err
+func (c bulk) dry(a *app, st *store.Store, list []operate.Chosen, more bool, d deed) error {
+	n, sums := len(list), operate.SumsOf(list)
+	if len(c.Invoices) > 0 {
+		var err error
+		if n, sums, err = d.Count(a.ctx, st, list); err != nil {
+			return err
+		}
 	}
 	if a.json {
 		return a.print(map[string]any{"count": n, "sums": sums, "more": more})
