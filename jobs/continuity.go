@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (s Settings) readWithin() time.Duration { return 2 * s.ResolveAfter }
 func (j *Jobs) compareAccount(ctx context.Context, account string) error {
 	acct, err := j.account(account)
 	if err != nil {
-		return errors.Join(err, j.Store.CompareLater(ctx, account, j.Settings.passOn()))
+		return cmp.Or(j.Store.CompareLater(ctx, account, j.Settings.passOn()), err)
 	}
 	c, err := j.Store.Comparing(ctx, account)
 	if err != nil {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -15,7 +16,7 @@ const discoverEvery = 6 * time.Hour
 func (j *Jobs) discover(ctx context.Context, account string) error {
 	acct, err := j.account(account)
 	if err != nil {
-		return err
+		return cmp.Or(j.Store.Ask(ctx, account, j.Settings.passOn(), ""), err)
 	}
 	list, err := acct.Client.Structures(ctx, chorus.LaneSync)
 	if err != nil {

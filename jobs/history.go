@@ -3,7 +3,6 @@ package jobs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -20,7 +19,7 @@ func (j *Jobs) history(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.ReasonLater(ctx, inv, j.Settings.passOn()))
+		return cmp.Or(j.Store.ReasonLater(ctx, inv, j.Settings.passOn()), err)
 	}
 	next := store.Reason{Due: j.nextHistory(inv.Looks), GiveUp: inv.Looks+1 >= mostHistories}
 	h, err := acct.Client.History(ctx, chorus.LaneReport, inv.IdentifiantFactureCPP)

@@ -346,9 +346,13 @@ func (j *Jobs) quiet(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	var s *strange
-	if !errors.As(err, &s) || store.SQLState(err) != "" || j.strange.first(s.account) { // once: there may be as many as rows
-		j.Log.Warn("a job failed and will be tried again", "error", store.Message(err))
+	if errors.As(err, &s) { // nothing has failed: it is passed on
+		if j.strange.first(s.account) { // once: there may be as many as rows
+			j.Log.Warn(s.Error())
+		}
+		return nil
 	}
+	j.Log.Warn("a job failed and will be tried again", "error", store.Message(err))
 	if state := store.SQLState(err); state != "" {
 		return fmt.Errorf("SQLSTATE %s", state)
 	}
@@ -364,11 +368,12 @@ func (j *Jobs) account(name string) (*Account, error) {
 	return a, nil
 }
 
-// strange says that this process does not know a row's account. Another one does, which gave the job out.
+// strange says that this process does not know a row's account. Another one does, which gave the job out. Whoever meets it gives back what the job was about (passOn) and returns it,
+// unless that fails.
 type strange struct{ account string }
 
 func (s *strange) Error() string {
-	return "account " + s.account + " is not configured in this process, and jobs of it come here: give all workers of a database the same accounts"
+	return "account " + s.account + " is not configured in this process, and jobs of it come here: they are passed on to a worker that has it, which takes longer than where all workers have the same accounts"
 }
 
 // passOn is how long what came to a process without its account rests. Then it is given out again, and may come to one that has it: two processes may differ while a

@@ -34,7 +34,7 @@ func (s Settings) directoryForgotten() time.Duration { return s.directoryPatienc
 func (j *Jobs) recipient(ctx context.Context, key store.RecipientKey) error {
 	acct, err := j.account(key.Account)
 	if err != nil {
-		return err
+		return cmp.Or(j.Store.RecipientLater(ctx, key.ID, j.Settings.passOn()), err)
 	}
 	r, err := j.Store.Recipient(ctx, key.ID)
 	if err != nil {

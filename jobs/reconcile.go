@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -45,7 +46,7 @@ func (j *Jobs) reconcile(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(r.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.ReleaseReconciliation(ctx, r, j.Settings.passOn()))
+		return cmp.Or(j.Store.ReleaseReconciliation(ctx, r, j.Settings.passOn()), err)
 	}
 	until := time.Now().Add(j.Settings.lease())
 	if !r.Listed {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -28,7 +29,7 @@ func (j *Jobs) remedy(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(r.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.EndRemedy(ctx, r, r.State, "", j.Settings.passOn()))
+		return cmp.Or(j.Store.EndRemedy(ctx, r, r.State, "", j.Settings.passOn()), err)
 	}
 	if j.draining.Load() || !acct.Gate.Open() {
 		return j.Store.EndRemedy(ctx, r, r.State, "", about(heldFor))

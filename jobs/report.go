@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -21,7 +22,7 @@ func (j *Jobs) report(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
+		return cmp.Or(j.Store.Release(ctx, inv, j.Settings.passOn()), err)
 	}
 	early, err := j.early(ctx, inv)
 	if err != nil || early > 0 {

@@ -3,7 +3,6 @@ package jobs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +22,7 @@ func (j *Jobs) resolve(ctx context.Context, id, claim int64) error {
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
+		return cmp.Or(j.Store.Release(ctx, inv, j.Settings.passOn()), err)
 	}
 	attempts, err := j.Store.Attempts(ctx, id)
 	if err != nil {

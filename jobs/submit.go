@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -36,7 +37,7 @@ func (j *Jobs) deposit(ctx context.Context, inv store.Invoice) error {
 	id := inv.ID
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
+		return cmp.Or(j.Store.Release(ctx, inv, j.Settings.passOn()), err)
 	}
 	if j.draining.Load() {
 		return j.Store.Release(ctx, inv, 0)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,7 +60,7 @@ type feed struct {
 func (j *Jobs) sync(ctx context.Context, key store.StructureKey, claim int64) error {
 	acct, err := j.account(key.Account)
 	if err != nil {
-		return j.Store.ReleaseStructure(ctx, key, claim, j.Settings.passOn(), "")
+		return cmp.Or(j.Store.ReleaseStructure(ctx, key, claim, j.Settings.passOn(), ""), err)
 	}
 	st, err := j.Store.TakeStructure(ctx, key, claim, j.Settings.lease())
 	if err != nil {

@@ -78,7 +78,7 @@ func (j *Jobs) readOne(ctx context.Context, id, claim int64, began time.Time, ne
 	}
 	acct, err := j.account(inv.Account)
 	if err != nil {
-		return errors.Join(err, j.Store.Release(ctx, inv, j.Settings.passOn()))
+		return cmp.Or(j.Store.Release(ctx, inv, j.Settings.passOn()), err)
 	}
 	if err := crash.Point(crash.Validate); err != nil {
 		return err

@@ -286,6 +286,33 @@ func TestWorkersWithOtherAccounts(t *testing.T) {
 	saysOnce(t, &log, "account north is not configured in this process")
 }
 
+// What is asked for an account, and not for a row of its own, is passed on in the same way: nothing has failed, and who has the account asks soon.
+func TestWhatIsAskedForAnotherAccountIsPassedOn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	var log lines
+	h.start(loudly(t, &log))
+	h.exec(`INSERT INTO chorus.accounts (name, next_at) VALUES ('north', clock_timestamp() + interval '1 hour')`)
+	h.exec(`INSERT INTO chorus.recipients (siret, account, due_at) VALUES ('11111111100010', 'north', clock_timestamp() + interval '1 hour')`)
+	h.exec(`
+		INSERT INTO river.river_job (kind, queue, state, priority, max_attempts, args)
+		SELECT kind, 'follow', 'available', 1, 1, args
+		FROM (VALUES ('discover', '{"account": "north"}'::jsonb),
+		             ('recipient', (SELECT jsonb_build_object('account', 'north', 'id', id) FROM chorus.recipients WHERE account = 'north')),
+		             ('compare', '{"account": "north"}'),
+		             ('sync', '{"account": "north", "structure": 1}')) x (kind, args)`)
+	h.until("the jobs are over", `SELECT count(*) = 4 FROM river.river_job WHERE finalized_at IS NOT NULL AND args ->> 'account' = 'north'`)
+	h.until("the structures are asked for soon", `SELECT next_at < clock_timestamp() + interval '1 minute' FROM chorus.accounts WHERE name = 'north'`)
+	h.until("the recipient is asked about soon", `SELECT due_at < clock_timestamp() + interval '1 minute' FROM chorus.recipients WHERE account = 'north'`)
+	if n := h.count(`SELECT count(*) FROM river.river_job WHERE args ->> 'account' = 'north' AND state <> 'completed'`); n > 0 {
+		t.Errorf("%d jobs have failed", n)
+	}
+	saysOnce(t, &log, "account north is not configured in this process")
+	if found := log.with("a job failed"); len(found) > 0 {
+		t.Errorf("a failure is told of: %s", found[0])
+	}
+}
+
 func TestCredentialsThatEndAreAnnounced(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
