@@ -166,6 +166,27 @@ waiting AS (
         'REFUSEE_MOA', 'A_ASSOCIER_FOURNISSEUR', 'REFUSEE_FOURNISSEUR', 'A_COMPLETER')
       AND (r.state IS NULL OR r.state = 'refused')
 ),
+-- Accounts that no live worker has, though others live. Workers may have different accounts; each account needs one. A worker that is started again is away for less than a minute.
+apart AS MATERIALIZED (
+    SELECT a.name, coalesce(c.seen_at, l.said_at) AS since
+    FROM mine, clock, fleet, chorus.accounts a
+    LEFT JOIN chorus.configured c ON c.kind = 'account' AND c.key = a.name
+    LEFT JOIN chorus.able l ON l.account = a.name
+    WHERE a.name = ANY (mine.accounts)
+      AND fleet.beat_at >= now - interval '1 minute'
+      AND coalesce(c.seen_at, '-infinity') < now - interval '1 minute'
+      AND EXISTS (SELECT FROM chorus.configured o WHERE o.kind = 'account' AND o.seen_at >= now - interval '1 minute')
+),
+-- Those of them whose invoices wait.
+orphaned AS MATERIALIZED (
+    SELECT a.name AS account, a.since
+    FROM apart a
+    CROSS JOIN LATERAL (
+        SELECT FROM chorus.invoices i
+        WHERE i.account = a.name AND i.state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated')
+        LIMIT 1
+    ) x
+),
 -- Suppliers with open invoices whose changes were not read for longer than the workers allow. An outage, a closure and a paused account have lines of their own.
 unread AS MATERIALIZED (
     SELECT s.account, s.identifiant, s.sync_fault AS fault, x.since,
@@ -175,6 +196,7 @@ unread AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT coalesce(s.synced_at, s.known_at) AS since, coalesce(s.sync_expected_at, s.known_at) AS expected) x
     WHERE s.account = ANY (mine.accounts)
       AND NOT s.resting
+      AND s.account NOT IN (SELECT o.account FROM orphaned o)
       AND greatest(x.expected, fleet.up_since) < now - fleet.unread_after
       AND a.paused_at IS NULL
       AND NOT EXISTS (SELECT FROM chorus.breakers b WHERE b.key = ANY (a.behind) AND b.announced)
@@ -403,6 +425,12 @@ FROM mine, clock, fleet
 WHERE coalesce(fleet.beat_at, '-infinity') < now - interval '1 minute'
   AND EXISTS (SELECT FROM chorus.invoices WHERE state IN ('received', 'ready', 'sending', 'in_doubt', 'deposited', 'integrated') AND account = ANY (mine.accounts))
 UNION ALL
+SELECT 'worker', NULL, NULL, o.account, o.since, NULL, NULL,
+       'no live worker has the account, and its invoices wait: start a worker with it, or give it to one that runs (CHORISTE_ACCOUNTS_FILE); each account needs one',
+       'aucun worker en vie n''a ce compte, et ses factures attendent : démarrer un worker qui l''a, ou le donner à un worker en marche (CHORISTE_ACCOUNTS_FILE) ; il en faut un pour chaque compte',
+       'operator', 'choriste work', NULL
+FROM orphaned o
+UNION ALL
 SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
        CASE s.what
            WHEN 'sent' THEN 'nothing was sent for 15 minutes, though invoices wait and nothing is in their way'
@@ -415,6 +443,7 @@ SELECT 'stalled', NULL, NULL, s.account, s.created_at, NULL, NULL,
        'operator', 'choriste doctor', NULL
 FROM stuck s, clock, fleet
 WHERE fleet.beat_at >= now - interval '1 minute'
+  AND s.account NOT IN (SELECT o.account FROM orphaned o)
 UNION ALL
 SELECT 'stalled', NULL, NULL, a.name, a.compare_waits_since, NULL, NULL,
        'deposits have waited for more than 15 minutes for Chorus Pro to list what it holds, in case it has got already what waits here: page ' || coalesce(a.compare_page, 0)
@@ -425,6 +454,7 @@ SELECT 'stalled', NULL, NULL, a.name, a.compare_waits_since, NULL, NULL,
 FROM mine, clock, fleet, chorus.accounts a
 WHERE a.compare_since IS NOT NULL AND a.compare_waits_since < now - interval '15 minutes' AND a.paused_at IS NULL AND a.name = ANY (mine.accounts)
   AND fleet.beat_at >= now - interval '1 minute'
+  AND a.name NOT IN (SELECT o.account FROM orphaned o)
   AND EXISTS (SELECT FROM chorus.invoices i WHERE i.account = a.name AND i.state = 'ready')
 UNION ALL
 SELECT 'stalled', r.invoice, r.numero_facture, r.account, r.since, r.amount, r.devise,

@@ -1588,6 +1588,26 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
                   ORDER BY r_1.id DESC
                  LIMIT 1) r ON ((r.requested_at >= i.statut_courant_date)))
           WHERE ((i.account = ANY (mine.accounts)) AND (i.state = 'integrated'::text) AND (i.statut_courant = ANY (ARRAY['BROUILLON'::text, 'ERREUR_FOURNISSEUR_SUR_VALIDEUR'::text, 'REFUSEE_1'::text, 'ERREUR_COTRAITANT_SUR_VALIDEUR'::text, 'REFUSEE_2'::text, 'ERREUR_FOURNISSEUR_SUR_MOE'::text, 'A_RECYCLER'::text, 'SUSPENDUE'::text, 'REFUSEE_MOE'::text, 'EN_ATTENTE_RECYCLAGE_FOURNISSEUR'::text, 'INTERPRETEE_OCR'::text, 'ERREUR_FOURNISSEUR_SUR_MOA'::text, 'ERREUR_DESTINATAIRE_PD'::text, 'ERREUR_DESTINATAIRE_EA'::text, 'NON_CONFORME'::text, 'ERREUR_DE_MOE'::text, 'ERREUR_DE_MOA'::text, 'REFUSEE_MOA'::text, 'A_ASSOCIER_FOURNISSEUR'::text, 'REFUSEE_FOURNISSEUR'::text, 'A_COMPLETER'::text])) AND ((r.state IS NULL) OR (r.state = 'refused'::text)))
+        ), apart AS MATERIALIZED (
+         SELECT a.name,
+            COALESCE(c.seen_at, l.said_at) AS since
+           FROM mine,
+            clock,
+            fleet,
+            ((chorus.accounts a
+             LEFT JOIN chorus.configured c ON (((c.kind = 'account'::text) AND (c.key = a.name))))
+             LEFT JOIN chorus.able l ON ((l.account = a.name)))
+          WHERE ((a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (COALESCE(c.seen_at, '-infinity'::timestamp with time zone) < (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
+                   FROM chorus.configured o
+                  WHERE ((o.kind = 'account'::text) AND (o.seen_at >= (clock.now - '00:01:00'::interval))))))
+        ), orphaned AS MATERIALIZED (
+         SELECT a.name AS account,
+            a.since
+           FROM (apart a
+             CROSS JOIN LATERAL ( SELECT
+                   FROM chorus.invoices i
+                  WHERE ((i.account = a.name) AND (i.state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text, 'in_doubt'::text, 'deposited'::text, 'integrated'::text])))
+                 LIMIT 1) x)
         ), unread AS MATERIALIZED (
          SELECT s.account,
             s.identifiant,
@@ -1604,7 +1624,8 @@ CREATE VIEW chorus.todo WITH (security_barrier=true) AS
              JOIN chorus.accounts a ON ((a.name = s.account)))
              CROSS JOIN LATERAL ( SELECT COALESCE(s.synced_at, s.known_at) AS since,
                     COALESCE(s.sync_expected_at, s.known_at) AS expected) x)
-          WHERE ((s.account = ANY (mine.accounts)) AND (NOT s.resting) AND (GREATEST(x.expected, fleet.up_since) < (clock.now - fleet.unread_after)) AND (a.paused_at IS NULL) AND (NOT (EXISTS ( SELECT
+          WHERE ((s.account = ANY (mine.accounts)) AND (NOT s.resting) AND (NOT (s.account IN ( SELECT o.account
+                   FROM orphaned o))) AND (GREATEST(x.expected, fleet.up_since) < (clock.now - fleet.unread_after)) AND (a.paused_at IS NULL) AND (NOT (EXISTS ( SELECT
                    FROM chorus.breakers b
                   WHERE ((b.key = ANY (a.behind)) AND b.announced)))) AND (NOT (EXISTS ( SELECT
                    FROM chorus.maintenance
@@ -2002,6 +2023,20 @@ UNION ALL
            FROM chorus.invoices
           WHERE ((state = ANY (ARRAY['received'::text, 'ready'::text, 'sending'::text, 'in_doubt'::text, 'deposited'::text, 'integrated'::text])) AND (account = ANY (mine.accounts))))))
 UNION ALL
+ SELECT 'worker'::text AS kind,
+    NULL::bigint AS invoice,
+    NULL::text AS numero_facture,
+    o.account,
+    o.since,
+    NULL::numeric AS amount,
+    NULL::text AS devise,
+    'no live worker has the account, and its invoices wait: start a worker with it, or give it to one that runs (CHORISTE_ACCOUNTS_FILE); each account needs one'::text AS cause,
+    'aucun worker en vie n''a ce compte, et ses factures attendent : démarrer un worker qui l''a, ou le donner à un worker en marche (CHORISTE_ACCOUNTS_FILE) ; il en faut un pour chaque compte'::text AS cause_fr,
+    'operator'::text AS who,
+    'choriste work'::text AS next,
+    NULL::timestamp with time zone AS until
+   FROM orphaned o
+UNION ALL
  SELECT 'stalled'::text AS kind,
     NULL::bigint AS invoice,
     NULL::text AS numero_facture,
@@ -2023,7 +2058,8 @@ UNION ALL
    FROM stuck s,
     clock,
     fleet
-  WHERE (fleet.beat_at >= (clock.now - '00:01:00'::interval))
+  WHERE ((fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (NOT (s.account IN ( SELECT o.account
+           FROM orphaned o))))
 UNION ALL
  SELECT 'stalled'::text AS kind,
     NULL::bigint AS invoice,
@@ -2041,7 +2077,8 @@ UNION ALL
     clock,
     fleet,
     chorus.accounts a
-  WHERE ((a.compare_since IS NOT NULL) AND (a.compare_waits_since < (clock.now - '00:15:00'::interval)) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (EXISTS ( SELECT
+  WHERE ((a.compare_since IS NOT NULL) AND (a.compare_waits_since < (clock.now - '00:15:00'::interval)) AND (a.paused_at IS NULL) AND (a.name = ANY (mine.accounts)) AND (fleet.beat_at >= (clock.now - '00:01:00'::interval)) AND (NOT (a.name IN ( SELECT o.account
+           FROM orphaned o))) AND (EXISTS ( SELECT
            FROM chorus.invoices i
           WHERE ((i.account = a.name) AND (i.state = 'ready'::text)))))
 UNION ALL

@@ -492,3 +492,46 @@ func TestAnInvoiceOfSeveralFindingsIsWorthOnce(t *testing.T) {
 		t.Errorf("%+v, %v", counts, err)
 	}
 }
+
+// TestAnAccountThatNoWorkerHas: workers may have different accounts, but one whose invoices wait and that none of those that live has is named, and it alone.
+func TestAnAccountThatNoWorkerHas(t *testing.T) {
+	d := newDesk(t)
+	d.sql(`INSERT INTO chorus.heartbeats (worker) VALUES ('w'), ('v')`, `INSERT INTO chorus.accounts (name) VALUES ('default'), ('north'), ('south') ON CONFLICT DO NOTHING`,
+		`INSERT INTO chorus.configured (kind, key) VALUES ('account', 'default'), ('account', 'south')`,
+		`INSERT INTO chorus.configured (kind, key, seen_at) VALUES ('account', 'north', clock_timestamp() - interval '50 seconds')`)
+	d.invoice("N-1", "ready", `account = 'north', created_at = clock_timestamp() - interval '1 hour'`)
+	d.invoice("N-2", "integrated", `account = 'north', statut_courant = 'DEPOSEE'`)
+	d.invoice("S-1", "deposited", `account = 'south'`)
+	expectWorker := func(want string) {
+		t.Helper()
+		lines, err := operate.Todos(t.Context(), d.owner, operate.TodoFilter{Kind: "worker"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for _, l := range lines {
+			if l.Account == nil || l.Next != "choriste work" {
+				t.Errorf("%+v", l)
+				continue
+			}
+			said = append(said, *l.Account+": "+l.Cause+" / "+l.CauseFR)
+		}
+		if got := strings.Join(said, "\n"); got != want {
+			t.Errorf("said:\n%s\nwant:\n%s", got, want)
+		}
+	}
+	expectWorker("") // it may be restarting
+	d.sql(`UPDATE chorus.configured SET seen_at = clock_timestamp() - interval '2 minutes' WHERE key = 'north'`)
+	const nobody = "north: no live worker has the account, and its invoices wait: start a worker with it, or give it to one that runs (CHORISTE_ACCOUNTS_FILE); each account needs one" +
+		" / aucun worker en vie n'a ce compte, et ses factures attendent : démarrer un worker qui l'a, ou le donner à un worker en marche (CHORISTE_ACCOUNTS_FILE) ; il en faut un pour chaque compte"
+	expectWorker(nobody)
+	d.sql(`DELETE FROM chorus.configured WHERE key = 'north'`)
+	expectWorker(nobody)
+	for _, l := range d.list(d.owner) {
+		if strings.HasPrefix(l, "stalled") {
+			t.Errorf("it is said twice: %s", l)
+		}
+	}
+	d.sql(`UPDATE chorus.invoices SET state = 'settled' WHERE account = 'north'`)
+	expectWorker("")
+}

@@ -140,6 +140,19 @@ func Differ(ctx context.Context, pool *pgxpool.Pool, own string) (*Fault, error)
 	return fault("SETTINGS_DIFFER", strings.Join(slices.Compact(told), ", ")), nil
 }
 
+// Orphaned returns a fault that names the accounts whose invoices wait and that none of the workers that live has, or nil.
+func Orphaned(ctx context.Context, pool *pgxpool.Pool) (*Fault, error) {
+	rows, err := pool.Query(ctx, `SELECT account FROM chorus.todo WHERE kind = 'worker' AND account IS NOT NULL ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	return fault("ACCOUNT_WITHOUT_WORKER", strings.Join(names, ", ")), nil
+}
+
 // onlyIn tells of the quotas that one worker sets and the other does not.
 func onlyIn(one, other, how string) (told []string) {
 	for _, pair := range strings.Fields(one) {

@@ -67,6 +67,11 @@ var Faults = map[string]FaultText{
 		English: FaultWords{"A live worker of this database has other settings: %s. Of quotas and deposits in flight the smaller counts for all; each waits and looks up by its own.", "Give all workers of one database the same settings, and restart those that have others."},
 		French:  FaultWords{"Un service en marche sur cette base a d'autres réglages : %s. Pour les quotas et le nombre de dépôts simultanés, la plus petite valeur vaut pour tous ; chacun attend et recherche selon les siens.", "Donner les mêmes réglages à tous les services d'une base, et redémarrer ceux qui en ont d'autres."},
 	},
+	"ACCOUNT_WITHOUT_WORKER": {
+		Layer: layerEnvironment, Warns: true,
+		English: FaultWords{"Workers run, but none has these accounts, whose invoices wait: %s. Workers of one database may have different accounts; each account needs one.", "Start a worker that has it, or add it to CHORISTE_ACCOUNTS_FILE of one that runs."},
+		French:  FaultWords{"Des services tournent, mais aucun n'a ces comptes, dont des factures attendent : %s. Les services d'une base peuvent avoir des comptes différents ; il en faut un pour chaque compte.", "Démarrer un service qui a ce compte, ou l'ajouter au CHORISTE_ACCOUNTS_FILE d'un service en marche."},
+	},
 	"DATABASE_LOCKED": {
 		Layer: layerDatabase, Warns: true, names: true,
 		English: FaultWords{"A lock on choriste's tables is in the way of others. It is held by %s.", "End that transaction, or the session: SELECT pg_terminate_backend(PID). For the age and state of other logins' transactions: GRANT pg_read_all_stats to this login."},

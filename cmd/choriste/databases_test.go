@@ -272,7 +272,7 @@ func shape(c *clinic, address string) string {
 
 // Every fault of the database is some test's, and says what the others do.
 func TestEveryFaultIsMet(t *testing.T) {
-	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "DATABASE_FULL", "SETTINGS_DIFFER"} // tests of their own
+	met := []string{"RIGHTS_OF_OTHERS", "DATABASE_LOCKED", "DATABASE_ADDRESS", "DATABASE_ANSWER", "DATABASE_SILENT", "DATABASE_ROOM", "MIGRATE_RIGHTS", "DATABASE_USER", "DATABASE_FULL", "SETTINGS_DIFFER", "ACCOUNT_WITHOUT_WORKER"} // tests of their own
 	for _, list := range [][]oddDatabase{databases, guardedDatabases, certifiedDatabases, followers} {
 		for _, s := range list {
 			met = append(met, s.code)
@@ -435,5 +435,22 @@ func TestDatabasesThatAreFit(t *testing.T) {
 				t.Errorf("list: exit status %d\n%s", exit, said)
 			}
 		})
+	}
+}
+
+// An account whose invoices wait and that no live worker has is named; two workers with different accounts are none of its business.
+func TestDoctorNamesAnAccountWithoutWorker(t *testing.T) {
+	c := newClinic(t, storetest.New(t), nil)
+	c.exec(`INSERT INTO chorus.accounts (name) VALUES ('default'), ('north'), ('south') ON CONFLICT DO NOTHING`)
+	c.exec(`INSERT INTO chorus.heartbeats (worker) VALUES ('one'), ('two')`)
+	c.exec(`INSERT INTO chorus.configured (kind, key) VALUES ('account', 'default'), ('account', 'south')`)
+	c.exec(`INSERT INTO chorus.invoices (account, document) VALUES ('south', 'x')`)
+	if exit, said := c.command("doctor", c.db.WorkerURL); exit != 0 || strings.Contains(said, "ACCOUNT_WITHOUT_WORKER") {
+		t.Errorf("each has a worker: exit status %d\n%s", exit, said)
+	}
+	c.exec(`INSERT INTO chorus.invoices (account, document) VALUES ('north', 'x')`)
+	exit, said := c.command("doctor", c.db.WorkerURL)
+	if exit != 0 || !strings.Contains(said, "ACCOUNT_WITHOUT_WORKER") || !strings.Contains(said, "invoices wait: north.") {
+		t.Errorf("exit status %d\n%s", exit, said)
 	}
 }

@@ -247,9 +247,12 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, s settings) (kn
 	if err == nil {
 		known, err = readAccounts(ctx, pool)
 	}
-	var differ *store.Fault
+	var differ, orphaned *store.Fault
 	if err == nil {
 		differ, err = store.Differ(ctx, pool, s.worker().Shared())
+	}
+	if err == nil {
+		orphaned, err = store.Orphaned(ctx, pool)
 	}
 	switch {
 	case err != nil:
@@ -257,10 +260,13 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, s settings) (kn
 	case mark != "" && mark != s.Env:
 		d.add(found(statusFail, "ENVIRONMENT_MISMATCH", mark, s.Env))
 		return nil, false
-	case differ != nil:
-		d.add(faulty(differ))
-	default:
+	case differ == nil && orphaned == nil:
 		d.ok(layerEnvironment, "")
+	}
+	for _, f := range []*store.Fault{differ, orphaned} {
+		if f != nil {
+			d.add(faulty(f))
+		}
 	}
 	return known, true
 }
