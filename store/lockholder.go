@@ -20,7 +20,19 @@ type LockHolder struct {
 	Since       *time.Time // when its transaction began; nil where this login may not know
 	On          []string   // the tables
 	Waiting     int        // sessions
+	Doing       string     // the beginning of its statement, of choriste's own sessions under this login
 }
+
+// Own tells that it is a session of choriste's: it is at work, unless it stands still.
+func (h LockHolder) Own() bool { return h.PID != 0 && h.Application == Application }
+
+// StandsStill tells that a session of choriste's has been in a transaction for longer than any of ours takes: its process or its server has stopped.
+func (h LockHolder) StandsStill() bool {
+	return h.Own() && h.Since != nil && time.Since(*h.Since) > standsStill
+}
+
+// standsStill is four times the longest round of a loop (worker/loops.go).
+const standsStill = 2 * time.Minute
 
 // LockHolders finds who is in the way of sessions of choriste in this database, and who has a table of ours for itself. It asks for no table, and so waits for
 // no lock. A login sees the transactions of other logins only as a member of pg_read_all_stats; their PID, login and application it sees always.
@@ -49,18 +61,19 @@ func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) 
 		    WHERE granted AND mode = 'AccessExclusiveLock' AND relkind IN ('r', 'p') AND pid <> pg_catalog.pg_backend_pid()
 		)
 		SELECT h.pid, coalesce(s.application_name, ''), coalesce(s.usename::text, ''), coalesce(s.state, ''), s.xact_start,
-		       coalesce(array_agg(DISTINCT h.name ORDER BY h.name) FILTER (WHERE h.name IS NOT NULL), '{}'), count(DISTINCT h.waiter)
+		       coalesce(array_agg(DISTINCT h.name ORDER BY h.name) FILTER (WHERE h.name IS NOT NULL), '{}'), count(DISTINCT h.waiter),
+		       CASE WHEN s.application_name = 'choriste' AND s.usename = current_user THEN left(btrim(regexp_replace(s.query, '\s+', ' ', 'g')), 80) ELSE '' END
 		FROM holding h
 		LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = h.pid
 		WHERE h.pid = 0 OR s.pid IS NOT NULL
-		GROUP BY h.pid, s.application_name, s.usename, s.state, s.xact_start
+		GROUP BY h.pid, s.application_name, s.usename, s.state, s.xact_start, s.query
 		ORDER BY count(DISTINCT h.waiter) DESC, h.pid
 		LIMIT 5`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h LockHolder, err error) {
-		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since, &h.On, &h.Waiting)
+		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since, &h.On, &h.Waiting, &h.Doing)
 		return h, err
 	})
 }
@@ -118,6 +131,9 @@ func (h LockHolder) Text(login bool) string {
 	}
 	if h.Since != nil {
 		about = append(about, "in a transaction since "+Stamp(*h.Since))
+	}
+	if login && h.Doing != "" {
+		about = append(about, fmt.Sprintf("doing %q", h.Doing))
 	}
 	return fmt.Sprintf("PID %d (%s)%s", h.PID, strings.Join(about, ", "), h.on())
 }

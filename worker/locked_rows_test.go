@@ -109,3 +109,28 @@ func TestALockedAccountGoesOn(t *testing.T) {
 	h.await(h.insert(invoicetest.Invoice{Numero: "AFTER"}.UBL()), store.Settled)
 	h.must(tx.Rollback(t.Context()))
 }
+
+// A session of choriste's own that others wait for is at work: nobody is told to end it, and /readyz and the log say what it is.
+func TestOwnSessionsAreNotToBeEnded(t *testing.T) {
+	t.Parallel()
+	b := newBridge(t, store.Waits{})
+	b.await(b.insert(invoicetest.Invoice{Numero: "BEFORE"}.UBL()), store.Settled)
+	tx, err := b.db.Pool.Begin(t.Context())
+	b.must(err)
+	var pid int
+	b.must(tx.QueryRow(t.Context(), `SELECT pg_backend_pid() FROM set_config('application_name', 'choriste', true)`).Scan(&pid))
+	id := b.insert(invoicetest.Invoice{}.UBL())
+	_, err = tx.Exec(t.Context(), `SELECT FROM chorus.budgets FOR UPDATE`)
+	b.must(err)
+	want := fmt.Sprintf("PID %d (application \"choriste\"", pid)
+	for end, text := time.Now().Add(time.Minute), ""; !strings.Contains(text, "a session of choriste's own is at work, and others wait for it") || !strings.Contains(text, want); time.Sleep(20 * time.Millisecond) {
+		if _, text = b.get("/readyz"); strings.Contains(text, "held by PID") || time.Now().After(end) {
+			t.Fatalf("/readyz: %q", text)
+		}
+	}
+	b.must(tx.Rollback(t.Context()))
+	b.await(id, store.Settled)
+	if said := b.log.with("end its transaction"); len(said) > 0 {
+		t.Errorf("the log: %s", said[0])
+	}
+}

@@ -49,7 +49,14 @@ func (w *Worker) lookForLocks(ctx context.Context) error {
 			h.seen[holder.PID] = s
 		}
 		s.holder, s.last = holder, now
-		if now.Sub(s.first) >= lockIsNews {
+		switch {
+		case now.Sub(s.first) < lockIsNews:
+		case holder.StandsStill():
+			w.loops.complaints.say(lockKey(holder.PID), "locks", "a session of choriste's own stands still, and others wait for it: end it (SELECT pg_terminate_backend(PID))",
+				"holder", holder.Text(true), "waiting", holder.Waiting)
+		case holder.Own():
+			w.cfg.Log.Debug("a session of choriste's own is at work, and others wait for it", "holder", holder.Text(true), "waiting", holder.Waiting)
+		default:
 			w.loops.complaints.say(lockKey(holder.PID), "locks", "a session holds a lock that choriste waits for: end its transaction, or the session (SELECT pg_terminate_backend(PID))",
 				"holder", holder.Text(true), "waiting", holder.Waiting)
 		}
@@ -110,14 +117,25 @@ func lockKey(pid int32) string { return "lock of " + strconv.Itoa(int(pid)) }
 func (h *lockHolders) text() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var texts []string
+	var others, own []string
 	for _, pid := range slices.Sorted(maps.Keys(h.seen)) {
-		if s := h.seen[pid]; time.Since(s.last) <= lockForgotten {
-			texts = append(texts, s.holder.Text(false))
+		s := h.seen[pid]
+		switch {
+		case time.Since(s.last) > lockForgotten:
+		case s.holder.StandsStill():
+			others = append(others, s.holder.Text(false)+", a session of choriste's own that stands still")
+		case s.holder.Own():
+			own = append(own, s.holder.Text(false))
+		default:
+			others = append(others, s.holder.Text(false))
 		}
 	}
-	if len(texts) == 0 {
-		return ""
+	var said []string
+	if len(others) > 0 {
+		said = append(said, "a lock is held by "+strings.Join(others, "; "))
 	}
-	return "a lock is held by " + strings.Join(texts, "; ")
+	if len(own) > 0 {
+		said = append(said, "a session of choriste's own is at work, and others wait for it: "+strings.Join(own, "; "))
+	}
+	return strings.Join(said, "; ")
 }

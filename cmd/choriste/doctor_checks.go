@@ -274,7 +274,7 @@ func (d *doctor) schema(ctx context.Context, pool *pgxpool.Pool, s settings) (kn
 // locked is a question that PostgreSQL did not answer, because somebody holds a lock or for another reason.
 func locked(ctx context.Context, pool *pgxpool.Pool, err error) result {
 	if store.SQLState(err) == "55P03" {
-		if holders, err := store.LockHolders(ctx, pool); err == nil && len(holders) > 0 {
+		if holders, err := inTheWay(ctx, pool); err == nil && len(holders) > 0 {
 			return found(statusFail, "DATABASE_LOCKED", store.HoldersText(holders))
 		}
 	}
@@ -283,7 +283,7 @@ func locked(ctx context.Context, pool *pgxpool.Pool, err error) result {
 
 // lastingHolders are sessions that hold a lock for longer than everyday work does.
 func lastingHolders(ctx context.Context, pool *pgxpool.Pool) []store.LockHolder {
-	first, err := store.LockHolders(ctx, pool)
+	first, err := inTheWay(ctx, pool)
 	if err != nil || len(first) == 0 {
 		return nil
 	}
@@ -292,13 +292,19 @@ func lastingHolders(ctx context.Context, pool *pgxpool.Pool) []store.LockHolder 
 		return nil
 	case <-time.After(2 * time.Second):
 	}
-	again, err := store.LockHolders(ctx, pool)
+	again, err := inTheWay(ctx, pool)
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(again, func(h store.LockHolder) bool {
 		return !slices.ContainsFunc(first, func(f store.LockHolder) bool { return f.PID == h.PID })
 	})
+}
+
+// inTheWay are the holders of locks that somebody must end: not sessions of choriste's own that are at work.
+func inTheWay(ctx context.Context, pool *pgxpool.Pool) ([]store.LockHolder, error) {
+	holders, err := store.LockHolders(ctx, pool)
+	return slices.DeleteFunc(holders, func(h store.LockHolder) bool { return h.Own() && !h.StandsStill() }), err
 }
 
 // unanswered is a question that PostgreSQL did not answer, although it answered others.
