@@ -20,15 +20,9 @@ type LockHolder struct {
 	Since       *time.Time // when its transaction began; nil where this login may not know
 	On          []string   // the tables
 	Waiting     int        // sessions
-	Doing       string     // the beginning of its statement, of choriste's own sessions under this login
-}
-
-// Own tells that it is a session of choriste's: it is at work, unless it stands still.
-func (h LockHolder) Own() bool { return h.PID != 0 && h.Application == Application }
-
-// StandsStill tells that a session of choriste's has been in a transaction for longer than any of ours takes: its process or its server has stopped.
-func (h LockHolder) StandsStill() bool {
-	return h.Own() && h.Since != nil && time.Since(*h.Since) > standsStill
+	Own         bool       // a session of choriste's under this very login: it is at work, unless it stands still. Anybody may call a session choriste
+	StandsStill bool       // it is our own, and has been in a transaction for longer than any of ours takes: its process or its server has stopped
+	Doing       string     // the beginning of its statement, where it is our own
 }
 
 // standsStill is four times the longest round of a loop (worker/loops.go).
@@ -37,6 +31,10 @@ const standsStill = 2 * time.Minute
 // LockHolders finds who is in the way of sessions of choriste in this database, and who has a table of ours for itself. It asks for no table, and so waits for
 // no lock. A login sees the transactions of other logins only as a member of pg_read_all_stats; their PID, login and application it sees always.
 func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) {
+	return lockHolders(ctx, pool, standsStill)
+}
+
+func lockHolders(ctx context.Context, pool *pgxpool.Pool, still time.Duration) ([]LockHolder, error) {
 	rows, err := pool.Query(ctx, `
 		WITH locks AS MATERIALIZED (
 		    SELECT l.pid, l.granted, l.mode, l.locktype, n.nspname || '.' || c.relname AS name, c.relkind
@@ -62,18 +60,19 @@ func LockHolders(ctx context.Context, pool *pgxpool.Pool) ([]LockHolder, error) 
 		)
 		SELECT h.pid, coalesce(s.application_name, ''), coalesce(s.usename::text, ''), coalesce(s.state, ''), s.xact_start,
 		       coalesce(array_agg(DISTINCT h.name ORDER BY h.name) FILTER (WHERE h.name IS NOT NULL), '{}'), count(DISTINCT h.waiter),
-		       CASE WHEN s.application_name = 'choriste' AND s.usename = current_user THEN left(btrim(regexp_replace(s.query, '\s+', ' ', 'g')), 80) ELSE '' END
+		       own, own AND s.xact_start < clock_timestamp() - $1::interval, CASE WHEN own THEN left(btrim(regexp_replace(s.query, '\s+', ' ', 'g')), 80) ELSE '' END
 		FROM holding h
 		LEFT JOIN pg_catalog.pg_stat_activity s ON s.pid = h.pid
+		CROSS JOIN LATERAL (SELECT coalesce(s.application_name = 'choriste' AND s.usename = current_user AND s.xact_start IS NOT NULL, false) AS own) o
 		WHERE h.pid = 0 OR s.pid IS NOT NULL
-		GROUP BY h.pid, s.application_name, s.usename, s.state, s.xact_start, s.query
+		GROUP BY h.pid, s.application_name, s.usename, s.state, s.xact_start, s.query, own
 		ORDER BY count(DISTINCT h.waiter) DESC, h.pid
-		LIMIT 5`)
+		LIMIT 5`, still)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h LockHolder, err error) {
-		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since, &h.On, &h.Waiting, &h.Doing)
+		err = row.Scan(&h.PID, &h.Application, &h.Login, &h.State, &h.Since, &h.On, &h.Waiting, &h.Own, &h.StandsStill, &h.Doing)
 		return h, err
 	})
 }

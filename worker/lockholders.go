@@ -51,10 +51,10 @@ func (w *Worker) lookForLocks(ctx context.Context) error {
 		s.holder, s.last = holder, now
 		switch {
 		case now.Sub(s.first) < lockIsNews:
-		case holder.StandsStill():
+		case holder.StandsStill:
 			w.loops.complaints.say(lockKey(holder.PID), "locks", "a session of choriste's own stands still, and others wait for it: end it (SELECT pg_terminate_backend(PID))",
 				"holder", holder.Text(true), "waiting", holder.Waiting)
-		case holder.Own():
+		case holder.Own:
 			w.cfg.Log.Debug("a session of choriste's own is at work, and others wait for it", "holder", holder.Text(true), "waiting", holder.Waiting)
 		default:
 			w.loops.complaints.say(lockKey(holder.PID), "locks", "a session holds a lock that choriste waits for: end its transaction, or the session (SELECT pg_terminate_backend(PID))",
@@ -122,9 +122,9 @@ func (h *lockHolders) text() string {
 		s := h.seen[pid]
 		switch {
 		case time.Since(s.last) > lockForgotten:
-		case s.holder.StandsStill():
+		case s.holder.StandsStill:
 			others = append(others, s.holder.Text(false)+", a session of choriste's own that stands still")
-		case s.holder.Own():
+		case s.holder.Own:
 			own = append(own, s.holder.Text(false))
 		default:
 			others = append(others, s.holder.Text(false))

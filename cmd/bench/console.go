@@ -58,7 +58,7 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fill(ctx, urls[""], w.size.history); err != nil {
+	if err := fill(ctx, urls[""], history, w.size.history); err != nil {
 		return nil, err
 	}
 	pool, err := store.Connect(ctx, urls["worker"], "bench", 4)
@@ -150,7 +150,7 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 		figures = append(figures, bar("console", f.name+", p95", percentile(took, 95), "ms", f.most))
 	}
 	many := min(mostRetried, w.size.history/4)
-	if err := refuse(ctx, urls[""], many); err != nil {
+	if err := fill(ctx, urls[""], rejected, many); err != nil {
 		return figures, err
 	}
 	var took []float64
@@ -168,35 +168,23 @@ func desk(ctx context.Context, w *workshop) ([]figure, error) {
 // mostRetried is how many invoices the console retries at once.
 const mostRetried = 50_000
 
-// refuse turns so many settled invoices into rejected ones.
-func refuse(ctx context.Context, url string, n int) (err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	for _, sql := range []string{
-		`SET session_replication_role = replica`,
-		fmt.Sprintf(`
-			UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', identifiant_facture_cpp = NULL, statut_courant = NULL, statut_courant_date = NULL, updated_at = clock_timestamp()
-			WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'settled' ORDER BY id DESC LIMIT %d)`, n),
-		`SET session_replication_role = origin`,
-		`ANALYZE chorus.invoices`,
-	} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("%.60s: %w", sql, err)
-		}
-	}
-	return nil
+// rejected turns settled invoices into rejected ones.
+var rejected = []string{
+	`SET session_replication_role = replica`,
+	`UPDATE chorus.invoices SET state = 'rejected', reason_code = 'FLUX_REJECTED', identifiant_facture_cpp = NULL, statut_courant = NULL, statut_courant_date = NULL, updated_at = clock_timestamp()
+	 WHERE id IN (SELECT id FROM chorus.invoices WHERE state = 'settled' ORDER BY id DESC LIMIT $1::bigint)`,
+	`SET session_replication_role = origin`,
+	`ANALYZE chorus.invoices`,
 }
 
-func fill(ctx context.Context, url string, invoices int) (err error) {
+// fill carries out statements, those with a parameter for so many invoices.
+func fill(ctx context.Context, url string, statements []string, invoices int) (err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	for _, sql := range history {
+	for _, sql := range statements {
 		var args []any
 		if statement, prepared := conn.Prepare(ctx, "", sql); prepared == nil && len(statement.ParamOIDs) > 0 {
 			args = []any{invoices}

@@ -304,7 +304,7 @@ func lastingHolders(ctx context.Context, pool *pgxpool.Pool) []store.LockHolder 
 // inTheWay are the holders of locks that somebody must end: not sessions of choriste's own that are at work.
 func inTheWay(ctx context.Context, pool *pgxpool.Pool) ([]store.LockHolder, error) {
 	holders, err := store.LockHolders(ctx, pool)
-	return slices.DeleteFunc(holders, func(h store.LockHolder) bool { return h.Own() && !h.StandsStill() }), err
+	return slices.DeleteFunc(holders, func(h store.LockHolder) bool { return h.Own && !h.StandsStill }), err
 }
 
 // unanswered is a question that PostgreSQL did not answer, although it answered others.
