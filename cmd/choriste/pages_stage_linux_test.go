@@ -153,8 +153,10 @@ func (s *stage) start(env []string, args ...string) {
 		if err != nil {
 			return false
 		}
+		text, err := io.ReadAll(res.Body)
 		_ = res.Body.Close()
-		return res.StatusCode == http.StatusOK
+		// It may send only a moment later, which it says: the pages show what comes after that.
+		return err == nil && res.StatusCode == http.StatusOK && !strings.Contains(string(text), "until it is known who else is alive")
 	})
 }
 
