@@ -102,12 +102,13 @@ func (c *complaints) over(key, who, text string) {
 	}
 }
 
-// trouble is what is wrong with the database as a whole at present, as /readyz says it, or "".
+// trouble is what is wrong with the database as a whole at present, as /readyz says it, or "". That one round fails tells nothing of the whole: one connection was lost, and the round
+// after it finds another.
 func (c *complaints) trouble() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range troubles {
-		if c.open[t.key] != nil {
+		if k := c.open[t.key]; k != nil && (t.key != away || k.times > 1) {
 			return t.ready
 		}
 	}

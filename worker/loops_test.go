@@ -126,6 +126,10 @@ func TestComplaints(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	c := newComplaints(slog.New(slog.NewTextHandler(&out, nil)))
+	c.say(away, "a", "it does not answer")
+	if text := c.trouble(); text != "" {
+		t.Errorf("one connection was lost: %s", text)
+	}
 	for range 100 {
 		for _, who := range []string{"a", "b"} {
 			c.say(away, who, "it does not answer")
